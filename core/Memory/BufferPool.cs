@@ -1,0 +1,85 @@
+// All I/O memory of an engine: one resident region cut into equal buffers, with a free list. Rent and
+// return are O(1) and allocate nothing. The whole region can be registered with a ring once.
+// A lease is a slot and a generation; a stale one is an invariant failure, not a wild write.
+using System;
+using FastBackup.Base;
+
+namespace FastBackup.Memory;
+
+/// <summary>A buffer that was rented. The default value is no buffer.</summary>
+public readonly record struct BufferLease(uint Slot, uint Generation)
+{
+    public bool IsNone => Generation == 0;
+}
+
+/// <summary>Threads: one (the reactor's). Dispose when every lease is back and the kernel holds none.</summary>
+public sealed unsafe class BufferPool : IDisposable
+{
+    readonly AlignedRegion _region;
+    readonly uint[] _generations; // odd while rented
+    readonly uint[] _freeSlots; // a stack: the buffer returned last is the warmest
+    uint _freeCount;
+
+    /// <param name="bufferBytes">Size of each buffer: a multiple of the page size.</param>
+    /// <param name="bufferCount">1..2^20.</param>
+    public BufferPool(uint bufferBytes, uint bufferCount)
+    {
+        Check.That(bufferBytes > 0);
+        Check.That(bufferBytes % AlignedRegion.PageBytes == 0);
+        Check.That(bufferCount is > 0 and <= 1 << 20);
+        BufferBytes = bufferBytes;
+        BufferCount = bufferCount;
+        _region = AlignedRegion.Map((ulong)bufferBytes * bufferCount, RegionResidency.Resident);
+        _generations = new uint[bufferCount];
+        _freeSlots = new uint[bufferCount];
+        for (uint i = 0; i < bufferCount; i++)
+            _freeSlots[i] = bufferCount - 1 - i;
+        _freeCount = bufferCount;
+    }
+
+    public uint BufferBytes { get; }
+
+    public uint BufferCount { get; }
+
+    public uint FreeCount => _freeCount;
+
+    public AlignedRegion Region => _region;
+
+    public bool TryRent(out BufferLease lease)
+    {
+        lease = default;
+        if (_freeCount == 0)
+            return false;
+        uint slot = _freeSlots[--_freeCount];
+        uint generation = ++_generations[slot];
+        Check.That((generation & 1) == 1);
+        lease = new BufferLease(slot, generation);
+        return true;
+    }
+
+    public void Return(BufferLease lease)
+    {
+        CheckLease(lease);
+        _generations[lease.Slot]++;
+        _freeSlots[_freeCount++] = lease.Slot;
+    }
+
+    public byte* Address(BufferLease lease)
+    {
+        CheckLease(lease);
+        return _region.Pointer + (ulong)lease.Slot * BufferBytes;
+    }
+
+    public void Dispose()
+    {
+        Check.That(_freeCount == BufferCount);
+        _region.Dispose();
+    }
+
+    void CheckLease(BufferLease lease)
+    {
+        Check.That(lease.Slot < BufferCount);
+        Check.That((lease.Generation & 1) == 1);
+        Check.That(_generations[lease.Slot] == lease.Generation);
+    }
+}
