@@ -80,11 +80,11 @@ public sealed unsafe class AlignedRegion : IDisposable
         return Fault.None;
     }
 
-    /// <summary>As <see cref="TryMap"/>, for construction that cannot go on without; throws OutOfMemoryException.</summary>
+    /// <summary>As <see cref="TryMap"/>, for construction that cannot go on without; throws InsufficientMemoryException.</summary>
     public static AlignedRegion Map(ulong lengthBytes, RegionResidency residency)
     {
         Fault fault = TryMap(lengthBytes, residency, out AlignedRegion? region);
-        return fault.IsNone ? region! : throw new OutOfMemoryException($"cannot map {lengthBytes} bytes: {fault}");
+        return fault.IsNone ? region! : throw new InsufficientMemoryException($"cannot map {lengthBytes} bytes: {fault}");
     }
 
     public Span<byte> Slice(ulong offsetBytes, int lengthBytes)
