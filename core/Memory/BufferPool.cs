@@ -20,21 +20,31 @@ public sealed unsafe class BufferPool : IDisposable
     readonly uint[] _freeSlots; // a stack: the buffer returned last is the warmest
     uint _freeCount;
 
-    /// <param name="bufferBytes">Size of each buffer: a multiple of the page size.</param>
-    /// <param name="bufferCount">1..2^20.</param>
-    public BufferPool(uint bufferBytes, uint bufferCount)
+    BufferPool(uint bufferBytes, uint bufferCount, AlignedRegion region)
     {
-        Check.That(bufferBytes > 0);
-        Check.That(bufferBytes % AlignedRegion.PageBytes == 0);
-        Check.That(bufferCount is > 0 and <= 1 << 20);
         BufferBytes = bufferBytes;
         BufferCount = bufferCount;
-        _region = AlignedRegion.Map((ulong)bufferBytes * bufferCount, RegionResidency.Resident);
+        _region = region;
         _generations = new uint[bufferCount];
         _freeSlots = new uint[bufferCount];
         for (uint i = 0; i < bufferCount; i++)
             _freeSlots[i] = bufferCount - 1 - i;
         _freeCount = bufferCount;
+    }
+
+    /// <param name="bufferBytes">Size of each buffer: a multiple of the page size.</param>
+    /// <param name="bufferCount">1..2^20.</param>
+    /// <param name="pool">The pool, or null after a fault.</param>
+    /// <returns>None, or NoMemory.</returns>
+    public static Fault TryCreate(uint bufferBytes, uint bufferCount, out BufferPool? pool)
+    {
+        Check.That(bufferBytes > 0);
+        Check.That(bufferBytes % AlignedRegion.PageBytes == 0);
+        Check.That(bufferCount is > 0 and <= 1 << 20);
+        ulong lengthBytes = (ulong)bufferBytes * bufferCount;
+        Fault fault = AlignedRegion.TryMap(lengthBytes, RegionResidency.Resident, out AlignedRegion? region);
+        pool = fault.IsNone ? new BufferPool(bufferBytes, bufferCount, region!) : null;
+        return fault;
     }
 
     public uint BufferBytes { get; }

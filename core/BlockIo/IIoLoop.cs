@@ -1,0 +1,34 @@
+// What devices and the engine need from the loop that drives them: a port, a clock, a later turn, a timer.
+using FastBackup.Base;
+
+namespace FastBackup.BlockIo;
+
+/// <summary>Something the loop calls back: deferred work, a timer, an item from another thread.</summary>
+public interface ILoopTask
+{
+    /// <param name="argument">As given when it was asked for.</param>
+    void Run(ulong argument);
+}
+
+/// <summary>Threads: the loop's, except TryPost.</summary>
+public interface IIoLoop
+{
+    IClock Clock { get; }
+
+    IFileIo FileIo { get; }
+
+    /// <summary>Runs the task once in the next turn, before the loop may sleep.</summary>
+    /// <remarks>Bounded: a task that is waiting to run must not be deferred again with the same purpose.</remarks>
+    void Defer(ILoopTask task, ulong argument);
+
+    /// <summary>Runs the task once, at or soon after the time. Cost: O(log timers).</summary>
+    /// <returns>A key for <see cref="CancelTimer"/>, never 0.</returns>
+    ulong StartTimer(ulong deadlineNs, ILoopTask task, ulong argument);
+
+    /// <summary>The task will not run any more; a key that has run or was cancelled is ignored.</summary>
+    void CancelTimer(ulong timerKey);
+
+    /// <summary>Runs the task once on the loop's thread. Threads: any. Wait-free for one poster.</summary>
+    /// <returns>False when the inbox is full; nothing was posted.</returns>
+    bool TryPost(ILoopTask task, ulong argument);
+}

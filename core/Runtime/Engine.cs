@@ -1,0 +1,89 @@
+// What every use of the library opens first: one reactor with its port, and all I/O memory, pre-faulted
+// and registered with the port. Takes io_uring where the kernel grants it, else worker threads, and says so
+// in one warning. After Open nothing here allocates.
+using System;
+using System.Collections.Generic;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.BlockIo.Ring;
+using FastBackup.Memory;
+
+namespace FastBackup.Runtime;
+
+public sealed record EngineOptions
+{
+    /// <summary>All I/O memory, taken at open: at least one chunk.</summary>
+    public ulong BufferBytes { get; init; } = 64 * Units.MiB;
+
+    /// <summary>Size of one buffer, a power of two, 4 KiB..1 GiB: the longest single copy.</summary>
+    public uint ChunkBytes { get; init; } = (uint)Units.MiB;
+
+    /// <summary>False uses worker threads even where io_uring works.</summary>
+    public bool MayUseRing { get; init; } = true;
+
+    /// <summary>Commands in flight at once, over all devices.</summary>
+    public uint Depth { get; init; } = 4096;
+
+    /// <summary>Blocking calls at once without io_uring.</summary>
+    public int WorkerCount { get; init; } = 16;
+}
+
+/// <summary>Threads: Open and Dispose on one; the reactor drives itself on a thread called fb-reactor-0.</summary>
+public sealed class Engine : IDisposable
+{
+    readonly IFileIo _fileIo;
+    readonly List<string> _warnings = [];
+
+    Engine(IFileIo fileIo, BufferPool pool)
+    {
+        _fileIo = fileIo;
+        Pool = pool;
+        Reactor = new Reactor(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+    }
+
+    public Reactor Reactor { get; }
+
+    public BufferPool Pool { get; }
+
+    /// <summary>Why something is slower than it could be, one sentence each.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>Takes memory and port, and starts the reactor's thread.</summary>
+    /// <returns>None, or NoMemory.</returns>
+    public static Fault TryOpen(EngineOptions options, out Engine? engine)
+    {
+        engine = null;
+        Check.That(Units.IsPowerOfTwo(options.ChunkBytes));
+        ulong count = options.BufferBytes / options.ChunkBytes;
+        Check.That(count is >= 1 and <= 1 << 20);
+        Fault fault = BufferPool.TryCreate(options.ChunkBytes, (uint)count, out BufferPool? pool);
+        if (fault.IsFault)
+            return fault;
+        Fault ringFault = Fault.None;
+        RingFileIo? ring = null;
+        if (options.MayUseRing)
+            ringFault = RingFileIo.TryOpen(options.Depth, out ring);
+        IFileIo fileIo = ring ?? (IFileIo)new ThreadedFileIo(options.WorkerCount, options.Depth, "fb-file");
+        engine = new Engine(fileIo, pool!);
+        if (ringFault.IsFault)
+            engine._warnings.Add(
+                $"io_uring is not available here ({ringFault}): using {options.WorkerCount} threads instead"
+            );
+        Fault registered = fileIo.RegisterMemory(pool!.Region);
+        if (registered.IsFault)
+            engine._warnings.Add(
+                $"I/O memory could not be registered with io_uring ({registered}): "
+                    + "raise the memory-lock limit (ulimit -l) above the buffer size for less CPU per byte"
+            );
+        engine.Reactor.Start("fb-reactor-0");
+        return Fault.None;
+    }
+
+    /// <summary>Devices and jobs must be disposed before; joins the reactor's thread.</summary>
+    public void Dispose()
+    {
+        Reactor.Dispose();
+        _fileIo.Dispose();
+        Pool.Dispose();
+    }
+}

@@ -1,0 +1,196 @@
+// The one place that waits. A reactor owns a port, a clock, timers and an inbox, and everything behind the
+// fast path (devices, copy engine, jobs) belongs to exactly one reactor and therefore has no locks.
+//
+// One turn: take the inbox, run deferred tasks, run due timers, then poll the port, which submits all I/O
+// asked for since the last turn in one system call and waits there if there was nothing else to do.
+// It is driven by its own thread (Start), by a host or a test (Turn), or by the simulator (Turn, with a
+// simulated port and clock).
+//
+// No wake-up is lost: the loop sets _isSleeping, then (full fence) looks at the inbox once more, then
+// waits; a poster publishes its item, then (full fence) looks at _isSleeping and wakes. Whichever fence
+// comes second sees the other's store.
+//
+// An exception in a turn is a bug of ours. It stops this reactor, never the process: Fault says Bug, and
+// whoever waits for a job learns it through OnStopped.
+using System;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Memory;
+
+namespace FastBackup.Runtime;
+
+/// <summary>Sizes of everything that a reactor preallocates.</summary>
+/// <param name="InboxCapacity">Items from other threads at once, a power of two.</param>
+/// <param name="DeferredCapacity">Deferred tasks at once.</param>
+/// <param name="TimerCapacity">Timers at once.</param>
+public readonly record struct ReactorLimits(uint InboxCapacity, uint DeferredCapacity, uint TimerCapacity)
+{
+    public static ReactorLimits Default => new(1024, 4096, 4096);
+}
+
+/// <summary>Threads: one drives; TryPost, RequestStop and Fault any.</summary>
+public sealed class Reactor : IIoLoop, IDisposable
+{
+    const uint InboxItemsPerTurn = 256;
+
+    readonly record struct Deferred(ILoopTask Task, ulong Argument);
+
+    // --- fixed at construction
+    readonly Inbox _inbox;
+    readonly BoundedQueue<Deferred> _deferred;
+    readonly TimerQueue _timers;
+
+    // --- any thread
+    int _isSleeping;
+    int _isStopRequested;
+    Exception? _failure;
+
+    // --- the driving thread, or the one that starts it
+    Thread? _thread;
+
+    public Reactor(IFileIo fileIo, IClock clock, ReactorLimits limits)
+    {
+        FileIo = fileIo;
+        Clock = clock;
+        _inbox = new Inbox(limits.InboxCapacity);
+        _deferred = new BoundedQueue<Deferred>(limits.DeferredCapacity);
+        _timers = new TimerQueue(limits.TimerCapacity);
+    }
+
+    public IClock Clock { get; }
+
+    public IFileIo FileIo { get; }
+
+    /// <summary>The exception that stopped this reactor, or null. Threads: any.</summary>
+    public Exception? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>Runs once on the reactor's thread if an exception stops it. Set before Start.</summary>
+    public Action<Exception>? OnStopped { get; set; }
+
+    public bool IsOnThread => _thread == null || Thread.CurrentThread == _thread;
+
+    public void Defer(ILoopTask task, ulong argument) => _deferred.Enqueue(new Deferred(task, argument));
+
+    public ulong StartTimer(ulong deadlineNs, ILoopTask task, ulong argument) =>
+        _timers.Start(deadlineNs, task, argument);
+
+    public void CancelTimer(ulong timerKey) => _timers.Cancel(timerKey);
+
+    public bool TryPost(ILoopTask task, ulong argument)
+    {
+        if (!_inbox.TryPost(task, argument))
+            return false;
+        WakeIfSleeping();
+        return true;
+    }
+
+    /// <summary>One turn of the loop.</summary>
+    /// <param name="waitNs">How long it may wait when there is nothing to do; ulong.MaxValue = for ever.</param>
+    /// <returns>True when something was done.</returns>
+    public bool Turn(ulong waitNs)
+    {
+        bool didWork = false;
+        // Bounded, so that busy posters cannot keep the loop from its devices.
+        for (uint i = 0; i < InboxItemsPerTurn && _inbox.TryTake(out ILoopTask task, out ulong argument); i++)
+        {
+            didWork = true;
+            task.Run(argument);
+        }
+        for (uint count = _deferred.Count; count > 0 && _deferred.TryDequeue(out Deferred item); count--)
+        {
+            didWork = true;
+            item.Task.Run(item.Argument);
+        }
+        while (_timers.TryExpire(Clock.NowNs, out ILoopTask task, out ulong argument))
+        {
+            didWork = true;
+            task.Run(argument);
+        }
+        bool mayWait = waitNs > 0 && !didWork && _deferred.Count == 0;
+        uint delivered = FileIo.Poll(mayWait ? WaitNs(waitNs) : 0);
+        if (mayWait)
+            Volatile.Write(ref _isSleeping, 0);
+        return delivered > 0 || didWork;
+    }
+
+    /// <summary>Runs an action on the reactor's thread and waits for it: for opening, closing and other cold calls.</summary>
+    /// <remarks>Threads: any. Allocates. Runs at once on the reactor's own thread, or when it has none or has ended.</remarks>
+    public void Invoke(Action action)
+    {
+        if (IsOnThread || !_thread!.IsAlive)
+        {
+            action();
+            return;
+        }
+        using Invocation invocation = new(action);
+        while (!TryPost(invocation, 0))
+            Thread.Yield();
+        while (!invocation.Wait(50))
+            if (!_thread.IsAlive)
+                throw new InvalidOperationException("the reactor has stopped", Failure);
+        invocation.ThrowIfFailed();
+    }
+
+    /// <summary>Starts the thread that drives this reactor.</summary>
+    /// <param name="name">Shown by the system's tools; at most 15 bytes.</param>
+    public void Start(string name)
+    {
+        Check.That(_thread == null);
+        _thread = new Thread(Run, 512 * 1024) { Name = name, IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Asks the thread to end after its current turn. Threads: any.</summary>
+    public void RequestStop()
+    {
+        Volatile.Write(ref _isStopRequested, 1);
+        Interlocked.MemoryBarrier();
+        FileIo.Wake();
+    }
+
+    /// <summary>Stops and joins the thread if there is one. The port is disposed by whoever opened it.</summary>
+    public void Dispose()
+    {
+        RequestStop();
+        if (_thread != null && Thread.CurrentThread != _thread)
+            _thread.Join();
+    }
+
+    void Run()
+    {
+        try
+        {
+            while (Volatile.Read(ref _isStopRequested) == 0)
+                Turn(ulong.MaxValue);
+        }
+#pragma warning disable CA1031 // the boundary: whatever it is, it must not end the host process
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Volatile.Write(ref _failure, exception);
+            OnStopped?.Invoke(exception);
+        }
+    }
+
+    ulong WaitNs(ulong waitNs)
+    {
+        Interlocked.Exchange(ref _isSleeping, 1); // a full fence: see the head comment
+        if (!_inbox.IsEmpty || Volatile.Read(ref _isStopRequested) != 0)
+            return 0;
+        ulong deadlineNs = _timers.NextDeadlineNs;
+        if (deadlineNs == ulong.MaxValue)
+            return waitNs;
+        ulong nowNs = Clock.NowNs;
+        return deadlineNs <= nowNs ? 0 : Math.Min(waitNs, deadlineNs - nowNs);
+    }
+
+    void WakeIfSleeping()
+    {
+        // The item was published by a plain release store: without this fence it could still be on its way
+        // when _isSleeping is read, and both sides would see the past.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _isSleeping) != 0 && Interlocked.Exchange(ref _isSleeping, 0) != 0)
+            FileIo.Wake();
+    }
+}
