@@ -84,7 +84,9 @@ public sealed unsafe class AlignedRegion : IDisposable
     public static AlignedRegion Map(ulong lengthBytes, RegionResidency residency)
     {
         Fault fault = TryMap(lengthBytes, residency, out AlignedRegion? region);
-        return fault.IsNone ? region! : throw new InsufficientMemoryException($"cannot map {lengthBytes} bytes: {fault}");
+        return fault.IsNone
+            ? region!
+            : throw new InsufficientMemoryException($"cannot map {lengthBytes} bytes: {fault}");
     }
 
     public Span<byte> Slice(ulong offsetBytes, int lengthBytes)
