@@ -13,6 +13,10 @@ static class SuiteRunner
 {
     const int TailLineCount = 40;
 
+    // A runtime that crashes prints stacks of thousands of characters a line; the first part tells enough.
+    const int ShownLineMax = 300;
+    const int ShownWidthMax = 240;
+
     /// <param name="suite">What to run; its program is built.</param>
     /// <param name="reportFolder">Takes the report; removed by the caller.</param>
     /// <param name="cancel">Ends the suite.</param>
@@ -24,13 +28,15 @@ static class SuiteRunner
         string report = Path.Combine(reportFolder, suite.Name + ".xml");
         string[] reporting = suite.HasReport ? ["-noColor", "-noLogo", "-reporter", "quiet", "-xml", report] : [];
         Queue<string> tail = [];
+        int shownCount = 0;
         void OnLine(string line)
         {
             tail.Enqueue(line);
             if (tail.Count > TailLineCount)
                 tail.Dequeue();
-            if (suite.HasReport && line.Length > 0)
-                Console.WriteLine("    " + line); // the quiet reporter prints failures only
+            // The quiet reporter prints failures and skips only.
+            if (suite.HasReport && line.Length > 0 && ++shownCount <= ShownLineMax)
+                PrintLine(line);
         }
         ChildResult result = await ChildProcess.RunAsync(
             ChildProcess.Dotnet,
@@ -62,6 +68,9 @@ static class SuiteRunner
     static void PrintTail(IEnumerable<string> lines)
     {
         foreach (string line in lines.SkipWhile(string.IsNullOrWhiteSpace))
-            Console.WriteLine("    " + line);
+            PrintLine(line);
     }
+
+    static void PrintLine(string line) =>
+        Console.WriteLine("    " + (line.Length <= ShownWidthMax ? line : line[..ShownWidthMax] + " ..."));
 }
