@@ -1,6 +1,6 @@
 // What a test needs from the machine. A test asks first; where the thing is missing the test is skipped with
 // the reason, and under CI=true it fails, because there a missing thing means that nobody tests it.
-// Linked into each test project that asks: <Compile Include="../Shared/Requires.cs" />.
+// Linked into each test project that asks: <Compile Include="../Shared/*.cs" />.
 using System;
 using System.IO;
 using System.Linq;
