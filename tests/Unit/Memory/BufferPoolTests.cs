@@ -87,6 +87,7 @@ public sealed unsafe class BufferPoolTests
         AssertStale(pool, lease with { Slot = 2 });
         AssertStale(pool, lease with { Slot = uint.MaxValue });
         AssertStale(pool, lease with { Slot = 1 - lease.Slot });
+        AssertStale(pool, new BufferLease(1 - lease.Slot, 0)); // the very generation of a free buffer
         AssertStale(pool, lease with { Generation = lease.Generation + 1 });
         AssertStale(pool, lease with { Generation = lease.Generation + 2 });
         pool.Return(lease);

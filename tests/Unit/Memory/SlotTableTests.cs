@@ -71,6 +71,7 @@ public sealed class SlotTableTests
         Assert.True(table.TryTake(out ulong key, out _));
         AssertStale(table, 0);
         AssertStale(table, ulong.MaxValue);
+        AssertStale(table, 1); // the very generation of a slot that is free
         AssertStale(table, key + 1); // a slot that is free
         AssertStale(table, key | 0xFFFF); // a slot that is not there
         AssertStale(table, key + (1UL << 32)); // the generation that a free would give
