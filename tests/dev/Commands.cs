@@ -13,6 +13,7 @@ static class Commands
     /// <summary>A command's name, or the full path of a file, and the package that has it.</summary>
     public static readonly (string Command, string Package)[] Needed =
     [
+        ("git", "git"),
         ("fio", "fio"),
         ("qemu-img", "qemu-utils"),
         ("qemu-storage-daemon", "qemu-system-common"),

@@ -22,11 +22,11 @@ static class SuitePlan
     public static List<Suite> Build()
     {
         List<Suite> suites = [];
-        TestProject[] projects = TestProject.Discover();
-        foreach (TestProject project in projects)
+        ProgramProject[] projects = ProgramProject.Discover();
+        foreach (ProgramProject project in projects)
             suites.Add(new Suite(project.Name, project.AssemblyPath, [], [], HasReport: true));
 
-        TestProject unit = projects.Single(project => project.Name == "unit");
+        ProgramProject unit = projects.Single(project => project.Name == "unit");
         string[] filters = [.. KernelTests.SelectMany(query => new[] { "-filter", query })];
         foreach ((string name, string width) in Widths)
             suites.Add(new Suite(name, unit.AssemblyPath, filters, [new(width, "0")], HasReport: true));
@@ -34,7 +34,7 @@ static class SuitePlan
         foreach (ProgramStep step in ProgramSteps.All)
         {
             string[] arguments = step.Arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            string assembly = TestProject.InFolder(step.ProjectFolder).AssemblyPath;
+            string assembly = ProgramProject.InFolder(step.ProjectFolder).AssemblyPath;
             suites.Add(new Suite(step.Name, assembly, arguments, [], HasReport: false));
         }
         return suites;

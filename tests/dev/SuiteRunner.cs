@@ -23,7 +23,7 @@ static class SuiteRunner
     public static async Task<Outcome> RunAsync(Suite suite, string reportFolder, CancellationToken cancel)
     {
         if (!File.Exists(suite.AssemblyPath))
-            return Outcome.OfFailure("was not built");
+            return Outcome.OfFailure($"{Path.GetRelativePath(Repository.Root, suite.AssemblyPath)} was not built");
 
         string report = Path.Combine(reportFolder, suite.Name + ".xml");
         string[] reporting = suite.HasReport ? ["-noColor", "-noLogo", "-reporter", "quiet", "-xml", report] : [];

@@ -1,4 +1,5 @@
-// The pool against a naive model: which leases are out, and what was written into each buffer.
+// The pool against a naive model: which leases are out, and what was written into each buffer. Pools are
+// disposed as the last step, not by using: Dispose checks too, and would hide the failure of the test.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -17,7 +18,7 @@ public sealed unsafe class BufferPoolTests
     {
         Prng prng = new(TestSeed.Next());
         uint count = (uint)prng.Between(1, 40);
-        using BufferPool pool = new(BufferBytes, count);
+        BufferPool pool = new(BufferBytes, count);
         Dictionary<BufferLease, ulong> rented = []; // lease -> tag written at both ends of its buffer
         HashSet<BufferLease> everSeen = [];
         List<BufferLease> returned = [];
@@ -51,23 +52,25 @@ public sealed unsafe class BufferPoolTests
             Assert.Equal((tag, tag), Read(pool, lease));
             pool.Return(lease);
         }
+        pool.Dispose();
     }
 
     [Fact]
     public void Buffers_CoverTheRegionWithoutOverlap()
     {
-        using BufferPool pool = new(BufferBytes, 16);
+        BufferPool pool = new(BufferBytes, 16);
         List<BufferLease> leases = RentAll(pool);
         ulong[] offsets = [.. leases.Select(lease => (ulong)(pool.Address(lease) - pool.Region.Pointer)).Order()];
         Assert.Equal(Enumerable.Range(0, 16).Select(i => (ulong)i * BufferBytes), offsets);
         Assert.Equal(16UL * BufferBytes, pool.Region.LengthBytes);
         leases.ForEach(pool.Return);
+        pool.Dispose();
     }
 
     [Fact]
     public void Rent_TakesTheBufferReturnedLast()
     {
-        using BufferPool pool = new(BufferBytes, 4);
+        BufferPool pool = new(BufferBytes, 4);
         List<BufferLease> leases = RentAll(pool);
         pool.Return(leases[2]);
         pool.Return(leases[0]);
@@ -76,12 +79,13 @@ public sealed unsafe class BufferPoolTests
         pool.Return(warm);
         pool.Return(leases[1]);
         pool.Return(leases[3]);
+        pool.Dispose();
     }
 
     [Fact]
     public void StaleOrForgedLease_IsInvariantFailure()
     {
-        using BufferPool pool = new(BufferBytes, 2);
+        BufferPool pool = new(BufferBytes, 2);
         Assert.True(pool.TryRent(out BufferLease lease));
         AssertStale(pool, default);
         AssertStale(pool, lease with { Slot = 2 });
@@ -96,6 +100,7 @@ public sealed unsafe class BufferPoolTests
         Assert.Equal(lease.Slot, next.Slot);
         AssertStale(pool, lease);
         pool.Return(next);
+        pool.Dispose();
     }
 
     [Fact]
@@ -120,11 +125,12 @@ public sealed unsafe class BufferPoolTests
     [Fact]
     public void RentAndReturn_AllocateNothing()
     {
-        using BufferPool pool = new(BufferBytes, 8);
+        BufferPool pool = new(BufferBytes, 8);
         RentAndReturn(pool, 100);
         long before = GC.GetAllocatedBytesForCurrentThread();
         RentAndReturn(pool, 10_000);
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        pool.Dispose();
     }
 
     static void RentAndReturn(BufferPool pool, int count)

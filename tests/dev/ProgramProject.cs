@@ -7,12 +7,12 @@ namespace FastBackup.Dev;
 
 /// <param name="Name">Short name: the last part of the project's file name, in small letters.</param>
 /// <param name="AssemblyPath">The built program, to be run with the dotnet command.</param>
-sealed record TestProject(string Name, string AssemblyPath)
+sealed record ProgramProject(string Name, string AssemblyPath)
 {
     const string Framework = "net10.0";
 
     /// <summary>Every project in tests/ that references xunit.v3, in the order of their names.</summary>
-    public static TestProject[] Discover() =>
+    public static ProgramProject[] Discover() =>
         [
             .. Directory
                 .EnumerateFiles(Repository.PathOf("tests"), "*.csproj", SearchOption.AllDirectories)
@@ -21,9 +21,13 @@ sealed record TestProject(string Name, string AssemblyPath)
                 .OrderBy(project => project.Name, System.StringComparer.Ordinal),
         ];
 
-    /// <summary>The one project in a folder of the tree.</summary>
-    public static TestProject InFolder(string folder) =>
-        FromFile(Directory.EnumerateFiles(Repository.PathOf(folder), "*.csproj").Single());
+    /// <summary>The one project in a folder of the tree; a path that was never built when there is none.</summary>
+    public static ProgramProject InFolder(string folder)
+    {
+        string path = Repository.PathOf(folder);
+        string[] files = Directory.Exists(path) ? Directory.GetFiles(path, "*.csproj") : [];
+        return FromFile(files.Length == 1 ? files[0] : Path.Combine(path, "missing.csproj"));
+    }
 
     static bool ReferencesXunit(string projectFile) =>
         XDocument
@@ -31,12 +35,17 @@ sealed record TestProject(string Name, string AssemblyPath)
             .Descendants("PackageReference")
             .Any(reference => (string?)reference.Attribute("Include") == "xunit.v3");
 
-    static TestProject FromFile(string projectFile)
+    static ProgramProject FromFile(string projectFile)
     {
         string fileName = Path.GetFileNameWithoutExtension(projectFile);
-        string assembly = XDocument.Load(projectFile).Descendants("AssemblyName").FirstOrDefault()?.Value ?? fileName;
+        string? named = File.Exists(projectFile)
+            ? XDocument.Load(projectFile).Descendants("AssemblyName").FirstOrDefault()?.Value
+            : null;
         string folder = Path.GetDirectoryName(projectFile)!;
         string name = fileName.Split('.')[^1].ToLowerInvariant();
-        return new TestProject(name, Path.Combine(folder, "bin", "Release", Framework, assembly + ".dll"));
+        return new ProgramProject(
+            name,
+            Path.Combine(folder, "bin", "Release", Framework, (named ?? fileName) + ".dll")
+        );
     }
 }
