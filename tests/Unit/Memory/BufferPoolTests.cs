@@ -18,7 +18,7 @@ public sealed unsafe class BufferPoolTests
     {
         Prng prng = new(TestSeed.Next());
         uint count = (uint)prng.Between(1, 40);
-        BufferPool pool = new(BufferBytes, count);
+        BufferPool pool = Create(count);
         Dictionary<BufferLease, ulong> rented = []; // lease -> tag written at both ends of its buffer
         HashSet<BufferLease> everSeen = [];
         List<BufferLease> returned = [];
@@ -58,7 +58,7 @@ public sealed unsafe class BufferPoolTests
     [Fact]
     public void Buffers_CoverTheRegionWithoutOverlap()
     {
-        BufferPool pool = new(BufferBytes, 16);
+        BufferPool pool = Create(16);
         List<BufferLease> leases = RentAll(pool);
         ulong[] offsets = [.. leases.Select(lease => (ulong)(pool.Address(lease) - pool.Region.Pointer)).Order()];
         Assert.Equal(Enumerable.Range(0, 16).Select(i => (ulong)i * BufferBytes), offsets);
@@ -70,7 +70,7 @@ public sealed unsafe class BufferPoolTests
     [Fact]
     public void Rent_TakesTheBufferReturnedLast()
     {
-        BufferPool pool = new(BufferBytes, 4);
+        BufferPool pool = Create(4);
         List<BufferLease> leases = RentAll(pool);
         pool.Return(leases[2]);
         pool.Return(leases[0]);
@@ -85,7 +85,7 @@ public sealed unsafe class BufferPoolTests
     [Fact]
     public void StaleOrForgedLease_IsInvariantFailure()
     {
-        BufferPool pool = new(BufferBytes, 2);
+        BufferPool pool = Create(2);
         Assert.True(pool.TryRent(out BufferLease lease));
         AssertStale(pool, default);
         AssertStale(pool, lease with { Slot = 2 });
@@ -106,7 +106,7 @@ public sealed unsafe class BufferPoolTests
     [Fact]
     public void Dispose_WithALeaseOut_IsInvariantFailure()
     {
-        BufferPool pool = new(BufferBytes, 2);
+        BufferPool pool = Create(2);
         Assert.True(pool.TryRent(out BufferLease lease));
         Assert.Throws<InvariantException>(pool.Dispose);
         pool.Return(lease);
@@ -120,17 +120,31 @@ public sealed unsafe class BufferPoolTests
     [InlineData(4096, 0)]
     [InlineData(4096, (1 << 20) + 1)]
     public void Sizes_OutsideTheirRange_AreInvariantFailures(uint bufferBytes, uint bufferCount) =>
-        Assert.Throws<InvariantException>(() => new BufferPool(bufferBytes, bufferCount));
+        Assert.Throws<InvariantException>(() => BufferPool.TryCreate(bufferBytes, bufferCount, out _));
 
     [Fact]
     public void RentAndReturn_AllocateNothing()
     {
-        BufferPool pool = new(BufferBytes, 8);
+        BufferPool pool = Create(8);
         RentAndReturn(pool, 100);
         long before = GC.GetAllocatedBytesForCurrentThread();
         RentAndReturn(pool, 10_000);
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         pool.Dispose();
+    }
+
+    [Fact]
+    public void Create_BeyondTheAddressSpace_IsNoMemory()
+    {
+        Fault fault = BufferPool.TryCreate(1U << 31, 1 << 20, out BufferPool? pool);
+        Assert.Equal(FaultKind.NoMemory, fault.Kind);
+        Assert.Null(pool);
+    }
+
+    static BufferPool Create(uint bufferCount)
+    {
+        Assert.Equal(Fault.None, BufferPool.TryCreate(BufferBytes, bufferCount, out BufferPool? pool));
+        return pool!;
     }
 
     static void RentAndReturn(BufferPool pool, int count)
