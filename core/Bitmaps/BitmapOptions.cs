@@ -1,0 +1,16 @@
+using FastBackup.Memory;
+
+namespace FastBackup.Bitmaps;
+
+/// <summary>How the memory of a <see cref="HierarchicalBitmap"/> is taken. The default suits most bitmaps.</summary>
+/// <param name="IsResident">
+/// True takes every page at once, in huge pages where the kernel grants them. False takes address space only, and
+/// pages at the first set, so a sparse bitmap stays small.
+/// </param>
+/// <param name="SizeMaxBytes">
+/// Room for growth: Truncate up to this size maps nothing. 0 = the size at creation. At most 2^41 granules.
+/// </param>
+public readonly record struct BitmapOptions(bool IsResident = false, ulong SizeMaxBytes = 0)
+{
+    internal RegionResidency Residency => IsResident ? RegionResidency.Resident : RegionResidency.Lazy;
+}

@@ -1,0 +1,206 @@
+// Bringing bitmaps together: merge, copy, drain. All walk the source's level 1, a word of it (a block of 64
+// lines, 4 KiB of level 0) at a time: a block with many dirty lines is done in one go at the speed of memory, one with
+// few line by line.
+//
+// Rules. Granularities and sizes may differ; every dirty byte of the source is dirty in the result, rounded outwards
+// to the result's granules. A source with a dirty byte past the result's end is a Range fault, and nothing
+// changes: dropping it would lose a dirty bit. An empty source is fine. The result may be one of the sources.
+using System.Numerics;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Bitmaps.Kernels;
+
+namespace FastBackup.Bitmaps;
+
+public sealed partial class HierarchicalBitmap
+{
+    const ulong BlockLines = 64;
+
+    /// <summary>From this many dirty lines of 64 on, a block is combined whole: 4 KiB in a row beat 24 single lines.</summary>
+    const int DenseLineCount = 24;
+
+    /// <summary>Adds the dirty bytes of another bitmap; see the rules in the file head.</summary>
+    /// <returns>None or Range; after a fault nothing has changed.</returns>
+    /// <remarks>Threads: exclusive on this bitmap; sets of the source meanwhile may be missed.</remarks>
+    public Fault Merge(HierarchicalBitmap source) => Merge(this, source, this);
+
+    /// <summary>result = left | right. The result may be either source; else its old content is dropped.</summary>
+    /// <returns>None or Range; after a fault nothing has changed.</returns>
+    /// <remarks>Threads: exclusive on the result; sets of the sources meanwhile may be missed.</remarks>
+    public static Fault Merge(HierarchicalBitmap left, HierarchicalBitmap right, HierarchicalBitmap result)
+    {
+        Fault fault = result.CheckFits(left);
+        if (fault.IsNone)
+            fault = result.CheckFits(right);
+        if (fault.IsFault)
+            return fault;
+        if (!ReferenceEquals(left, result) && !ReferenceEquals(right, result))
+            result.ResetAll();
+        if (!ReferenceEquals(left, result))
+            result.Take(left);
+        if (!ReferenceEquals(right, result) && !ReferenceEquals(right, left))
+            result.Take(right);
+        return Fault.None;
+    }
+
+    /// <summary>Makes this bitmap cover exactly the source's dirty bytes, rounded outwards.</summary>
+    /// <returns>None or Range; after a fault nothing has changed.</returns>
+    /// <remarks>Threads: exclusive on this bitmap.</remarks>
+    public Fault CopyFrom(HierarchicalBitmap source) => Merge(source, source, this);
+
+    /// <summary>As <see cref="Merge(HierarchicalBitmap)"/>, beside sets and claims of this bitmap by other threads.</summary>
+    /// <returns>None or Range; after a fault nothing has changed.</returns>
+    /// <remarks>Threads: any on this bitmap. Cost: one compare-exchange per word that gains bits.</remarks>
+    public Fault MergeLive(HierarchicalBitmap source)
+    {
+        Fault fault = CheckFits(source);
+        if (fault.IsFault || ReferenceEquals(source, this))
+            return fault;
+        if (source._granularityShift != _granularityShift)
+        {
+            TakeAreas(source, isLive: true);
+            return Fault.None;
+        }
+        ulong lineCount = System.Math.Min(source.LeafLines, LeafLines); // past it the source has no dirty bit
+        for (ulong line = source.NextDirtyLine(0, lineCount); line != NotFound; )
+        {
+            for (ulong word = line * LineWords; word < (line + 1) * LineWords; word++)
+            {
+                ulong bits = Volatile.Read(ref source.Leaf(word));
+                if (bits == 0)
+                    continue;
+                ulong seen = Volatile.Read(ref Leaf(word));
+                if ((seen & bits) != bits)
+                    StoreOnes(word, bits, seen);
+            }
+            RaiseSummaries(1, line);
+            line = source.NextDirtyLine(line + 1, lineCount);
+        }
+        return Fault.None;
+    }
+
+    /// <summary>Moves every dirty bit into another bitmap while other threads go on setting bits here.</summary>
+    /// <param name="target">Same size and granularity; gains the bits, keeps its own.</param>
+    /// <returns>None, or Invalid when the shapes differ or the target is this bitmap.</returns>
+    /// <remarks>
+    /// A bit whose Set returned before the call is in the target afterwards; one set meanwhile is in the target or
+    /// still here; none is in neither. That needs no claim, reset or other drain of this bitmap at the same time.
+    /// Threads: any on this bitmap within that rule, exclusive on the target. Cost: one exchange per dirty word.
+    /// </remarks>
+    public Fault DrainInto(HierarchicalBitmap target)
+    {
+        if (ReferenceEquals(target, this) || !HasShapeOf(target))
+            return new Fault(FaultKind.Invalid);
+        ulong added = 0;
+        for (ulong line = NextDirtyLine(0, LeafLines); line != NotFound; line = NextDirtyLine(line + 1, LeafLines))
+        {
+            ulong moved = 0;
+            for (ulong word = line * LineWords; word < (line + 1) * LineWords; word++)
+            {
+                if (Volatile.Read(ref Leaf(word)) == 0)
+                    continue;
+                ulong bits = Interlocked.Exchange(ref Leaf(word), 0);
+                ref ulong targetWord = ref target.Leaf(word);
+                added += (uint)BitOperations.PopCount(bits & ~targetWord);
+                moved += (uint)BitOperations.PopCount(bits);
+                targetWord |= bits;
+            }
+            if (moved == 0)
+                continue;
+            target.RaiseSummaries(1, line);
+            _count.Subtract(line, moved);
+            LowerSummaries(1, line);
+        }
+        target._count.Restart(target.CountBits() + added);
+        return Fault.None;
+    }
+
+    bool HasShapeOf(HierarchicalBitmap other) =>
+        _sizeBytes == other._sizeBytes && _granularityShift == other._granularityShift;
+
+    /// <summary>Range when the source has a dirty byte at or past the end of this bitmap.</summary>
+    Fault CheckFits(HierarchicalBitmap source)
+    {
+        if (source._sizeBytes <= _sizeBytes)
+            return Fault.None;
+        Fault fault = source.NextDirty(_sizeBytes, source._sizeBytes, out ulong lost);
+        Check.That(fault.IsNone);
+        return lost == NotFound ? Fault.None : new Fault(FaultKind.Range, 0, lost);
+    }
+
+    /// <summary>this |= source, which was checked to fit.</summary>
+    void Take(HierarchicalBitmap source)
+    {
+        if (source._granularityShift == _granularityShift)
+            TakeBlocks(source);
+        else
+            TakeAreas(source, isLive: false);
+    }
+
+    void TakeBlocks(HierarchicalBitmap source)
+    {
+        // The shapes may differ: words that only one of the two has hold no dirty bit of the source.
+        ulong lineCount = System.Math.Min(source._shape.WordCount(0), _shape.WordCount(0)) / LineWords;
+        ulong added = 0;
+        for (ulong line = source.NextDirtyLine(0, lineCount); line != NotFound; )
+        {
+            ulong block = line / BlockLines;
+            ulong first = block * BlockLines;
+            ulong count = System.Math.Min(BlockLines, lineCount - first);
+            ulong dirty = source.BlockMask(block) & (ulong.MaxValue >> (int)(BlockLines - count));
+            if (BitOperations.PopCount(dirty) >= DenseLineCount)
+            {
+                nuint words = (nuint)(count * LineWords);
+                added += BitmapKernels.Or(ref Leaf(first * LineWords), in source.Leaf(first * LineWords), words);
+            }
+            else
+            {
+                for (ulong rest = dirty; rest != 0; rest &= rest - 1)
+                {
+                    ulong word = (first + (uint)BitOperations.TrailingZeroCount(rest)) * LineWords;
+                    added += BitmapKernels.Or(ref Leaf(word), in source.Leaf(word), (nuint)LineWords);
+                }
+            }
+            if (_topLevel > 0)
+                Word(1, block) |= dirty;
+            RaiseSummaries(2, first >> LineShift);
+            line = source.NextDirtyLine(first + BlockLines, lineCount);
+        }
+        _count.Restart(CountBits() + added);
+    }
+
+    /// <summary>Between different granularities: run by run of the source, in bytes.</summary>
+    void TakeAreas(HierarchicalBitmap source, bool isLive)
+    {
+        ulong at = 0;
+        while (true)
+        {
+            Fault fault = source.NextDirtyArea(at, source._sizeBytes, ulong.MaxValue, out Extent area);
+            Check.That(fault.IsNone);
+            if (area.IsEmpty)
+                break;
+            ulong first = area.OffsetBytes >> _granularityShift;
+            ulong last = (area.EndBytes - 1) >> _granularityShift;
+            if (isLive)
+                SetRange(first, last);
+            else
+                FillOnes(first, last + 1);
+            // What else the source has within this bitmap's last granule adds nothing.
+            ulong granuleEnd = (last + 1) << _granularityShift;
+            at = System.Math.Min(System.Math.Max(area.EndBytes, granuleEnd), source._sizeBytes);
+        }
+        if (!isLive)
+            _count.Restart(PopCountBits(0, _bitCount));
+    }
+
+    /// <summary>Which of the 64 lines of a block may be dirty.</summary>
+    ulong BlockMask(ulong block)
+    {
+        if (_topLevel > 0)
+            return Volatile.Read(ref Word(1, block));
+        ulong lineCount = _shape.WordCount(0) / LineWords;
+        Check.That(block == 0);
+        Check.That(lineCount <= BlockLines);
+        return BitmapKernels.NonZeroLines(in Leaf(0), (nuint)lineCount);
+    }
+}
