@@ -6,10 +6,13 @@ using FastBackup.Interop.Linux;
 
 namespace FastBackup.BlockIo;
 
-static unsafe class FileCalls
+static class FileCalls
 {
+    // SAFETY: whoever pushed the command owns LengthBytes at Buffer until its completion (IFileIo.TryPush),
+    // which comes after these calls.
+
     /// <summary>Threads: any. Blocks for as long as the kernel does.</summary>
-    public static long Execute(in FileCommand command) =>
+    public static unsafe long Execute(in FileCommand command) =>
         command.Operation switch
         {
             FileOperation.Read => Result(
@@ -29,7 +32,7 @@ static unsafe class FileCalls
             _ => 0,
         };
 
-    static long Write(in FileCommand command)
+    static unsafe long Write(in FileCommand command)
     {
         long written = Result(
             Files.Pwrite(command.File.Fd, (void*)command.Buffer, (nuint)command.LengthBytes, (long)command.OffsetBytes)
@@ -44,7 +47,7 @@ static unsafe class FileCalls
     /// Describes a range by SEEK_DATA and SEEK_HOLE until the range or the buffer ends. A file system that
     /// does not track holes says that everything is data, which is true enough.
     /// </summary>
-    static long Map(in FileCommand command)
+    static unsafe long Map(in FileCommand command)
     {
         // SAFETY: the owner of the command keeps room for Mode entries until the completion.
         Span<MapEntry> entries = new((void*)command.Buffer, command.Mode);

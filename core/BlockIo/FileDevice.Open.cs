@@ -23,7 +23,7 @@ public sealed record FileOpenOptions
     /// <summary>False takes the page cache on purpose.</summary>
     public bool IsDirect { get; init; } = true;
 
-    public uint InFlightMax { get; init; } = 256;
+    public uint InFlightMax { get; init; } = 1024;
 }
 
 /// <summary>A file that could not be opened: the fault, and one sentence for people.</summary>
@@ -133,12 +133,12 @@ public sealed partial class FileDevice
             );
         if (options.CreateBytes is { } wanted)
         {
-            if (wanted > long.MaxValue || Files.Ftruncate(fd, (long)wanted) < 0)
-                return Refuse(
-                    path,
-                    string.Create(CultureInfo.InvariantCulture, $"size to {wanted} bytes"),
-                    LastFault()
-                );
+            Fault sized =
+                wanted > long.MaxValue ? Errnos.ToFault(Errnos.EFBIG)
+                : Files.Ftruncate(fd, (long)wanted) < 0 ? LastFault()
+                : Fault.None;
+            if (sized.IsFault)
+                return Refuse(path, string.Create(CultureInfo.InvariantCulture, $"give {wanted} bytes to"), sized);
             capacityBytes = wanted;
         }
         Fault fault = FileIdentity.TryGet(fd, out FileIdentity identity);

@@ -31,6 +31,9 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     /// <summary>The kernel's own limit for one transfer is just under 2 GiB.</summary>
     const ulong TransferBytesMax = Units.GiB;
 
+    const ulong FinishedArgument = 0;
+    const ulong StalledArgument = 1;
+
     enum Step
     {
         Transfer,
@@ -62,7 +65,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     readonly FileHandle _file;
     readonly FileHandle _buffered; // the same handle when the device is not direct
     readonly SlotTable<Slot> _slots;
-    readonly BoundedQueue<ulong> _stalled; // the port was full: pushed again in the next turn
+    readonly BoundedQueue<ulong> _stalled; // the port was full: pushed again when it has delivered something
     readonly BoundedQueue<ulong> _finished; // completions that may not run inside Submit
     readonly AlignedRegion _zeroes;
     readonly bool _isBlockDevice;
@@ -72,6 +75,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     bool _canPunch = true;
     bool _canZeroRange = true;
     bool _isDeferred;
+    bool _isWaitingForRoom;
 
     /// <param name="loop">Drives this device.</param>
     /// <param name="name">For people.</param>
@@ -154,8 +158,16 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         }
     }
 
-    /// <summary>The loop's next turn: completions that could not run inside Submit, pushes that found no room.</summary>
     void ILoopTask.Run(ulong argument)
+    {
+        if (argument == FinishedArgument)
+            RunFinished();
+        else
+            RunStalled();
+    }
+
+    /// <summary>Completions that could not run inside Submit.</summary>
+    void RunFinished()
     {
         _isDeferred = false;
         for (uint count = _finished.Count; count > 0 && _finished.TryDequeue(out ulong key); count--)
@@ -163,6 +175,12 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
             Slot slot = _slots.Get(key);
             Finish(key, slot, slot.Result.Fault, slot.Result.Count);
         }
+    }
+
+    /// <summary>Pushes that found the port full.</summary>
+    void RunStalled()
+    {
+        _isWaitingForRoom = false;
         for (uint count = _stalled.Count; count > 0 && _stalled.TryDequeue(out ulong key); count--)
             Push(key, _slots.Get(key));
     }
@@ -214,7 +232,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         else if (!_loop.FileIo.TryPush(command))
         {
             _stalled.Enqueue(key);
-            DeferOnce();
+            DeferStalledOnce();
         }
     }
 
@@ -395,6 +413,14 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         if (_isDeferred)
             return;
         _isDeferred = true;
-        _loop.Defer(this, 0);
+        _loop.Defer(this, FinishedArgument);
+    }
+
+    void DeferStalledOnce()
+    {
+        if (_isWaitingForRoom)
+            return;
+        _isWaitingForRoom = true;
+        _loop.DeferUntilRoom(this, StalledArgument);
     }
 }

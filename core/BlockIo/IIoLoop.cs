@@ -21,6 +21,9 @@ public interface IIoLoop
     /// <remarks>Bounded: a task that is waiting to run must not be deferred again with the same purpose.</remarks>
     void Defer(ILoopTask task, ulong argument);
 
+    /// <summary>Runs the task once in the turn after the port has delivered something: a full port may have room then.</summary>
+    void DeferUntilRoom(ILoopTask task, ulong argument);
+
     /// <summary>Runs the task once, at or soon after the time. Cost: O(log timers).</summary>
     /// <returns>A key for <see cref="CancelTimer"/>, never 0.</returns>
     ulong StartTimer(ulong deadlineNs, ILoopTask task, ulong argument);

@@ -8,7 +8,7 @@ using FastBackup.Memory;
 namespace FastBackup.BlockIo;
 
 /// <summary>Threads: the loop's; <see cref="Content"/> any, when nothing is in flight.</summary>
-public sealed unsafe class MemoryDevice : IBlockDevice, ILoopTask
+public sealed class MemoryDevice : IBlockDevice, ILoopTask
 {
     public const ulong HoleBytes = 64 * Units.KiB;
 
@@ -79,7 +79,7 @@ public sealed unsafe class MemoryDevice : IBlockDevice, ILoopTask
         _content.Dispose();
     }
 
-    BlockResult Execute(in BlockRequest request)
+    unsafe BlockResult Execute(in BlockRequest request)
     {
         // SAFETY: the range was checked against the capacity; the caller owns LengthBytes at Buffer.
         byte* content = _content.Pointer + request.OffsetBytes;
@@ -110,7 +110,7 @@ public sealed unsafe class MemoryDevice : IBlockDevice, ILoopTask
         return default;
     }
 
-    static void Clear(byte* start, ulong lengthBytes)
+    static unsafe void Clear(byte* start, ulong lengthBytes)
     {
         for (ulong done = 0; done < lengthBytes; done += Units.GiB)
             new Span<byte>(start + done, (int)Math.Min(Units.GiB, lengthBytes - done)).Clear();
@@ -132,7 +132,7 @@ public sealed unsafe class MemoryDevice : IBlockDevice, ILoopTask
             _isAllocated[i] = false;
     }
 
-    uint Map(in BlockRequest request)
+    unsafe uint Map(in BlockRequest request)
     {
         // SAFETY: the caller keeps room for MapCapacity entries until the completion.
         Span<MapEntry> entries = new((void*)request.Buffer, (int)request.MapCapacity);

@@ -4,7 +4,6 @@
 // Two bounded queues under two locks. Locks, because a command here is at least one blocking system call,
 // beside which an uncontended lock costs nothing.
 using System;
-using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
@@ -13,7 +12,7 @@ using FastBackup.Memory;
 namespace FastBackup.BlockIo;
 
 /// <summary>Threads: one owner thread; Wake any. The workers are started and joined here.</summary>
-public sealed unsafe class ThreadedFileIo : IFileIo
+public sealed class ThreadedFileIo : IFileIo
 {
     readonly record struct Finished(IFileIoOwner Owner, ulong Tag, long Result);
 

@@ -39,6 +39,7 @@ public sealed class Reactor : IIoLoop, IDisposable
     // --- fixed at construction
     readonly Inbox _inbox;
     readonly BoundedQueue<Deferred> _deferred;
+    readonly BoundedQueue<Deferred> _roomWaiters;
     readonly TimerQueue _timers;
 
     // --- any thread
@@ -55,6 +56,7 @@ public sealed class Reactor : IIoLoop, IDisposable
         Clock = clock;
         _inbox = new Inbox(limits.InboxCapacity);
         _deferred = new BoundedQueue<Deferred>(limits.DeferredCapacity);
+        _roomWaiters = new BoundedQueue<Deferred>(limits.DeferredCapacity);
         _timers = new TimerQueue(limits.TimerCapacity);
     }
 
@@ -71,6 +73,8 @@ public sealed class Reactor : IIoLoop, IDisposable
     public bool IsOnThread => _thread == null || Thread.CurrentThread == _thread;
 
     public void Defer(ILoopTask task, ulong argument) => _deferred.Enqueue(new Deferred(task, argument));
+
+    public void DeferUntilRoom(ILoopTask task, ulong argument) => _roomWaiters.Enqueue(new Deferred(task, argument));
 
     public ulong StartTimer(ulong deadlineNs, ILoopTask task, ulong argument) =>
         _timers.Start(deadlineNs, task, argument);
@@ -111,6 +115,8 @@ public sealed class Reactor : IIoLoop, IDisposable
         uint delivered = FileIo.Poll(mayWait ? WaitNs(waitNs) : 0);
         if (mayWait)
             Volatile.Write(ref _isSleeping, 0);
+        while (delivered > 0 && _roomWaiters.TryDequeue(out Deferred waiter))
+            _deferred.Enqueue(waiter);
         return delivered > 0 || didWork;
     }
 

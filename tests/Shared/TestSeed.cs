@@ -1,4 +1,4 @@
-// The seed of a random test: a new one each run, or the one in FASTBACKUP_SEED to replay a failure.
+// The seeds of random tests: new ones or a fixed list, or the one in FASTBACKUP_SEED to replay a failure.
 using System;
 using System.Globalization;
 using Xunit;
@@ -18,5 +18,30 @@ static class TestSeed
             : ulong.Parse(given, CultureInfo.InvariantCulture);
         TestContext.Current.TestOutputHelper?.WriteLine($"{Variable}={seed}");
         return seed;
+    }
+
+    /// <summary>Runs the body for seeds 1..count, the same ones in every run, or for the one in FASTBACKUP_SEED.</summary>
+    public static void ForEach(ulong count, Action<ulong> body)
+    {
+        string? given = Environment.GetEnvironmentVariable(Variable);
+        if (!string.IsNullOrEmpty(given))
+        {
+            RunOne(ulong.Parse(given, CultureInfo.InvariantCulture), body);
+            return;
+        }
+        for (ulong seed = 1; seed <= count; seed++)
+            RunOne(seed, body);
+    }
+
+    static void RunOne(ulong seed, Action<ulong> body)
+    {
+        try
+        {
+            body(seed);
+        }
+        catch (Exception exception)
+        {
+            Assert.Fail($"replay with {Variable}={seed}: {exception}");
+        }
     }
 }

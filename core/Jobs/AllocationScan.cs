@@ -1,0 +1,112 @@
+// The source's allocation map, read ahead in batches while the copy runs: which parts hold data and which
+// are holes. One query is in flight at a time; it fills up to EntriesMax entries, so that a file with many
+// small extents does not cost a thread switch for each.
+// A map is a hint about the moment it was taken. It is safe to act on, because a guest write that makes a
+// hole into data goes through copy-before-write first, which clears the bits of what it changes.
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Memory;
+
+namespace FastBackup.Jobs;
+
+/// <summary>Threads: the reactor's. Dispose when no query is in flight.</summary>
+sealed class AllocationScan : IBlockOwner, System.IDisposable
+{
+    const uint EntriesMax = 1024;
+
+    readonly IBlockDevice _device;
+    readonly System.Action _onAvailable;
+    readonly NativeArray<MapEntry> _entries = new(EntriesMax, RegionResidency.Resident);
+    uint _next;
+    uint _count;
+    ulong _mappedEndBytes;
+
+    /// <param name="device">Asked for its map, front to back.</param>
+    /// <param name="onAvailable">Called when a query ended.</param>
+    public AllocationScan(IBlockDevice device, System.Action onAvailable) =>
+        (_device, _onAvailable) = (device, onAvailable);
+
+    public bool IsQuerying { get; private set; }
+
+    /// <summary>The last query failed; the rest of the device counts as data from here.</summary>
+    public Fault Fault { get; private set; }
+
+    /// <summary>The entry to work on, or false when a query must be waited for or the device ends.</summary>
+    public bool TryPeek(out MapEntry entry)
+    {
+        entry = default;
+        if (_next == _count)
+        {
+            StartQuery();
+            return false;
+        }
+        entry = _entries[_next];
+        return true;
+    }
+
+    /// <summary>Done with the entry that was peeked.</summary>
+    public void Advance()
+    {
+        Check.That(_next < _count);
+        _next++;
+    }
+
+    /// <summary>Everything was mapped and worked on.</summary>
+    public bool IsAtEnd => _next == _count && !IsQuerying && _mappedEndBytes == _device.Limits.CapacityBytes;
+
+    /// <summary>From the device start again, with a fresh map.</summary>
+    public void Restart()
+    {
+        Check.That(IsAtEnd);
+        _mappedEndBytes = 0;
+    }
+
+    void StartQuery()
+    {
+        if (IsQuerying || _mappedEndBytes == _device.Limits.CapacityBytes)
+            return;
+        IsQuerying = true;
+        BlockRequest request = default;
+        request.Operation = BlockOperation.Map;
+        request.OffsetBytes = _mappedEndBytes;
+        request.LengthBytes = _device.Limits.CapacityBytes - _mappedEndBytes;
+        unsafe
+        {
+            // SAFETY: the array lives until Dispose, which waits for the query.
+            request.Buffer = (nint)_entries.Pointer;
+        }
+        request.MapCapacity = EntriesMax;
+        request.Owner = this;
+        _device.Submit(request);
+    }
+
+    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
+    {
+        IsQuerying = false;
+        _next = 0;
+        _count = result.Count;
+        ulong capacityBytes = _device.Limits.CapacityBytes;
+        if (result.Fault.IsFault || result.Count == 0)
+        {
+            // Without a map everything is data: slower, never wrong.
+            Fault = result.Fault;
+            _count = 1;
+            _entries[0] = new MapEntry
+            {
+                OffsetBytes = _mappedEndBytes,
+                LengthBytes = capacityBytes - _mappedEndBytes,
+                Kind = ExtentKind.Data,
+            };
+        }
+        ref readonly MapEntry last = ref _entries[_count - 1];
+        _mappedEndBytes = last.OffsetBytes + last.LengthBytes;
+        Check.That(_mappedEndBytes <= capacityBytes);
+        _onAvailable();
+    }
+
+    public void Dispose()
+    {
+        Check.That(!IsQuerying);
+        _entries.Dispose();
+    }
+}

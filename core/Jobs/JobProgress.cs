@@ -1,0 +1,31 @@
+// What a job tells about itself while it runs.
+using FastBackup.Base;
+
+namespace FastBackup.Jobs;
+
+/// <summary>A picture of a job. Bytes are of the disk, each counted once.</summary>
+/// <param name="Status">State at the moment of the picture.</param>
+/// <param name="TotalBytes">What there is to do; shrinks only when a top job finds unallocated parts.</param>
+/// <param name="DoneBytes">0..TotalBytes, never goes backwards; equal to it exactly at success.</param>
+/// <param name="WrittenBytes">Read and written.</param>
+/// <param name="SkippedZeroBytes">Zero or holes, left as holes on the target.</param>
+/// <param name="WrittenZeroBytes">Made zero without being written out.</param>
+/// <param name="InFlightBytes">Being copied now.</param>
+/// <param name="Fault">The root cause once the job fails; None before and on success.</param>
+/// <param name="IsSourceFault">Whether the source failed or the target.</param>
+public readonly record struct JobProgress(
+    JobStatus Status,
+    ulong TotalBytes,
+    ulong DoneBytes,
+    ulong WrittenBytes,
+    ulong SkippedZeroBytes,
+    ulong WrittenZeroBytes,
+    ulong InFlightBytes,
+    Fault Fault,
+    bool IsSourceFault
+)
+{
+    public bool IsEnded => Status is JobStatus.Concluded or JobStatus.Null;
+
+    public bool IsSuccess => IsEnded && Fault.IsNone;
+}
