@@ -1,0 +1,212 @@
+// The loop: what runs in which order, what wakes it, what stops it.
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Runtime;
+using FastBackup.Tests.Simulated;
+using Xunit;
+
+namespace FastBackup.Tests.Unit.Runtime;
+
+public sealed class ReactorTests
+{
+    [Fact]
+    public void Timers_RunInOrderOfTheirTimes_AndNotBefore()
+    {
+        TestSeed.ForEach(20, Run);
+        static void Run(ulong seed)
+        {
+            using SimulatedLoop loop = new(seed);
+            Prng prng = new(seed);
+            Recorder recorder = new(loop.Clock);
+            SortedSet<(ulong DeadlineNs, ulong Number)> expected = [];
+            List<(ulong Key, ulong DeadlineNs, ulong Number)> started = [];
+            for (ulong number = 0; number < 200; number++)
+            {
+                ulong deadlineNs = loop.Clock.NowNs + prng.Below(1000);
+                started.Add((loop.Reactor.StartTimer(deadlineNs, recorder, number), deadlineNs, number));
+                expected.Add((deadlineNs, number));
+            }
+            foreach ((ulong key, ulong deadlineNs, ulong number) in started)
+            {
+                if (!prng.Chance(1, 3))
+                    continue;
+                loop.Reactor.CancelTimer(key);
+                loop.Reactor.CancelTimer(key);
+                expected.Remove((deadlineNs, number));
+            }
+            loop.RunUntil(() => recorder.Arguments.Count == expected.Count);
+            Assert.Equal([.. System.Linq.Enumerable.Select(expected, item => item.Number)], recorder.Arguments);
+            for (int i = 0; i < recorder.Arguments.Count; i++)
+                Assert.True(recorder.TimesNs[i] >= started[(int)recorder.Arguments[i]].DeadlineNs);
+        }
+    }
+
+    [Fact]
+    public void CancellingATimerThatRan_IsIgnored_AlsoWhenItsSlotIsReused()
+    {
+        using SimulatedLoop loop = new(1);
+        Recorder recorder = new(loop.Clock);
+        ulong first = loop.Reactor.StartTimer(0, recorder, 1);
+        loop.Reactor.Turn(0);
+        ulong second = loop.Reactor.StartTimer(0, recorder, 2);
+        loop.Reactor.CancelTimer(first);
+        Assert.NotEqual(first, second);
+        loop.Reactor.Turn(0);
+        Assert.Equal([1ul, 2ul], recorder.Arguments);
+    }
+
+    [Fact]
+    public void DeferredTasks_RunInTheNextTurn_InOrder()
+    {
+        using SimulatedLoop loop = new(1);
+        Recorder recorder = new(loop.Clock);
+        for (ulong i = 0; i < 10; i++)
+            loop.Reactor.Defer(recorder, i);
+        Assert.Empty(recorder.Arguments);
+        Assert.True(loop.Reactor.Turn(ulong.MaxValue));
+        Assert.Equal(10, recorder.Arguments.Count);
+        Assert.True(recorder.IsAscending);
+    }
+
+    [Fact]
+    public void Posts_FromManyThreads_AllArriveOnce_EachThreadsInItsOrder()
+    {
+        const int threadCount = 6;
+        const ulong postCount = 20_000;
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, new ReactorLimits(64, 16, 16));
+        PerThread perThread = new(threadCount);
+        reactor.Start("fb-test-reactor");
+        Thread[] threads = new Thread[threadCount];
+        for (int t = 0; t < threadCount; t++)
+        {
+            ulong thread = (ulong)t;
+            threads[t] = new Thread(() =>
+            {
+                for (ulong i = 0; i < postCount; i++)
+                    while (!reactor.TryPost(perThread, thread << 32 | i))
+                        Thread.Yield(); // the inbox is small on purpose
+            });
+            threads[t].Start();
+        }
+        foreach (Thread thread in threads)
+            thread.Join();
+        while (Volatile.Read(ref perThread.TotalCount) < threadCount * (long)postCount && reactor.Failure == null)
+            Thread.Yield();
+        Assert.Null(reactor.Failure);
+        Assert.All(perThread.NextExpected, next => Assert.Equal(postCount, next));
+    }
+
+    [Fact]
+    public void APostToASleepingLoop_IsNeverLost()
+    {
+        // One post at a time, each waited for: a lost wake-up would hang here.
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+        reactor.Start("fb-test-reactor");
+        int count = 0;
+        for (int i = 0; i < 5_000; i++)
+            reactor.Invoke(() => count++);
+        Assert.Equal(5_000, count);
+    }
+
+    [Fact]
+    public void AnException_StopsTheReactor_AndTellsItsOwner_NotTheProcess()
+    {
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+        using ManualResetEventSlim stopped = new();
+        reactor.OnStopped = _ => stopped.Set();
+        reactor.Start("fb-test-reactor");
+        Assert.True(reactor.TryPost(new Failing(), 0));
+        Assert.True(stopped.Wait(10_000, TestContext.Current.CancellationToken));
+        Assert.IsType<InvariantException>(reactor.Failure);
+    }
+
+    [Fact]
+    public void Invoke_GivesTheExceptionToTheCaller_AndTheReactorLives()
+    {
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+        reactor.Start("fb-test-reactor");
+        Assert.Throws<InvariantException>(() => reactor.Invoke(() => Check.Fail("on purpose")));
+        int value = 0;
+        reactor.Invoke(() => value = 7);
+        Assert.Equal(7, value);
+        Assert.Null(reactor.Failure);
+    }
+
+    [Fact]
+    public void TurnsAndTimers_AllocateNothing()
+    {
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+        Counter counter = new();
+        long before = 0;
+        for (int i = 0; i < 2_000; i++)
+        {
+            if (i == 1_000)
+                before = GC.GetAllocatedBytesForCurrentThread();
+            reactor.StartTimer(0, counter, 0);
+            reactor.Defer(counter, 0);
+            reactor.TryPost(counter, 0);
+            reactor.Turn(0);
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(6_000, counter.Count);
+    }
+
+    sealed class Recorder(IClock clock) : ILoopTask
+    {
+        public List<ulong> Arguments { get; } = [];
+
+        public List<ulong> TimesNs { get; } = [];
+
+        public bool IsAscending
+        {
+            get
+            {
+                for (int i = 1; i < Arguments.Count; i++)
+                    if (Arguments[i] <= Arguments[i - 1])
+                        return false;
+                return true;
+            }
+        }
+
+        public void Run(ulong argument)
+        {
+            Arguments.Add(argument);
+            TimesNs.Add(clock.NowNs);
+        }
+    }
+
+    sealed class Counter : ILoopTask
+    {
+        public int Count { get; private set; }
+
+        public void Run(ulong argument) => Count++;
+    }
+
+    sealed class Failing : ILoopTask
+    {
+        public void Run(ulong argument) => Check.Fail("on purpose");
+    }
+
+    sealed class PerThread(int threadCount) : ILoopTask
+    {
+        public long TotalCount;
+
+        public ulong[] NextExpected { get; } = new ulong[threadCount];
+
+        public void Run(ulong argument)
+        {
+            ulong thread = argument >> 32;
+            Check.That(NextExpected[thread] == (uint)argument);
+            NextExpected[thread]++;
+            Interlocked.Increment(ref TotalCount);
+        }
+    }
+}
