@@ -1,10 +1,14 @@
 // The one way data moves from source to target. A cluster is copied by whoever clears its bit in the copy
-// bitmap: claim a run of bits, read it into one buffer, look for zeroes, write the rest; any failure sets
-// every bit of the chunk back, so that nothing is lost and whoever comes next copies it again.
+// bitmap: claim a run of bits, read it into one buffer, look for zeroes, write the rest.
 //
-//   claim -> Reading -> Writing -> done          Zeroing: a hole, known without reading
-//               \          \-> bits set back
-//                \-> bits set back
+//   claim -> Reading -> captured -> Writing -> done          Zeroing: a hole, known without reading
+//               |                      |
+//               v                      v
+//           set back          not released yet: set back; else Parked, with the only copy in our memory
+//
+// A guest may overwrite a cluster at the release point: captured (its data is in our memory) or done. Before
+// that point a failure sets every bit of the chunk back, so whoever comes next copies it again; after it, a
+// set-back would copy the guest's new data, so the chunk is parked, and written again or given up.
 //
 // Zeroes: where the target reads as zero already, runs of at least 4 KiB are not written at all, so holes
 // stay holes at the granularity of file systems; elsewhere runs of a whole cluster become write-zeroes.
@@ -12,18 +16,23 @@
 //
 // Cost: one read and, for data without zeroes, one write per chunk; a zero test stops at the first byte
 // that is not zero, so random data costs one look per 4 KiB. Nothing is allocated after construction.
-// Does not choose what to copy, nor in which order, nor how much at once: the job does.
+// Some tasks and buffers are kept back for guests that wait, so that the background cannot starve them.
+// Does not choose what to copy, nor in which order, nor how much at once: its users do.
 using System;
 using FastBackup.Base;
-using FastBackup.Bitmaps;
-using FastBackup.Bitmaps.Kernels;
 using FastBackup.BlockIo;
 using FastBackup.Memory;
 
 namespace FastBackup.Copy;
 
-/// <summary>Threads: the reactor's. Dispose when nothing is in flight.</summary>
-public sealed class CopyEngine : IBlockOwner
+/// <summary>Sizes and rules of one engine.</summary>
+/// <param name="TaskMax">Chunks in flight at once.</param>
+/// <param name="ReserveCount">Of these, kept for guests that wait; less than TaskMax and than the pool's buffers.</param>
+/// <param name="ReleasePoint">When the guest may overwrite.</param>
+public readonly record struct CopyRules(uint TaskMax, uint ReserveCount, ReleasePoint ReleasePoint);
+
+/// <summary>Threads: the reactor's. Dispose of what it uses when nothing is in flight.</summary>
+public sealed partial class CopyEngine : IBlockOwner
 {
     const uint SegmentsInFlightMax = 8;
     const ulong SparseBytes = 4 * Units.KiB;
@@ -34,59 +43,71 @@ public sealed class CopyEngine : IBlockOwner
     readonly BufferPool _pool;
     readonly SlotTable<CopyTask> _tasks;
     readonly ulong _zeroUnitBytes;
+    readonly CopyRules _rules;
 
     // --- touched only by the reactor's thread
     CopyCounters _counters;
 
     /// <param name="source">Read from.</param>
     /// <param name="target">Written to; at least as large as the source.</param>
-    /// <param name="todo">The copy bitmap: one bit per cluster, over the source's capacity.</param>
+    /// <param name="map">One bit per cluster, over the source's capacity.</param>
     /// <param name="pool">Where chunks are held; a chunk is at most one buffer.</param>
-    /// <param name="taskMax">Chunks in flight at once.</param>
-    public CopyEngine(IBlockDevice source, IBlockDevice target, HierarchicalBitmap todo, BufferPool pool, uint taskMax)
+    /// <param name="rules">Sizes and the release point.</param>
+    public CopyEngine(IBlockDevice source, IBlockDevice target, CopyMap map, BufferPool pool, CopyRules rules)
     {
         Check.That(target.Limits.CapacityBytes >= source.Limits.CapacityBytes);
-        Check.That(todo.SizeBytes == source.Limits.CapacityBytes);
-        Check.That(pool.BufferBytes >= todo.GranularityBytes);
-        (_source, _target, Todo, _pool) = (source, target, todo, pool);
-        _tasks = new SlotTable<CopyTask>(taskMax);
+        Check.That(map.SizeBytes == source.Limits.CapacityBytes);
+        Check.That(pool.BufferBytes >= map.ClusterBytes);
+        Check.That(rules.ReserveCount < rules.TaskMax);
+        Check.That(rules.ReserveCount < pool.BufferCount);
+        (_source, _target, Map, _pool, _rules) = (source, target, map, pool, rules);
+        _tasks = new SlotTable<CopyTask>(rules.TaskMax);
         _zeroUnitBytes = target.Limits.IsZeroInitialised
             ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes)
-            : todo.GranularityBytes;
+            : map.ClusterBytes;
     }
 
-    /// <summary>The clusters still to be copied.</summary>
-    public HierarchicalBitmap Todo { get; }
+    public CopyMap Map { get; }
 
     public uint InFlightCount => _tasks.TakenCount;
 
     public ulong InFlightBytes { get; private set; }
 
+    /// <summary>Chunks that wait for Retry or Abandon.</summary>
+    public uint ParkedCount { get; private set; }
+
     public ref readonly CopyCounters Counters => ref _counters;
 
-    public bool CanStart => _tasks.TakenCount < _tasks.Capacity && _pool.FreeCount > 0;
+    public bool CanStart(CopyLane lane)
+    {
+        uint reserve = lane == CopyLane.Background ? _rules.ReserveCount : 0;
+        return _tasks.TakenCount + reserve < _tasks.Capacity && _pool.FreeCount > reserve;
+    }
 
     /// <summary>Claims the next marked run and starts to copy it.</summary>
     /// <param name="firstCluster">Where to look from.</param>
     /// <param name="endCluster">Where to stop looking.</param>
     /// <param name="lengthBytesMax">Longest chunk; one cluster at least, one buffer at most is taken.</param>
-    /// <param name="owner">Told of the end.</param>
+    /// <param name="lane">Whom it is for.</param>
+    /// <param name="owner">Told of release and end.</param>
     /// <param name="claimed">What was claimed.</param>
     /// <returns>False when nothing is marked there, or <see cref="CanStart"/> is false.</returns>
     public bool TryStart(
         ulong firstCluster,
         ulong endCluster,
         ulong lengthBytesMax,
+        CopyLane lane,
         ICopyOwner owner,
         out Extent claimed
     )
     {
         claimed = default;
-        if (!CanStart)
+        if (!CanStart(lane))
             return false;
-        ulong clusterMax = Math.Max(1, Math.Min(lengthBytesMax, _pool.BufferBytes) / Todo.GranularityBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, owner, out ulong key, out CopyTask task))
+        ulong clusterMax = Math.Max(1, Math.Min(lengthBytesMax, _pool.BufferBytes) / Map.ClusterBytes);
+        if (!TryClaim(firstCluster, endCluster, clusterMax, out ulong key, out CopyTask task))
             return false;
+        (task.Lane, task.Owner) = (lane, owner);
         claimed = task.Extent;
         Check.That(_pool.TryRent(out task.Lease));
         task.Step = CopyTask.State.Reading;
@@ -95,7 +116,7 @@ public sealed class CopyEngine : IBlockOwner
     }
 
     /// <summary>Claims the next marked run of a range that is known to read as zero and makes the target so.</summary>
-    /// <inheritdoc cref="TryStart"/>
+    /// <remarks>Uses no buffer: only a task. Otherwise as <see cref="TryStart"/>, for the background.</remarks>
     public bool TryStartZeroes(
         ulong firstCluster,
         ulong endCluster,
@@ -105,177 +126,118 @@ public sealed class CopyEngine : IBlockOwner
     )
     {
         claimed = default;
-        if (_tasks.TakenCount == _tasks.Capacity)
+        if (_tasks.TakenCount + _rules.ReserveCount >= _tasks.Capacity)
             return false;
-        ulong clusterMax = Math.Max(1, lengthBytesMax / Todo.GranularityBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, owner, out ulong key, out CopyTask task))
+        ulong clusterMax = Math.Max(1, lengthBytesMax / Map.ClusterBytes);
+        if (!TryClaim(firstCluster, endCluster, clusterMax, out ulong key, out CopyTask task))
             return false;
+        (task.Lane, task.Owner) = (CopyLane.Background, owner);
         claimed = task.Extent;
-        task.Step = CopyTask.State.Zeroing;
         if (_target.Limits.IsZeroInitialised)
         {
             task.SkippedZeroBytes = task.Extent.LengthBytes;
-            Finish(key, task);
+            Finish(key, task, CopyEnd.Done);
             return true;
         }
-        task.WrittenZeroBytes = task.Extent.LengthBytes;
-        task.PendingCount = 1;
-        Submit(_target, BlockOperation.WriteZeroes, BlockFlags.MayUnmap, task, key, task.Extent, 0);
+        if (_rules.ReleasePoint == ReleasePoint.Captured)
+            Release(task); // what there was is known: zeroes
+        StartZeroing(key, task);
         return true;
     }
 
-    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
+    /// <summary>Writes a parked chunk again, from its first byte.</summary>
+    public void Retry(ulong taskKey)
     {
-        CopyTask task = _tasks.Get(userData);
-        if (task.Step == CopyTask.State.Reading)
+        CopyTask task = Unpark(taskKey);
+        task.ResetWrite();
+        if (task.Lease.IsNone)
         {
-            OnRead(userData, task, result.Fault);
+            StartZeroing(taskKey, task);
             return;
         }
-        task.PendingCount--;
-        if (result.Fault.IsFault)
-            Fail(task, result.Fault, isSource: false);
-        Advance(userData, task);
+        task.Step = CopyTask.State.Writing;
+        Advance(taskKey, task);
     }
 
-    bool TryClaim(
-        ulong firstCluster,
-        ulong endCluster,
-        ulong clusterMax,
-        ICopyOwner owner,
-        out ulong key,
-        out CopyTask task
-    )
+    /// <summary>Gives a parked chunk up: the snapshot has lost it. Its bits are set, as the record of what is missing.</summary>
+    public void Abandon(ulong taskKey) => Finish(taskKey, Unpark(taskKey), CopyEnd.TargetFailed);
+
+    /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>
+    /// <param name="offsetBytes">Device offset.</param>
+    /// <param name="destination">Filled as far as one chunk has it.</param>
+    /// <returns>Bytes copied; 0 when no captured chunk holds the first byte.</returns>
+    /// <remarks>Cost: O(chunks in flight).</remarks>
+    public unsafe ulong ReadCaptured(ulong offsetBytes, Span<byte> destination)
+    {
+        for (uint slot = 0; slot < _tasks.Capacity; slot++)
+        {
+            if (!_tasks.TryGetAt(slot, out _, out CopyTask task) || !task.IsReleased)
+                continue;
+            if (offsetBytes < task.Extent.OffsetBytes || offsetBytes >= task.Extent.EndBytes)
+                continue;
+            ulong start = offsetBytes - task.Extent.OffsetBytes;
+            int lengthBytes = (int)Math.Min(task.Extent.LengthBytes - start, (ulong)destination.Length);
+            if (task.Lease.IsNone)
+                destination[..lengthBytes].Clear(); // a hole on its way to becoming zeroes
+            else
+                // SAFETY: inside the buffer that this task holds.
+                new ReadOnlySpan<byte>(_pool.Address(task.Lease) + start, lengthBytes).CopyTo(destination);
+            return (ulong)lengthBytes;
+        }
+        return 0;
+    }
+
+    bool TryClaim(ulong firstCluster, ulong endCluster, ulong clusterMax, out ulong key, out CopyTask task)
     {
         (key, task) = (0, null!);
-        if (!Todo.TryClaimRun(firstCluster, endCluster, clusterMax, out ulong first, out ulong count))
+        if (!Map.Todo.TryClaimRun(firstCluster, endCluster, clusterMax, out ulong first, out ulong count))
             return false;
+        Check.That(!Map.Busy.IsAnySet(first, count)); // no two copies of one cluster
         Check.That(_tasks.TryTake(out key, out task));
-        ulong offsetBytes = first * Todo.GranularityBytes;
-        ulong endBytes = Math.Min((first + count) * Todo.GranularityBytes, Todo.SizeBytes);
-        (task.FirstCluster, task.ClusterCount) = (first, count);
-        task.Extent = new Extent(offsetBytes, endBytes - offsetBytes);
-        task.Owner = owner;
-        task.Lease = default;
-        (task.CursorBytes, task.PendingCount) = (0, 0);
-        (task.FirstFault, task.IsSourceFault) = (Fault.None, false);
-        (task.WrittenBytes, task.SkippedZeroBytes, task.WrittenZeroBytes) = (0, 0, 0);
+        Map.Busy.SetBits(first, count);
+        task.Reset(first, count, Map.Bytes(first, count));
         InFlightBytes += task.Extent.LengthBytes;
         return true;
     }
 
-    void OnRead(ulong key, CopyTask task, Fault fault)
+    CopyTask Unpark(ulong taskKey)
     {
-        if (fault.IsFault)
-        {
-            Fail(task, fault, isSource: true);
-            Finish(key, task);
-            return;
-        }
-        _counters.ReadBytes += task.Extent.LengthBytes;
-        task.Step = CopyTask.State.Writing;
-        Advance(key, task);
+        CopyTask task = _tasks.Get(taskKey);
+        Check.That(task.Step == CopyTask.State.Parked);
+        ParkedCount--;
+        return task;
     }
 
-    static void Fail(CopyTask task, Fault fault, bool isSource)
+    /// <summary>The release point: from here on the clusters may be overwritten.</summary>
+    void Release(CopyTask task)
     {
-        if (task.FirstFault.IsFault)
-            return;
-        task.FirstFault = fault;
-        task.IsSourceFault = isSource;
+        Check.That(!task.IsReleased);
+        task.IsReleased = true;
+        Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
+        task.Owner.OnReleased(task.FirstCluster, task.ClusterCount);
     }
 
-    /// <summary>Hands the next segments to the target, or ends the task when all is done.</summary>
-    void Advance(ulong key, CopyTask task)
+    void Park(ulong key, CopyTask task)
     {
-        // The count is held up by one while segments are handed out, so that the task cannot end in between.
-        task.PendingCount++;
-        while (
-            task.Step == CopyTask.State.Writing
-            && task.FirstFault.IsNone
-            && task.CursorBytes < task.Extent.LengthBytes
-            && task.PendingCount <= SegmentsInFlightMax
-        )
-            WriteSegment(key, task);
-        task.PendingCount--;
-        bool isAllHandedOut =
-            task.Step == CopyTask.State.Zeroing
-            || task.FirstFault.IsFault
-            || task.CursorBytes == task.Extent.LengthBytes;
-        if (task.PendingCount == 0 && isAllHandedOut)
-            Finish(key, task);
+        task.Step = CopyTask.State.Parked;
+        ParkedCount++;
+        task.Owner.OnCopied(new CopyOutcome(task.Extent, task.Lane, CopyEnd.Parked, task.FirstFault, key));
     }
 
-    void WriteSegment(ulong key, CopyTask task)
+    void Finish(ulong key, CopyTask task, CopyEnd end)
     {
-        ulong start = task.CursorBytes;
-        bool isZero = IsZeroAt(task, start, out ulong end);
-        while (end < task.Extent.LengthBytes && IsZeroAt(task, end, out ulong next) == isZero)
-            end = next;
-        task.CursorBytes = end;
-        Extent extent = new(task.Extent.OffsetBytes + start, end - start);
-        if (!isZero)
+        CopyOutcome outcome = new(task.Extent, task.Lane, end, task.FirstFault, 0);
+        if (end == CopyEnd.Done)
         {
-            task.WrittenBytes += extent.LengthBytes;
-            task.PendingCount++;
-            Submit(_target, BlockOperation.Write, BlockFlags.None, task, key, extent, start);
-        }
-        else if (_target.Limits.IsZeroInitialised)
-        {
-            task.SkippedZeroBytes += extent.LengthBytes;
+            Count(task);
+            if (!task.IsReleased)
+                Release(task);
         }
         else
         {
-            task.WrittenZeroBytes += extent.LengthBytes;
-            task.PendingCount++;
-            Submit(_target, BlockOperation.WriteZeroes, BlockFlags.MayUnmap, task, key, extent, start);
-        }
-    }
-
-    /// <summary>Whether the unit of the chunk that starts here is all zero, and where it ends.</summary>
-    unsafe bool IsZeroAt(CopyTask task, ulong startBytes, out ulong endBytes)
-    {
-        endBytes = Math.Min(startBytes + _zeroUnitBytes, task.Extent.LengthBytes);
-        // SAFETY: the chunk fits its buffer, which this task holds until it ends.
-        ReadOnlySpan<byte> unit = new(_pool.Address(task.Lease) + startBytes, (int)(endBytes - startBytes));
-        return BitmapKernels.IsAllZero(unit);
-    }
-
-    unsafe void Submit(
-        IBlockDevice device,
-        BlockOperation operation,
-        BlockFlags flags,
-        CopyTask task,
-        ulong key,
-        in Extent extent,
-        ulong bufferOffsetBytes
-    )
-    {
-        BlockRequest request = default;
-        request.Operation = operation;
-        request.Flags = flags;
-        request.OffsetBytes = extent.OffsetBytes;
-        request.LengthBytes = extent.LengthBytes;
-        if (!task.Lease.IsNone)
-            // SAFETY: inside the buffer that this task holds until the last request on it has completed.
-            request.Buffer = (nint)(_pool.Address(task.Lease) + bufferOffsetBytes);
-        request.Owner = this;
-        request.UserData = key;
-        device.Submit(request);
-    }
-
-    void Finish(ulong key, CopyTask task)
-    {
-        CopyOutcome outcome = new(task.Extent, task.FirstFault, task.IsSourceFault);
-        if (task.FirstFault.IsFault)
-        {
-            Todo.SetBits(task.FirstCluster, task.ClusterCount);
-        }
-        else
-        {
-            _counters.WrittenBytes += task.WrittenBytes;
-            _counters.SkippedZeroBytes += task.SkippedZeroBytes;
-            _counters.WrittenZeroBytes += task.WrittenZeroBytes;
+            if (!task.IsReleased)
+                Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
+            Map.Todo.SetBits(task.FirstCluster, task.ClusterCount);
         }
         if (!task.Lease.IsNone)
             _pool.Return(task.Lease);
@@ -283,5 +245,14 @@ public sealed class CopyEngine : IBlockOwner
         ICopyOwner owner = task.Owner;
         _tasks.Free(key);
         owner.OnCopied(outcome);
+    }
+
+    void Count(CopyTask task)
+    {
+        _counters.WrittenBytes += task.WrittenBytes;
+        _counters.SkippedZeroBytes += task.SkippedZeroBytes;
+        _counters.WrittenZeroBytes += task.WrittenZeroBytes;
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            _counters.CopyBeforeWriteBytes += task.Extent.LengthBytes;
     }
 }

@@ -3,15 +3,43 @@ using FastBackup.Base;
 
 namespace FastBackup.Copy;
 
-/// <summary>The end of one chunk's copy.</summary>
+public enum CopyEnd : byte
+{
+    /// <summary>The target has it.</summary>
+    Done,
+
+    /// <summary>The source could not be read; every cluster was set back.</summary>
+    SourceFailed,
+
+    /// <summary>The target failed before anybody could overwrite the old data; every cluster was set back.</summary>
+    TargetFailed,
+
+    /// <summary>The target failed, and our memory holds the only copy: it waits for Retry or Abandon.</summary>
+    Parked,
+}
+
+/// <summary>The end of one chunk's copy, or a stop on its way.</summary>
 /// <param name="Extent">The device range, cut at the device end.</param>
-/// <param name="Fault">None on success; then every bit of the range stays clear. Else they were all set back.</param>
-/// <param name="IsSourceFault">Whether the source failed or the target.</param>
-public readonly record struct CopyOutcome(Extent Extent, Fault Fault, bool IsSourceFault);
+/// <param name="Lane">Whom it was for.</param>
+/// <param name="End">What happened.</param>
+/// <param name="Fault">None when done.</param>
+/// <param name="TaskKey">Parked: names the chunk for Retry and Abandon.</param>
+public readonly record struct CopyOutcome(Extent Extent, CopyLane Lane, CopyEnd End, Fault Fault, ulong TaskKey)
+{
+    public bool IsSourceFault => End == CopyEnd.SourceFailed;
+}
 
 public interface ICopyOwner
 {
-    /// <summary>Called once per chunk that was started, on the reactor's thread, for a hole inside the call that started it.</summary>
+    /// <summary>
+    /// The clusters' old data is safe: from here on a guest may overwrite them. Called once per chunk, before
+    /// the chunk ends (or at its end, for <see cref="ReleasePoint.Done"/>).
+    /// </summary>
+    void OnReleased(ulong firstCluster, ulong clusterCount);
+
+    /// <summary>
+    /// Called on the reactor's thread when a chunk has ended or parked; for a hole inside the call that started it.
+    /// </summary>
     void OnCopied(in CopyOutcome outcome);
 }
 
@@ -29,4 +57,7 @@ public struct CopyCounters
 
     /// <summary>Read from the source.</summary>
     public ulong ReadBytes;
+
+    /// <summary>The part of the copied bytes that a guest write asked for.</summary>
+    public ulong CopyBeforeWriteBytes;
 }

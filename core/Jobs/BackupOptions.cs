@@ -1,5 +1,7 @@
-// What a backup job is asked to do.
+// What a backup job is asked to do, in the words of the field.
 using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.Filter;
 
 namespace FastBackup.Jobs;
 
@@ -10,18 +12,78 @@ public enum BackupSync
 
     /// <summary>What is allocated in the top layer: for raw disks the data extents. The rest of the target is untouched.</summary>
     Top,
+
+    /// <summary>What the bitmap names; the bitmap is cleared on success. The same as Bitmap with OnSuccess.</summary>
+    Incremental,
+
+    /// <summary>What the bitmap names; the bitmap-mode says what becomes of the bitmap.</summary>
+    Bitmap,
+
+    /// <summary>Nothing in the background: only what the guest is about to overwrite, until cancelled.</summary>
+    None,
+}
+
+/// <summary>What becomes of the job's bitmap at its end.</summary>
+public enum BitmapMode
+{
+    /// <summary>Success: it holds only writes since the job's start. Failure: nothing that was dirty is forgotten.</summary>
+    OnSuccess,
+
+    /// <summary>It keeps what it had, and gains the writes since.</summary>
+    Never,
+
+    /// <summary>It holds exactly what was not copied, and the writes since.</summary>
+    Always,
+}
+
+/// <summary>What the background does when a device fails. Source: QEMU, BlockdevOnError.</summary>
+public enum ErrorPolicy
+{
+    /// <summary>The job fails.</summary>
+    Report,
+
+    /// <summary>The same again, with back-off, for as long as it takes.</summary>
+    Ignore,
+
+    /// <summary>The job pauses; resume tries again.</summary>
+    Stop,
+
+    /// <summary>Stop when there is no space left, else report.</summary>
+    EnoSpc,
+
+    /// <summary>The same as EnoSpc.</summary>
+    Auto,
 }
 
 public sealed record BackupOptions
 {
-    /// <summary>For people and for lookup; the source device's name by default.</summary>
+    /// <summary>For people and for lookup, unique in its table; the source disk's name by default.</summary>
     public string? Id { get; init; }
 
     public BackupSync Sync { get; init; } = BackupSync.Full;
 
-    /// <summary>Bytes per second, 0 = unlimited; changeable while running.</summary>
+    /// <summary>One of the source disk's bitmaps, not busy.</summary>
+    public DirtyBitmap? Bitmap { get; init; }
+
+    /// <summary>Goes with a bitmap and only with one; Incremental has OnSuccess by itself.</summary>
+    public BitmapMode? BitmapMode { get; init; }
+
+    /// <summary>Bytes per second, 0 = unlimited; changeable while running. Guests' copies are never delayed by it.</summary>
     public ulong SpeedBytesPerSecond { get; init; }
 
-    /// <summary>Granularity of the copy: a power of two, 4 KiB at least, one pool buffer at most.</summary>
-    public uint ClusterBytes { get; init; } = (uint)(64 * Units.KiB);
+    public ErrorPolicy OnSourceError { get; init; } = ErrorPolicy.Report;
+
+    public ErrorPolicy OnTargetError { get; init; } = ErrorPolicy.Report;
+
+    /// <summary>What is copied is discarded on the source: for a source that is a snapshot view.</summary>
+    public bool DiscardSource { get; init; }
+
+    /// <summary>False waits for finalize before the results become final.</summary>
+    public bool AutoFinalize { get; init; } = true;
+
+    /// <summary>False keeps the concluded job until it is dismissed.</summary>
+    public bool AutoDismiss { get; init; } = true;
+
+    /// <summary>The point in time: cluster size, who suffers when it cannot be kept, and how long a guest may wait.</summary>
+    public FilterOptions Filter { get; init; } = new();
 }

@@ -1,7 +1,11 @@
-// What a backup job refuses, each with a sentence that names the value and the rule.
+// What a backup job refuses, each with a sentence that names the value and the rule. Nothing is changed by a
+// refusal: all of these are asked before anything is taken.
+// Source of the sync x bitmap-mode table: QEMU 10.2 blockdev.c (do_backup_common) and block/backup.c.
+using System;
 using System.Globalization;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Filter;
 using FastBackup.Memory;
 
 namespace FastBackup.Jobs;
@@ -9,12 +13,56 @@ namespace FastBackup.Jobs;
 static class BackupRules
 {
     public const uint ClusterBytesMin = (uint)(4 * Units.KiB);
+    public const ulong SpeedMax = long.MaxValue;
 
-    public static OpenRefusal Check(IBlockDevice source, IBlockDevice target, BufferPool pool, BackupOptions options)
+    public static OpenRefusal Check(
+        Disk disk,
+        IBlockDevice target,
+        BufferPool pool,
+        BackupOptions options,
+        bool hasView
+    )
     {
-        ulong sourceBytes = source.Limits.CapacityBytes;
+        OpenRefusal refusal = CheckDevices(disk, target, options);
+        if (refusal.IsNone)
+            refusal = CheckCluster(disk, target, pool, options.Filter.ClusterBytes);
+        if (refusal.IsNone)
+            refusal = CheckBitmap(disk, options);
+        if (refusal.IsNone && hasView && options.Sync == BackupSync.Top)
+            refusal = Refuse(FaultKind.Invalid, $"sync top keeps only allocated clusters: it has no snapshot view");
+        if (refusal.IsNone && options.SpeedBytesPerSecond > SpeedMax)
+            refusal = Refuse(FaultKind.Invalid, $"speed {options.SpeedBytesPerSecond} is above {SpeedMax}");
+        if (refusal.IsNone && options.Id is { Length: 0 })
+            refusal = Refuse(FaultKind.Invalid, $"the job id is empty");
+        return refusal;
+    }
+
+    static OpenRefusal CheckDevices(Disk disk, IBlockDevice target, BackupOptions options)
+    {
+        if (ReferenceEquals(disk.Device, target))
+            return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
+        if (disk.Device is FileDevice source && target is FileDevice file && source.Identity == file.Identity)
+            if (source.Identity != default)
+                return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the same storage as the source");
+        if (target.Limits.IsReadOnly)
+            return Refuse(FaultKind.Unsupported, $"target '{target.Name}' is read-only");
+        if (options.DiscardSource && disk.Device is not SnapshotView)
+            return Refuse(
+                FaultKind.Invalid,
+                $"discard-source goes with a snapshot as the source, not with '{disk.Name}'"
+            );
+        ulong sourceBytes = disk.CapacityBytes;
         ulong targetBytes = target.Limits.CapacityBytes;
-        uint cluster = options.ClusterBytes;
+        return targetBytes < sourceBytes
+            ? Refuse(
+                FaultKind.NoSpace,
+                $"target '{target.Name}' has {targetBytes} bytes, the source needs {sourceBytes}"
+            )
+            : default;
+    }
+
+    static OpenRefusal CheckCluster(Disk disk, IBlockDevice target, BufferPool pool, uint cluster)
+    {
         if (!Units.IsPowerOfTwo(cluster))
             return Refuse(FaultKind.Invalid, $"cluster size {cluster} is not a power of two");
         if (cluster < ClusterBytesMin)
@@ -24,20 +72,57 @@ static class BackupRules
                 FaultKind.Invalid,
                 $"cluster size {cluster} is above the I/O buffer size, {pool.BufferBytes}"
             );
-        if (cluster < source.Limits.RequestAlignBytes || cluster < target.Limits.RequestAlignBytes)
-            return Refuse(FaultKind.Align, $"cluster size {cluster} is below the sector size of source or target");
-        if (targetBytes < sourceBytes)
-            return Refuse(
-                FaultKind.NoSpace,
-                $"target '{target.Name}' has {targetBytes} bytes, the source needs {sourceBytes}"
-            );
-        if (target.Limits.IsReadOnly)
-            return Refuse(FaultKind.Unsupported, $"target '{target.Name}' is read-only");
-        if (ReferenceEquals(source, target))
-            return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
-        return default;
+        uint align = Math.Max(disk.Device.Limits.RequestAlignBytes, target.Limits.RequestAlignBytes);
+        return cluster < align
+            ? Refuse(FaultKind.Align, $"cluster size {cluster} is below the sector size, {align}")
+            : default;
     }
 
-    static OpenRefusal Refuse(FaultKind kind, System.FormattableString sentence) =>
+    static OpenRefusal CheckBitmap(Disk disk, BackupOptions options)
+    {
+        (BackupSync sync, BitmapMode? mode) = (options.Sync, options.BitmapMode);
+        bool needsBitmap = sync is BackupSync.Incremental or BackupSync.Bitmap;
+        if (options.Bitmap is not { } bitmap)
+        {
+            if (needsBitmap)
+                return Refuse(FaultKind.Invalid, $"sync {Name(sync)} needs a bitmap");
+            return mode is { } lonely
+                ? Refuse(FaultKind.Invalid, $"bitmap-mode {Name(lonely)} is given without a bitmap")
+                : default;
+        }
+        if (sync == BackupSync.Incremental && mode is not (null or BitmapMode.OnSuccess))
+            return Refuse(FaultKind.Invalid, $"sync incremental has bitmap-mode on-success, not {Name(mode.Value)}");
+        if (sync != BackupSync.Incremental && mode == null)
+            return Refuse(FaultKind.Invalid, $"bitmap '{bitmap.Name}' is given without a bitmap-mode");
+        if (sync == BackupSync.None)
+            return Refuse(FaultKind.Invalid, $"sync none takes no bitmap, '{bitmap.Name}' was given");
+        if (sync is BackupSync.Full or BackupSync.Top && mode == BitmapMode.Never)
+            return Refuse(FaultKind.Invalid, $"bitmap-mode never has no meaning with sync {Name(sync)}");
+        if (!ReferenceEquals(disk.FindBitmap(bitmap.Name), bitmap))
+            return Refuse(FaultKind.Invalid, $"bitmap '{bitmap.Name}' is not a bitmap of disk '{disk.Name}'");
+        return bitmap.IsBusy
+            ? Refuse(FaultKind.State, $"bitmap '{bitmap.Name}' is busy: another job uses it")
+            : default;
+    }
+
+    static string Name(BackupSync sync) =>
+        sync switch
+        {
+            BackupSync.Full => "full",
+            BackupSync.Top => "top",
+            BackupSync.Incremental => "incremental",
+            BackupSync.Bitmap => "bitmap",
+            _ => "none",
+        };
+
+    static string Name(BitmapMode mode) =>
+        mode switch
+        {
+            BitmapMode.OnSuccess => "on-success",
+            BitmapMode.Never => "never",
+            _ => "always",
+        };
+
+    static OpenRefusal Refuse(FaultKind kind, FormattableString sentence) =>
         new(new Fault(kind), sentence.ToString(CultureInfo.InvariantCulture));
 }

@@ -10,9 +10,11 @@ namespace FastBackup.Jobs;
 /// <param name="WrittenBytes">Read and written.</param>
 /// <param name="SkippedZeroBytes">Zero or holes, left as holes on the target.</param>
 /// <param name="WrittenZeroBytes">Made zero without being written out.</param>
+/// <param name="CopyBeforeWriteBytes">The part of these that guests' writes asked for.</param>
 /// <param name="InFlightBytes">Being copied now.</param>
 /// <param name="Fault">The root cause once the job fails; None before and on success.</param>
 /// <param name="IsSourceFault">Whether the source failed or the target.</param>
+/// <param name="StoppedBy">Why the job is paused by its error policy; None otherwise.</param>
 public readonly record struct JobProgress(
     JobStatus Status,
     ulong TotalBytes,
@@ -20,9 +22,11 @@ public readonly record struct JobProgress(
     ulong WrittenBytes,
     ulong SkippedZeroBytes,
     ulong WrittenZeroBytes,
+    ulong CopyBeforeWriteBytes,
     ulong InFlightBytes,
     Fault Fault,
-    bool IsSourceFault
+    bool IsSourceFault,
+    Fault StoppedBy
 )
 {
     public bool IsEnded => Status is JobStatus.Concluded or JobStatus.Null;

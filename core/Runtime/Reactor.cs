@@ -37,7 +37,7 @@ public sealed class Reactor : IIoLoop, IDisposable
     readonly record struct Deferred(ILoopTask Task, ulong Argument);
 
     // --- fixed at construction
-    readonly Inbox _inbox;
+    readonly ConcurrentRing<Deferred> _inbox;
     readonly BoundedQueue<Deferred> _deferred;
     readonly BoundedQueue<Deferred> _roomWaiters;
     readonly TimerQueue _timers;
@@ -54,7 +54,7 @@ public sealed class Reactor : IIoLoop, IDisposable
     {
         FileIo = fileIo;
         Clock = clock;
-        _inbox = new Inbox(limits.InboxCapacity);
+        _inbox = new ConcurrentRing<Deferred>(limits.InboxCapacity);
         _deferred = new BoundedQueue<Deferred>(limits.DeferredCapacity);
         _roomWaiters = new BoundedQueue<Deferred>(limits.DeferredCapacity);
         _timers = new TimerQueue(limits.TimerCapacity);
@@ -83,7 +83,7 @@ public sealed class Reactor : IIoLoop, IDisposable
 
     public bool TryPost(ILoopTask task, ulong argument)
     {
-        if (!_inbox.TryPost(task, argument))
+        if (!_inbox.TryPut(new Deferred(task, argument)))
             return false;
         WakeIfSleeping();
         return true;
@@ -96,10 +96,10 @@ public sealed class Reactor : IIoLoop, IDisposable
     {
         bool didWork = false;
         // Bounded, so that busy posters cannot keep the loop from its devices.
-        for (uint i = 0; i < InboxItemsPerTurn && _inbox.TryTake(out ILoopTask task, out ulong argument); i++)
+        for (uint i = 0; i < InboxItemsPerTurn && _inbox.TryTake(out Deferred item); i++)
         {
             didWork = true;
-            task.Run(argument);
+            item.Task.Run(item.Argument);
         }
         for (uint count = _deferred.Count; count > 0 && _deferred.TryDequeue(out Deferred item); count--)
         {

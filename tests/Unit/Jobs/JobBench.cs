@@ -2,6 +2,7 @@
 using System;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
 using FastBackup.Tests.Simulated;
@@ -13,6 +14,7 @@ sealed class JobBench : IDisposable
 {
     readonly FileDevice _source;
     readonly FileDevice _target;
+    readonly Disk _disk;
     readonly BufferPool _pool;
     BackupJob? _job;
 
@@ -25,12 +27,13 @@ sealed class JobBench : IDisposable
         uint bufferBytes = Math.Max(ClusterBytes, 4096u << (int)prng.Below(9));
         uint alignBytes = prng.Chance(1, 3) ? 4096u : 512u;
         bool isZeroInitialised = prng.Chance(1, 2);
-        Assert.True(BufferPool.TryCreate(bufferBytes, 1 + (uint)prng.Below(12), out BufferPool? pool).IsNone);
+        Assert.True(BufferPool.TryCreate(bufferBytes, 2 + (uint)prng.Below(12), out BufferPool? pool).IsNone);
         _pool = pool!;
         _source = Loop.OpenFile(CapacityBytes, out SimulatedDisk source, alignBytes, isReadOnly: true);
         ulong targetBytes = CapacityBytes + (prng.Chance(1, 4) ? prng.Below(100_000) : 0);
         _target = Loop.OpenFile(targetBytes, out SimulatedDisk target, alignBytes, isZeroInitialised);
         (Source, Target) = (source, target);
+        _disk = new Disk(Loop.Reactor, _source, "disk", slotCount: 16);
         FillSource(prng, isDense);
         if (!isZeroInitialised)
             prng.Fill(Target.Content);
@@ -50,30 +53,24 @@ sealed class JobBench : IDisposable
     public ReadOnlySpan<byte> TargetContent => Target.Content.AsSpan(0, (int)CapacityBytes);
 
     public OpenRefusal TryCreate(BackupOptions options, out BackupJob? job) =>
-        BackupJob.TryCreate(Loop.Reactor, _source, _target, _pool, options, out job);
+        BackupJob.TryCreate(Loop.Reactor, _disk, _target, _pool, options, hasView: false, out job);
 
     public BackupJob Start(BackupSync sync = BackupSync.Full, ulong speedBytesPerSecond = 0)
     {
         BackupOptions options = new()
         {
             Sync = sync,
-            ClusterBytes = ClusterBytes,
+            Filter = new FilterOptions { ClusterBytes = ClusterBytes },
             SpeedBytesPerSecond = speedBytesPerSecond,
         };
         Assert.True(TryCreate(options, out _job).IsNone);
-        _job!.Start();
+        _job!.Start(Loop.Reactor);
         return _job;
     }
 
     public void RunToEnd()
     {
-        bool isConcluded = _job!.Query().IsEnded;
-        _job.OnConcluded = _ =>
-        {
-            Assert.False(isConcluded, "concluded twice");
-            isConcluded = true;
-        };
-        Loop.RunUntil(() => isConcluded);
+        Loop.RunUntil(() => _job!.Query().IsEnded);
         Assert.Equal(_pool.BufferCount, _pool.FreeCount);
         Assert.Equal(0u, Loop.FileIo.InFlightCount);
     }
@@ -114,6 +111,7 @@ sealed class JobBench : IDisposable
         if (Loop.FileIo.InFlightCount > 0)
             return;
         _job?.Dispose();
+        _disk.Dispose();
         _source.Dispose();
         _target.Dispose();
         _pool.Dispose();

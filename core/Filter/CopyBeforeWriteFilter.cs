@@ -1,0 +1,210 @@
+// One point in time of a disk: the copy map, the engine that saves old data, and the rule for what happens when
+// that fails. Attached in a quiesced moment (T0); from then on the disk asks it before every write, and snapshot
+// views and a job read T0 through it.
+//
+// Broken is for good: the first fault is kept as the root cause, every cluster counts as unprotected from that
+// moment (so no guest waits any longer), and every later read of the snapshot fails. Nothing of it is silent.
+//
+// With BreakGuestWrite a guest write waits until the target has the old data, because only then can no later
+// failure break the snapshot; with BreakSnapshot it waits only until our memory has it.
+using System;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Copy;
+using FastBackup.Memory;
+
+namespace FastBackup.Filter;
+
+/// <summary>What a filter tells its user: a job, or a fleecing session.</summary>
+public interface IFilterOwner
+{
+    /// <summary>A chunk of either lane ended or parked; there is room for another.</summary>
+    void OnCopied(in CopyOutcome outcome);
+
+    /// <summary>The snapshot is lost; the fault is the root cause. Called once.</summary>
+    void OnBroken(Fault fault);
+}
+
+/// <summary>Threads: the reactor's; <see cref="Protects"/> any.</summary>
+public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
+{
+    const int HoldsMax = 4096;
+
+    // --- fixed at construction
+    readonly Disk _disk;
+    readonly FilterOptions _options;
+    readonly RangeHolds _holds = new(HoldsMax);
+
+    // --- any thread: written by the reactor
+    bool _isProtecting;
+
+    // --- touched only by the reactor's thread
+    bool _isAttached;
+
+    CopyBeforeWriteFilter(Disk disk, IBlockDevice target, BufferPool pool, CopyMap map, FilterOptions options)
+    {
+        (_disk, Target, Map, _options) = (disk, target, map, options);
+        uint taskMax = Math.Max(2, Math.Min(options.TaskMax, pool.BufferCount));
+        uint reserve = Math.Min(Math.Max(1, taskMax / 4), pool.BufferCount - 1);
+        ReleasePoint releasePoint =
+            options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured;
+        Engine = new CopyEngine(disk.Device, target, map, pool, new CopyRules(taskMax, reserve, releasePoint));
+    }
+
+    public IBlockDevice Target { get; }
+
+    public CopyMap Map { get; }
+
+    public CopyEngine Engine { get; }
+
+    /// <summary>Told of what happens here; set before the filter is attached.</summary>
+    public IFilterOwner? Owner { get; set; }
+
+    /// <summary>The root cause once the snapshot is lost.</summary>
+    public Fault BrokenBy { get; private set; }
+
+    public bool IsBroken => BrokenBy.IsFault;
+
+    /// <summary>Longest wait of a guest write for this filter.</summary>
+    public ulong WaitLimitNs => _options.CbwTimeoutMs == 0 ? ulong.MaxValue : _options.CbwTimeoutMs * Units.NsPerMs;
+
+    /// <summary>A filter that is not attached and protects nothing.</summary>
+    /// <returns>None or NoMemory.</returns>
+    public static Fault TryCreate(
+        Disk disk,
+        IBlockDevice target,
+        BufferPool pool,
+        FilterOptions options,
+        out CopyBeforeWriteFilter? filter
+    )
+    {
+        filter = null;
+        Fault fault = CopyMap.TryCreate(disk.CapacityBytes, options.ClusterBytes, out CopyMap? map);
+        if (fault.IsNone)
+            filter = new CopyBeforeWriteFilter(disk, target, pool, map!, options);
+        return fault;
+    }
+
+    /// <summary>T0 is now; the copy map says what is kept. The disk must be quiesced.</summary>
+    public void Attach()
+    {
+        Check.That(!_isAttached);
+        _isAttached = true;
+        Volatile.Write(ref _isProtecting, true);
+        _disk.Attach(this);
+    }
+
+    /// <summary>The disk must be quiesced; chunks in flight may still end afterwards.</summary>
+    public void Detach()
+    {
+        Check.That(_isAttached);
+        _isAttached = false;
+        Volatile.Write(ref _isProtecting, false);
+        if (!IsBroken) // from now on the disk changes under whoever still reads the snapshot
+            BrokenBy = new Fault(FaultKind.SnapshotLost);
+        _disk.Detach(this);
+    }
+
+    /// <summary>Whether a guest write to the range must wait. Threads: any, wait-free.</summary>
+    public bool Protects(in Extent extent) => Volatile.Read(ref _isProtecting) && Map.IsProtected(extent);
+
+    /// <summary>Starts a copy of the background.</summary>
+    /// <inheritdoc cref="CopyEngine.TryStart"/>
+    public bool TryStartBackground(ulong firstCluster, ulong endCluster, ulong lengthBytesMax, out Extent claimed) =>
+        Engine.TryStart(firstCluster, endCluster, lengthBytesMax, CopyLane.Background, this, out claimed);
+
+    /// <inheritdoc cref="CopyEngine.TryStartZeroes"/>
+    public bool TryStartZeroes(ulong firstCluster, ulong endCluster, ulong lengthBytesMax, out Extent claimed) =>
+        Engine.TryStartZeroes(firstCluster, endCluster, lengthBytesMax, this, out claimed);
+
+    /// <summary>Starts the copies that a waiting write needs.</summary>
+    /// <returns>True when nothing protects the range any more.</returns>
+    internal bool TryClear(in Extent extent)
+    {
+        if (!Protects(extent))
+            return true;
+        Map.Clusters(extent, out ulong first, out ulong count);
+        ulong end = first + count;
+        while (Engine.TryStart(first, end, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out Extent claimed))
+            first = Units.DivCeil(claimed.EndBytes, Map.ClusterBytes);
+        return !Protects(extent);
+    }
+
+    /// <summary>A guest write waited too long.</summary>
+    /// <returns>True when the guest write must fail; false when the snapshot was given up instead.</returns>
+    internal bool FailGuest(Fault fault)
+    {
+        if (_options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
+            return true;
+        Break(fault);
+        return false;
+    }
+
+    /// <summary>Gives the snapshot up for good; guests go on.</summary>
+    public void Break(Fault fault)
+    {
+        if (IsBroken)
+            return;
+        BrokenBy = fault;
+        Volatile.Write(ref _isProtecting, false);
+        _disk.SchedulePump();
+        Owner?.OnBroken(fault);
+    }
+
+    /// <summary>A snapshot reader reads the range from the source: it must not change until EndHold.</summary>
+    internal void BeginHold(in Extent extent) => _holds.Add(extent);
+
+    internal void EndHold(in Extent extent)
+    {
+        _holds.Remove(extent);
+        // What was captured while held is released now.
+        Map.Clusters(extent, out ulong first, out ulong count);
+        for (ulong cluster = first; cluster < first + count; cluster++)
+            if (!Map.Todo.GetBit(cluster) && !Map.Busy.GetBit(cluster))
+                ReleaseRun(cluster, 1);
+        _disk.SchedulePump();
+    }
+
+    void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount) => Release(firstCluster, clusterCount);
+
+    /// <summary>The old data of the clusters is safe: guests may write there, unless a snapshot reader still reads.</summary>
+    public void Release(ulong firstCluster, ulong clusterCount)
+    {
+        if (_holds.Count == 0)
+        {
+            Map.Protected.ClearBits(firstCluster, clusterCount);
+        }
+        else
+        {
+            for (ulong cluster = firstCluster; cluster < firstCluster + clusterCount; cluster++)
+                ReleaseRun(cluster, 1);
+        }
+        _disk.SchedulePump();
+    }
+
+    void ReleaseRun(ulong firstCluster, ulong clusterCount)
+    {
+        if (!_holds.Overlaps(Map.Bytes(firstCluster, clusterCount)))
+            Map.Protected.ClearBits(firstCluster, clusterCount);
+    }
+
+    void ICopyOwner.OnCopied(in CopyOutcome outcome)
+    {
+        bool isCbwFailure =
+            outcome.Lane == CopyLane.CopyBeforeWrite && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
+        if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
+            _disk.FailWaiting(outcome.Extent, outcome.Fault);
+        else if (isCbwFailure)
+            Break(outcome.Fault);
+        _disk.SchedulePump(); // writes may wait for a task or a buffer
+        Owner?.OnCopied(outcome);
+    }
+
+    public void Dispose()
+    {
+        Check.That(!_isAttached);
+        Check.That(Engine.InFlightCount == 0);
+        Map.Dispose();
+    }
+}

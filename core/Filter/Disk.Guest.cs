@@ -1,0 +1,331 @@
+// The guest's side of a disk: the fast path on any thread, and the reactor's handling of what must wait.
+using System;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.BlockIo;
+
+namespace FastBackup.Filter;
+
+public sealed partial class Disk
+{
+    const ulong ArriveArgument = 0;
+    const ulong ExpireArgument = 1;
+    const ulong PageBytes = 4096;
+
+    readonly Pump _pump;
+    readonly DeviceSide _deviceSide;
+    uint _unalignedAtDeviceCount;
+
+    /// <summary>Hook mode: asks leave to overwrite a range; the host does the I/O.</summary>
+    /// <param name="offsetBytes">From the device start, any alignment.</param>
+    /// <param name="lengthBytes">May be 0; the sum must not pass the capacity.</param>
+    /// <param name="owner">Completed when the answer is Pending.</param>
+    /// <param name="userData">Given back with the completion.</param>
+    /// <param name="fault">Set when refused: Range, or QueueFull (end some writes, then try again).</param>
+    /// <remarks>Threads: any. Granted is wait-free; cost: two interlocked adds, one read per filter and bitmap.</remarks>
+    public Grant BeginWrite(ulong offsetBytes, ulong lengthBytes, IGuestOwner owner, ulong userData, out Fault fault)
+    {
+        fault = default;
+        Extent extent = new(offsetBytes, lengthBytes);
+        if (!extent.IsWithin(CapacityBytes))
+        {
+            fault = new Fault(FaultKind.Range, 0, offsetBytes);
+            return Grant.Refused;
+        }
+        _inFlight.Add(1); // the full fence between "I am here" and "is the gate open"
+        if (Volatile.Read(ref _closedCount) == 0 && TryPass(extent))
+            return Grant.Granted;
+        CountOut();
+        GuestRequest request = default;
+        request.Operation = BlockOperation.Write;
+        (request.OffsetBytes, request.LengthBytes) = (offsetBytes, lengthBytes);
+        (request.Owner, request.UserData) = (owner, userData);
+        fault = Post(request, isHook: true);
+        return fault.IsNone ? Grant.Pending : Grant.Refused;
+    }
+
+    /// <summary>Hook mode: the write that was granted has landed, or failed. Threads: any, wait-free.</summary>
+    public void EndWrite() => CountOut();
+
+    /// <summary>Device mode: the engine does the I/O.</summary>
+    /// <returns>None: one completion will come. Range or QueueFull: none comes.</returns>
+    /// <remarks>Threads: any.</remarks>
+    public Fault Submit(in GuestRequest request)
+    {
+        bool isInRange =
+            request.Operation == BlockOperation.Flush
+            || new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(CapacityBytes);
+        return isInRange ? Post(request, isHook: false) : new Fault(FaultKind.Range, 0, request.OffsetBytes);
+    }
+
+    /// <summary>On the guest's thread and counted: nothing protects the range, and the bitmaps know of it.</summary>
+    bool TryPass(in Extent extent)
+    {
+        Watch watch = Volatile.Read(ref _watch);
+        foreach (CopyBeforeWriteFilter filter in watch.Filters)
+            if (filter.Protects(extent))
+                return false;
+        Record(watch, extent);
+        return true;
+    }
+
+    static void Record(Watch watch, in Extent extent)
+    {
+        foreach (HierarchicalBitmap bits in watch.Recording)
+            Check.That(bits.Set(extent.OffsetBytes, extent.LengthBytes).IsNone);
+    }
+
+    void CountOut()
+    {
+        _inFlight.Add(-1); // a full fence: either the reactor's sum has it, or this sees the closed gate
+        if (Volatile.Read(ref _closedCount) != 0)
+            _loop.TryPost(_quiesceCheck, 0); // a full inbox is no loss: the quiesce looks again by its timer
+    }
+
+    Fault Post(in GuestRequest request, bool isHook)
+    {
+        if (!_freeSlots.TryTake(out uint index))
+            return new Fault(FaultKind.QueueFull);
+        GuestSlot slot = _slots[index];
+        slot.Request = request;
+        slot.IsHook = isHook;
+        slot.Step = GuestSlot.Phase.Arrived;
+        if (_loop.TryPost(slot, ArriveArgument))
+            return Fault.None;
+        Free(slot);
+        return new Fault(FaultKind.QueueFull);
+    }
+
+    internal void OnArrived(GuestSlot slot)
+    {
+        slot.ArrivedNs = _loop.Clock.NowNs;
+        if (!slot.IsWrite)
+        {
+            SubmitToDevice(slot);
+            return;
+        }
+        if (_closedCount == 0 && MayLand(slot))
+            Land(slot);
+        else
+            Wait(slot);
+    }
+
+    /// <summary>Whether the write may land now; starts the copies that it needs before.</summary>
+    bool MayLand(GuestSlot slot)
+    {
+        Extent extent = slot.Extent;
+        bool isFree = true;
+        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+            isFree &= filter.TryClear(extent); // all of them: the copies run side by side
+        return isFree && !IsPageConflict(slot);
+    }
+
+    void Land(GuestSlot slot)
+    {
+        Record(_watch, slot.Extent);
+        _inFlight.Add(1);
+        CancelTimer(slot);
+        if (slot.IsHook)
+            Complete(slot, Fault.None);
+        else
+            SubmitToDevice(slot);
+    }
+
+    void SubmitToDevice(GuestSlot slot)
+    {
+        slot.Step = GuestSlot.Phase.AtDevice;
+        if (slot.IsWrite && IsUnaligned(slot))
+            _unalignedAtDeviceCount++;
+        BlockRequest request = default;
+        request.Operation = slot.Request.Operation;
+        request.Flags = slot.Request.Flags;
+        request.OffsetBytes = slot.Request.OffsetBytes;
+        request.LengthBytes = slot.Request.LengthBytes;
+        request.Buffer = slot.Request.Buffer;
+        request.Owner = _deviceSide;
+        request.UserData = slot.Index;
+        Device.Submit(request);
+    }
+
+    void OnDeviceDone(GuestSlot slot, Fault fault)
+    {
+        Check.That(slot.Step == GuestSlot.Phase.AtDevice);
+        if (slot.IsWrite)
+        {
+            CountOut();
+            if (IsUnaligned(slot))
+                _unalignedAtDeviceCount--;
+            SchedulePump(); // writes may wait for its pages
+        }
+        Complete(slot, fault);
+    }
+
+    /// <summary>Device mode: such a write goes through the page cache, whole pages at a time.</summary>
+    bool IsUnaligned(GuestSlot slot)
+    {
+        if (slot.IsHook)
+            return false;
+        ref readonly GuestRequest request = ref slot.Request;
+        BlockLimits limits = Device.Limits;
+        ulong position = request.OffsetBytes | request.LengthBytes;
+        return !Units.IsAligned(position, limits.RequestAlignBytes)
+            || !Units.IsAligned((ulong)request.Buffer, limits.BufferAlignBytes);
+    }
+
+    /// <summary>Whether a write on its way shares a page with this one, and one of the two is unaligned.</summary>
+    /// <remarks>Cost: O(1) without unaligned writes, else O(slots).</remarks>
+    bool IsPageConflict(GuestSlot slot)
+    {
+        if (slot.IsHook)
+            return false;
+        bool isUnaligned = IsUnaligned(slot);
+        if (!isUnaligned && _unalignedAtDeviceCount == 0)
+            return false;
+        Extent pages = Pages(slot.Extent);
+        foreach (GuestSlot other in _slots)
+            if (
+                other.Step == GuestSlot.Phase.AtDevice
+                && other.IsWrite
+                && (isUnaligned || IsUnaligned(other))
+                && Pages(other.Extent).Overlaps(pages)
+            )
+                return true;
+        return false;
+    }
+
+    static Extent Pages(in Extent extent)
+    {
+        ulong start = Units.AlignDown(extent.OffsetBytes, PageBytes);
+        return new Extent(start, Units.AlignUp(extent.EndBytes, PageBytes) - start);
+    }
+
+    void Wait(GuestSlot slot)
+    {
+        slot.Step = GuestSlot.Phase.Waiting;
+        slot.Previous = _lastWaiting;
+        slot.Next = null;
+        if (_lastWaiting == null)
+            _firstWaiting = slot;
+        else
+            _lastWaiting.Next = slot;
+        _lastWaiting = slot;
+        WaitingCount++;
+        StartWaitTimer(slot);
+    }
+
+    void Unlink(GuestSlot slot)
+    {
+        Check.That(slot.Step == GuestSlot.Phase.Waiting);
+        if (slot.Previous == null)
+            _firstWaiting = slot.Next;
+        else
+            slot.Previous.Next = slot.Next;
+        if (slot.Next == null)
+            _lastWaiting = slot.Previous;
+        else
+            slot.Next.Previous = slot.Previous;
+        (slot.Previous, slot.Next) = (null, null);
+        WaitingCount--;
+    }
+
+    /// <summary>The shortest time limit of the filters that this write waits for.</summary>
+    void StartWaitTimer(GuestSlot slot)
+    {
+        ulong limitNs = ulong.MaxValue;
+        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+            if (filter.Protects(slot.Extent))
+                limitNs = Math.Min(limitNs, filter.WaitLimitNs);
+        if (limitNs != ulong.MaxValue && slot.TimerKey == 0)
+            slot.TimerKey = _loop.StartTimer(slot.ArrivedNs + limitNs, slot, ExpireArgument);
+    }
+
+    internal void OnWaitExpired(GuestSlot slot)
+    {
+        slot.TimerKey = 0;
+        if (slot.Step != GuestSlot.Phase.Waiting)
+            return;
+        Fault fault = new(FaultKind.TimedOut, Errnos.ETIMEDOUT, slot.Request.OffsetBytes);
+        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+            if (filter.Protects(slot.Extent) && filter.FailGuest(fault))
+            {
+                Unlink(slot);
+                Complete(slot, fault);
+                return;
+            }
+        StartWaitTimer(slot); // another filter, with a longer limit
+        SchedulePump();
+    }
+
+    /// <summary>Tells the writes that wait for these clusters that their old data cannot be saved.</summary>
+    internal void FailWaiting(in Extent extent, Fault fault)
+    {
+        for (GuestSlot? slot = _firstWaiting; slot != null; )
+        {
+            GuestSlot? next = slot.Next;
+            if (slot.Extent.Overlaps(extent))
+            {
+                Unlink(slot);
+                Complete(slot, fault);
+            }
+            slot = next;
+        }
+    }
+
+    /// <summary>Looks at the waiting writes again in the next turn: something was released, freed or opened.</summary>
+    internal void SchedulePump()
+    {
+        if (_isPumpDeferred || _firstWaiting == null)
+            return;
+        _isPumpDeferred = true;
+        _loop.Defer(_pump, 0);
+    }
+
+    void PumpWaiting()
+    {
+        _isPumpDeferred = false;
+        for (GuestSlot? slot = _firstWaiting; slot != null && _closedCount == 0; )
+        {
+            GuestSlot? next = slot.Next;
+            if (MayLand(slot))
+            {
+                Unlink(slot);
+                Land(slot);
+            }
+            slot = next;
+        }
+    }
+
+    void Complete(GuestSlot slot, Fault fault)
+    {
+        CancelTimer(slot);
+        (IGuestOwner owner, ulong userData) = (slot.Request.Owner, slot.Request.UserData);
+        Free(slot);
+        owner.OnGuestCompleted(userData, fault);
+    }
+
+    void CancelTimer(GuestSlot slot)
+    {
+        if (slot.TimerKey != 0)
+            _loop.CancelTimer(slot.TimerKey);
+        slot.TimerKey = 0;
+    }
+
+    void Free(GuestSlot slot)
+    {
+        slot.Request = default;
+        slot.Step = GuestSlot.Phase.Free;
+        Check.That(_freeSlots.TryPut(slot.Index));
+    }
+
+    sealed class Pump(Disk disk) : ILoopTask
+    {
+        public void Run(ulong argument) => disk.PumpWaiting();
+    }
+
+    sealed class DeviceSide(Disk disk) : IBlockOwner
+    {
+        public void OnBlockCompleted(ulong userData, in BlockResult result) =>
+            disk.OnDeviceDone(disk._slots[userData], result.Fault);
+    }
+}

@@ -1,0 +1,29 @@
+// How one point in time behaves when something goes wrong.
+using FastBackup.Base;
+
+namespace FastBackup.Filter;
+
+/// <summary>Who suffers when the old data under a guest write cannot be saved.</summary>
+public enum CbwErrorPolicy : byte
+{
+    /// <summary>The snapshot: the guest goes on, the snapshot is lost for good, its job fails with the root cause.</summary>
+    BreakSnapshot,
+
+    /// <summary>The guest: its write fails, the disk is unchanged there, the snapshot stays valid.</summary>
+    BreakGuestWrite,
+}
+
+public sealed record FilterOptions
+{
+    /// <summary>Source: QEMU's default is break-guest-write; a backup that stops guests is what its users complain of.</summary>
+    public CbwErrorPolicy OnCbwError { get; init; } = CbwErrorPolicy.BreakSnapshot;
+
+    /// <summary>Longest wait of a guest write for a copy; 0 = no limit.</summary>
+    public uint CbwTimeoutMs { get; init; } = 30_000;
+
+    /// <summary>Granularity of the copy: a power of two.</summary>
+    public uint ClusterBytes { get; init; } = (uint)(64 * Units.KiB);
+
+    /// <summary>Chunks in flight at once, the background's and the guests' together.</summary>
+    public uint TaskMax { get; init; } = 64;
+}

@@ -1,0 +1,206 @@
+// The loop of the backup job: one walk over the source's allocation map that keeps the window full.
+//
+// Data extents are copied; clusters that lie wholly in a hole are made zero on the target, or dropped (top).
+// Clusters that a failure or a guest's failed copy set back lie behind the cursor: when the walk is through
+// and something is still marked, it walks again, until nothing is marked and nothing in flight. Then the target
+// is flushed, and only then is the work done.
+using System;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Copy;
+
+namespace FastBackup.Jobs;
+
+public sealed partial class BackupJob
+{
+    const ulong ZeroRunBytesMax = 256 * Units.MiB;
+    const uint StepsPerRunMax = 1024;
+    const ulong RunArgument = 0;
+    const ulong TimerArgument = 1;
+
+    ulong _cursorCluster;
+    bool _isFlushing;
+    bool _isRunning;
+    bool _isRunWanted;
+    bool _isDeferred;
+    ulong _timerKey;
+
+    /// <summary>Takes the job as far as it can go now. Calls from inside itself are folded into the loop.</summary>
+    internal override void Run()
+    {
+        if (_isRunning)
+        {
+            _isRunWanted = true;
+            return;
+        }
+        _isRunning = true;
+        uint stepCount = 0;
+        do
+        {
+            _isRunWanted = false;
+            while (stepCount < StepsPerRunMax && TryStep())
+                stepCount++;
+            TryEnd();
+        } while (_isRunWanted && stepCount < StepsPerRunMax);
+        _isRunning = false;
+        if (stepCount >= StepsPerRunMax && !_isDeferred)
+        {
+            _isDeferred = true; // let the reactor serve others before a long run of holes goes on
+            _loop.Defer(this, RunArgument);
+        }
+        Publish();
+    }
+
+    void ILoopTask.Run(ulong argument)
+    {
+        if (argument == TimerArgument)
+        {
+            _timerKey = 0;
+            RetryParked();
+        }
+        else
+        {
+            _isDeferred = false;
+        }
+        Run();
+    }
+
+    protected override void OnSpeed(ulong bytesPerSecond)
+    {
+        _rate.Set(bytesPerSecond, _loop.Clock.NowNs);
+        _window.Forget(_loop.Clock.NowNs);
+        if (Status is not (JobStatus.Running or JobStatus.Paused))
+            return;
+        CancelTimer();
+        Run();
+    }
+
+    bool IsBackgroundOn => Status == JobStatus.Running && _options.Sync != BackupSync.None && Transaction!.MayRun(this);
+
+    /// <summary>Starts one chunk or passes one map entry; false when the job must wait or is through.</summary>
+    bool TryStep()
+    {
+        if (!IsBackgroundOn || !MayStart() || !_scan.TryPeek(out MapEntry entry))
+            return false;
+        ulong granularity = _map.ClusterBytes;
+        ulong endBytes = entry.OffsetBytes + entry.LengthBytes;
+        bool isHole = entry.Kind == ExtentKind.Hole;
+        bool isDeviceEnd = endBytes == Disk.CapacityBytes;
+        // A cluster that is partly data is data: data extents are widened to clusters, holes narrowed.
+        ulong first = isHole ? Units.DivCeil(entry.OffsetBytes, granularity) : entry.OffsetBytes / granularity;
+        ulong end = isHole && !isDeviceEnd ? endBytes / granularity : Units.DivCeil(endBytes, granularity);
+        first = Math.Max(first, _cursorCluster);
+        if (first >= end || !TryStart(isHole, first, end, out Extent claimed))
+        {
+            _cursorCluster = Math.Max(_cursorCluster, end);
+            _scan.Advance();
+            return true;
+        }
+        _cursorCluster = Units.DivCeil(claimed.EndBytes, granularity);
+        return true;
+    }
+
+    bool TryStart(bool isHole, ulong first, ulong end, out Extent claimed)
+    {
+        if (!isHole)
+        {
+            bool isStarted = _filter.TryStartBackground(first, end, _window.ChunkBytes, out claimed);
+            if (isStarted)
+                _rate.Take(claimed.LengthBytes, _loop.Clock.NowNs);
+            return isStarted;
+        }
+        return _options.Sync == BackupSync.Top
+            ? TryDrop(first, end, out claimed)
+            : _filter.TryStartZeroes(first, end, ZeroRunBytesMax, out claimed);
+    }
+
+    /// <summary>Top: what is not allocated is not this job's; its bits are cleared and it leaves the total.</summary>
+    bool TryDrop(ulong first, ulong end, out Extent dropped)
+    {
+        dropped = default;
+        ulong clusterMax = Math.Max(1, ZeroRunBytesMax / _map.ClusterBytes);
+        if (!_map.Todo.TryClaimRun(first, end, clusterMax, out ulong claimedFirst, out ulong count))
+            return false;
+        dropped = _map.Bytes(claimedFirst, count);
+        _totalBytes -= dropped.LengthBytes;
+        _filter.Release(claimedFirst, count);
+        return true;
+    }
+
+    /// <summary>Room in the window, a buffer, and leave of the rate limit and of the back-off.</summary>
+    bool MayStart()
+    {
+        if (!_engine.CanStart(CopyLane.Background))
+            return false;
+        ulong inFlightBytes = _engine.InFlightBytes;
+        if (inFlightBytes > 0 && inFlightBytes + _window.ChunkBytes > _window.WindowBytes)
+            return false;
+        ulong nowNs = _loop.Clock.NowNs;
+        bool isFree = _rate.IsFree(nowNs, out ulong retryAtNs);
+        retryAtNs = Math.Max(isFree ? 0 : retryAtNs, _backOffUntilNs);
+        if (retryAtNs <= nowNs)
+            return true;
+        StartTimer(retryAtNs);
+        return false;
+    }
+
+    void StartTimer(ulong deadlineNs)
+    {
+        if (_timerKey == 0)
+            _timerKey = _loop.StartTimer(deadlineNs, this, TimerArgument);
+    }
+
+    void CancelTimer()
+    {
+        if (_timerKey != 0)
+            _loop.CancelTimer(_timerKey);
+        _timerKey = 0;
+    }
+
+    void TryEnd()
+    {
+        if (_engine.InFlightCount > 0 || _scan.IsQuerying || _isFlushing)
+            return;
+        if (Status == JobStatus.Aborting)
+        {
+            if (!_isAborted)
+            {
+                _isAborted = true;
+                OnAborted();
+            }
+            return;
+        }
+        if (!IsBackgroundOn || !_scan.IsAtEnd)
+            return;
+        if (_map.Todo.CountBits() > 0)
+        {
+            // Bits were set back behind the cursor: another walk of the same loop.
+            _scan.Restart();
+            _cursorCluster = 0;
+            _isRunWanted = true;
+            return;
+        }
+        Flush();
+    }
+
+    void Flush()
+    {
+        _isFlushing = true;
+        BlockRequest request = default;
+        request.Operation = BlockOperation.Flush;
+        request.Owner = this;
+        _filter.Target.Submit(request);
+    }
+
+    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
+    {
+        if (userData == DiscardKey)
+            return; // a hint, whatever became of it
+        _isFlushing = false;
+        if (result.Fault.IsFault)
+            OnDeviceFault(result.Fault, isSource: false, isFlush: true);
+        else if (Status == JobStatus.Running && _map.Todo.CountBits() == 0)
+            Succeed();
+        Run();
+    }
+}

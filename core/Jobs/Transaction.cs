@@ -1,0 +1,161 @@
+// Jobs that start at one instant and end together: all succeed, or none.
+//
+//   start     all disks quiesced once: one T0 for the group
+//   done      a member that is through waits; when all wait, all are pending
+//   finalize  when no member asks to wait for it, or when it is given to any: all commit in one quiesced moment
+//   failure   of one cancels the others; each ends what it has in flight, then its bitmap is restored
+//
+// Sequential members copy one after the other, but all from the same T0. A single job is a group of one.
+// Source: QEMU 10.2 job.c (JobTxn), whose rules these are.
+using System;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Filter;
+
+namespace FastBackup.Jobs;
+
+/// <summary>Threads: the reactor's.</summary>
+public sealed class Transaction
+{
+    readonly IIoLoop _loop;
+    readonly Job[] _jobs;
+    readonly bool _isSequential;
+    bool _isFailed;
+    bool _isFinishing;
+
+    /// <param name="loop">The reactor of all members' disks.</param>
+    /// <param name="jobs">Created and in no other transaction; at least one.</param>
+    /// <param name="isSequential">One member's background copy at a time, in this order.</param>
+    public Transaction(IIoLoop loop, Job[] jobs, bool isSequential = false)
+    {
+        Check.That(jobs.Length > 0);
+        (_loop, _jobs, _isSequential) = (loop, jobs, isSequential);
+        foreach (Job job in jobs)
+        {
+            Check.That(job.Status == JobStatus.Created);
+            Check.That(job.Transaction == null);
+            job.Transaction = this;
+        }
+    }
+
+    public bool IsStarted { get; private set; }
+
+    /// <summary>Takes the point in time of all members; they run from then on.</summary>
+    public void Start()
+    {
+        Check.That(!IsStarted);
+        IsStarted = true;
+        Disk.Quiesce(_loop, Disks(), Begin);
+    }
+
+    void Begin()
+    {
+        if (_isFailed)
+            return; // cancelled while the disks became quiet
+        foreach (Job job in _jobs)
+        {
+            job.BeginQuiesced();
+            job.MoveTo(JobStatus.Running);
+            job.ApplyPause();
+        }
+        RunNext();
+    }
+
+    internal bool MayRun(Job job)
+    {
+        if (!_isSequential)
+            return true;
+        foreach (Job other in _jobs)
+            if (ReferenceEquals(other, job))
+                return true;
+            else if (other.Status is not (JobStatus.Waiting or JobStatus.Pending or JobStatus.Concluded))
+                return false;
+        return false;
+    }
+
+    void RunNext()
+    {
+        foreach (Job job in _jobs)
+            if (job.Status == JobStatus.Running)
+                job.Run();
+    }
+
+    internal void OnDone(Job job)
+    {
+        job.MoveTo(JobStatus.Waiting);
+        if (_isFailed)
+            return;
+        if (!All(JobStatus.Waiting))
+        {
+            RunNext();
+            return;
+        }
+        bool isFree = true;
+        foreach (Job member in _jobs)
+        {
+            member.MoveTo(JobStatus.Pending);
+            isFree &= member.AutoFinalize;
+        }
+        if (isFree)
+            FinishAll();
+        else
+            foreach (Job member in _jobs)
+                member.Raise(new JobEvent(JobEventKind.WaitsForFinalize, member.Status));
+    }
+
+    internal void FinishAll()
+    {
+        if (_isFinishing)
+            return;
+        _isFinishing = true;
+        Disk.Quiesce(_loop, Disks(), Commit);
+    }
+
+    void Commit()
+    {
+        if (_isFailed)
+            return;
+        foreach (Job job in _jobs)
+            job.CommitQuiesced();
+        foreach (Job job in _jobs)
+            job.Conclude();
+    }
+
+    internal void OnFailed(Job failed)
+    {
+        if (_isFailed)
+            return;
+        _isFailed = true;
+        foreach (Job job in _jobs)
+            if (!ReferenceEquals(job, failed))
+                job.Fail(new Fault(FaultKind.Canceled), isSource: false);
+        foreach (Job job in _jobs)
+            job.Abort();
+    }
+
+    internal void OnAborted(Job job) =>
+        Disk.Quiesce(
+            _loop,
+            [job.Disk],
+            () =>
+            {
+                job.AbortQuiesced();
+                job.Conclude();
+            }
+        );
+
+    /// <summary>A job that was never started ends without having changed anything.</summary>
+    internal static void CancelCreated(Job job)
+    {
+        job.MoveTo(JobStatus.Aborting);
+        job.Conclude();
+    }
+
+    bool All(JobStatus status) => Array.TrueForAll(_jobs, job => job.Status == status);
+
+    Disk[] Disks()
+    {
+        Disk[] disks = Array.ConvertAll(_jobs, job => job.Disk);
+        return [.. System.Linq.Enumerable.Distinct(disks)];
+    }
+}
