@@ -52,6 +52,9 @@ public sealed class MemoryDevice : IBlockDevice, ILoopTask
 
     public Span<byte> Content(ulong offsetBytes, int lengthBytes) => _content.Slice(offsetBytes, lengthBytes);
 
+    /// <summary>For hosts that write through <see cref="Content"/>: the map says data everywhere from now on.</summary>
+    public void MarkAllAllocated() => Array.Fill(_isAllocated, true);
+
     public void Submit(in BlockRequest request)
     {
         BlockResult result;
