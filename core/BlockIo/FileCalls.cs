@@ -60,8 +60,8 @@ static class FileCalls
             if (data < 0)
             {
                 int errno = Marshal.GetLastPInvokeError();
-                if (errno == Errnos.ENXIO) // nothing but a hole up to the end of the file
-                    data = (long)end;
+                if (errno == Errnos.ENXIO) // nothing but a hole up to the end of the file, wherever that is now
+                    data = EndOfFile(command.File.Fd, offset, end);
                 else if (errno == Errnos.EINVAL)
                     data = (long)offset;
                 else
@@ -83,6 +83,13 @@ static class FileCalls
             offset = holeStart;
         }
         return count;
+    }
+
+    /// <summary>What lies past a file's end is called data: reading it then says that the file was truncated.</summary>
+    static long EndOfFile(int fd, ulong offset, ulong end)
+    {
+        long sizeBytes = Files.Lseek(fd, 0, Files.SEEK_END);
+        return sizeBytes < 0 ? (long)offset : (long)Math.Clamp((ulong)sizeBytes, offset, end);
     }
 
     static MapEntry Entry(ulong start, ulong end, ExtentKind kind) =>

@@ -63,16 +63,23 @@ public sealed partial class FileDevice
         int fd = Files.Open(
             options.Path,
             flags,
-            0x1A4 /* 0644 */
+            0x180 /* 0600: a disk image is nobody else's to read */
         );
         if (fd < 0)
             return RefuseOpen(options);
-        refusal = TryOpenSized(loop, options, fd, isBlock, out device);
-        if (!refusal.IsNone)
+        try
         {
-            _ = Files.Close(fd);
-            if (options.CreateBytes != null)
-                _ = Files.Unlink(options.Path);
+            refusal = TryOpenSized(loop, options, fd, isBlock, out device);
+        }
+        finally
+        {
+            // Also when the memory for the device's slots cannot be had, which is an exception.
+            if (device == null)
+            {
+                _ = Files.Close(fd);
+                if (options.CreateBytes != null)
+                    _ = Files.Unlink(options.Path);
+            }
         }
         return refusal;
     }
@@ -126,7 +133,12 @@ public sealed partial class FileDevice
         ulong capacityBytes = status.SizeBytes;
         if (isBlock && Files.Ioctl(fd, Files.BLKGETSIZE64, &capacityBytes) < 0)
             return Refuse(path, "get the size of", LastFault());
-        if (!options.IsReadOnly && !isBlock && Files.Flock(fd, Files.LOCK_EX | Files.LOCK_NB) < 0)
+        int sectorBytes = 0;
+        if (isBlock && Files.Ioctl(fd, Files.BLKSSZGET, &sectorBytes) == 0 && sectorBytes > 0)
+            capacityBytes = Units.AlignDown(capacityBytes, (ulong)sectorBytes); // nothing can address the rest
+        // A file system without locks cannot be asked; only a lock that somebody holds is a refusal.
+        bool isLocked = !options.IsReadOnly && !isBlock && Files.Flock(fd, Files.LOCK_EX | Files.LOCK_NB) < 0;
+        if (isLocked && Marshal.GetLastPInvokeError() == Errnos.EAGAIN)
             return new OpenRefusal(
                 new Fault(FaultKind.State, Errnos.EBUSY),
                 $"'{path}' is being written by another program that holds its lock"

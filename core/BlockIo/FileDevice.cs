@@ -4,17 +4,19 @@
 //   short count      the rest is asked for at the right offset (from the aligned start of the missing part)
 //   EAGAIN, EINTR    the same call again
 //   zero on a read   the device ended early: Truncated, never stale buffer content
-//   unaligned        the request goes through a second, buffered descriptor; the kernel keeps the two
-//                    coherent (a direct read writes dirty pages back first, a direct write drops them)
+//   unaligned        the request goes through a second, buffered descriptor. One after the other the kernel keeps
+//                    the two coherent (a direct read writes dirty pages back first, a direct write drops them), but
+//                    not side by side in one page: such writes exclude each other here (see FileDevice.Pages.cs)
 //   file tail        a size that is no multiple of the alignment: reads take the padding of the buffer,
 //                    writes end with a buffered write of the last bytes, so the size never changes
 //   write-zeroes     punch or zero-range where the file system can, else zeroes from one shared buffer;
 //                    a method that is refused is not tried again (for an alignment refusal: for this once)
 //
-// Cost: O(1) per kernel call, nothing allocated after construction. Keeps no cache and orders nothing:
+// Cost: O(1) per kernel call, nothing allocated after construction (but beyond Limits.InFlightMax). Keeps no cache and orders nothing:
 // requests in flight at once may land in any order.
 // Source: open(2) NOTES on O_DIRECT, fallocate(2), statx(2).
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
 using FastBackup.Memory;
@@ -25,6 +27,7 @@ namespace FastBackup.BlockIo;
 public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
 {
     const uint RetriesMax = 10_000;
+    const uint ShortRetriesMax = 16;
     const int PunchMode = Files.FALLOC_FL_PUNCH_HOLE | Files.FALLOC_FL_KEEP_SIZE;
     const int ZeroRangeMode = Files.FALLOC_FL_ZERO_RANGE | Files.FALLOC_FL_KEEP_SIZE;
 
@@ -36,6 +39,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
 
     enum Step
     {
+        /// <summary>Free, or waits for its turn at its pages: nothing of it is in flight.</summary>
+        Idle,
         Transfer,
         Allocate,
         ZeroByWriting,
@@ -57,6 +62,12 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         public ulong AskedBytes;
         public int AllocateMode;
         public bool IsBuffered;
+
+        /// <summary>A write that passes through the page cache, in part or whole.</summary>
+        public bool IsPaged;
+
+        /// <summary>The step to begin with when its pages are free.</summary>
+        public Step NextStep;
         public BlockResult Result;
     }
 
@@ -66,6 +77,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     readonly FileHandle _buffered; // the same handle when the device is not direct
     readonly SlotTable<Slot> _slots;
     readonly BoundedQueue<ulong> _stalled; // the port was full: pushed again when it has delivered something
+    readonly BoundedQueue<ulong> _conflicted; // writes that wait for their pages
+    readonly Queue<BlockRequest> _overflow = new(); // beyond InFlightMax
     readonly BoundedQueue<ulong> _finished; // completions that may not run inside Submit
     readonly AlignedRegion _zeroes;
     readonly bool _isBlockDevice;
@@ -74,8 +87,10 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     // --- touched only by the loop's thread
     bool _canPunch = true;
     bool _canZeroRange = true;
+    bool _canDiscard = true;
     bool _isDeferred;
     bool _isWaitingForRoom;
+    bool _isDisposed;
 
     /// <param name="loop">Drives this device.</param>
     /// <param name="name">For people.</param>
@@ -101,30 +116,62 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         _slots = new SlotTable<Slot>(limits.InFlightMax);
         _stalled = new BoundedQueue<ulong>(limits.InFlightMax);
         _finished = new BoundedQueue<ulong>(limits.InFlightMax);
+        _conflicted = new BoundedQueue<ulong>(limits.InFlightMax);
         _zeroes = AlignedRegion.Map(256 * Units.KiB, RegionResidency.Resident);
+        ReadsAsZero = limits.IsZeroInitialised;
     }
 
     public string Name { get; }
 
     public BlockLimits Limits { get; }
 
-    public uint InFlightCount => _slots.TakenCount;
+    public bool ReadsAsZero { get; private set; }
+
+    public uint InFlightCount => _slots.TakenCount + (uint)_overflow.Count;
 
     /// <summary>Calls that the kernel cut short or asked to repeat: each was continued.</summary>
     public ulong ContinuationCount { get; private set; }
 
     public void Submit(in BlockRequest request)
     {
-        Check.That(_slots.TryTake(out ulong key, out Slot slot));
+        if (IsWrite(request.Operation))
+            ReadsAsZero = false;
+        if (!_slots.TryTake(out ulong key, out Slot slot))
+        {
+            _overflow.Enqueue(request);
+            return;
+        }
+        Begin(key, slot, request);
+    }
+
+    void Begin(ulong key, Slot slot, in BlockRequest request)
+    {
         slot.Request = request;
         slot.DoneBytes = 0;
         slot.RetryCount = 0;
         slot.Result = default;
-        slot.Step = FirstStep(request, out Fault refusal);
+        slot.IsPaged = false;
+        slot.Step = Step.Idle;
+        Step first = FirstStep(request, out Fault refusal);
         if (refusal.IsFault || (request.LengthBytes == 0 && request.Operation != BlockOperation.Flush))
+        {
             FinishLater(key, slot, refusal);
+            return;
+        }
+        slot.NextStep = first;
+        slot.IsPaged = PassesPageCache(request, first);
+        if (slot.IsPaged)
+            _pagedCount++;
+        if (HasPageConflict(slot))
+            _conflicted.Enqueue(key);
         else
-            Push(key, slot);
+            Launch(key, slot);
+    }
+
+    void Launch(ulong key, Slot slot)
+    {
+        slot.Step = slot.NextStep;
+        Push(key, slot);
     }
 
     public void OnFileCompleted(ulong tag, long result)
@@ -187,7 +234,10 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
 
     public void Dispose()
     {
+        if (_isDisposed)
+            return;
         Check.That(InFlightCount == 0);
+        _isDisposed = true;
         _loop.FileIo.UnregisterFile(_file);
         if (_buffered != _file)
             _loop.FileIo.UnregisterFile(_buffered);
@@ -203,14 +253,13 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         Extent extent = new(request.OffsetBytes, request.LengthBytes);
         if (!extent.IsWithin(Limits.CapacityBytes))
             refusal = new Fault(FaultKind.Range, 0, request.OffsetBytes);
-        bool isWrite = request.Operation is not (BlockOperation.Read or BlockOperation.Map);
-        if (isWrite && Limits.IsReadOnly)
+        if (IsWrite(request.Operation) && Limits.IsReadOnly)
             refusal = new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes);
         return request.Operation switch
         {
             BlockOperation.Map => Step.Map,
             BlockOperation.WriteZeroes => FirstZeroStep(request),
-            BlockOperation.Discard => _canPunch ? Step.Allocate : Step.Finished,
+            BlockOperation.Discard => _canDiscard ? Step.Allocate : Step.Finished,
             _ => Step.Transfer,
         };
     }
@@ -252,6 +301,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
                 return true;
             case Step.Allocate:
                 command.Operation = FileOperation.Allocate;
+                command.File = _buffered; // on a block device the descriptor that holds the exclusive claim
                 command.Mode = slot.AllocateMode = AllocateMode(request);
                 return true;
             case Step.Flush:
@@ -270,9 +320,9 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
 
     int AllocateMode(in BlockRequest request)
     {
-        const int discardMode = PunchMode | 4; // FALLOC_FL_NO_HIDE_STALE: a plain discard on a block device
+        // A block device has no plain discard here (fallocate refuses NO_HIDE_STALE): a punch deallocates and zeroes.
         if (request.Operation == BlockOperation.Discard)
-            return _isBlockDevice ? discardMode : PunchMode;
+            return PunchMode;
         return _canPunch && (request.Flags & BlockFlags.MayUnmap) != 0 ? PunchMode : ZeroRangeMode;
     }
 
@@ -330,9 +380,12 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
             // Cut short. A direct transfer goes on from an aligned offset, repeating a part of a sector.
             ContinuationCount++;
             ulong resume = slot.IsBuffered ? done : Units.AlignDown(done, Limits.RequestAlignBytes);
-            if (resume == slot.DoneBytes && ++slot.RetryCount > RetriesMax)
+            if (resume == slot.DoneBytes && ++slot.RetryCount > ShortRetriesMax)
             {
-                Finish(key, slot, new Fault(FaultKind.Io, Errnos.EIO, offset));
+                // Less than a sector again and again: the end of a file that was cut inside a sector.
+                bool isRead = request.Operation == BlockOperation.Read;
+                Fault cut = new(isRead ? FaultKind.Truncated : FaultKind.Io, isRead ? 0 : Errnos.EIO, offset);
+                Finish(key, slot, cut);
                 return;
             }
             done = resume;
@@ -347,7 +400,9 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     void OnAllocated(ulong key, Slot slot, long result)
     {
         ref readonly BlockRequest request = ref slot.Request;
-        bool isRefused = result is -Errnos.EOPNOTSUPP or -Errnos.EINVAL or -Errnos.ENOSYS or -Errnos.ENOTTY;
+        // EBUSY: a block device with dirty pages in the range, for a reader that has it open as well.
+        bool isOnce = result is -Errnos.EINVAL or -Errnos.EBUSY;
+        bool isRefused = isOnce || result is -Errnos.EOPNOTSUPP or -Errnos.ENOSYS or -Errnos.ENOTTY;
         if (result < 0 && !isRefused)
         {
             Finish(key, slot, ToFault(slot, result));
@@ -358,20 +413,18 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
             FinishOrFlush(key, slot);
             return;
         }
-        // EINVAL may be this range's alignment; the others are the file system's last word.
-        if (result != -Errnos.EINVAL)
-        {
-            if (slot.AllocateMode == ZeroRangeMode)
-                _canZeroRange = false;
-            else
-                _canPunch = false;
-        }
         if (request.Operation == BlockOperation.Discard)
         {
+            _canDiscard &= isOnce;
             Finish(key, slot, Fault.None); // a hint that this device does not take
             return;
         }
-        bool mayTryRange = slot.AllocateMode != ZeroRangeMode && _canZeroRange && result != -Errnos.EINVAL;
+        // EINVAL may be this range's alignment; other refusals are the file system's last word.
+        if (!isOnce && slot.AllocateMode == ZeroRangeMode)
+            _canZeroRange = false;
+        else if (!isOnce)
+            _canPunch = false;
+        bool mayTryRange = slot.AllocateMode != ZeroRangeMode && _canZeroRange && !isOnce;
         slot.Step = mayTryRange ? Step.Allocate : Step.ZeroByWriting;
         Push(key, slot);
     }
@@ -403,8 +456,16 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     void Finish(ulong key, Slot slot, Fault fault, uint count = 0)
     {
         (IBlockOwner owner, ulong userData) = (slot.Request.Owner, slot.Request.UserData);
+        bool wasWrite = IsWrite(slot.Request.Operation);
+        if (slot.IsPaged)
+            _pagedCount--;
+        slot.Step = Step.Idle;
         slot.Request = default;
         _slots.Free(key);
+        if (wasWrite && _conflicted.Count > 0)
+            LaunchConflicted();
+        if (_overflow.Count > 0 && _slots.TryTake(out ulong nextKey, out Slot next))
+            Begin(nextKey, next, _overflow.Dequeue());
         owner.OnBlockCompleted(userData, new BlockResult(fault, count));
     }
 

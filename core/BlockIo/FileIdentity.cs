@@ -1,6 +1,7 @@
 // Which storage a path really is, so that "target = source" is seen through hard links, symbolic links,
 // second device nodes and loop devices. A loop device is its backing file; a file is its (device, inode).
-// Does not see through device-mapper, RAID or partitions of one disk.
+// Does not see through device-mapper, RAID, partitions of one disk, or a loop over a loop; two loops over different
+// parts of one file count as the same.
 using System.Runtime.InteropServices;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
@@ -13,7 +14,7 @@ namespace FastBackup.BlockIo;
 /// <param name="Inode">Inode of a regular file.</param>
 public readonly record struct FileIdentity(bool IsBlockDevice, ulong Device, ulong Inode)
 {
-    const int LoopInfoBytes = 232; // struct loop_info64: lo_device at 0, lo_inode at 8
+    const int LoopInfoBytes = 232; // struct loop_info64: lo_device at 0, lo_inode at 8, lo_rdevice at 16
 
     /// <summary>Identity of an open file or block device.</summary>
     public static unsafe Fault TryGet(int fd, out FileIdentity identity)
@@ -31,8 +32,11 @@ public readonly record struct FileIdentity(bool IsBlockDevice, ulong Device, ulo
         byte* loop = stackalloc byte[LoopInfoBytes];
         if (Files.Ioctl(fd, Files.LOOP_GET_STATUS64, loop) == 0)
         {
-            ulong encoded = *(ulong*)loop;
-            identity = new FileIdentity(false, Decode(encoded), *(ulong*)(loop + 8));
+            ulong backingDevice = *(ulong*)(loop + 16); // lo_rdevice: not 0 when the loop is over a block device
+            identity =
+                backingDevice != 0
+                    ? new FileIdentity(true, Decode(backingDevice), 0)
+                    : new FileIdentity(false, Decode(*(ulong*)loop), *(ulong*)(loop + 8));
             return Fault.None;
         }
         identity = new FileIdentity(true, Number(status.RdevMajor, status.RdevMinor), 0);

@@ -66,7 +66,7 @@ public sealed record BlockLimits
 
     public bool AcceptsUnaligned { get; init; } = true;
 
-    /// <summary>What was never written reads as zeroes: a new file.</summary>
+    /// <summary>The device was all zero when it was opened: a new file. See <see cref="IBlockDevice.ReadsAsZero"/>.</summary>
     public bool IsZeroInitialised { get; init; }
 
     /// <summary>WriteZeroes is cheaper than writing zeroes.</summary>
@@ -74,7 +74,7 @@ public sealed record BlockLimits
 
     public bool IsReadOnly { get; init; }
 
-    /// <summary>Requests that one device accepts at once; submitting more is an invariant failure.</summary>
+    /// <summary>Requests that one device carries out at once without allocating; more wait inside it.</summary>
     public uint InFlightMax { get; init; } = 1024;
 }
 
@@ -118,6 +118,12 @@ public interface IBlockDevice : IDisposable
     BlockLimits Limits { get; }
 
     uint InFlightCount { get; }
+
+    /// <summary>
+    /// Everything reads as zero: the device was new (<see cref="BlockLimits.IsZeroInitialised"/>) and nothing has been
+    /// written to it through this object since.
+    /// </summary>
+    bool ReadsAsZero { get; }
 
     void Submit(in BlockRequest request);
 }

@@ -36,6 +36,7 @@ public sealed class MemoryDevice : IBlockDevice, ILoopTask
             IsZeroInitialised = isZeroInitialised,
             HasFastZeroes = true,
         };
+        ReadsAsZero = isZeroInitialised;
         _content = AlignedRegion.Map(capacityBytes, RegionResidency.Lazy);
         _isAllocated = new bool[checked((int)Units.DivCeil(capacityBytes, HoleBytes))];
         _finished = new BoundedQueue<Finished>(Limits.InFlightMax);
@@ -45,6 +46,8 @@ public sealed class MemoryDevice : IBlockDevice, ILoopTask
 
     public BlockLimits Limits { get; }
 
+    public bool ReadsAsZero { get; private set; }
+
     public uint InFlightCount => _finished.Count;
 
     /// <summary>Bytes moved by reads and writes.</summary>
@@ -53,10 +56,16 @@ public sealed class MemoryDevice : IBlockDevice, ILoopTask
     public Span<byte> Content(ulong offsetBytes, int lengthBytes) => _content.Slice(offsetBytes, lengthBytes);
 
     /// <summary>For hosts that write through <see cref="Content"/>: the map says data everywhere from now on.</summary>
-    public void MarkAllAllocated() => Array.Fill(_isAllocated, true);
+    public void MarkAllAllocated()
+    {
+        ReadsAsZero = false;
+        Array.Fill(_isAllocated, true);
+    }
 
     public void Submit(in BlockRequest request)
     {
+        if (request.Operation is BlockOperation.Write or BlockOperation.WriteZeroes or BlockOperation.Discard)
+            ReadsAsZero = false;
         BlockResult result;
         if (new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(Limits.CapacityBytes))
             result = Execute(request);

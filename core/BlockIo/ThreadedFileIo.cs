@@ -33,7 +33,6 @@ public sealed class ThreadedFileIo : IFileIo
 
     // --- owner thread only
     uint _inFlightCount;
-    bool _isStarted;
 
     /// <param name="workerCount">1..64 blocking calls at once.</param>
     /// <param name="depth">Commands in flight at most.</param>
@@ -49,6 +48,8 @@ public sealed class ThreadedFileIo : IFileIo
         _workers = new Thread[workerCount];
         for (int i = 0; i < workerCount; i++)
             _workers[i] = new Thread(Work, 256 * 1024) { Name = threadName + "-" + i, IsBackground = true };
+        foreach (Thread worker in _workers)
+            worker.Start(); // here, not at the first command: that may be in the middle of a job
     }
 
     public string Name => "threads";
@@ -59,8 +60,6 @@ public sealed class ThreadedFileIo : IFileIo
     {
         if (_inFlightCount == _depth)
             return false;
-        if (!_isStarted)
-            Start();
         _inFlightCount++;
         lock (_todo)
         {
@@ -104,21 +103,19 @@ public sealed class ThreadedFileIo : IFileIo
     public void Dispose()
     {
         Check.That(_inFlightCount == 0);
+        Abandon();
+        foreach (Thread worker in _workers)
+            worker.Join();
+    }
+
+    /// <summary>The workers end by themselves after their present call; nothing is waited for.</summary>
+    public void Abandon()
+    {
         lock (_todo)
         {
             _isStopping = true;
             Monitor.PulseAll(_todo);
         }
-        if (_isStarted)
-            foreach (Thread worker in _workers)
-                worker.Join();
-    }
-
-    void Start()
-    {
-        _isStarted = true;
-        foreach (Thread worker in _workers)
-            worker.Start();
     }
 
     void WaitForFinished(ulong waitNs)

@@ -86,7 +86,7 @@ public sealed partial class CopyEngine
             task.PendingCount++;
             Submit(_target, BlockOperation.Write, BlockFlags.None, task, key, extent, start);
         }
-        else if (_target.Limits.IsZeroInitialised)
+        else if (_canSkipZeroes)
         {
             task.SkippedZeroBytes += extent.LengthBytes;
         }

@@ -43,6 +43,7 @@ public sealed partial class CopyEngine : IBlockOwner
     readonly BufferPool _pool;
     readonly SlotTable<CopyTask> _tasks;
     readonly ulong _zeroUnitBytes;
+    readonly bool _canSkipZeroes; // nobody else writes to the target while this engine lives
     readonly CopyRules _rules;
 
     // --- touched only by the reactor's thread
@@ -62,9 +63,8 @@ public sealed partial class CopyEngine : IBlockOwner
         Check.That(rules.ReserveCount < pool.BufferCount);
         (_source, _target, Map, _pool, _rules) = (source, target, map, pool, rules);
         _tasks = new SlotTable<CopyTask>(rules.TaskMax);
-        _zeroUnitBytes = target.Limits.IsZeroInitialised
-            ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes)
-            : map.ClusterBytes;
+        _canSkipZeroes = target.ReadsAsZero;
+        _zeroUnitBytes = _canSkipZeroes ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes) : map.ClusterBytes;
     }
 
     public CopyMap Map { get; }
@@ -133,7 +133,7 @@ public sealed partial class CopyEngine : IBlockOwner
             return false;
         (task.Lane, task.Owner) = (CopyLane.Background, owner);
         claimed = task.Extent;
-        if (_target.Limits.IsZeroInitialised)
+        if (_canSkipZeroes)
         {
             task.SkippedZeroBytes = task.Extent.LengthBytes;
             Finish(key, task, CopyEnd.Done);

@@ -11,11 +11,9 @@ public sealed partial class Disk
 {
     const ulong ArriveArgument = 0;
     const ulong ExpireArgument = 1;
-    const ulong PageBytes = 4096;
 
     readonly Pump _pump;
     readonly DeviceSide _deviceSide;
-    uint _unalignedAtDeviceCount;
 
     /// <summary>Hook mode: asks leave to overwrite a range; the host does the I/O.</summary>
     /// <param name="offsetBytes">From the device start, any alignment.</param>
@@ -118,7 +116,7 @@ public sealed partial class Disk
         bool isFree = true;
         foreach (CopyBeforeWriteFilter filter in _watch.Filters)
             isFree &= filter.TryClear(extent); // all of them: the copies run side by side
-        return isFree && !IsPageConflict(slot);
+        return isFree;
     }
 
     void Land(GuestSlot slot)
@@ -135,8 +133,6 @@ public sealed partial class Disk
     void SubmitToDevice(GuestSlot slot)
     {
         slot.Step = GuestSlot.Phase.AtDevice;
-        if (slot.IsWrite && IsUnaligned(slot))
-            _unalignedAtDeviceCount++;
         BlockRequest request = default;
         request.Operation = slot.Request.Operation;
         request.Flags = slot.Request.Flags;
@@ -152,52 +148,8 @@ public sealed partial class Disk
     {
         Check.That(slot.Step == GuestSlot.Phase.AtDevice);
         if (slot.IsWrite)
-        {
             CountOut();
-            if (IsUnaligned(slot))
-                _unalignedAtDeviceCount--;
-            SchedulePump(); // writes may wait for its pages
-        }
         Complete(slot, fault);
-    }
-
-    /// <summary>Device mode: such a write goes through the page cache, whole pages at a time.</summary>
-    bool IsUnaligned(GuestSlot slot)
-    {
-        if (slot.IsHook)
-            return false;
-        ref readonly GuestRequest request = ref slot.Request;
-        BlockLimits limits = Device.Limits;
-        ulong position = request.OffsetBytes | request.LengthBytes;
-        return !Units.IsAligned(position, limits.RequestAlignBytes)
-            || !Units.IsAligned((ulong)request.Buffer, limits.BufferAlignBytes);
-    }
-
-    /// <summary>Whether a write on its way shares a page with this one, and one of the two is unaligned.</summary>
-    /// <remarks>Cost: O(1) without unaligned writes, else O(slots).</remarks>
-    bool IsPageConflict(GuestSlot slot)
-    {
-        if (slot.IsHook)
-            return false;
-        bool isUnaligned = IsUnaligned(slot);
-        if (!isUnaligned && _unalignedAtDeviceCount == 0)
-            return false;
-        Extent pages = Pages(slot.Extent);
-        foreach (GuestSlot other in _slots)
-            if (
-                other.Step == GuestSlot.Phase.AtDevice
-                && other.IsWrite
-                && (isUnaligned || IsUnaligned(other))
-                && Pages(other.Extent).Overlaps(pages)
-            )
-                return true;
-        return false;
-    }
-
-    static Extent Pages(in Extent extent)
-    {
-        ulong start = Units.AlignDown(extent.OffsetBytes, PageBytes);
-        return new Extent(start, Units.AlignUp(extent.EndBytes, PageBytes) - start);
     }
 
     void Wait(GuestSlot slot)

@@ -15,8 +15,7 @@
 // that instant is T0, for all disks of a group at once, and filters, copy maps and bitmaps change only there.
 //
 // Grants by the reactor count as in flight from the grant on. Reads never wait. Overlapping writes are ordered by
-// nobody, as on real disks, except that an unaligned device-mode write excludes others from its pages (the kernel
-// completes it by reading and writing the whole page).
+// nobody, as on real disks.
 using System;
 using System.Collections.Generic;
 using System.Threading;

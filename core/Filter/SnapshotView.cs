@@ -51,6 +51,8 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
 
     public BlockLimits Limits { get; }
 
+    public bool ReadsAsZero => false;
+
     public uint InFlightCount => _slots.TakenCount;
 
     /// <summary>None, or why every read fails.</summary>

@@ -67,6 +67,9 @@ public sealed unsafe class AlignedRegion : IDisposable
         nint start = huge ? (nint)Units.AlignUp((ulong)mapped, HugePageBytes) : mapped;
         if (residency == RegionResidency.Resident)
         {
+            // A fork of the host must neither make these pages copy-on-write while the kernel's direct I/O has them
+            // (open(2), NOTES: that can corrupt data) nor cost a fault per page afterwards.
+            _ = Libc.Madvise(start, (nuint)wanted, Libc.MADV_DONTFORK);
             if (huge)
                 _ = Libc.Madvise(start, (nuint)wanted, Libc.MADV_HUGEPAGE); // a wish: refused where THP is off
             if (!Populate(start, wanted))
@@ -127,6 +130,10 @@ public sealed unsafe class AlignedRegion : IDisposable
         nint mapped = Interlocked.Exchange(ref _mapped, 0);
         if (mapped == 0)
             return;
-        Check.That(Libc.Munmap(mapped, _mappedBytes) == 0);
+        // No check: this may be the finalizer's thread, and a mapping that the kernel cannot split is only a leak.
+        _ = Libc.Munmap(mapped, _mappedBytes);
     }
+
+    /// <summary>Keeps the memory mapped for ever: the kernel may still write to it, and nobody can be asked.</summary>
+    public void Leak() => _mapped = 0;
 }

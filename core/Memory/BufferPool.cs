@@ -2,6 +2,7 @@
 // return are O(1) and allocate nothing. The whole region can be registered with a ring once.
 // A lease is a slot and a generation; a stale one is an invariant failure, not a wild write.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
 
 namespace FastBackup.Memory;
@@ -18,6 +19,7 @@ public sealed unsafe class BufferPool : IDisposable
     readonly AlignedRegion _region;
     readonly uint[] _generations; // odd while rented
     readonly uint[] _freeSlots; // a stack: the buffer returned last is the warmest
+    readonly List<Action> _waiters = new(16);
     uint _freeCount;
 
     BufferPool(uint bufferBytes, uint bufferCount, AlignedRegion region)
@@ -72,6 +74,28 @@ public sealed unsafe class BufferPool : IDisposable
         CheckLease(lease);
         _generations[lease.Slot]++;
         _freeSlots[_freeCount++] = lease.Slot;
+        if (_waiters.Count > 0)
+            TellWaiters();
+    }
+
+    /// <summary>
+    /// Calls back once when a buffer is returned: for a user that found none and has none of its own to wait for.
+    /// The callback runs inside Return and may only note that there is work.
+    /// </summary>
+    public void TellWhenReturned(Action waiter)
+    {
+        if (!_waiters.Contains(waiter))
+            _waiters.Add(waiter);
+    }
+
+    void TellWaiters()
+    {
+        for (int i = _waiters.Count - 1; i >= 0; i--)
+        {
+            Action waiter = _waiters[i];
+            _waiters.RemoveAt(i);
+            waiter();
+        }
     }
 
     public byte* Address(BufferLease lease)
@@ -79,6 +103,9 @@ public sealed unsafe class BufferPool : IDisposable
         CheckLease(lease);
         return _region.Pointer + (ulong)lease.Slot * BufferBytes;
     }
+
+    /// <summary>Gives the pool up with buffers still out: the kernel may write to them, so the memory stays mapped.</summary>
+    public void Leak() => _region.Leak();
 
     public void Dispose()
     {

@@ -1,5 +1,5 @@
-// Timers in a preallocated binary heap. Start and expire cost O(log n), cancel O(1) (the entry stays until
-// its time and is then skipped).
+// Timers in a preallocated binary heap that knows where each timer is: start, cancel and expire cost O(log n),
+// and a cancelled timer leaves at once, so that many short waits beside one long one never fill the table.
 using FastBackup.Base;
 using FastBackup.BlockIo;
 using FastBackup.Memory;
@@ -11,75 +11,85 @@ sealed class TimerQueue
 {
     sealed class Timer
     {
+        public ulong Key;
+        public ulong DeadlineNs;
+        public ulong Sequence; // equal deadlines expire in the order in which they were started
         public ILoopTask Task = null!;
         public ulong Argument;
-        public bool IsCancelled;
+        public int HeapIndex;
     }
 
-    readonly record struct Entry(ulong DeadlineNs, ulong Sequence, ulong Key);
-
     readonly SlotTable<Timer> _timers;
-    readonly Entry[] _heap;
+    readonly Timer[] _heap;
     int _count;
-    ulong _sequence; // equal deadlines expire in the order in which they were started
+    ulong _sequence;
 
     /// <param name="capacity">Timers at once; one more is an invariant failure.</param>
     public TimerQueue(uint capacity)
     {
         _timers = new SlotTable<Timer>(capacity);
-        _heap = new Entry[capacity];
+        _heap = new Timer[capacity];
     }
 
     /// <summary>Deadline of the next timer, or ulong.MaxValue.</summary>
-    public ulong NextDeadlineNs
-    {
-        get
-        {
-            while (_count > 0 && _timers.Get(_heap[0].Key).IsCancelled)
-                _timers.Free(Pop().Key);
-            return _count == 0 ? ulong.MaxValue : _heap[0].DeadlineNs;
-        }
-    }
+    public ulong NextDeadlineNs => _count == 0 ? ulong.MaxValue : _heap[0].DeadlineNs;
 
     public ulong Start(ulong deadlineNs, ILoopTask task, ulong argument)
     {
         Check.That(_timers.TryTake(out ulong key, out Timer timer));
-        (timer.Task, timer.Argument, timer.IsCancelled) = (task, argument, false);
-        int index = _count++;
-        Entry entry = new(deadlineNs, _sequence++, key);
-        while (index > 0 && IsBefore(entry, _heap[(index - 1) / 2]))
-        {
-            _heap[index] = _heap[(index - 1) / 2];
-            index = (index - 1) / 2;
-        }
-        _heap[index] = entry;
+        (timer.Key, timer.DeadlineNs, timer.Sequence) = (key, deadlineNs, _sequence++);
+        (timer.Task, timer.Argument) = (task, argument);
+        SiftUp(timer, _count++);
         return key;
     }
 
+    /// <summary>A key that has expired or was cancelled is ignored.</summary>
     public void Cancel(ulong key)
     {
         if (_timers.IsTaken(key))
-            _timers.Get(key).IsCancelled = true;
+            Remove(_timers.Get(key));
     }
 
     /// <summary>The next timer that is due, taken off the queue.</summary>
     public bool TryExpire(ulong nowNs, out ILoopTask task, out ulong argument)
     {
         (task, argument) = (null!, 0);
-        if (NextDeadlineNs > nowNs || _count == 0)
+        if (_count == 0 || _heap[0].DeadlineNs > nowNs)
             return false;
-        ulong key = Pop().Key;
-        Timer timer = _timers.Get(key);
-        (task, argument) = (timer.Task, timer.Argument);
-        _timers.Free(key);
+        Timer first = _heap[0];
+        (task, argument) = (first.Task, first.Argument);
+        Remove(first);
         return true;
     }
 
-    Entry Pop()
+    void Remove(Timer timer)
     {
-        Entry first = _heap[0];
-        Entry last = _heap[--_count];
-        int index = 0;
+        Timer last = _heap[--_count];
+        if (!ReferenceEquals(last, timer))
+        {
+            int index = timer.HeapIndex;
+            if (index > 0 && IsBefore(last, _heap[(index - 1) / 2]))
+                SiftUp(last, index);
+            else
+                SiftDown(last, index);
+        }
+        _heap[_count] = null!;
+        timer.Task = null!;
+        _timers.Free(timer.Key);
+    }
+
+    void SiftUp(Timer timer, int index)
+    {
+        while (index > 0 && IsBefore(timer, _heap[(index - 1) / 2]))
+        {
+            Place(_heap[(index - 1) / 2], index);
+            index = (index - 1) / 2;
+        }
+        Place(timer, index);
+    }
+
+    void SiftDown(Timer timer, int index)
+    {
         while (true)
         {
             int child = index * 2 + 1;
@@ -87,15 +97,20 @@ sealed class TimerQueue
                 break;
             if (child + 1 < _count && IsBefore(_heap[child + 1], _heap[child]))
                 child++;
-            if (!IsBefore(_heap[child], last))
+            if (!IsBefore(_heap[child], timer))
                 break;
-            _heap[index] = _heap[child];
+            Place(_heap[child], index);
             index = child;
         }
-        _heap[index] = last;
-        return first;
+        Place(timer, index);
     }
 
-    static bool IsBefore(in Entry left, in Entry right) =>
+    void Place(Timer timer, int index)
+    {
+        _heap[index] = timer;
+        timer.HeapIndex = index;
+    }
+
+    static bool IsBefore(Timer left, Timer right) =>
         left.DeadlineNs != right.DeadlineNs ? left.DeadlineNs < right.DeadlineNs : left.Sequence < right.Sequence;
 }

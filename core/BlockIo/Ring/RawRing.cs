@@ -107,6 +107,28 @@ public sealed unsafe class RawRing : IDisposable
         return fault;
     }
 
+    /// <summary>
+    /// Whether this process may really use rings: a sandbox can allow set-up and refuse the rest, which would come
+    /// to light in the middle of a job. Opens a small one, sends a no-op through it, closes it.
+    /// </summary>
+    public static Fault TryUse()
+    {
+        Fault fault = TryOpen(2, 2, out RawRing? ring);
+        if (fault.IsFault)
+            return fault;
+        using (ring)
+        {
+            fault = ring!.TryEnable();
+            if (fault.IsFault)
+                return fault;
+            IoUringSqe* entry = ring.NextEntry();
+            entry->Opcode = IoUring.IORING_OP_NOP;
+            entry->Fd = -1;
+            fault = ring.Enter(1, Units.NsPerSecond);
+            return fault.IsNone && !ring.HasCompletions ? new Fault(FaultKind.Unsupported) : fault;
+        }
+    }
+
     /// <summary>Makes the calling thread the ring's thread.</summary>
     public Fault TryEnable() => Register(IoUring.IORING_REGISTER_ENABLE_RINGS, null, 0);
 

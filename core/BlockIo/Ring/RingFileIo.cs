@@ -7,6 +7,7 @@
 // Everything is sized at open; a turn allocates nothing. Knows one kernel call at a time: whole requests,
 // short counts and EAGAIN are FileDevice's affair.
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Base;
@@ -34,9 +35,11 @@ public sealed unsafe class RingFileIo : IFileIo
     readonly RawRing _ring;
     readonly SlotTable<Pending> _pending;
     readonly ThreadedFileIo _worker;
-    readonly int _wakeFd;
     readonly bool _hasFileTable;
     readonly bool _hasBufferTable;
+
+    // --- any thread
+    int _wakeFd; // -1 once closed: a late Wake must not write into whatever has the number then
 
     // --- touched only by the ring's thread
     readonly bool[] _fileSlotTaken = new bool[FileSlotsMax];
@@ -44,13 +47,12 @@ public sealed unsafe class RingFileIo : IFileIo
     bool _isEnabled;
     bool _isWakeArmed;
 
-    RingFileIo(RawRing ring, uint depth)
+    RingFileIo(RawRing ring, uint depth, int wakeFd)
     {
         _ring = ring;
+        _wakeFd = wakeFd;
         _pending = new SlotTable<Pending>(depth);
         _worker = new ThreadedFileIo(1, depth, "fb-map", Wake);
-        _wakeFd = Files.EventFd(0, Files.EFD_CLOEXEC | Files.EFD_NONBLOCK);
-        Check.That(_wakeFd >= 0);
         _hasFileTable = RegisterFileTable();
         _hasBufferTable = RegisterBufferTable();
     }
@@ -71,11 +73,22 @@ public sealed unsafe class RingFileIo : IFileIo
     {
         fileIo = null;
         Check.That(depth is >= 1 and <= 16384);
-        uint cqEntries = (uint)System.Numerics.BitOperations.RoundUpToPowerOf2(depth + 8);
-        Fault fault = RawRing.TryOpen(Math.Min(cqEntries, 256), cqEntries, out RawRing? ring);
-        if (fault.IsNone)
-            fileIo = new RingFileIo(ring!, depth);
-        return fault;
+        Fault fault = RawRing.TryUse();
+        if (fault.IsFault)
+            return fault;
+        uint cqEntries = (uint)BitOperations.RoundUpToPowerOf2(depth + 8);
+        fault = RawRing.TryOpen(Math.Min(cqEntries, 256), cqEntries, out RawRing? ring);
+        if (fault.IsFault)
+            return fault;
+        int wakeFd = Files.EventFd(0, Files.EFD_CLOEXEC | Files.EFD_NONBLOCK);
+        if (wakeFd < 0)
+        {
+            fault = Errnos.ToFault(Marshal.GetLastPInvokeError());
+            ring!.Dispose();
+            return fault;
+        }
+        fileIo = new RingFileIo(ring!, depth, wakeFd);
+        return Fault.None;
     }
 
     public bool TryPush(in FileCommand command)
@@ -103,7 +116,8 @@ public sealed unsafe class RingFileIo : IFileIo
         EnsureEnabled();
         ArmWake();
         uint delivered = _worker.Poll(0);
-        bool mayWait = waitNs > 0 && delivered == 0 && !_ring.HasCompletions;
+        // Without an armed wake a wait could last for ever: the queue was full, so completions will come.
+        bool mayWait = waitNs > 0 && delivered == 0 && _isWakeArmed && !_ring.HasCompletions;
         if (mayWait || _ring.UnsubmittedCount > 0 || _pending.TakenCount > 0 || !_ring.HasCompletions)
             Enter(mayWait ? 1u : 0u, waitNs);
         delivered += Deliver();
@@ -113,8 +127,11 @@ public sealed unsafe class RingFileIo : IFileIo
     public void Wake()
     {
         ulong one = 1;
+        int wakeFd = Volatile.Read(ref _wakeFd);
+        if (wakeFd < 0)
+            return;
         // SAFETY: eight bytes of this frame, read during the call only. A full counter is a wake already.
-        _ = Files.Write(_wakeFd, &one, sizeof(ulong));
+        _ = Files.Write(wakeFd, &one, sizeof(ulong));
     }
 
     public Fault RegisterMemory(AlignedRegion region)
@@ -152,7 +169,8 @@ public sealed unsafe class RingFileIo : IFileIo
     {
         if (file.RegisteredIndex < 0)
             return;
-        Check.That(UpdateFile(file.RegisteredIndex, -1));
+        // Refused on another thread than the ring's, once that has ended: closing the ring drops the file as well.
+        _ = UpdateFile(file.RegisteredIndex, -1);
         _fileSlotTaken[file.RegisteredIndex] = false;
         file.RegisteredIndex = -1;
     }
@@ -160,10 +178,26 @@ public sealed unsafe class RingFileIo : IFileIo
     /// <summary>Only when nothing is in flight: the kernel may still write to buffers otherwise.</summary>
     public void Dispose()
     {
+        int wakeFd = Interlocked.Exchange(ref _wakeFd, -1);
+        if (wakeFd < 0)
+            return;
         Check.That(InFlightCount == 0);
-        _worker.Dispose();
+        Close(wakeFd);
+    }
+
+    /// <summary>Closes the ring with commands in flight, after a failure: the memory that they use must stay mapped.</summary>
+    public void Abandon()
+    {
+        int wakeFd = Interlocked.Exchange(ref _wakeFd, -1);
+        if (wakeFd >= 0)
+            Close(wakeFd);
+    }
+
+    void Close(int wakeFd)
+    {
+        _worker.Abandon();
         _ring.Dispose();
-        _ = Files.Close(_wakeFd);
+        _ = Files.Close(wakeFd);
     }
 
     void EnsureEnabled()

@@ -48,15 +48,18 @@ sealed class SimulatedDisk(int fd, ulong capacityBytes)
             Write(offset, new byte[end - offset]);
     }
 
+    /// <summary>What lies past the present end is called data, as FileCalls does.</summary>
+    bool IsData(ulong offset) => _isAllocated[offset / BlockBytes] || offset >= SizeBytes;
+
     public int Map(ulong offset, ulong length, Span<MapEntry> entries)
     {
         ulong end = offset + length;
         int count = 0;
         while (offset < end && count < entries.Length)
         {
-            bool isData = _isAllocated[offset / BlockBytes];
+            bool isData = IsData(offset);
             ulong next = offset;
-            while (next < end && _isAllocated[next / BlockBytes] == isData)
+            while (next < end && IsData(next) == isData)
                 next = Math.Min(end, (next / BlockBytes + 1) * BlockBytes);
             ExtentKind kind = isData ? ExtentKind.Data : ExtentKind.Hole;
             entries[count++] = new MapEntry
