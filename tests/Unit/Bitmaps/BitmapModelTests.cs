@@ -323,7 +323,7 @@ public sealed class BitmapModelTests
             for (int i = 0; i < 4; i++)
                 CompareSearches(random);
             if (random.Chance(1, 8))
-                CompareIteration();
+                CompareIteration(random);
         }
 
         void CompareSerialized()
@@ -372,24 +372,32 @@ public sealed class BitmapModelTests
             Assert.Equal(Math.Min(model.Next(start, end, !isDirty), end) - start, run);
         }
 
-        void CompareIteration()
+        void CompareIteration(Prng random)
         {
             using FrozenGeneration frozen = new(bitmap, default);
             Assert.True(frozen.Freeze().IsNone);
             Assert.Equal(0UL, bitmap.CountBits());
             List<(ulong, ulong)> runs = [];
-            foreach (BitRun run in frozen.DirtyRuns)
-                runs.Add((run.FirstBit, run.BitCount));
-            Assert.Equal(model.Runs(), runs);
-            ulong next = 0;
-            foreach (ulong bit in frozen.DirtyBits)
+            BitRun[] runBatch = new BitRun[FrozenGeneration.BatchMin];
+            ulong from = 0;
+            for (int count; (count = frozen.ReadRuns(ref from, runBatch)) > 0; )
             {
-                for (; next < bit; next++)
-                    Assert.False(model.Bits[next]);
-                Assert.True(model.Bits[next++]);
+                foreach (BitRun run in runBatch.AsSpan(0, count))
+                    runs.Add((run.FirstBit, run.BitCount));
             }
-            for (; next < bitmap.BitCount; next++)
-                Assert.False(model.Bits[next]);
+            Assert.Equal(model.Runs(), runs);
+            ulong[] bitBatch = new ulong[FrozenGeneration.BatchMin + (int)random.Below(100)];
+            ulong start = from = random.Below(bitmap.BitCount + 1);
+            List<ulong> bits = [];
+            for (int count; (count = frozen.ReadBits(ref from, bitBatch)) > 0; )
+                bits.AddRange(bitBatch.AsSpan(0, count));
+            List<ulong> expected = [];
+            for (ulong bit = start; bit < bitmap.BitCount; bit++)
+            {
+                if (model.Bits[bit])
+                    expected.Add(bit);
+            }
+            Assert.Equal(expected, bits);
             Assert.True(frozen.Thaw().IsNone);
             Assert.Equal(model.CountBits(), bitmap.CountBits());
         }

@@ -1,0 +1,203 @@
+// Reads the dirty bits, or the runs of dirty bits, of a bitmap that does not change, in batches into the caller's
+// buffer. Level 1 gives the dirty lines, one load of a line the mask of its dirty words, and each word is decoded
+// without a branch per bit: four positions are written without a test, and the output advances by the number
+// of bits. A loop "while the word has bits" is mispredicted about once per word, which at 1 % density, where most
+// dirty words have one bit or two, is the whole cost.
+//
+// Runs: a run starts at a one whose lower neighbour is zero and ends at a zero whose lower neighbour is one. Both are
+// masks of a word and of the top bit before it, so starts and ends are decoded apart, the k-th of one
+// belonging to the k-th of the other.
+//   word 0b0110_1110, top bit before it 0:  starts 0b0010_0010, ends 0b1001_0000: [1, 4) and [5, 7)
+//
+// The lines of a level-1 word are asked for some words ahead: at low density every line is a miss.
+using System;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using FastBackup.Base;
+using FastBackup.Bitmaps.Kernels;
+
+namespace FastBackup.Bitmaps;
+
+/// <summary>A walk over lines, resumed at any bit. Pure apart from its outputs.</summary>
+readonly unsafe ref struct DirtyReader
+{
+    /// <summary>A line has 512 bits, and up to 3 positions are written past the last one.</summary>
+    public const int BatchMin = 1024;
+
+    const int BitSpare = 512 + 4;
+    const int RunSpare = 256 + 4;
+    const ulong PrefetchAheadWords = 12;
+
+    readonly ulong* _leaf;
+    readonly ulong* _summary; // null: at most 64 lines, all of them looked at
+    readonly ulong _lineCount;
+
+    // SAFETY: the bitmap passes the starts of its levels and a line count that lies within them.
+    public DirtyReader(ulong* leaf, ulong* summary, ulong lineCount)
+    {
+        _leaf = leaf;
+        _summary = summary;
+        _lineCount = lineCount;
+    }
+
+    /// <summary>Writes positions of ones from fromBit on; returns how many, 0 only at the end.</summary>
+    /// <param name="fromBit">Moved behind what was read.</param>
+    /// <param name="bits">At least BatchMin.</param>
+    public int ReadBits(ref ulong fromBit, Span<ulong> bits)
+    {
+        Check.That(bits.Length >= BatchMin);
+        ulong from = fromBit;
+        fixed (ulong* start = bits)
+        {
+            ulong* next = start;
+            ulong* limit = start + (bits.Length - BitSpare);
+            for (ulong index = from >> 15; index * 64 < _lineCount; index++)
+            {
+                ulong lines = LinesAt(index, from);
+                while (lines != 0)
+                {
+                    ulong line = index * 64 + (uint)BitOperations.TrailingZeroCount(lines);
+                    ulong* words = _leaf + line * BitmapShape.LineWords;
+                    if (next > limit)
+                    {
+                        fromBit = line << BitmapShape.LineShift;
+                        return (int)(next - start);
+                    }
+                    lines &= lines - 1;
+                    uint mask = BitmapKernels.NonZeroWords(in *words);
+                    bool isFirst = line << BitmapShape.LineShift < from;
+                    for (; mask != 0; mask &= mask - 1)
+                    {
+                        uint i = (uint)BitOperations.TrailingZeroCount(mask);
+                        ulong word = words[i];
+                        ulong firstBit = (line << BitmapShape.LineShift) + i * 64;
+                        if (isFirst && firstBit < from)
+                            word = from - firstBit >= 64 ? 0 : word & (ulong.MaxValue << (int)(from - firstBit));
+                        // SAFETY: at least BitSpare entries were left before this line.
+                        Append(next, 1, word, firstBit);
+                        next += BitOperations.PopCount(word);
+                    }
+                }
+            }
+            fromBit = Math.Max(from, _lineCount << BitmapShape.LineShift);
+            return (int)(next - start);
+        }
+    }
+
+    /// <summary>Writes maximal runs of ones from fromBit on; returns how many, 0 only at the end.</summary>
+    /// <param name="fromBit">Moved behind what was read; a run that began before it starts there.</param>
+    /// <param name="runs">At least BatchMin.</param>
+    public int ReadRuns(ref ulong fromBit, Span<BitRun> runs)
+    {
+        Check.That(runs.Length >= BatchMin);
+        ulong from = fromBit;
+        fixed (BitRun* start = runs)
+        {
+            // Starts go to the even words of the buffer, ends to the odd ones.
+            ulong* nextStart = (ulong*)start;
+            ulong* nextEnd = (ulong*)start + 1;
+            ulong* limit = (ulong*)(start + (runs.Length - RunSpare));
+            ulong open = 0; // 1 while the last decoded word ended within a run
+            ulong nextBit = 0; // end of that word
+            for (ulong index = from >> 15; index * 64 < _lineCount; index++)
+            {
+                ulong lines = LinesAt(index, from);
+                while (lines != 0)
+                {
+                    ulong line = index * 64 + (uint)BitOperations.TrailingZeroCount(lines);
+                    if (nextStart > limit)
+                    {
+                        fromBit = open != 0 ? EndOfRun(nextBit) : line << BitmapShape.LineShift;
+                        if (open != 0)
+                            *nextEnd = fromBit;
+                        return (int)((BitRun*)nextStart - start);
+                    }
+                    lines &= lines - 1;
+                    ulong* words = _leaf + line * BitmapShape.LineWords;
+                    uint mask = BitmapKernels.NonZeroWords(in *words);
+                    bool isFirst = line << BitmapShape.LineShift < from;
+                    for (; mask != 0; mask &= mask - 1)
+                    {
+                        uint i = (uint)BitOperations.TrailingZeroCount(mask);
+                        ulong word = words[i];
+                        ulong firstBit = (line << BitmapShape.LineShift) + i * 64;
+                        if (isFirst && firstBit < from)
+                            word = from - firstBit >= 64 ? 0 : word & (ulong.MaxValue << (int)(from - firstBit));
+                        if (open != 0 && firstBit != nextBit)
+                        {
+                            // The word after the last one is zero and was left out: the run ended there.
+                            *nextEnd = nextBit;
+                            nextEnd += 2;
+                            open = 0;
+                        }
+                        nextBit = firstBit + 64;
+                        ulong before = (word << 1) | open;
+                        ulong starts = word & ~before;
+                        ulong ends = before & ~word;
+                        // SAFETY: at least RunSpare runs were left before this line, and it has at most 256.
+                        Append(nextStart, 2, starts, firstBit);
+                        nextStart += 2 * BitOperations.PopCount(starts);
+                        Append(nextEnd, 2, ends, firstBit);
+                        nextEnd += 2 * BitOperations.PopCount(ends);
+                        open = word >> 63;
+                    }
+                }
+            }
+            if (open != 0)
+                *nextEnd = nextBit;
+            fromBit = Math.Max(from, _lineCount << BitmapShape.LineShift);
+            return (int)((BitRun*)nextStart - start);
+        }
+    }
+
+    /// <summary>Writes firstBit + i for each one bit i of word, and up to three more entries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Append(ulong* next, int stride, ulong word, ulong firstBit)
+    {
+        next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        word &= word - 1;
+        next[stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        word &= word - 1;
+        while (word != 0)
+        {
+            next += 2 * stride;
+            next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            word &= word - 1;
+            next[stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            word &= word - 1;
+            next[2 * stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            word &= word - 1;
+            next[3 * stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            word &= word - 1;
+            next += 2 * stride;
+        }
+    }
+
+    /// <summary>The first zero bit at or after a word boundary, or the end.</summary>
+    ulong EndOfRun(ulong bit)
+    {
+        ulong end = _lineCount * BitmapShape.LineWords;
+        ulong word = bit >> 6;
+        // SAFETY: word is at most end, the number of words of all lines.
+        word += BitmapKernels.FirstNotAllOnes(in _leaf[word], (nuint)(end - word));
+        return (word << 6) + (word < end ? (uint)BitOperations.TrailingZeroCount(~_leaf[word]) : 0);
+    }
+
+    /// <summary>The lines of a level-1 word that may be dirty, from the line of a bit on.</summary>
+    ulong LinesAt(ulong index, ulong from)
+    {
+        ulong lines;
+        if (_summary == null)
+        {
+            lines = ulong.MaxValue >> (int)(64 - _lineCount);
+        }
+        else
+        {
+            lines = _summary[index];
+            ulong ahead = index + PrefetchAheadWords;
+            if (ahead * 64 < _lineCount)
+                LinePrefetch.Lines(_leaf + ahead * 64 * BitmapShape.LineWords, _summary[ahead]);
+        }
+        return index == from >> 15 ? lines & (ulong.MaxValue << (int)((from >> BitmapShape.LineShift) & 63)) : lines;
+    }
+}
