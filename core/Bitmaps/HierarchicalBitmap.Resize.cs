@@ -23,7 +23,7 @@ public sealed partial class HierarchicalBitmap
                 return fault;
         }
         if (bitCount < _bitCount)
-            ResetRange(bitCount, _bitCount - 1);
+            ResetRangeExclusive(bitCount, _bitCount);
         _bitCount = bitCount;
         _sizeBytes = sizeBytes;
         return Fault.None;

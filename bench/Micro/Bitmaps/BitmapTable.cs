@@ -135,6 +135,18 @@ sealed class BitmapTable(TableOptions options)
             Time(() => Load(bitmap, words), () => Check.That(bitmap.Set(0, _bitCount).IsNone)),
             1
         );
+        Add(
+            "reset_exclusive",
+            density,
+            Time(() => Load(bitmap, words), () => Check.That(bitmap.ResetExclusive(0, _bitCount).IsNone)),
+            1
+        );
+        Add(
+            "set_exclusive",
+            density,
+            Time(() => Load(bitmap, words), () => Check.That(bitmap.SetExclusive(0, _bitCount).IsNone)),
+            1
+        );
         Add("set_all", density, Time(() => Load(bitmap, words), bitmap.SetAll), 1);
         Hash += bitmap.CountBits();
         Load(bitmap, words);

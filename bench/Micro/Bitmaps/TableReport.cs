@@ -32,6 +32,8 @@ static class TableReport
         ["areas_by_search"] = "areas",
         ["merge_live"] = "merge",
         ["set_all"] = "set_range",
+        ["set_exclusive"] = "set_range",
+        ["reset_exclusive"] = "reset_range",
     };
 
     public static int Run(TableOptions options, bool withPeer)

@@ -87,6 +87,47 @@ internal readonly struct VectorKernel<TLane, TVector> : IBitmapKernel
 
     public static ulong Invert(ref ulong target, nuint wordCount) => ScalarKernel.Invert(ref target, wordCount);
 
+    public static ulong CopyLines(
+        ref ulong target,
+        ref readonly ulong source,
+        nuint lineCount,
+        ulong dirtyLines,
+        out ulong gained,
+        out ulong lost
+    )
+    {
+        ulong gainedOnes = 0;
+        ulong lostOnes = 0;
+        ulong lines = 0;
+        nuint lane = TLane.WordCount;
+        for (nuint line = 0; line < lineCount; line++)
+        {
+            ref ulong to = ref Unsafe.Add(ref target, line * 8);
+            ref ulong from = ref Unsafe.Add(ref Unsafe.AsRef(in source), line * 8);
+            TVector any = TLane.Load(in from, 0);
+            for (nuint part = lane; part < 8; part += lane)
+                any = TLane.Or(any, TLane.Load(in from, part));
+            bool isDirty = ((dirtyLines >> (int)line) & 1) != 0;
+            if (TLane.IsZero(any))
+            {
+                if (!isDirty)
+                    continue;
+            }
+            else
+            {
+                lines |= 1UL << (int)line;
+                gainedOnes += ScalarKernel.PopCountLine(in from);
+            }
+            if (isDirty)
+                lostOnes += ScalarKernel.PopCountLine(in to);
+            for (nuint part = 0; part < 8; part += lane)
+                TLane.Store(TLane.Load(in from, part), ref to, part);
+        }
+        gained = gainedOnes;
+        lost = lostOnes;
+        return lines;
+    }
+
     public static void Fill(ref ulong target, ulong value, nuint wordCount)
     {
         TVector vector = TLane.Broadcast(value);

@@ -105,7 +105,8 @@ public sealed class BitmapModelTests
         void Set(Prng random)
         {
             (ulong start, ulong length) = Range(random);
-            Assert.True(bitmap.Set(start, length).IsNone);
+            bool isAlone = random.Chance(1, 3);
+            Assert.True((isAlone ? bitmap.SetExclusive(start, length) : bitmap.Set(start, length)).IsNone);
             model.Set(start, length, true);
         }
 
@@ -124,7 +125,9 @@ public sealed class BitmapModelTests
             ulong end = start + length;
             start = Units.AlignDown(start, model.GranularityBytes);
             end = random.Chance(1, 8) ? model.SizeBytes : Math.Max(start, Units.AlignDown(end, model.GranularityBytes));
-            Assert.True(bitmap.Reset(start, end - start).IsNone);
+            bool isAlone = random.Chance(1, 3);
+            ulong all = end - start;
+            Assert.True((isAlone ? bitmap.ResetExclusive(start, all) : bitmap.Reset(start, all)).IsNone);
             model.Set(start, end - start, false);
         }
 
@@ -135,7 +138,7 @@ public sealed class BitmapModelTests
             bool isAligned =
                 (length == 0 || start % model.GranularityBytes == 0)
                 && (end % model.GranularityBytes == 0 || end == model.SizeBytes);
-            Fault fault = bitmap.Reset(start, length);
+            Fault fault = random.Chance(1, 3) ? bitmap.ResetExclusive(start, length) : bitmap.Reset(start, length);
             if (length > 0 || isAligned)
                 Assert.Equal(isAligned ? FaultKind.None : FaultKind.Align, fault.Kind);
             if (fault.IsNone)
@@ -294,6 +297,8 @@ public sealed class BitmapModelTests
             Assert.Equal(range, bitmap.Set(past, 0).Kind);
             Assert.Equal(range, bitmap.Set(size, ulong.MaxValue).Kind);
             Assert.Equal(range, bitmap.Reset(0, past).Kind);
+            Assert.Equal(range, bitmap.SetExclusive(0, past).Kind);
+            Assert.Equal(range, bitmap.ResetExclusive(0, past).Kind);
             Assert.Equal(range, bitmap.Get(past - 1, out _).Kind);
             Assert.Equal(range, bitmap.NextDirty(0, past, out _).Kind);
             Assert.Equal(range, bitmap.NextZero(past, past, out _).Kind);
