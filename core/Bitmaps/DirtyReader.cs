@@ -24,7 +24,13 @@ readonly unsafe ref struct DirtyReader
     /// <summary>A line has 512 bits, and up to 3 positions are written past the last one.</summary>
     public const int BatchMin = 1024;
 
-    const int BitSpare = 512 + 4;
+    /// <summary>From this many dirty words on, all eight are decoded: the loop over a mask is mispredicted once a line.</summary>
+    const int WholeLineWords = 2;
+
+    /// <summary>Words with more bits are decoded a byte at a time (see IBitmapKernel.StorePositions).</summary>
+    const int DenseBits = 8;
+
+    const int BitSpare = 512 + 8;
     const int RunSpare = 256 + 4;
     const ulong PrefetchAheadWords = 12;
 
@@ -64,18 +70,22 @@ readonly unsafe ref struct DirtyReader
                         return (int)(next - start);
                     }
                     lines &= lines - 1;
+                    // SAFETY: at least BitSpare entries are left, which is what one line takes.
                     uint mask = BitmapKernels.NonZeroWords(in *words);
-                    bool isFirst = line << BitmapShape.LineShift < from;
-                    for (; mask != 0; mask &= mask - 1)
+                    ulong firstBit = line << BitmapShape.LineShift;
+                    if (firstBit >= from && BitOperations.PopCount(mask) >= WholeLineWords)
                     {
-                        uint i = (uint)BitOperations.TrailingZeroCount(mask);
-                        ulong word = words[i];
-                        ulong firstBit = (line << BitmapShape.LineShift) + i * 64;
-                        if (isFirst && firstBit < from)
-                            word = from - firstBit >= 64 ? 0 : word & (ulong.MaxValue << (int)(from - firstBit));
-                        // SAFETY: at least BitSpare entries were left before this line.
-                        Append(next, 1, word, firstBit);
-                        next += BitOperations.PopCount(word);
+                        for (uint i = 0; i < BitmapShape.LineWords; i++)
+                            next = AppendBits(next, words[i], firstBit + i * 64);
+                    }
+                    else
+                    {
+                        for (; mask != 0; mask &= mask - 1)
+                        {
+                            uint i = (uint)BitOperations.TrailingZeroCount(mask);
+                            ulong wordBit = firstBit + i * 64;
+                            next = AppendBits(next, From(words[i], wordBit, from), wordBit);
+                        }
                     }
                 }
             }
@@ -114,33 +124,37 @@ readonly unsafe ref struct DirtyReader
                     }
                     lines &= lines - 1;
                     ulong* words = _leaf + line * BitmapShape.LineWords;
+                    // SAFETY: at least RunSpare runs are left, which is what one line takes.
                     uint mask = BitmapKernels.NonZeroWords(in *words);
-                    bool isFirst = line << BitmapShape.LineShift < from;
-                    for (; mask != 0; mask &= mask - 1)
+                    ulong firstBit = line << BitmapShape.LineShift;
+                    if (firstBit < from || BitOperations.PopCount(mask) < WholeLineWords)
                     {
-                        uint i = (uint)BitOperations.TrailingZeroCount(mask);
-                        ulong word = words[i];
-                        ulong firstBit = (line << BitmapShape.LineShift) + i * 64;
-                        if (isFirst && firstBit < from)
-                            word = from - firstBit >= 64 ? 0 : word & (ulong.MaxValue << (int)(from - firstBit));
-                        if (open != 0 && firstBit != nextBit)
+                        for (; mask != 0; mask &= mask - 1)
                         {
-                            // The word after the last one is zero and was left out: the run ended there.
-                            *nextEnd = nextBit;
-                            nextEnd += 2;
-                            open = 0;
+                            uint i = (uint)BitOperations.TrailingZeroCount(mask);
+                            ulong wordBit = firstBit + i * 64;
+                            if (open != 0 && wordBit != nextBit)
+                                nextEnd = Close(nextEnd, nextBit, ref open);
+                            nextBit = wordBit + 64;
+                            ulong word = From(words[i], wordBit, from);
+                            ulong before = (word << 1) | open;
+                            nextStart = AppendEdges(nextStart, word & ~before, wordBit);
+                            nextEnd = AppendEdges(nextEnd, before & ~word, wordBit);
+                            open = word >> 63;
                         }
-                        nextBit = firstBit + 64;
+                        continue;
+                    }
+                    if (open != 0 && firstBit != nextBit)
+                        nextEnd = Close(nextEnd, nextBit, ref open);
+                    for (uint i = 0; i < BitmapShape.LineWords; i++)
+                    {
+                        ulong word = words[i];
                         ulong before = (word << 1) | open;
-                        ulong starts = word & ~before;
-                        ulong ends = before & ~word;
-                        // SAFETY: at least RunSpare runs were left before this line, and it has at most 256.
-                        Append(nextStart, 2, starts, firstBit);
-                        nextStart += 2 * BitOperations.PopCount(starts);
-                        Append(nextEnd, 2, ends, firstBit);
-                        nextEnd += 2 * BitOperations.PopCount(ends);
+                        nextStart = AppendEdges(nextStart, word & ~before, firstBit + i * 64);
+                        nextEnd = AppendEdges(nextEnd, before & ~word, firstBit + i * 64);
                         open = word >> 63;
                     }
+                    nextBit = firstBit + 512;
                 }
             }
             if (open != 0)
@@ -150,27 +164,65 @@ readonly unsafe ref struct DirtyReader
         }
     }
 
-    /// <summary>Writes firstBit + i for each one bit i of word, and up to three more entries.</summary>
+    /// <summary>Writes firstBit + i for each one bit i of word, and up to eight more entries; returns the new end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Append(ulong* next, int stride, ulong word, ulong firstBit)
+    static ulong* AppendBits(ulong* next, ulong word, ulong firstBit)
     {
+        int count = BitOperations.PopCount(word);
+        if (count > DenseBits)
+        {
+            BitmapKernels.StorePositions(ref *next, word, firstBit);
+            return next + count;
+        }
+        ulong* end = next + count;
         next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
         word &= word - 1;
-        next[stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        next[1] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        word &= word - 1;
+        for (; word != 0; word &= word - 1)
+            *(next++ + 2) = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        return end;
+    }
+
+    /// <summary>As AppendBits, into every other word: the starts, or the ends, of runs. Up to three entries more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static ulong* AppendEdges(ulong* next, ulong word, ulong firstBit)
+    {
+        ulong* end = next + 2 * BitOperations.PopCount(word);
+        next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        word &= word - 1;
+        next[2] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
         word &= word - 1;
         while (word != 0)
         {
-            next += 2 * stride;
-            next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[4] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
             word &= word - 1;
-            next[stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[6] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
             word &= word - 1;
-            next[2 * stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[8] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
             word &= word - 1;
-            next[3 * stride] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[10] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
             word &= word - 1;
-            next += 2 * stride;
+            next += 8;
         }
+        return end;
+    }
+
+    /// <summary>The word after the last one is zero and was left out: the open run ends there.</summary>
+    static ulong* Close(ulong* nextEnd, ulong endBit, ref ulong open)
+    {
+        *nextEnd = endBit;
+        open = 0;
+        return nextEnd + 2;
+    }
+
+    /// <summary>The ones of a word from a bit on; all of them when the word starts there or later.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static ulong From(ulong word, ulong firstBit, ulong from)
+    {
+        if (firstBit >= from)
+            return word;
+        return from - firstBit >= 64 ? 0 : word & (ulong.MaxValue << (int)(from - firstBit));
     }
 
     /// <summary>The first zero bit at or after a word boundary, or the end.</summary>

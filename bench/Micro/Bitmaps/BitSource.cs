@@ -1,10 +1,12 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastBackup.Bench.Micro.Bitmaps;
 
 /// <summary>The bits of the table: pure functions of a seed and an index, the same here and in hbitmap_bench.c.</summary>
 static class BitSource
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Mix(ulong index)
     {
         ulong z = (index + 1) * 0x9E3779B97F4A7C15UL;
@@ -13,6 +15,7 @@ static class BitSource
         return z ^ (z >> 31);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Position(ulong seed, ulong index, ulong bitCount) =>
         Math.BigMul(Mix(seed + index), bitCount, out _);
 

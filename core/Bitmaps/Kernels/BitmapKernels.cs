@@ -161,4 +161,15 @@ public static class BitmapKernels
             return Vector256Kernel.NonZeroWords(in line);
         return ScalarKernel.NonZeroWords(in line);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void StorePositions(ref ulong target, ulong word, ulong firstBit)
+    {
+        if (Vector512Kernel.IsSupported)
+            Vector512Kernel.StorePositions(ref target, word, firstBit);
+        else if (Vector256Kernel.IsSupported)
+            Vector256Kernel.StorePositions(ref target, word, firstBit);
+        else
+            ScalarKernel.StorePositions(ref target, word, firstBit);
+    }
 }

@@ -145,6 +145,15 @@ internal readonly struct ScalarKernel : IBitmapKernel
         return words;
     }
 
+    public static void StorePositions(ref ulong target, ulong word, ulong firstBit)
+    {
+        for (; word != 0; word &= word - 1)
+        {
+            target = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            target = ref Unsafe.Add(ref target, 1);
+        }
+    }
+
     /// <summary>The three operations differ in one expression: the new word; what changed is old ^ new.</summary>
     static ulong Combine<TStep>(ref ulong target, ref readonly ulong source, nuint wordCount)
         where TStep : struct, IStep

@@ -1,7 +1,9 @@
 // The wide loops, written once for every width. Scans take four vectors per step: one branch on their OR
 // (or AND) keeps the loop at the speed of memory, and the exact word is looked for only in the step that
 // ends the scan. The remainder, less than one vector, is always the scalar kernel's.
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace FastBackup.Bitmaps.Kernels;
 
@@ -164,5 +166,40 @@ internal readonly struct VectorKernel<TLane, TVector> : IBitmapKernel
         for (nuint part = TLane.WordCount; part < 8; part += TLane.WordCount)
             words |= TLane.NonZeroMask(TLane.Load(in line, part)) << (int)part;
         return words;
+    }
+
+    public static void StorePositions(ref ulong target, ulong word, ulong firstBit)
+    {
+        // A byte at a time: a table has the positions of its ones, packed as bytes, to be widened and moved up.
+        ref ulong positions = ref MemoryMarshal.GetArrayDataReference(BytePositions.Packed);
+        for (int i = 0; i < 8; i++)
+        {
+            nuint value = (byte)word;
+            TLane.StoreWidened(Unsafe.Add(ref positions, value), firstBit, ref target);
+            target = ref Unsafe.Add(ref target, BitOperations.PopCount((uint)value));
+            word >>= 8;
+            firstBit += 8;
+        }
+    }
+}
+
+/// <summary>For each byte value the positions of its ones, ascending, one per byte from the lowest on.</summary>
+static class BytePositions
+{
+    public static readonly ulong[] Packed = Create();
+
+    static ulong[] Create()
+    {
+        ulong[] packed = new ulong[256];
+        for (int value = 0; value < 256; value++)
+        {
+            int count = 0;
+            for (int bit = 0; bit < 8; bit++)
+            {
+                if (((value >> bit) & 1) != 0)
+                    packed[value] |= (ulong)bit << (8 * count++);
+            }
+        }
+        return packed;
     }
 }

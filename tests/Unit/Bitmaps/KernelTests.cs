@@ -135,6 +135,8 @@ public sealed class KernelTests
         int lines = Math.Min(a.Length / 8, 64);
         Span<ulong> tail = a[(a.Length - lines * 8)..];
         ulong expected = 0;
+        foreach (ulong word in a)
+            CheckPositions<TKernel>(word, what);
         for (int line = 0; line < lines; line++)
         {
             uint words = 0;
@@ -144,6 +146,19 @@ public sealed class KernelTests
             Assert.True(words == TKernel.NonZeroWords(in tail[line * 8]), what);
         }
         Assert.True(expected == TKernel.NonZeroLines(in MemoryMarshal.GetReference(tail), (nuint)lines), what);
+    }
+
+    static void CheckPositions<TKernel>(ulong word, string what)
+        where TKernel : struct, IBitmapKernel
+    {
+        Span<ulong> positions = stackalloc ulong[64 + 8];
+        TKernel.StorePositions(ref positions[0], word, 1000);
+        int count = 0;
+        for (int bit = 0; bit < 64; bit++)
+        {
+            if ((word >> bit & 1) != 0)
+                Assert.True(positions[count++] == 1000UL + (ulong)bit, what);
+        }
     }
 
     static void CheckCopyLines<TKernel>(Prng random, Span<ulong> a, Span<ulong> b, string what)
