@@ -27,8 +27,8 @@ readonly unsafe ref struct DirtyReader
     /// <summary>From this many dirty words on, all eight are decoded: the loop over a mask is mispredicted once a line.</summary>
     const int WholeLineWords = 2;
 
-    /// <summary>Words with more bits are decoded a byte at a time (see IBitmapKernel.StorePositions).</summary>
-    const int DenseBits = 8;
+    /// <summary>Lines with more bits are decoded a byte at a time (see IBitmapKernel.StorePositions).</summary>
+    const ulong DenseLineBits = 64;
 
     const int BitSpare = 512 + 8;
     const int RunSpare = 256 + 4;
@@ -75,8 +75,10 @@ readonly unsafe ref struct DirtyReader
                     ulong firstBit = line << BitmapShape.LineShift;
                     if (firstBit >= from && BitOperations.PopCount(mask) >= WholeLineWords)
                     {
-                        for (uint i = 0; i < BitmapShape.LineWords; i++)
-                            next = AppendBits(next, words[i], firstBit + i * 64);
+                        next =
+                            ScalarKernel.PopCountLine(in *words) > DenseLineBits
+                                ? DenseLine(next, words, firstBit)
+                                : SparseLine(next, words, firstBit);
                     }
                     else
                     {
@@ -146,14 +148,7 @@ readonly unsafe ref struct DirtyReader
                     }
                     if (open != 0 && firstBit != nextBit)
                         nextEnd = Close(nextEnd, nextBit, ref open);
-                    for (uint i = 0; i < BitmapShape.LineWords; i++)
-                    {
-                        ulong word = words[i];
-                        ulong before = (word << 1) | open;
-                        nextStart = AppendEdges(nextStart, word & ~before, firstBit + i * 64);
-                        nextEnd = AppendEdges(nextEnd, before & ~word, firstBit + i * 64);
-                        open = word >> 63;
-                    }
+                    open = RunLine(ref nextStart, ref nextEnd, open, words, firstBit);
                     nextBit = firstBit + 512;
                 }
             }
@@ -164,23 +159,58 @@ readonly unsafe ref struct DirtyReader
         }
     }
 
-    /// <summary>Writes firstBit + i for each one bit i of word, and up to eight more entries; returns the new end.</summary>
+    // The lines have functions of their own because the walk around them needs more registers than there are; inlined
+    // there, every bit went through the stack.
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static ulong* SparseLine(ulong* next, ulong* words, ulong firstBit)
+    {
+        for (ulong* end = words + BitmapShape.LineWords; words < end; words++, firstBit += 64)
+            next = AppendBits(next, *words, firstBit);
+        return next;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static ulong* DenseLine(ulong* next, ulong* words, ulong firstBit)
+    {
+        for (ulong* end = words + BitmapShape.LineWords; words < end; words++, firstBit += 64)
+        {
+            BitmapKernels.StorePositions(ref *next, *words, firstBit);
+            next += BitOperations.PopCount(*words);
+        }
+        return next;
+    }
+
+    /// <summary>Appends the starts and ends of a line; returns whether its last bit leaves a run open.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static ulong RunLine(ref ulong* nextStart, ref ulong* nextEnd, ulong open, ulong* words, ulong firstBit)
+    {
+        ulong* starts = nextStart;
+        ulong* ends = nextEnd;
+        for (ulong* end = words + BitmapShape.LineWords; words < end; words++, firstBit += 64)
+        {
+            ulong word = *words;
+            ulong before = (word << 1) | open;
+            starts = AppendEdges(starts, word & ~before, firstBit);
+            ends = AppendEdges(ends, before & ~word, firstBit);
+            open = word >> 63;
+        }
+        nextStart = starts;
+        nextEnd = ends;
+        return open;
+    }
+
+    /// <summary>Writes firstBit + i for each one bit i of word, and up to two entries more; returns the new end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static ulong* AppendBits(ulong* next, ulong word, ulong firstBit)
     {
-        int count = BitOperations.PopCount(word);
-        if (count > DenseBits)
-        {
-            BitmapKernels.StorePositions(ref *next, word, firstBit);
-            return next + count;
-        }
-        ulong* end = next + count;
+        ulong* end = next + BitOperations.PopCount(word);
         next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
         word &= word - 1;
         next[1] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
         word &= word - 1;
-        for (; word != 0; word &= word - 1)
-            *(next++ + 2) = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        for (next += 2; word != 0; word &= word - 1)
+            *next++ = firstBit + (uint)BitOperations.TrailingZeroCount(word);
         return end;
     }
 
