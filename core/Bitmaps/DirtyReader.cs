@@ -13,6 +13,7 @@
 using System;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
 
@@ -165,8 +166,13 @@ readonly unsafe ref struct DirtyReader
     [MethodImpl(MethodImplOptions.NoInlining)]
     static ulong* SparseLine(ulong* next, ulong* words, ulong firstBit)
     {
-        for (ulong* end = words + BitmapShape.LineWords; words < end; words++, firstBit += 64)
-            next = AppendBits(next, *words, firstBit);
+        for (ulong* end = words + BitmapShape.LineWords; words < end; words += 4, firstBit += 256)
+        {
+            next = AppendBits(next, words[0], firstBit);
+            next = AppendBits(next, words[1], firstBit + 64);
+            next = AppendBits(next, words[2], firstBit + 128);
+            next = AppendBits(next, words[3], firstBit + 192);
+        }
         return next;
     }
 
@@ -205,33 +211,38 @@ readonly unsafe ref struct DirtyReader
     static ulong* AppendBits(ulong* next, ulong word, ulong firstBit)
     {
         ulong* end = next + BitOperations.PopCount(word);
-        next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        next[0] = firstBit + Lowest(word);
         word &= word - 1;
-        next[1] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        next[1] = firstBit + Lowest(word);
         word &= word - 1;
         for (next += 2; word != 0; word &= word - 1)
-            *next++ = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            *next++ = firstBit + Lowest(word);
         return end;
     }
+
+    /// <summary>Index of the lowest one; as a 64-bit result it needs no widening, a fifth of the work here.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static ulong Lowest(ulong word) =>
+        Bmi1.X64.IsSupported ? Bmi1.X64.TrailingZeroCount(word) : (uint)BitOperations.TrailingZeroCount(word);
 
     /// <summary>As AppendBits, into every other word: the starts, or the ends, of runs. Up to three entries more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static ulong* AppendEdges(ulong* next, ulong word, ulong firstBit)
     {
         ulong* end = next + 2 * BitOperations.PopCount(word);
-        next[0] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        next[0] = firstBit + Lowest(word);
         word &= word - 1;
-        next[2] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+        next[2] = firstBit + Lowest(word);
         word &= word - 1;
         while (word != 0)
         {
-            next[4] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[4] = firstBit + Lowest(word);
             word &= word - 1;
-            next[6] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[6] = firstBit + Lowest(word);
             word &= word - 1;
-            next[8] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[8] = firstBit + Lowest(word);
             word &= word - 1;
-            next[10] = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            next[10] = firstBit + Lowest(word);
             word &= word - 1;
             next += 8;
         }

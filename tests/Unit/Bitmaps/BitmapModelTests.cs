@@ -11,7 +11,7 @@ namespace FastBackup.Tests.Unit.Bitmaps;
 
 public sealed class BitmapModelTests
 {
-    const int SequenceCount = 250;
+    const int SequenceCount = 150;
     const int StepCount = 120;
 
     [Fact]
