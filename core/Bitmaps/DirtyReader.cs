@@ -25,7 +25,9 @@ readonly unsafe ref struct DirtyReader
     /// <summary>A line has 512 bits, and up to 3 positions are written past the last one.</summary>
     public const int BatchMin = 1024;
 
-    /// <summary>From this many dirty words on, all eight are decoded: the loop over a mask is mispredicted once a line.</summary>
+    /// <summary>
+    /// From this many dirty words on, all eight are decoded: the loop over a mask is mispredicted once a line.
+    /// </summary>
     const int WholeLineWords = 2;
 
     /// <summary>Lines with more bits are decoded a byte at a time (see IBitmapKernel.StorePositions).</summary>
@@ -206,7 +208,9 @@ readonly unsafe ref struct DirtyReader
         return open;
     }
 
-    /// <summary>Writes firstBit + i for each one bit i of word, and up to two entries more; returns the new end.</summary>
+    /// <summary>
+    /// Writes firstBit + i for each one bit i of word, and up to two entries more; returns the new end.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static ulong* AppendBits(ulong* next, ulong word, ulong firstBit)
     {
@@ -225,7 +229,9 @@ readonly unsafe ref struct DirtyReader
     static ulong Lowest(ulong word) =>
         Bmi1.X64.IsSupported ? Bmi1.X64.TrailingZeroCount(word) : (uint)BitOperations.TrailingZeroCount(word);
 
-    /// <summary>As AppendBits, into every other word: the starts, or the ends, of runs. Up to three entries more.</summary>
+    /// <summary>
+    /// As AppendBits, into every other word: the starts, or the ends, of runs. Up to three entries more.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static ulong* AppendEdges(ulong* next, ulong word, ulong firstBit)
     {

@@ -174,7 +174,9 @@ public sealed partial class HierarchicalBitmap
         }
     }
 
-    /// <summary>C2 to C4 of the argument, upwards while lines become zero. Call after bits of a line were cleared.</summary>
+    /// <summary>
+    /// C2 to C4 of the argument, upwards while lines become zero. Call after bits of a line were cleared.
+    /// </summary>
     /// <param name="level">Level whose bit goes first, at least 1.</param>
     /// <param name="index">Index of that bit: the line of the level below in which bits were cleared.</param>
     void LowerSummaries(int level, ulong index)

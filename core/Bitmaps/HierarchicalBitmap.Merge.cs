@@ -16,10 +16,14 @@ public sealed partial class HierarchicalBitmap
 {
     const ulong BlockLines = 64;
 
-    /// <summary>From this many dirty lines of 64 on, a block is combined whole: 4 KiB in a row beat 24 single lines.</summary>
+    /// <summary>
+    /// From this many dirty lines of 64 on, a block is combined whole: 4 KiB in a row beat 24 single lines.
+    /// </summary>
     const int DenseLineCount = 24;
 
-    /// <summary>How far misses are started ahead: at 1e-4 a block has 3 dirty lines, so 30 to 60 are in flight.</summary>
+    /// <summary>
+    /// How far misses are started ahead: at 1e-4 a block has 3 dirty lines, so 30 to 60 are in flight.
+    /// </summary>
     const ulong PrefetchBlocksAhead = 10;
 
     /// <summary>Adds the dirty bytes of another bitmap; see the rules in the file head.</summary>
@@ -51,7 +55,9 @@ public sealed partial class HierarchicalBitmap
     /// <remarks>Threads: exclusive on this bitmap.</remarks>
     public Fault CopyFrom(HierarchicalBitmap source) => Merge(source, source, this);
 
-    /// <summary>As <see cref="Merge(HierarchicalBitmap)"/>, beside sets and claims of this bitmap by other threads.</summary>
+    /// <summary>
+    /// As <see cref="Merge(HierarchicalBitmap)"/>, beside sets and claims of this bitmap by other threads.
+    /// </summary>
     /// <returns>None or Range; after a fault nothing has changed.</returns>
     /// <remarks>Threads: any on this bitmap. Cost: one compare-exchange per word that gains bits.</remarks>
     public Fault MergeLive(HierarchicalBitmap source)
@@ -214,7 +220,9 @@ public sealed partial class HierarchicalBitmap
             _count.Restart(PopCountBits(0, _bitCount));
     }
 
-    /// <summary>Asks for the lines of this and another bitmap that the other's block calls dirty, if it exists.</summary>
+    /// <summary>
+    /// Asks for the lines of this and another bitmap that the other's block calls dirty, if it exists.
+    /// </summary>
     unsafe void PrefetchBlocks(HierarchicalBitmap other, ulong block, ulong lineCount)
     {
         if (_topLevel == 0 || other._topLevel == 0 || block * BlockLines >= lineCount)

@@ -56,7 +56,9 @@ public sealed partial class HierarchicalBitmap
     /// <param name="offsetBytes">A multiple of SerializationAlignmentBytes.</param>
     /// <param name="lengthBytes">Likewise, or the range ends at SizeBytes.</param>
     /// <param name="source">At least SerializationSize bytes.</param>
-    /// <returns>None, Range, Align, or Invalid when the source is too short; after a fault nothing has changed.</returns>
+    /// <returns>
+    /// None, Range, Align, or Invalid when the source is too short; after a fault nothing has changed.
+    /// </returns>
     /// <remarks>Threads: exclusive.</remarks>
     public Fault DeserializePart(ulong offsetBytes, ulong lengthBytes, ReadOnlySpan<byte> source)
     {
@@ -83,7 +85,9 @@ public sealed partial class HierarchicalBitmap
         return Fault.None;
     }
 
-    /// <summary>Whole lines of one block: one pass that copies, counts and finds the dirty lines. Returns the new count.</summary>
+    /// <summary>
+    /// Whole lines of one block: one pass that copies, counts and finds the dirty lines. Returns the new count.
+    /// </summary>
     ulong LoadLines(ulong firstWord, ulong endWord, ReadOnlySpan<byte> source, ulong count)
     {
         ulong block = firstWord / (BlockLines * LineWords);
@@ -132,7 +136,9 @@ public sealed partial class HierarchicalBitmap
         return count;
     }
 
-    /// <summary>Cleans a range, as if zeroes had been deserialised. Parameters as <see cref="DeserializePart"/>.</summary>
+    /// <summary>
+    /// Cleans a range, as if zeroes had been deserialised. Parameters as <see cref="DeserializePart"/>.
+    /// </summary>
     /// <returns>None, Range or Align.</returns>
     /// <remarks>Threads: exclusive. Cost: dirty lines.</remarks>
     public Fault DeserializeZeroes(ulong offsetBytes, ulong lengthBytes)
@@ -176,7 +182,9 @@ public sealed partial class HierarchicalBitmap
     /// <summary>SHA-256 of the serialised form of the whole bitmap.</summary>
     /// <param name="hash">At least 32 bytes.</param>
     /// <returns>None, or Invalid when hash is too short.</returns>
-    /// <remarks>Threads: any; meaningful at rest. Allocates. Clean stretches are hashed without reading level 0.</remarks>
+    /// <remarks>
+    /// Threads: any; meaningful at rest. Allocates. Clean stretches are hashed without reading level 0.
+    /// </remarks>
     public Fault Sha256(Span<byte> hash)
     {
         if (hash.Length < Sha256Bytes)

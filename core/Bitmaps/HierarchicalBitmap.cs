@@ -24,7 +24,8 @@
 // Threads. Two classes of operations:
 //   any thread   Set, SetBits, Reset, TryClaim, TryClaimRun, Get, the searches, Status, counts, DrainInto (as
 //                its source), MergeLive (as its target), serialising (a mix of before and after per word)
-//   exclusive    SetAll, ResetAll, SetExclusive, ResetExclusive, Truncate, Merge, And, AndNot, Invert, CopyFrom, deserialising, Dispose: the
+//   exclusive    SetAll, ResetAll, SetExclusive, ResetExclusive, Truncate, Merge, And, AndNot, Invert, CopyFrom,
+// deserialising, Dispose: the
 //                caller guarantees that no other operation of this bitmap runs at the same time
 //
 // The concurrency argument. L = a line of level k, b = its bit in level k + 1.
@@ -201,7 +202,9 @@ public sealed partial class HierarchicalBitmap : IDisposable
     /// <param name="offsetBytes">A multiple of GranularityBytes.</param>
     /// <param name="lengthBytes">A multiple of GranularityBytes, or the range ends at SizeBytes.</param>
     /// <returns>None, Range or Align; after a fault nothing has changed.</returns>
-    /// <remarks>Threads: any; of a set at the same time, either comes last. Cost: one exchange per dirty word.</remarks>
+    /// <remarks>
+    /// Threads: any; of a set at the same time, either comes last. Cost: one exchange per dirty word.
+    /// </remarks>
     public Fault Reset(ulong offsetBytes, ulong lengthBytes)
     {
         Fault fault = CheckReset(offsetBytes, lengthBytes);

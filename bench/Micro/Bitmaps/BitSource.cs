@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace FastBackup.Bench.Micro.Bitmaps;
 
-/// <summary>The bits of the table: pure functions of a seed and an index, the same here and in hbitmap_bench.c.</summary>
+/// <summary>
+/// The bits of the table: pure functions of a seed and an index, the same here and in hbitmap_bench.c.
+/// </summary>
 static class BitSource
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -26,7 +26,9 @@ public class KernelBenchmarks
     [Params(16 << 10, 256 << 10, 64 << 20)]
     public int Bytes { get; set; }
 
-    /// <summary>0 is what zero detection hopes for; the other two end a scan at once and load the counting loops.</summary>
+    /// <summary>
+    /// 0 is what zero detection hopes for; the other two end a scan at once and load the counting loops.
+    /// </summary>
     [Params(0, 0.0001, 0.5)]
     public double Density { get; set; }
 

@@ -40,7 +40,8 @@ static class PeerHbitmap
         );
         string own = Path.Combine(AppContext.BaseDirectory, "Peers", "hbitmap");
         string compile =
-            $"gcc -O2 -w -I '{own}/stubs' -I '{own}/stubs/qemu' -I header util/hbitmap.c '{own}/hbitmap_bench.c' -o hbitmap_bench";
+            $"gcc -O2 -w -I '{own}/stubs' -I '{own}/stubs/qemu' -I header util/hbitmap.c"
+            + $" '{own}/hbitmap_bench.c' -o hbitmap_bench";
         if (!Shell(folder, compile, null))
             return false;
         string run = string.Create(

@@ -60,6 +60,8 @@ internal interface IBitmapKernel
     /// <summary>Bit i (0..7) tells whether word i of the one line at <paramref name="line"/> is not zero.</summary>
     static abstract uint NonZeroWords(ref readonly ulong line);
 
-    /// <summary>Writes firstBit + i for each one bit i of the word, ascending, and possibly eight entries more.</summary>
+    /// <summary>
+    /// Writes firstBit + i for each one bit i of the word, ascending, and possibly eight entries more.
+    /// </summary>
     static abstract void StorePositions(ref ulong target, ulong word, ulong firstBit);
 }
