@@ -1,11 +1,14 @@
+using System.Runtime.InteropServices;
+
 namespace FastBackup.Bitmaps;
 
-/// <summary>A run of equal bits: [FirstBit, FirstBit + BitCount).</summary>
+/// <summary>A run of equal bits: [FirstBit, EndBit).</summary>
 /// <param name="FirstBit">Index of the granule.</param>
-/// <param name="BitCount">0 = no run.</param>
-public readonly record struct BitRun(ulong FirstBit, ulong BitCount)
+/// <param name="EndBit">At least FirstBit; equal means no run.</param>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct BitRun(ulong FirstBit, ulong EndBit)
 {
-    public ulong EndBit => FirstBit + BitCount;
+    public ulong BitCount => EndBit - FirstBit;
 
-    public bool IsEmpty => BitCount == 0;
+    public bool IsEmpty => EndBit == FirstBit;
 }

@@ -26,9 +26,14 @@ public sealed class FrozenGeneration : IDisposable
         _bits = HierarchicalBitmap.Create(live.SizeBytes, live.GranularityBytes, in options);
     }
 
+    /// <summary>The least number of entries of a buffer for ReadBits and ReadRuns.</summary>
+    public const int BatchMin = DirtyReader.BatchMin;
+
     public bool IsFrozen { get; private set; }
 
-    /// <summary>The frozen bits. Reading is open to any thread; claims are not: copy them to a bitmap of one's own.</summary>
+    /// <summary>
+    /// The frozen bits. Reading is open to any thread; claims are not: copy them to a bitmap of one's own.
+    /// </summary>
     public HierarchicalBitmap Bits => _bits;
 
     /// <summary>Takes every dirty bit out of the live bitmap.</summary>
@@ -46,7 +51,9 @@ public sealed class FrozenGeneration : IDisposable
     }
 
     /// <summary>Gives the bits back to the live bitmap: nothing was backed up.</summary>
-    /// <returns>None, State when not frozen, Range when the live bitmap shrank below a dirty byte (still frozen).</returns>
+    /// <returns>
+    /// None, State when not frozen, Range when the live bitmap shrank below a dirty byte (still frozen).
+    /// </returns>
     public Fault Thaw()
     {
         if (!IsFrozen)
@@ -68,17 +75,29 @@ public sealed class FrozenGeneration : IDisposable
         return Fault.None;
     }
 
-    /// <summary>Every dirty granule, ascending: foreach (ulong bit in frozen.DirtyBits).</summary>
-    public DirtyBits DirtyBits => new(Walk());
-
-    /// <summary>Every maximal run of dirty granules, ascending: foreach (BitRun run in frozen.DirtyRuns).</summary>
-    public DirtyRuns DirtyRuns => new(Walk());
-
-    public void Dispose() => _bits.Dispose();
-
-    DirtyWords Walk()
+    /// <summary>Reads dirty granules, ascending.</summary>
+    /// <param name="fromBit">0 to begin; moved behind the granules that were read.</param>
+    /// <param name="bits">Receives granule indices; at least BatchMin entries.</param>
+    /// <returns>Entries written; 0 only when no dirty granule is left.</returns>
+    /// <remarks>
+    /// Threads: any, each with its own position and buffer. Cost per bit: 8 ns at 1e-4, 3 at 1e-2, 0.5 at 0.5.
+    /// </remarks>
+    public int ReadBits(ref ulong fromBit, Span<ulong> bits)
     {
         Check.That(IsFrozen);
-        return _bits.WalkWords();
+        return _bits.Reader().ReadBits(ref fromBit, bits);
     }
+
+    /// <summary>Reads maximal runs of dirty granules, ascending.</summary>
+    /// <param name="fromBit">0 to begin; moved behind the runs that were read.</param>
+    /// <param name="runs">At least BatchMin entries.</param>
+    /// <returns>Entries written; 0 only when no dirty granule is left.</returns>
+    /// <remarks>Threads: any, each with its own position and buffer.</remarks>
+    public int ReadRuns(ref ulong fromBit, Span<BitRun> runs)
+    {
+        Check.That(IsFrozen);
+        return _bits.Reader().ReadRuns(ref fromBit, runs);
+    }
+
+    public void Dispose() => _bits.Dispose();
 }

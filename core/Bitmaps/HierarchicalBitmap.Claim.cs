@@ -83,7 +83,9 @@ public sealed partial class HierarchicalBitmap
         return bit - first;
     }
 
-    /// <summary>Claims the ones from bit on, up to end, within one word. All or a shorter run, never with a gap.</summary>
+    /// <summary>
+    /// Claims the ones from bit on, up to end, within one word. All or a shorter run, never with a gap.
+    /// </summary>
     /// <remarks>
     /// A compare-exchange of exactly the word that was looked at: an And could find that another claim took a bit
     /// from the middle, and the bits after it would have to be set back, invisible to searches meanwhile.

@@ -44,9 +44,9 @@ public sealed partial class HierarchicalBitmap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     unsafe ref ulong Word(int level, ulong wordIndex) => ref ((ulong*)_levelStarts[level])[wordIndex];
 
-    /// <summary>A walk over the dirty words; the bitmap must not change while it lasts.</summary>
+    /// <summary>Reads dirty bits in batches; the bitmap must not change meanwhile.</summary>
     // SAFETY: level 0 has LeafLines whole lines, and level 1, where it exists, a bit for each.
-    internal unsafe DirtyWords WalkWords() =>
+    internal unsafe DirtyReader Reader() =>
         new((ulong*)_leafStart, _topLevel > 0 ? (ulong*)_levelStarts[1] : null, LeafLines);
 
     /// <summary>Words of level 0 in use; those past it, up to the end of the region, are zero.</summary>
@@ -68,44 +68,70 @@ public sealed partial class HierarchicalBitmap
         RaiseSummaries(1, bit >> LineShift);
     }
 
+    /// <summary>Sets the bits [first, last], beside other threads.</summary>
     void SetRange(ulong first, ulong last)
     {
-        ulong lastWord = last >> 6;
-        ulong mask = ulong.MaxValue << (int)(first & 63);
-        for (ulong word = first >> 6; word <= lastWord; word++)
+        for (ulong line = first >> LineShift; line <= last >> LineShift; line++)
         {
-            if (word == lastWord)
-                mask &= ulong.MaxValue >> (int)(63 - (last & 63));
-            ulong seen = Volatile.Read(ref Leaf(word));
-            if ((seen & mask) != mask)
-                StoreOnes(word, mask, seen);
-            if (word == lastWord || (word & (LineWords - 1)) == LineWords - 1)
-                RaiseSummaries(1, word >> (LineShift - 6));
-            mask = ulong.MaxValue;
+            ulong from = Math.Max(first, line << LineShift);
+            ulong to = Math.Min(last, (line << LineShift) | 511);
+            if (to - from == 511)
+                SetLine(line);
+            else
+                SetWithinLine(from, to);
+            RaiseSummaries(1, line);
         }
     }
 
+    void SetWithinLine(ulong first, ulong last)
+    {
+        for (ulong word = first >> 6; word <= last >> 6; word++)
+        {
+            ulong mask = MaskBetween(Math.Max(first, word << 6), Math.Min(last, (word << 6) | 63));
+            ulong seen = Volatile.Read(ref Leaf(word));
+            if ((seen & mask) != mask)
+                StoreOnes(word, mask, seen);
+        }
+    }
+
+    /// <summary>All ones can be exchanged in, whatever was there: no retry, and one count for the line.</summary>
+    void SetLine(ulong line)
+    {
+        ulong firstWord = line * LineWords;
+        if (BitmapKernels.FirstNotAllOnes(in Leaf(firstWord), (nuint)LineWords) == LineWords)
+            return;
+        ulong were = 0;
+        _count.Add(line, LineWords * 64);
+        for (ulong word = firstWord; word < firstWord + LineWords; word++)
+            were += (uint)BitOperations.PopCount(Interlocked.Exchange(ref Leaf(word), ulong.MaxValue));
+        if (were > 0)
+            _count.Subtract(line, were);
+    }
+
+    /// <summary>Clears the bits [first, last], beside other threads.</summary>
     void ResetRange(ulong first, ulong last)
     {
-        ulong lastWord = last >> 6;
-        for (ulong line = first >> LineShift; line <= last >> LineShift; line++)
+        ulong endLine = (last >> LineShift) + 1;
+        ulong cleared = 0;
+        for (ulong line = first >> LineShift; ; line++)
         {
-            line = NextDirtyLine(line, (last >> LineShift) + 1);
+            line = NextDirtyLine(line, endLine);
             if (line == NotFound)
-                return;
-            ulong cleared = 0;
-            ulong word = Math.Max(line * LineWords, first >> 6);
-            for (; word <= lastWord && word < (line + 1) * LineWords; word++)
+                break;
+            ulong clearedBefore = cleared;
+            for (uint words = BitmapKernels.NonZeroWords(in Leaf(line * LineWords)); words != 0; words &= words - 1)
             {
-                ulong mask = MaskBetween(Math.Max(first, word << 6), Math.Min(last, (word << 6) | 63));
-                if ((Volatile.Read(ref Leaf(word)) & mask) != 0)
-                    cleared += (uint)BitOperations.PopCount(TakeOnes(word, mask));
+                ulong word = line * LineWords + (uint)BitOperations.TrailingZeroCount(words);
+                ulong low = Math.Max(first, word << 6);
+                ulong high = Math.Min(last, (word << 6) | 63);
+                if (low <= high)
+                    cleared += (uint)BitOperations.PopCount(TakeOnes(word, MaskBetween(low, high)));
             }
-            if (cleared == 0)
-                continue;
-            _count.Subtract(line, cleared);
-            LowerSummaries(1, line);
+            if (cleared > clearedBefore)
+                LowerSummaries(1, line);
         }
+        if (cleared > 0)
+            _count.SubtractFromBase(cleared);
     }
 
     /// <summary>Sets the bits of mask in a word of level 0; the count never understates (see StripedCount).</summary>
@@ -148,7 +174,9 @@ public sealed partial class HierarchicalBitmap
         }
     }
 
-    /// <summary>C2 to C4 of the argument, upwards while lines become zero. Call after bits of a line were cleared.</summary>
+    /// <summary>
+    /// C2 to C4 of the argument, upwards while lines become zero. Call after bits of a line were cleared.
+    /// </summary>
     /// <param name="level">Level whose bit goes first, at least 1.</param>
     /// <param name="index">Index of that bit: the line of the level below in which bits were cleared.</param>
     void LowerSummaries(int level, ulong index)
@@ -179,56 +207,5 @@ public sealed partial class HierarchicalBitmap
         for (nuint word = 0; word < LineWords; word++)
             any |= Volatile.Read(ref Unsafe.Add(ref first, word));
         return any == 0;
-    }
-
-    /// <summary>Zeroes the dirty lines and all summaries above them. Exclusive; the count is the caller's.</summary>
-    void ClearDirtyLines()
-    {
-        ClearLevelLines(0);
-        for (int level = 1; level < _topLevel; level++)
-            ClearLevelLines(level);
-        BitmapKernels.Fill(ref Word(_topLevel, 0), 0, (nuint)_shape.WordCount(_topLevel));
-    }
-
-    /// <summary>Zeroes the lines of a level whose bit is set in the level above, neighbours in one go.</summary>
-    void ClearLevelLines(int level)
-    {
-        if (level >= _topLevel)
-            return;
-        ulong lineCount = _shape.WordCount(level) / LineWords;
-        ulong end = 0;
-        while (true)
-        {
-            ulong first = FindOne(level + 1, end, lineCount);
-            if (first == NotFound)
-                return;
-            end = FindZero(level + 1, first, lineCount);
-            BitmapKernels.Fill(ref Word(level, first * LineWords), 0, (nuint)((end - first) * LineWords));
-        }
-    }
-
-    /// <summary>Sets the bits [first, end) and every summary above. Exclusive; the count is the caller's.</summary>
-    void FillOnes(ulong first, ulong end)
-    {
-        for (int level = 0; level <= _topLevel && first < end; level++)
-        {
-            FillLevelOnes(level, first, end);
-            first >>= LineShift;
-            end = ((end - 1) >> LineShift) + 1;
-        }
-    }
-
-    void FillLevelOnes(int level, ulong first, ulong end)
-    {
-        ulong firstWord = first >> 6;
-        ulong lastWord = (end - 1) >> 6;
-        if (firstWord == lastWord)
-        {
-            Word(level, firstWord) |= MaskBetween(first, end - 1);
-            return;
-        }
-        Word(level, firstWord) |= ulong.MaxValue << (int)(first & 63);
-        BitmapKernels.Fill(ref Word(level, firstWord + 1), ulong.MaxValue, (nuint)(lastWord - firstWord - 1));
-        Word(level, lastWord) |= ulong.MaxValue >> (int)(63 - ((end - 1) & 63));
     }
 }

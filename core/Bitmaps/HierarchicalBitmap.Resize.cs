@@ -10,7 +10,9 @@ public sealed partial class HierarchicalBitmap
     /// <summary>Changes the size. Growth is clean; shrinking drops exactly the granules past the new end.</summary>
     /// <param name="sizeBytes">As at creation. A granule that becomes whole or short keeps its state.</param>
     /// <returns>None, Range, or NoMemory; after a fault nothing has changed.</returns>
-    /// <remarks>Threads: exclusive. Cost: dirty lines dropped, or all dirty lines when a new region is needed.</remarks>
+    /// <remarks>
+    /// Threads: exclusive. Cost: dirty lines dropped, or all dirty lines when a new region is needed.
+    /// </remarks>
     public Fault Truncate(ulong sizeBytes)
     {
         if (sizeBytes > SizeLimitBytes || BitsFor(sizeBytes, _granularityShift) > BitCountMax)
@@ -23,7 +25,7 @@ public sealed partial class HierarchicalBitmap
                 return fault;
         }
         if (bitCount < _bitCount)
-            ResetRange(bitCount, _bitCount - 1);
+            ResetRangeExclusive(bitCount, _bitCount);
         _bitCount = bitCount;
         _sizeBytes = sizeBytes;
         return Fault.None;

@@ -49,7 +49,9 @@ public sealed partial class HierarchicalBitmap
     /// <param name="maxBytes">The run is cut at this length; at least 1.</param>
     /// <param name="area">Empty when the range is clean. Starts at startBytes or at a granule.</param>
     /// <returns>None, Range, or Invalid when maxBytes is 0.</returns>
-    /// <remarks>Threads: any. The run may be short or stale when bits change meanwhile; it is never empty by that.</remarks>
+    /// <remarks>
+    /// Threads: any. The run may be short or stale when bits change meanwhile; it is never empty by that.
+    /// </remarks>
     public Fault NextDirtyArea(ulong startBytes, ulong endBytes, ulong maxBytes, out Extent area)
     {
         area = default;
@@ -146,7 +148,9 @@ public sealed partial class HierarchicalBitmap
         return NotFound;
     }
 
-    /// <summary>The first one bit from a position to the end of its line; at the top, to the end of the level.</summary>
+    /// <summary>
+    /// The first one bit from a position to the end of its line; at the top, to the end of the level.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     ulong FindOneInLine(int level, ulong bit)
     {

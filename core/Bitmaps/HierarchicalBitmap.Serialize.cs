@@ -56,7 +56,9 @@ public sealed partial class HierarchicalBitmap
     /// <param name="offsetBytes">A multiple of SerializationAlignmentBytes.</param>
     /// <param name="lengthBytes">Likewise, or the range ends at SizeBytes.</param>
     /// <param name="source">At least SerializationSize bytes.</param>
-    /// <returns>None, Range, Align, or Invalid when the source is too short; after a fault nothing has changed.</returns>
+    /// <returns>
+    /// None, Range, Align, or Invalid when the source is too short; after a fault nothing has changed.
+    /// </returns>
     /// <remarks>Threads: exclusive.</remarks>
     public Fault DeserializePart(ulong offsetBytes, ulong lengthBytes, ReadOnlySpan<byte> source)
     {
@@ -67,26 +69,76 @@ public sealed partial class HierarchicalBitmap
             return new Fault(FaultKind.Invalid);
         _isLoading = true;
         ulong count = CountBits();
-        // Block by block, so that the counting and the summary read what the copy has just brought to the cache.
         for (ulong word = firstWord; word < endWord; )
         {
             ulong blockEnd = Math.Min(endWord, (word / (BlockLines * LineWords) + 1) * BlockLines * LineWords);
             int blockBytes = (int)(blockEnd - word) * sizeof(ulong);
-            count -= PopCountBits(word << 6, blockEnd << 6);
-            source[..blockBytes].CopyTo(LeafBytes(word, blockBytes));
+            bool isWholeLines = word % LineWords == 0 && (blockEnd % LineWords == 0);
+            if (_topLevel > 0 && isWholeLines)
+                count = LoadLines(word, blockEnd, source[..blockBytes], count);
+            else
+                count = LoadWords(word, blockEnd, source[..blockBytes], count);
             source = source[blockBytes..];
-            if (blockEnd == LeafWords)
-                Leaf(blockEnd - 1) &= MaskBetween(0, _bitCount - 1);
-            count += BitmapKernels.PopCount(in Leaf(word), (nuint)(blockEnd - word));
-            if (_topLevel > 0)
-                RebuildBlock(word / (BlockLines * LineWords));
             word = blockEnd;
         }
         _count.Restart(count);
         return Fault.None;
     }
 
-    /// <summary>Cleans a range, as if zeroes had been deserialised. Parameters as <see cref="DeserializePart"/>.</summary>
+    /// <summary>
+    /// Whole lines of one block: one pass that copies, counts and finds the dirty lines. Returns the new count.
+    /// </summary>
+    ulong LoadLines(ulong firstWord, ulong endWord, ReadOnlySpan<byte> source, ulong count)
+    {
+        ulong block = firstWord / (BlockLines * LineWords);
+        int shift = (int)(firstWord / LineWords % BlockLines);
+        nuint lineCount = (nuint)((endWord - firstWord) / LineWords);
+        ulong lines = (ulong.MaxValue >> (int)(BlockLines - lineCount)) << shift;
+        ulong before = Word(1, block);
+        ref readonly ulong words = ref MemoryMarshal.GetReference(MemoryMarshal.Cast<byte, ulong>(source));
+        ulong dirtyBefore = (before & lines) >> shift;
+        ref ulong target = ref Leaf(firstWord);
+        ulong dirty = BitmapKernels.CopyLines(
+            ref target,
+            in words,
+            lineCount,
+            dirtyBefore,
+            out ulong gained,
+            out ulong lost
+        );
+        if (endWord == LeafWords)
+        {
+            // What this clears may leave a summary bit over a zero line, which searches step over.
+            ref ulong last = ref Leaf(endWord - 1);
+            ulong inside = MaskBetween(0, _bitCount - 1);
+            gained -= (uint)BitOperations.PopCount(last & ~inside);
+            last &= inside;
+        }
+        ulong after = (before & ~lines) | (dirty << shift);
+        Word(1, block) = after;
+        if (after != 0)
+            RaiseSummaries(2, block * BlockLines >> LineShift);
+        else if (before != 0)
+            LowerSummaries(2, block * BlockLines >> LineShift);
+        return count + gained - lost;
+    }
+
+    /// <summary>Words of one block, with parts of lines. Returns the new count.</summary>
+    ulong LoadWords(ulong firstWord, ulong endWord, ReadOnlySpan<byte> source, ulong count)
+    {
+        count -= PopCountBits(firstWord << 6, endWord << 6);
+        source.CopyTo(LeafBytes(firstWord, source.Length));
+        if (endWord == LeafWords)
+            Leaf(endWord - 1) &= MaskBetween(0, _bitCount - 1);
+        count += BitmapKernels.PopCount(in Leaf(firstWord), (nuint)(endWord - firstWord));
+        if (_topLevel > 0)
+            RebuildBlock(firstWord / (BlockLines * LineWords));
+        return count;
+    }
+
+    /// <summary>
+    /// Cleans a range, as if zeroes had been deserialised. Parameters as <see cref="DeserializePart"/>.
+    /// </summary>
     /// <returns>None, Range or Align.</returns>
     /// <remarks>Threads: exclusive. Cost: dirty lines.</remarks>
     public Fault DeserializeZeroes(ulong offsetBytes, ulong lengthBytes)
@@ -96,7 +148,7 @@ public sealed partial class HierarchicalBitmap
             return fault;
         _isLoading = true;
         if (firstWord < endWord)
-            ResetRange(firstWord << 6, Math.Min(endWord << 6, _bitCount) - 1);
+            ResetRangeExclusive(firstWord << 6, Math.Min(endWord << 6, _bitCount));
         return Fault.None;
     }
 
@@ -112,11 +164,7 @@ public sealed partial class HierarchicalBitmap
         ulong firstBit = firstWord << 6;
         ulong endBit = Math.Min(endWord << 6, _bitCount);
         if (firstBit < endBit)
-        {
-            ulong count = CountBits() - PopCountBits(firstBit, endBit) + (endBit - firstBit);
-            FillOnes(firstBit, endBit);
-            _count.Restart(count);
-        }
+            SetRangeExclusive(firstBit, endBit);
         return Fault.None;
     }
 
@@ -134,7 +182,9 @@ public sealed partial class HierarchicalBitmap
     /// <summary>SHA-256 of the serialised form of the whole bitmap.</summary>
     /// <param name="hash">At least 32 bytes.</param>
     /// <returns>None, or Invalid when hash is too short.</returns>
-    /// <remarks>Threads: any; meaningful at rest. Allocates. Clean stretches are hashed without reading level 0.</remarks>
+    /// <remarks>
+    /// Threads: any; meaningful at rest. Allocates. Clean stretches are hashed without reading level 0.
+    /// </remarks>
     public Fault Sha256(Span<byte> hash)
     {
         if (hash.Length < Sha256Bytes)

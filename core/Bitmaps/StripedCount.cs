@@ -7,6 +7,8 @@
 // Read sums the base and the stripes one after the other. A bit that was set before Read and stays set is in the
 // base or in its own stripe at the moment that stripe is read, and no other stripe can fall below zero net
 // of the base; so a Read of 0 proves that no such bit exists, although the sum is not a snapshot.
+// Bulk clears subtract from the base, once, afterwards. Read takes the base first: if it misses that subtraction the
+// sum is too high, and if it does not, the stripes read later still hold what the setters had added.
 // If setters added after their store, a claim could subtract a bit that is not yet counted and hide another.
 using System.Threading;
 using FastBackup.Base;
@@ -17,7 +19,7 @@ namespace FastBackup.Bitmaps;
 unsafe struct StripedCount
 {
     readonly long* _stripes; // one per BitmapShape.StripeWords words, in the bitmap's region
-    ulong _base;
+    long _base;
 
     public StripedCount(nint stripes)
     {
@@ -29,9 +31,12 @@ unsafe struct StripedCount
 
     public readonly void Subtract(ulong lineIndex, ulong count) => Interlocked.Add(ref Stripe(lineIndex), -(long)count);
 
+    /// <summary>Subtracts bits that were cleared in many lines. Threads: any.</summary>
+    public void SubtractFromBase(ulong count) => Interlocked.Add(ref _base, -(long)count);
+
     public readonly ulong Read()
     {
-        long sum = (long)_base;
+        long sum = Volatile.Read(in _base);
         for (ulong stripe = 0; stripe < BitmapShape.StripeCount; stripe++)
             sum += Volatile.Read(ref Stripe(stripe));
         return sum < 0 ? 0 : (ulong)sum;
@@ -42,7 +47,7 @@ unsafe struct StripedCount
     {
         for (ulong stripe = 0; stripe < BitmapShape.StripeCount; stripe++)
             Stripe(stripe) = 0;
-        _base = count;
+        _base = (long)count;
     }
 
     // SAFETY: the index is masked to the stripes that BitmapShape placed in the region.

@@ -115,6 +115,23 @@ public static class BitmapKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong CopyLines(
+        ref ulong target,
+        ref readonly ulong source,
+        nuint lineCount,
+        ulong dirtyLines,
+        out ulong gained,
+        out ulong lost
+    )
+    {
+        if (Vector512Kernel.IsSupported)
+            return Vector512Kernel.CopyLines(ref target, in source, lineCount, dirtyLines, out gained, out lost);
+        if (Vector256Kernel.IsSupported)
+            return Vector256Kernel.CopyLines(ref target, in source, lineCount, dirtyLines, out gained, out lost);
+        return ScalarKernel.CopyLines(ref target, in source, lineCount, dirtyLines, out gained, out lost);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Fill(ref ulong target, ulong value, nuint wordCount)
     {
         if (Vector512Kernel.IsSupported)
@@ -143,5 +160,16 @@ public static class BitmapKernels
         if (Vector256Kernel.IsSupported)
             return Vector256Kernel.NonZeroWords(in line);
         return ScalarKernel.NonZeroWords(in line);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void StorePositions(ref ulong target, ulong word, ulong firstBit)
+    {
+        if (Vector512Kernel.IsSupported)
+            Vector512Kernel.StorePositions(ref target, word, firstBit);
+        else if (Vector256Kernel.IsSupported)
+            Vector256Kernel.StorePositions(ref target, word, firstBit);
+        else
+            ScalarKernel.StorePositions(ref target, word, firstBit);
     }
 }

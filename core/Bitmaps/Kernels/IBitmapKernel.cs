@@ -33,6 +33,23 @@ internal interface IBitmapKernel
     /// <summary>target = ~target; returns how many bits are one afterwards.</summary>
     static abstract ulong Invert(ref ulong target, nuint wordCount);
 
+    /// <summary>Copies whole lines into the target; zero lines over zero lines are not stored.</summary>
+    /// <param name="target">8 * lineCount words.</param>
+    /// <param name="source">As many words, at any alignment.</param>
+    /// <param name="lineCount">At most 64.</param>
+    /// <param name="dirtyLines">Bit i: line i of the target may have ones; the others are zero.</param>
+    /// <param name="gained">Ones of the source.</param>
+    /// <param name="lost">Ones of the target that were overwritten.</param>
+    /// <returns>Bit i: line i of the source has a one.</returns>
+    static abstract ulong CopyLines(
+        ref ulong target,
+        ref readonly ulong source,
+        nuint lineCount,
+        ulong dirtyLines,
+        out ulong gained,
+        out ulong lost
+    );
+
     static abstract void Fill(ref ulong target, ulong value, nuint wordCount);
 
     /// <summary>Bit i tells whether line i, the eight words from 8 * i on, has a one bit.</summary>
@@ -42,4 +59,9 @@ internal interface IBitmapKernel
 
     /// <summary>Bit i (0..7) tells whether word i of the one line at <paramref name="line"/> is not zero.</summary>
     static abstract uint NonZeroWords(ref readonly ulong line);
+
+    /// <summary>
+    /// Writes firstBit + i for each one bit i of the word, ascending, and possibly eight entries more.
+    /// </summary>
+    static abstract void StorePositions(ref ulong target, ulong word, ulong firstBit);
 }

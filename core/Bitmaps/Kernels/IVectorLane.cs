@@ -29,4 +29,7 @@ internal interface IVectorLane<TVector>
 
     /// <summary>Bit i tells whether word i is not zero.</summary>
     static abstract uint NonZeroMask(TVector value);
+
+    /// <summary>Writes eight words: first + byte i of the packed bytes.</summary>
+    static abstract void StoreWidened(ulong packedBytes, ulong first, ref ulong target);
 }

@@ -56,6 +56,18 @@ internal readonly struct ScalarKernel : IBitmapKernel
         return even + odd;
     }
 
+    /// <summary>Of the eight words of a line, without a loop.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong PopCountLine(ref readonly ulong line)
+    {
+        ref ulong start = ref Unsafe.AsRef(in line);
+        int low = BitOperations.PopCount(start) + BitOperations.PopCount(Unsafe.Add(ref start, 1));
+        low += BitOperations.PopCount(Unsafe.Add(ref start, 2)) + BitOperations.PopCount(Unsafe.Add(ref start, 3));
+        int high = BitOperations.PopCount(Unsafe.Add(ref start, 4)) + BitOperations.PopCount(Unsafe.Add(ref start, 5));
+        high += BitOperations.PopCount(Unsafe.Add(ref start, 6)) + BitOperations.PopCount(Unsafe.Add(ref start, 7));
+        return (uint)(low + high);
+    }
+
     public static ulong Or(ref ulong target, ref readonly ulong source, nuint wordCount) =>
         Combine<OrStep>(ref target, in source, wordCount);
 
@@ -75,6 +87,32 @@ internal readonly struct ScalarKernel : IBitmapKernel
             ones += (uint)BitOperations.PopCount(word);
         }
         return ones;
+    }
+
+    public static ulong CopyLines(
+        ref ulong target,
+        ref readonly ulong source,
+        nuint lineCount,
+        ulong dirtyLines,
+        out ulong gained,
+        out ulong lost
+    )
+    {
+        gained = lost = 0;
+        ulong lines = 0;
+        for (nuint line = 0; line < lineCount; line++)
+        {
+            ref ulong to = ref Unsafe.Add(ref target, line * 8);
+            ref ulong from = ref Unsafe.Add(ref Unsafe.AsRef(in source), line * 8);
+            if (((dirtyLines >> (int)line) & 1) != 0)
+                lost += PopCount(in to, 8);
+            ulong ones = PopCount(in from, 8);
+            gained += ones;
+            lines |= (ones != 0 ? 1UL : 0UL) << (int)line;
+            for (nuint word = 0; word < 8; word++)
+                Unsafe.Add(ref to, word) = Unsafe.Add(ref from, word);
+        }
+        return lines;
     }
 
     public static void Fill(ref ulong target, ulong value, nuint wordCount)
@@ -105,6 +143,15 @@ internal readonly struct ScalarKernel : IBitmapKernel
         for (nuint index = 0; index < 8; index++)
             words |= (Unsafe.Add(ref start, index) != 0 ? 1U : 0U) << (int)index;
         return words;
+    }
+
+    public static void StorePositions(ref ulong target, ulong word, ulong firstBit)
+    {
+        for (; word != 0; word &= word - 1)
+        {
+            target = firstBit + (uint)BitOperations.TrailingZeroCount(word);
+            target = ref Unsafe.Add(ref target, 1);
+        }
     }
 
     /// <summary>The three operations differ in one expression: the new word; what changed is old ^ new.</summary>

@@ -39,4 +39,14 @@ internal readonly struct Vector256Lane : IVectorLane<Vector256<ulong>>
     public static uint NonZeroMask(Vector256<ulong> value) =>
         ~(uint)Vector256.Equals(value, Vector256<ulong>.Zero).ExtractMostSignificantBits()
         & ((1U << Vector256<ulong>.Count) - 1);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreWidened(ulong packedBytes, ulong first, ref ulong target)
+    {
+        Vector128<ushort> words = Vector128.WidenLower(Vector128.CreateScalar(packedBytes).AsByte());
+        Vector256<ulong> low = Vector256.WidenLower(Vector128.WidenLower(words).ToVector256());
+        Vector256<ulong> high = Vector256.WidenLower(Vector128.WidenUpper(words).ToVector256());
+        (low + Vector256.Create(first)).StoreUnsafe(ref target);
+        (high + Vector256.Create(first)).StoreUnsafe(ref target, 4);
+    }
 }

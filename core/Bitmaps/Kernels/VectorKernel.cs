@@ -1,7 +1,9 @@
 // The wide loops, written once for every width. Scans take four vectors per step: one branch on their OR
 // (or AND) keeps the loop at the speed of memory, and the exact word is looked for only in the step that
 // ends the scan. The remainder, less than one vector, is always the scalar kernel's.
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace FastBackup.Bitmaps.Kernels;
 
@@ -87,6 +89,47 @@ internal readonly struct VectorKernel<TLane, TVector> : IBitmapKernel
 
     public static ulong Invert(ref ulong target, nuint wordCount) => ScalarKernel.Invert(ref target, wordCount);
 
+    public static ulong CopyLines(
+        ref ulong target,
+        ref readonly ulong source,
+        nuint lineCount,
+        ulong dirtyLines,
+        out ulong gained,
+        out ulong lost
+    )
+    {
+        ulong gainedOnes = 0;
+        ulong lostOnes = 0;
+        ulong lines = 0;
+        nuint lane = TLane.WordCount;
+        for (nuint line = 0; line < lineCount; line++)
+        {
+            ref ulong to = ref Unsafe.Add(ref target, line * 8);
+            ref ulong from = ref Unsafe.Add(ref Unsafe.AsRef(in source), line * 8);
+            TVector any = TLane.Load(in from, 0);
+            for (nuint part = lane; part < 8; part += lane)
+                any = TLane.Or(any, TLane.Load(in from, part));
+            bool isDirty = ((dirtyLines >> (int)line) & 1) != 0;
+            if (TLane.IsZero(any))
+            {
+                if (!isDirty)
+                    continue;
+            }
+            else
+            {
+                lines |= 1UL << (int)line;
+                gainedOnes += ScalarKernel.PopCountLine(in from);
+            }
+            if (isDirty)
+                lostOnes += ScalarKernel.PopCountLine(in to);
+            for (nuint part = 0; part < 8; part += lane)
+                TLane.Store(TLane.Load(in from, part), ref to, part);
+        }
+        gained = gainedOnes;
+        lost = lostOnes;
+        return lines;
+    }
+
     public static void Fill(ref ulong target, ulong value, nuint wordCount)
     {
         TVector vector = TLane.Broadcast(value);
@@ -123,5 +166,40 @@ internal readonly struct VectorKernel<TLane, TVector> : IBitmapKernel
         for (nuint part = TLane.WordCount; part < 8; part += TLane.WordCount)
             words |= TLane.NonZeroMask(TLane.Load(in line, part)) << (int)part;
         return words;
+    }
+
+    public static void StorePositions(ref ulong target, ulong word, ulong firstBit)
+    {
+        // A byte at a time: a table has the positions of its ones, packed as bytes, to be widened and moved up.
+        ref ulong positions = ref MemoryMarshal.GetArrayDataReference(BytePositions.Packed);
+        for (int i = 0; i < 8; i++)
+        {
+            nuint value = (byte)word;
+            TLane.StoreWidened(Unsafe.Add(ref positions, value), firstBit, ref target);
+            target = ref Unsafe.Add(ref target, BitOperations.PopCount((uint)value));
+            word >>= 8;
+            firstBit += 8;
+        }
+    }
+}
+
+/// <summary>For each byte value the positions of its ones, ascending, one per byte from the lowest on.</summary>
+static class BytePositions
+{
+    public static readonly ulong[] Packed = Create();
+
+    static ulong[] Create()
+    {
+        ulong[] packed = new ulong[256];
+        for (int value = 0; value < 256; value++)
+        {
+            int count = 0;
+            for (int bit = 0; bit < 8; bit++)
+            {
+                if (((value >> bit) & 1) != 0)
+                    packed[value] |= (ulong)bit << (8 * count++);
+            }
+        }
+        return packed;
     }
 }

@@ -19,7 +19,7 @@ public sealed class BitmapConcurrencyTests
     [InlineData(24, 1 << 17)]
     public void SetAndClaim_FromManyThreads_EachSetIsClaimedOnceAndNoneIsLost(int slotCount, int stride)
     {
-        const int SetsPerThread = 150_000;
+        const int SetsPerThread = 80_000;
         ulong bits = (ulong)slotCount * (ulong)stride;
         ulong seed = Seeds.Next();
         using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(bits, 1);

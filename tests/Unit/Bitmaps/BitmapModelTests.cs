@@ -11,7 +11,7 @@ namespace FastBackup.Tests.Unit.Bitmaps;
 
 public sealed class BitmapModelTests
 {
-    const int SequenceCount = 250;
+    const int SequenceCount = 150;
     const int StepCount = 120;
 
     [Fact]
@@ -105,7 +105,8 @@ public sealed class BitmapModelTests
         void Set(Prng random)
         {
             (ulong start, ulong length) = Range(random);
-            Assert.True(bitmap.Set(start, length).IsNone);
+            bool isAlone = random.Chance(1, 3);
+            Assert.True((isAlone ? bitmap.SetExclusive(start, length) : bitmap.Set(start, length)).IsNone);
             model.Set(start, length, true);
         }
 
@@ -124,7 +125,9 @@ public sealed class BitmapModelTests
             ulong end = start + length;
             start = Units.AlignDown(start, model.GranularityBytes);
             end = random.Chance(1, 8) ? model.SizeBytes : Math.Max(start, Units.AlignDown(end, model.GranularityBytes));
-            Assert.True(bitmap.Reset(start, end - start).IsNone);
+            bool isAlone = random.Chance(1, 3);
+            ulong all = end - start;
+            Assert.True((isAlone ? bitmap.ResetExclusive(start, all) : bitmap.Reset(start, all)).IsNone);
             model.Set(start, end - start, false);
         }
 
@@ -135,7 +138,7 @@ public sealed class BitmapModelTests
             bool isAligned =
                 (length == 0 || start % model.GranularityBytes == 0)
                 && (end % model.GranularityBytes == 0 || end == model.SizeBytes);
-            Fault fault = bitmap.Reset(start, length);
+            Fault fault = random.Chance(1, 3) ? bitmap.ResetExclusive(start, length) : bitmap.Reset(start, length);
             if (length > 0 || isAligned)
                 Assert.Equal(isAligned ? FaultKind.None : FaultKind.Align, fault.Kind);
             if (fault.IsNone)
@@ -294,6 +297,8 @@ public sealed class BitmapModelTests
             Assert.Equal(range, bitmap.Set(past, 0).Kind);
             Assert.Equal(range, bitmap.Set(size, ulong.MaxValue).Kind);
             Assert.Equal(range, bitmap.Reset(0, past).Kind);
+            Assert.Equal(range, bitmap.SetExclusive(0, past).Kind);
+            Assert.Equal(range, bitmap.ResetExclusive(0, past).Kind);
             Assert.Equal(range, bitmap.Get(past - 1, out _).Kind);
             Assert.Equal(range, bitmap.NextDirty(0, past, out _).Kind);
             Assert.Equal(range, bitmap.NextZero(past, past, out _).Kind);
@@ -323,7 +328,7 @@ public sealed class BitmapModelTests
             for (int i = 0; i < 4; i++)
                 CompareSearches(random);
             if (random.Chance(1, 8))
-                CompareIteration();
+                CompareIteration(random);
         }
 
         void CompareSerialized()
@@ -372,24 +377,32 @@ public sealed class BitmapModelTests
             Assert.Equal(Math.Min(model.Next(start, end, !isDirty), end) - start, run);
         }
 
-        void CompareIteration()
+        void CompareIteration(Prng random)
         {
             using FrozenGeneration frozen = new(bitmap, default);
             Assert.True(frozen.Freeze().IsNone);
             Assert.Equal(0UL, bitmap.CountBits());
             List<(ulong, ulong)> runs = [];
-            foreach (BitRun run in frozen.DirtyRuns)
-                runs.Add((run.FirstBit, run.BitCount));
-            Assert.Equal(model.Runs(), runs);
-            ulong next = 0;
-            foreach (ulong bit in frozen.DirtyBits)
+            BitRun[] runBatch = new BitRun[FrozenGeneration.BatchMin];
+            ulong from = 0;
+            for (int count; (count = frozen.ReadRuns(ref from, runBatch)) > 0; )
             {
-                for (; next < bit; next++)
-                    Assert.False(model.Bits[next]);
-                Assert.True(model.Bits[next++]);
+                foreach (BitRun run in runBatch.AsSpan(0, count))
+                    runs.Add((run.FirstBit, run.BitCount));
             }
-            for (; next < bitmap.BitCount; next++)
-                Assert.False(model.Bits[next]);
+            Assert.Equal(model.Runs(), runs);
+            ulong[] bitBatch = new ulong[FrozenGeneration.BatchMin + (int)random.Below(100)];
+            ulong start = from = random.Below(bitmap.BitCount + 1);
+            List<ulong> bits = [];
+            for (int count; (count = frozen.ReadBits(ref from, bitBatch)) > 0; )
+                bits.AddRange(bitBatch.AsSpan(0, count));
+            List<ulong> expected = [];
+            for (ulong bit = start; bit < bitmap.BitCount; bit++)
+            {
+                if (model.Bits[bit])
+                    expected.Add(bit);
+            }
+            Assert.Equal(expected, bits);
             Assert.True(frozen.Thaw().IsNone);
             Assert.Equal(model.CountBits(), bitmap.CountBits());
         }

@@ -83,6 +83,7 @@ public sealed class KernelTests
                     string what = $"FASTBACKUP_SEED={seed} words {words} offset {misalignment} fill {fill}";
                     CheckScans<TKernel>(a, b, what);
                     CheckLines<TKernel>(a, what);
+                    CheckCopyLines<TKernel>(random, a, b, what);
                     CheckStores<TKernel>(a, b, what);
                 }
             }
@@ -134,6 +135,8 @@ public sealed class KernelTests
         int lines = Math.Min(a.Length / 8, 64);
         Span<ulong> tail = a[(a.Length - lines * 8)..];
         ulong expected = 0;
+        foreach (ulong word in a)
+            CheckPositions<TKernel>(word, what);
         for (int line = 0; line < lines; line++)
         {
             uint words = 0;
@@ -143,6 +146,62 @@ public sealed class KernelTests
             Assert.True(words == TKernel.NonZeroWords(in tail[line * 8]), what);
         }
         Assert.True(expected == TKernel.NonZeroLines(in MemoryMarshal.GetReference(tail), (nuint)lines), what);
+    }
+
+    static void CheckPositions<TKernel>(ulong word, string what)
+        where TKernel : struct, IBitmapKernel
+    {
+        Span<ulong> positions = stackalloc ulong[64 + 8];
+        TKernel.StorePositions(ref positions[0], word, 1000);
+        int count = 0;
+        for (int bit = 0; bit < 64; bit++)
+        {
+            if ((word >> bit & 1) != 0)
+                Assert.True(positions[count++] == 1000UL + (ulong)bit, what);
+        }
+    }
+
+    static void CheckCopyLines<TKernel>(Prng random, Span<ulong> a, Span<ulong> b, string what)
+        where TKernel : struct, IBitmapKernel
+    {
+        int lines = Math.Min(a.Length / 8, 64);
+        Span<ulong> target = a[(a.Length - lines * 8)..];
+        Span<ulong> source = b[(b.Length - lines * 8)..];
+        ulong[] before = target.ToArray();
+        ulong[] kept = source.ToArray();
+        // Lines that are not called dirty are zero; a dirty one may be zero, too.
+        ulong dirty = lines == 0 ? 0 : random.NextULong() & (ulong.MaxValue >> (64 - lines));
+        ulong expectedLines = 0;
+        ulong expectedGained = 0;
+        ulong expectedLost = 0;
+        for (int line = 0; line < lines; line++)
+        {
+            Span<ulong> to = target.Slice(line * 8, 8);
+            Span<ulong> from = source.Slice(line * 8, 8);
+            if ((dirty >> line & 1) == 0)
+                to.Clear();
+            if (random.Chance(1, 3))
+                from.Clear();
+            foreach (ulong word in to)
+                expectedLost += (ulong)BitOperations.PopCount(word);
+            foreach (ulong word in from)
+                expectedGained += (ulong)BitOperations.PopCount(word);
+            expectedLines |= (from.IndexOfAnyExcept(0UL) >= 0 ? 1UL : 0UL) << line;
+        }
+        ulong actual = TKernel.CopyLines(
+            ref MemoryMarshal.GetReference(target),
+            in MemoryMarshal.GetReference(source),
+            (nuint)lines,
+            dirty,
+            out ulong gained,
+            out ulong lost
+        );
+        Assert.True(actual == expectedLines, what);
+        Assert.True(gained == expectedGained, what);
+        Assert.True(lost == expectedLost, what);
+        Assert.True(target.SequenceEqual(source), what);
+        before.CopyTo(target);
+        kept.CopyTo(source);
     }
 
     delegate ulong Store<TKernel>(ref ulong target, ref readonly ulong source, nuint wordCount);

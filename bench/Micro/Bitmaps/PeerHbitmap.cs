@@ -1,0 +1,81 @@
+// Builds and runs QEMU's hbitmap on this machine: the source package comes from Debian at run time, into a
+// temporary folder that is kept for the next run; nothing of it is in this repository. Needs apt, gcc and a network.
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+
+namespace FastBackup.Bench.Micro.Bitmaps;
+
+static class PeerHbitmap
+{
+    /// <summary>Uses lists and caches of its own, so the machine's package configuration is not touched.</summary>
+    const string FetchScript = """
+        set -e
+        mkdir -p lists/partial archives/partial include/qemu
+        printf 'deb-src http://deb.debian.org/debian bookworm main\n' > sources.list
+        options="-qq -o Dir::Etc::sourcelist=$PWD/sources.list -o Dir::Etc::sourceparts=/dev/null"
+        options="$options -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD -o APT::Sandbox::User=root"
+        apt-get $options update
+        apt-get $options --download-only source qemu
+        tar xf qemu_*.orig.tar.xz --strip-components=1 --wildcards '*/util/hbitmap.c' '*/include/qemu/hbitmap.h'
+        rm -f qemu_*.orig.tar.xz
+        """;
+
+    public static bool TryRun(TableOptions options, List<TableRow> rows)
+    {
+        string folder = Path.Combine(Path.GetTempPath(), "fastbackup-bench-hbitmap");
+        Directory.CreateDirectory(folder);
+        string source = Path.Combine(folder, "util", "hbitmap.c");
+        if (!File.Exists(source) && !Shell(folder, FetchScript, null))
+            return false;
+        // Only the one header: the others next to it would be found before the stubs.
+        string header = Path.Combine(folder, "header", "qemu");
+        Directory.CreateDirectory(header);
+        File.Copy(
+            Path.Combine(folder, "include", "qemu", "hbitmap.h"),
+            Path.Combine(header, "hbitmap.h"),
+            overwrite: true
+        );
+        string own = Path.Combine(AppContext.BaseDirectory, "Peers", "hbitmap");
+        string compile =
+            $"gcc -O2 -w -I '{own}/stubs' -I '{own}/stubs/qemu' -I header util/hbitmap.c"
+            + $" '{own}/hbitmap_bench.c' -o hbitmap_bench";
+        if (!Shell(folder, compile, null))
+            return false;
+        string run = string.Create(
+            CultureInfo.InvariantCulture,
+            $"./hbitmap_bench {options.BitCountLog2} {options.Repetitions}"
+        );
+        return Shell(folder, run, line => rows.Add(Parse(line)));
+    }
+
+    static TableRow Parse(string line)
+    {
+        string[] parts = line.Split(' ');
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        return new TableRow(
+            parts[0],
+            double.Parse(parts[1], culture),
+            double.Parse(parts[2], culture),
+            ulong.Parse(parts[3], culture)
+        );
+    }
+
+    static bool Shell(string folder, string script, Action<string>? onLine)
+    {
+        ProcessStartInfo start = new("/bin/sh", ["-c", script])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+        };
+        using Process process = Process.Start(start)!;
+        while (process.StandardOutput.ReadLine() is { } line)
+            onLine?.Invoke(line);
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            Console.Error.WriteLine($"the peer is not available: exit {process.ExitCode} of: {script}");
+        return process.ExitCode == 0;
+    }
+}

@@ -1,0 +1,2 @@
+/* See osdep.h. */
+#include "qemu/osdep.h"

@@ -1,0 +1,26 @@
+// Micro benchmarks. Usage, from the repository root, with "dotnet run -c Release --project bench/Micro --" before:
+//   bitmap [--peer-hbitmap] [--lazy] [--repetitions n]   the bitmap table once, with ratios
+//   bitmap --smoke                                       the same on 2^18 bits in a few seconds, for the tests
+//   (anything else)                                      BenchmarkDotNet: --list flat, --filter '*Zero*', ...
+using System;
+using System.Globalization;
+using BenchmarkDotNet.Running;
+using FastBackup.Bench.Micro;
+using FastBackup.Bench.Micro.Bitmaps;
+
+if (args.Length == 0 || args[0] != "bitmap")
+{
+    BenchmarkSwitcher.FromAssembly(typeof(BitmapTable).Assembly).Run(args);
+    return 0;
+}
+bool isSmoke = Array.IndexOf(args, "--smoke") >= 0;
+int repetitionsAt = Array.IndexOf(args, "--repetitions") + 1;
+TableOptions options = new(
+    isSmoke ? 18 : 28,
+    isSmoke ? 3
+        : repetitionsAt > 0 ? int.Parse(args[repetitionsAt], CultureInfo.InvariantCulture)
+        : 7,
+    IsResident: Array.IndexOf(args, "--lazy") < 0
+);
+bool withPeer = Array.IndexOf(args, "--peer-hbitmap") >= 0;
+return TableReport.Run(options, withPeer);
