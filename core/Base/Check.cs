@@ -7,7 +7,9 @@ using System.Runtime.CompilerServices;
 
 namespace FastBackup.Base;
 
-/// <summary>Checks what must hold if our own code is right. Errors of the world are <see cref="Fault"/> values.</summary>
+/// <summary>
+/// Checks what must hold if our own code is right. Errors of the world are <see cref="Fault"/> values.
+/// </summary>
 public static class Check
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -36,7 +36,9 @@ public sealed class Prng
         return result;
     }
 
-    /// <summary>Uniform in [0, bound); the bias of the multiplication is below 2^-32 for the bounds used here.</summary>
+    /// <summary>
+    /// Uniform in [0, bound); the bias of the multiplication is below 2^-32 for the bounds used here.
+    /// </summary>
     /// <param name="bound">At least 1.</param>
     public ulong Below(ulong bound)
     {

@@ -1,3 +1,4 @@
+// A run of equal bits, by index: what batch readers fill in.
 using System.Runtime.InteropServices;
 
 namespace FastBackup.Bitmaps;

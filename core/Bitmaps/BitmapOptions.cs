@@ -1,3 +1,4 @@
+// How much memory a bitmap takes, and when.
 using FastBackup.Memory;
 
 namespace FastBackup.Bitmaps;

@@ -31,7 +31,9 @@ public sealed class DirtyBitmap : IDisposable
     /// <summary>Whether guest writes are recorded; a busy bitmap records them in its successor.</summary>
     public bool IsEnabled { get; private set; } = true;
 
-    /// <summary>A job uses it: it cannot be removed, cleared, merged into, enabled, disabled or used by another job.</summary>
+    /// <summary>
+    /// A job uses it: it cannot be removed, cleared, merged into, enabled, disabled or used by another job.
+    /// </summary>
     public bool IsBusy { get; private set; }
 
     /// <summary>What a job reads while busy, what is reported otherwise.</summary>
@@ -92,7 +94,9 @@ public sealed class DirtyBitmap : IDisposable
         IsBusy = true;
     }
 
-    /// <summary>The job succeeded: only what was written since the freeze stays dirty. The disk must be quiesced.</summary>
+    /// <summary>
+    /// The job succeeded: only what was written since the freeze stays dirty. The disk must be quiesced.
+    /// </summary>
     public void Abdicate()
     {
         Check.That(IsBusy);
@@ -107,7 +111,9 @@ public sealed class DirtyBitmap : IDisposable
         Thaw();
     }
 
-    /// <summary>The job ended early in mode always: dirty is what it did not copy, and what was written since.</summary>
+    /// <summary>
+    /// The job ended early in mode always: dirty is what it did not copy, and what was written since.
+    /// </summary>
     /// <param name="remaining">The copy bitmap's bits, of any granularity; rounded outwards.</param>
     public void KeepRest(HierarchicalBitmap remaining)
     {

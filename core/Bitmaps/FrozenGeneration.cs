@@ -9,6 +9,7 @@
 // collects the next generation.
 using System;
 using FastBackup.Base;
+using FastBackup.Bitmaps.Kernels;
 
 namespace FastBackup.Bitmaps;
 

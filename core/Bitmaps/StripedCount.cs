@@ -16,12 +16,12 @@ using FastBackup.Base;
 namespace FastBackup.Bitmaps;
 
 /// <summary>Threads: any, but Restart exclusive.</summary>
-unsafe struct StripedCount
+struct StripedCount
 {
-    readonly long* _stripes; // one per BitmapShape.StripeWords words, in the bitmap's region
+    readonly unsafe long* _stripes; // one per BitmapShape.StripeWords words, in the bitmap's region
     long _base;
 
-    public StripedCount(nint stripes)
+    public unsafe StripedCount(nint stripes)
     {
         _stripes = (long*)stripes;
         _base = 0;
@@ -51,6 +51,6 @@ unsafe struct StripedCount
     }
 
     // SAFETY: the index is masked to the stripes that BitmapShape placed in the region.
-    readonly ref long Stripe(ulong lineIndex) =>
+    readonly unsafe ref long Stripe(ulong lineIndex) =>
         ref _stripes[(lineIndex & (BitmapShape.StripeCount - 1)) * BitmapShape.StripeWords];
 }

@@ -12,7 +12,8 @@
 //   write-zeroes     punch or zero-range where the file system can, else zeroes from one shared buffer;
 //                    a method that is refused is not tried again (for an alignment refusal: for this once)
 //
-// Cost: O(1) per kernel call, nothing allocated after construction (but beyond Limits.InFlightMax). Keeps no cache and orders nothing:
+// Cost: O(1) per kernel call, nothing allocated after construction (but beyond Limits.InFlightMax). Keeps no cache and
+// orders nothing:
 // requests in flight at once may land in any order.
 // Source: open(2) NOTES on O_DIRECT, fallocate(2), statx(2).
 using System;

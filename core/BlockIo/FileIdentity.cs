@@ -45,7 +45,9 @@ public readonly record struct FileIdentity(bool IsBlockDevice, ulong Device, ulo
 
     static ulong Number(uint major, uint minor) => (ulong)major << 32 | minor;
 
-    /// <summary>The loop driver reports huge_encode_dev: 12 bits of major above the low 8 of minor, the rest on top.</summary>
+    /// <summary>
+    /// The loop driver reports huge_encode_dev: 12 bits of major above the low 8 of minor, the rest on top.
+    /// </summary>
     static ulong Decode(ulong encoded) =>
         Number((uint)((encoded & 0xfff00) >> 8), (uint)(encoded & 0xff | (encoded >> 12 & 0xfff00)));
 }

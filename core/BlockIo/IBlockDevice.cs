@@ -32,7 +32,9 @@ public enum BlockFlags : byte
     /// <summary>WriteZeroes may deallocate.</summary>
     MayUnmap = 2,
 
-    /// <summary>The buffer has room for the length rounded up to the device's alignment (reads at the device end).</summary>
+    /// <summary>
+    /// The buffer has room for the length rounded up to the device's alignment (reads at the device end).
+    /// </summary>
     Padded = 4,
 }
 
@@ -59,14 +61,19 @@ public sealed record BlockLimits
     /// <summary>Any number of bytes; a file's size need not be a multiple of anything.</summary>
     public required ulong CapacityBytes { get; init; }
 
-    /// <summary>Requests on this alignment (a power of two) take the fast path; others work where <see cref="AcceptsUnaligned"/>.</summary>
+    /// <summary>
+    /// Requests on this alignment (a power of two) take the fast path; others work where <see
+    /// cref="AcceptsUnaligned"/>.
+    /// </summary>
     public required uint RequestAlignBytes { get; init; }
 
     public required uint BufferAlignBytes { get; init; }
 
     public bool AcceptsUnaligned { get; init; } = true;
 
-    /// <summary>The device was all zero when it was opened: a new file. See <see cref="IBlockDevice.ReadsAsZero"/>.</summary>
+    /// <summary>
+    /// The device was all zero when it was opened: a new file. See <see cref="IBlockDevice.ReadsAsZero"/>.
+    /// </summary>
     public bool IsZeroInitialised { get; init; }
 
     /// <summary>WriteZeroes is cheaper than writing zeroes.</summary>

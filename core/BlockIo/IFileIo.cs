@@ -18,7 +18,9 @@ public enum FileOperation : byte
     /// <summary>fdatasync(2).</summary>
     Flush,
 
-    /// <summary>Fills the buffer with <see cref="MapEntry"/> items by SEEK_DATA and SEEK_HOLE; the result is their count.</summary>
+    /// <summary>
+    /// Fills the buffer with <see cref="MapEntry"/> items by SEEK_DATA and SEEK_HOLE; the result is their count.
+    /// </summary>
     Map,
 
     /// <summary>Does nothing and succeeds: for measuring the port itself.</summary>
@@ -82,7 +84,8 @@ public interface IFileIo : IDisposable
     bool TryPush(in FileCommand command);
 
     /// <summary>Starts what was pushed, waits if asked, and delivers what has completed.</summary>
-    /// <param name="waitNs">0 = only look; else how long to wait for a first completion or a Wake; ulong.MaxValue = for ever.</param>
+    /// <param name="waitNs">0 = only look; else how long to wait for a first completion or a Wake; ulong.MaxValue = for
+    /// ever.</param>
     /// <returns>Completions delivered.</returns>
     uint Poll(ulong waitNs);
 
@@ -96,6 +99,11 @@ public interface IFileIo : IDisposable
     Fault RegisterMemory(AlignedRegion region);
 
     void UnregisterMemory(AlignedRegion region);
+
+    /// <summary>
+    /// Closes the port with commands in flight, after a failure: the memory that they use must stay mapped.
+    /// </summary>
+    void Abandon();
 
     /// <summary>Forgets the file; no command on it may be in flight.</summary>
     void UnregisterFile(FileHandle file);

@@ -8,6 +8,19 @@ public interface ILoopTask
 {
     /// <param name="argument">As given when it was asked for.</param>
     void Run(ulong argument);
+
+    /// <summary>Called instead of Run for what was posted, once a failed invariant has stopped the loop.</summary>
+    void Abandon(ulong argument) { }
+}
+
+/// <summary>Something that lives on a loop and must not be left hanging when a bug stops it.</summary>
+public interface ILoopMember
+{
+    /// <summary>
+    /// On the loop's thread, after it has stopped: no device answers any more. Lets waiting guests go, and says to
+    /// its users that it has ended. Must not throw.
+    /// </summary>
+    void OnLoopFailed();
 }
 
 /// <summary>Threads: the loop's, except TryPost.</summary>
@@ -17,11 +30,18 @@ public interface IIoLoop
 
     IFileIo FileIo { get; }
 
+    /// <summary>Tells the member if a bug stops the loop; at once if it has.</summary>
+    void Join(ILoopMember member);
+
+    void Leave(ILoopMember member);
+
     /// <summary>Runs the task once in the next turn, before the loop may sleep.</summary>
     /// <remarks>Bounded: a task that is waiting to run must not be deferred again with the same purpose.</remarks>
     void Defer(ILoopTask task, ulong argument);
 
-    /// <summary>Runs the task once in the turn after the port has delivered something: a full port may have room then.</summary>
+    /// <summary>
+    /// Runs the task once in the turn after the port has delivered something: a full port may have room then.
+    /// </summary>
     void DeferUntilRoom(ILoopTask task, ulong argument);
 
     /// <summary>Runs the task once, at or soon after the time. Cost: O(log timers).</summary>

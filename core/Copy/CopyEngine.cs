@@ -27,7 +27,8 @@ namespace FastBackup.Copy;
 
 /// <summary>Sizes and rules of one engine.</summary>
 /// <param name="TaskMax">Chunks in flight at once.</param>
-/// <param name="ReserveCount">Of these, kept for guests that wait; less than TaskMax and than the pool's buffers.</param>
+/// <param name="ReserveCount">Of these, kept for guests that wait; less than TaskMax and than the pool's
+/// buffers.</param>
 /// <param name="ReleasePoint">When the guest may overwrite.</param>
 public readonly record struct CopyRules(uint TaskMax, uint ReserveCount, ReleasePoint ReleasePoint);
 
@@ -82,6 +83,15 @@ public sealed partial class CopyEngine : IBlockOwner
     {
         uint reserve = lane == CopyLane.Background ? _rules.ReserveCount : 0;
         return _tasks.TakenCount + reserve < _tasks.Capacity && _pool.FreeCount > reserve;
+    }
+
+    /// <summary>
+    /// Asks to be told of a returned buffer, when others hold them all and no end of our own will come to tell.
+    /// </summary>
+    public void TellWhenRoom(Action waiter)
+    {
+        if (_tasks.TakenCount == 0 && _pool.FreeCount <= _rules.ReserveCount)
+            _pool.TellWhenReturned(waiter);
     }
 
     /// <summary>Claims the next marked run and starts to copy it.</summary>
@@ -159,7 +169,9 @@ public sealed partial class CopyEngine : IBlockOwner
         Advance(taskKey, task);
     }
 
-    /// <summary>Gives a parked chunk up: the snapshot has lost it. Its bits are set, as the record of what is missing.</summary>
+    /// <summary>
+    /// Gives a parked chunk up: the snapshot has lost it. Its bits are set, as the record of what is missing.
+    /// </summary>
     public void Abandon(ulong taskKey) => Finish(taskKey, Unpark(taskKey), CopyEnd.TargetFailed);
 
     /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>

@@ -17,10 +17,14 @@ public enum CopyLane : byte
 /// <summary>When the guest may overwrite what is being copied.</summary>
 public enum ReleasePoint : byte
 {
-    /// <summary>As soon as the old data is in our memory; a target that then fails breaks the snapshot, not the guest.</summary>
+    /// <summary>
+    /// As soon as the old data is in our memory; a target that then fails breaks the snapshot, not the guest.
+    /// </summary>
     Captured,
 
-    /// <summary>When the target has it; a target that fails then fails the guest's write, and the snapshot stays whole.</summary>
+    /// <summary>
+    /// When the target has it; a target that fails then fails the guest's write, and the snapshot stays whole.
+    /// </summary>
     Done,
 }
 
@@ -33,7 +37,9 @@ sealed class CopyTask
         Writing,
         Zeroing,
 
-        /// <summary>Released, then the target failed: the buffer has the only copy, and waits for Retry or Abandon.</summary>
+        /// <summary>
+        /// Released, then the target failed: the buffer has the only copy, and waits for Retry or Abandon.
+        /// </summary>
         Parked,
     }
 

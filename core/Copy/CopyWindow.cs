@@ -51,7 +51,7 @@ sealed class CopyWindow
         _chunkBytesMin = chunkBytesMin;
         _chunkBytesMax = chunkBytesMax;
         _windowBytesMax = windowBytesMax;
-        _windowBytesMin = Math.Min(windowBytesMax, 2UL * chunkBytesMax);
+        _windowBytesMin = Math.Min(windowBytesMax, 4UL * chunkBytesMax); // below it chunks would shrink as well
         WindowBytes = Math.Min(windowBytesMax, 8UL * chunkBytesMax);
     }
 

@@ -128,6 +128,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         ulong end = first + count;
         while (Engine.TryStart(first, end, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out Extent claimed))
             first = Units.DivCeil(claimed.EndBytes, Map.ClusterBytes);
+        Engine.TellWhenRoom(_disk.SchedulePumpAction);
         return !Protects(extent);
     }
 
@@ -168,7 +169,9 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
 
     void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount) => Release(firstCluster, clusterCount);
 
-    /// <summary>The old data of the clusters is safe: guests may write there, unless a snapshot reader still reads.</summary>
+    /// <summary>
+    /// The old data of the clusters is safe: guests may write there, unless a snapshot reader still reads.
+    /// </summary>
     public void Release(ulong firstCluster, ulong clusterCount)
     {
         if (_holds.Count == 0)

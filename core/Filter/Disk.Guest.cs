@@ -21,7 +21,8 @@ public sealed partial class Disk
     /// <param name="owner">Completed when the answer is Pending.</param>
     /// <param name="userData">Given back with the completion.</param>
     /// <param name="fault">Set when refused: Range, or QueueFull (end some writes, then try again).</param>
-    /// <remarks>Threads: any. Granted is wait-free; cost: two interlocked adds, one read per filter and bitmap.</remarks>
+    /// <remarks>Threads: any. Granted is wait-free; cost: two interlocked adds, one read per filter and
+    /// bitmap.</remarks>
     public Grant BeginWrite(ulong offsetBytes, ulong lengthBytes, IGuestOwner owner, ulong userData, out Fault fault)
     {
         fault = default;
@@ -223,6 +224,9 @@ public sealed partial class Disk
             slot = next;
         }
     }
+
+    /// <summary><see cref="SchedulePump"/> as a delegate made once.</summary>
+    internal Action SchedulePumpAction { get; }
 
     /// <summary>Looks at the waiting writes again in the next turn: something was released, freed or opened.</summary>
     internal void SchedulePump()

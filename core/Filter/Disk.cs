@@ -27,7 +27,7 @@ using FastBackup.Memory;
 namespace FastBackup.Filter;
 
 /// <summary>Threads: BeginWrite, EndWrite and Submit any; the rest the reactor's.</summary>
-public sealed partial class Disk : IDisposable
+public sealed partial class Disk : ILoopMember, IDisposable
 {
     /// <summary>What guest threads see, swapped as a whole while the disk is quiesced.</summary>
     sealed record Watch(CopyBeforeWriteFilter[] Filters, HierarchicalBitmap[] Recording);
@@ -64,6 +64,8 @@ public sealed partial class Disk : IDisposable
         }
         _pump = new Pump(this);
         _deviceSide = new DeviceSide(this);
+        SchedulePumpAction = SchedulePump;
+        loop.Join(this);
     }
 
     public string Name { get; }
@@ -126,7 +128,9 @@ public sealed partial class Disk : IDisposable
         RefreshRecording();
     }
 
-    /// <summary>After any change of what a bitmap records: freeze, thaw, enable, disable. The disk must be quiesced.</summary>
+    /// <summary>
+    /// After any change of what a bitmap records: freeze, thaw, enable, disable. The disk must be quiesced.
+    /// </summary>
     public void RefreshRecording()
     {
         Check.That(IsQuiesced);
@@ -141,7 +145,40 @@ public sealed partial class Disk : IDisposable
     {
         Check.That(WaitingCount == 0);
         Check.That(_watch.Filters.Length == 0);
+        _loop.Leave(this);
         foreach (DirtyBitmap bitmap in _bitmaps)
             bitmap.Dispose();
+    }
+
+    /// <summary>
+    /// A bug has stopped the reactor. Guests go on: nothing protects any more and the gate stays open; hook-mode writes
+    /// that wait may land; device-mode requests fail, because no device answers. The bitmaps go on recording.
+    /// </summary>
+    void ILoopMember.OnLoopFailed()
+    {
+        Fault bug = new(FaultKind.Bug);
+        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+            filter.Break(bug);
+        Volatile.Write(ref _closedCount, 0);
+        foreach (GuestSlot slot in _slots)
+            if (slot.Step != GuestSlot.Phase.Free)
+                Abandon(slot);
+    }
+
+    /// <summary>Answers a request that no reactor will serve.</summary>
+    internal void Abandon(GuestSlot slot)
+    {
+        if (slot.Step == GuestSlot.Phase.Free)
+            return;
+        if (slot.Step == GuestSlot.Phase.Waiting)
+            Unlink(slot);
+        if (slot.IsHook)
+        {
+            Record(_watch, slot.Extent);
+            _inFlight.Add(1);
+        }
+        (IGuestOwner owner, ulong userData, bool isHook) = (slot.Request.Owner, slot.Request.UserData, slot.IsHook);
+        Free(slot);
+        owner.OnGuestCompleted(userData, isHook ? Fault.None : new Fault(FaultKind.Bug));
     }
 }

@@ -6,7 +6,9 @@ namespace FastBackup.Filter;
 /// <summary>Who suffers when the old data under a guest write cannot be saved.</summary>
 public enum CbwErrorPolicy : byte
 {
-    /// <summary>The snapshot: the guest goes on, the snapshot is lost for good, its job fails with the root cause.</summary>
+    /// <summary>
+    /// The snapshot: the guest goes on, the snapshot is lost for good, its job fails with the root cause.
+    /// </summary>
     BreakSnapshot,
 
     /// <summary>The guest: its write fails, the disk is unchanged there, the snapshot stays valid.</summary>
@@ -15,7 +17,9 @@ public enum CbwErrorPolicy : byte
 
 public sealed record FilterOptions
 {
-    /// <summary>Source: QEMU's default is break-guest-write; a backup that stops guests is what its users complain of.</summary>
+    /// <summary>
+    /// Source: QEMU's default is break-guest-write; a backup that stops guests is what its users complain of.
+    /// </summary>
     public CbwErrorPolicy OnCbwError { get; init; } = CbwErrorPolicy.BreakSnapshot;
 
     /// <summary>Longest wait of a guest write for a copy; 0 = no limit.</summary>

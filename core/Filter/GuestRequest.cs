@@ -79,6 +79,9 @@ sealed class GuestSlot : ILoopTask
     public bool IsWrite =>
         Request.Operation is BlockOperation.Write or BlockOperation.WriteZeroes or BlockOperation.Discard;
 
+    /// <summary>The reactor has failed before this arrived.</summary>
+    public void Abandon(ulong argument) => _disk.Abandon(this);
+
     /// <summary>Arrival on the reactor's thread (argument 0), or the time limit of a wait (1).</summary>
     public void Run(ulong argument)
     {

@@ -59,7 +59,8 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     public Fault Status => _filter.BrokenBy;
 
     /// <param name="loop">The filter's reactor.</param>
-    /// <param name="filter">Attached, with its copy map filled; this must be the same quiesced moment or before any copy.</param>
+    /// <param name="filter">Attached, with its copy map filled; this must be the same quiesced moment or before any
+    /// copy.</param>
     /// <param name="source">The disk's device.</param>
     /// <param name="view">The view, or null after a fault.</param>
     /// <returns>None or NoMemory.</returns>
@@ -82,7 +83,9 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         return fault;
     }
 
-    /// <summary>What the copy map protects now can be read for as long as the snapshot lives. The disk must be quiesced.</summary>
+    /// <summary>
+    /// What the copy map protects now can be read for as long as the snapshot lives. The disk must be quiesced.
+    /// </summary>
     public void Open() => Check.That(_access.CopyFrom(_filter.Map.Protected).IsNone);
 
     public void Submit(in BlockRequest request)

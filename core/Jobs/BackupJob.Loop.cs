@@ -19,6 +19,7 @@ public sealed partial class BackupJob
     const ulong TimerArgument = 1;
 
     ulong _cursorCluster;
+    uint _walkCount;
     bool _isFlushing;
     bool _isRunning;
     bool _isRunWanted;
@@ -43,12 +44,17 @@ public sealed partial class BackupJob
             TryEnd();
         } while (_isRunWanted && stepCount < StepsPerRunMax);
         _isRunning = false;
-        if (stepCount >= StepsPerRunMax && !_isDeferred)
-        {
-            _isDeferred = true; // let the reactor serve others before a long run of holes goes on
-            _loop.Defer(this, RunArgument);
-        }
+        if (stepCount >= StepsPerRunMax)
+            RunSoon(); // let the reactor serve others before a long run of holes goes on
         Publish();
+    }
+
+    void RunSoon()
+    {
+        if (_isDeferred)
+            return;
+        _isDeferred = true;
+        _loop.Defer(this, RunArgument);
     }
 
     void ILoopTask.Run(ulong argument)
@@ -84,7 +90,9 @@ public sealed partial class BackupJob
             return false;
         ulong granularity = _map.ClusterBytes;
         ulong endBytes = entry.OffsetBytes + entry.LengthBytes;
-        bool isHole = entry.Kind == ExtentKind.Hole;
+        // On a further walk nothing is a hole: a cluster that lies in two adjacent holes and wholly in neither
+        // would be passed by for ever.
+        bool isHole = entry.Kind == ExtentKind.Hole && _walkCount == 0;
         bool isDeviceEnd = endBytes == Disk.CapacityBytes;
         // A cluster that is partly data is data: data extents are widened to clusters, holes narrowed.
         ulong first = isHole ? Units.DivCeil(entry.OffsetBytes, granularity) : entry.OffsetBytes / granularity;
@@ -131,7 +139,10 @@ public sealed partial class BackupJob
     bool MayStart()
     {
         if (!_engine.CanStart(CopyLane.Background))
+        {
+            _engine.TellWhenRoom(_runSoon);
             return false;
+        }
         ulong inFlightBytes = _engine.InFlightBytes;
         if (inFlightBytes > 0 && inFlightBytes + _window.ChunkBytes > _window.WindowBytes)
             return false;
@@ -176,6 +187,7 @@ public sealed partial class BackupJob
         {
             // Bits were set back behind the cursor: another walk of the same loop.
             _scan.Restart();
+            _walkCount++;
             _cursorCluster = 0;
             _isRunWanted = true;
             return;

@@ -24,7 +24,7 @@ using FastBackup.Memory;
 namespace FastBackup.Jobs;
 
 /// <summary>Threads: the reactor's, except Query, which any may call. Dispose after it has ended.</summary>
-public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTask, IDisposable
+public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTask, ILoopMember, IDisposable
 {
     // --- fixed at construction
     readonly IIoLoop _loop;
@@ -37,7 +37,9 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     readonly RateLimit _rate = new();
 
     // --- touched only by the reactor's thread
+    readonly Action _runSoon; // made once: asking for a buffer allocates nothing
     bool _hasBegun;
+    bool _isLost;
     ulong _doneBytes;
     ulong _totalBytes;
 
@@ -67,6 +69,8 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _scan = new AllocationScan(disk.Device, Run);
         _rate.Set(options.SpeedBytesPerSecond, loop.Clock.NowNs);
         _parked = new ulong[options.Filter.TaskMax];
+        _runSoon = RunSoon;
+        loop.Join(this);
         Publish();
     }
 
@@ -144,10 +148,22 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     public void Dispose()
     {
         Check.That(Status is JobStatus.Concluded or JobStatus.Null);
+        _loop.Leave(this);
+        if (_isLost)
+            return; // the reactor failed in the middle: what the kernel may still touch is left where it is
         CancelTimer();
         View?.Dispose();
         _scan.Dispose();
         _filter.Dispose();
+    }
+
+    /// <summary>A bug has stopped the reactor: the job has failed, and whoever waits for it must learn that.</summary>
+    void ILoopMember.OnLoopFailed()
+    {
+        if (Status is JobStatus.Concluded or JobStatus.Null)
+            return;
+        _isLost = true;
+        ConcludeLost(new Fault(FaultKind.Bug));
     }
 
     internal override void BeginQuiesced()

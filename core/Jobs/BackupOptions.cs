@@ -10,7 +10,9 @@ public enum BackupSync
     /// <summary>Everything; holes of the source become holes or zeroes on the target.</summary>
     Full,
 
-    /// <summary>What is allocated in the top layer: for raw disks the data extents. The rest of the target is untouched.</summary>
+    /// <summary>
+    /// What is allocated in the top layer: for raw disks the data extents. The rest of the target is untouched.
+    /// </summary>
     Top,
 
     /// <summary>What the bitmap names; the bitmap is cleared on success. The same as Bitmap with OnSuccess.</summary>
@@ -26,7 +28,9 @@ public enum BackupSync
 /// <summary>What becomes of the job's bitmap at its end.</summary>
 public enum BitmapMode
 {
-    /// <summary>Success: it holds only writes since the job's start. Failure: nothing that was dirty is forgotten.</summary>
+    /// <summary>
+    /// Success: it holds only writes since the job's start. Failure: nothing that was dirty is forgotten.
+    /// </summary>
     OnSuccess,
 
     /// <summary>It keeps what it had, and gains the writes since.</summary>
@@ -68,7 +72,9 @@ public sealed record BackupOptions
     /// <summary>Goes with a bitmap and only with one; Incremental has OnSuccess by itself.</summary>
     public BitmapMode? BitmapMode { get; init; }
 
-    /// <summary>Bytes per second, 0 = unlimited; changeable while running. Guests' copies are never delayed by it.</summary>
+    /// <summary>
+    /// Bytes per second, 0 = unlimited; changeable while running. Guests' copies are never delayed by it.
+    /// </summary>
     public ulong SpeedBytesPerSecond { get; init; }
 
     public ErrorPolicy OnSourceError { get; init; } = ErrorPolicy.Report;
@@ -84,6 +90,8 @@ public sealed record BackupOptions
     /// <summary>False keeps the concluded job until it is dismissed.</summary>
     public bool AutoDismiss { get; init; } = true;
 
-    /// <summary>The point in time: cluster size, who suffers when it cannot be kept, and how long a guest may wait.</summary>
+    /// <summary>
+    /// The point in time: cluster size, who suffers when it cannot be kept, and how long a guest may wait.
+    /// </summary>
     public FilterOptions Filter { get; init; } = new();
 }

@@ -42,7 +42,8 @@ public abstract class Job
     public void Start(BlockIo.IIoLoop loop) => new Transaction(loop, [this]).Start();
 
     /// <summary>Asks the job to end; its transaction's other members are cancelled with it.</summary>
-    /// <returns>None, or State where the verb is not allowed. A cancel of a job that is ending already is allowed.</returns>
+    /// <returns>None, or State where the verb is not allowed. A cancel of a job that is ending already is
+    /// allowed.</returns>
     public Fault Cancel()
     {
         if (!JobLife.Allows(Status, JobVerb.Cancel))
@@ -165,6 +166,15 @@ public abstract class Job
             MoveTo(JobStatus.Running);
         MoveTo(JobStatus.Aborting);
         BeginAbort();
+    }
+
+    /// <summary>The reactor is gone: straight to the end, whatever the state was.</summary>
+    protected void ConcludeLost(Fault fault)
+    {
+        Fault = fault;
+        Status = JobStatus.Concluded;
+        Publish();
+        Raise(new JobEvent(JobEventKind.Failed, Status, fault));
     }
 
     internal void Conclude()

@@ -83,7 +83,9 @@ public sealed unsafe class AlignedRegion : IDisposable
         return Fault.None;
     }
 
-    /// <summary>As <see cref="TryMap"/>, for construction that cannot go on without; throws InsufficientMemoryException.</summary>
+    /// <summary>
+    /// As <see cref="TryMap"/>, for construction that cannot go on without; throws InsufficientMemoryException.
+    /// </summary>
     public static AlignedRegion Map(ulong lengthBytes, RegionResidency residency)
     {
         Fault fault = TryMap(lengthBytes, residency, out AlignedRegion? region);

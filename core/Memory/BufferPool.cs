@@ -104,7 +104,9 @@ public sealed unsafe class BufferPool : IDisposable
         return _region.Pointer + (ulong)lease.Slot * BufferBytes;
     }
 
-    /// <summary>Gives the pool up with buffers still out: the kernel may write to them, so the memory stays mapped.</summary>
+    /// <summary>
+    /// Gives the pool up with buffers still out: the kernel may write to them, so the memory stays mapped.
+    /// </summary>
     public void Leak() => _region.Leak();
 
     public void Dispose()

@@ -24,6 +24,9 @@ public sealed record EngineOptions
     /// <summary>Commands in flight at once, over all devices.</summary>
     public uint Depth { get; init; } = 4096;
 
+    /// <summary>Called once, on the reactor's thread, if a bug stops it.</summary>
+    public Action<Exception>? OnStopped { get; init; }
+
     /// <summary>Blocking calls at once without io_uring.</summary>
     public int WorkerCount { get; init; } = 16;
 }
@@ -31,8 +34,11 @@ public sealed record EngineOptions
 /// <summary>Threads: Open and Dispose on one; the reactor drives itself on a thread called fb-reactor-0.</summary>
 public sealed class Engine : IDisposable
 {
+    const uint SmallDepth = 64;
+
     readonly IFileIo _fileIo;
     readonly List<string> _warnings = [];
+    bool _isDisposed;
 
     Engine(IFileIo fileIo, BufferPool pool)
     {
@@ -63,11 +69,14 @@ public sealed class Engine : IDisposable
         RingFileIo? ring = null;
         if (options.MayUseRing)
             ringFault = RingFileIo.TryOpen(options.Depth, out ring);
+        if (ringFault.Kind == FaultKind.NoMemory) // a small memory-lock limit still allows a small ring
+            ringFault = RingFileIo.TryOpen(Math.Min(options.Depth, SmallDepth), out ring);
         IFileIo fileIo = ring ?? (IFileIo)new ThreadedFileIo(options.WorkerCount, options.Depth, "fb-file");
         engine = new Engine(fileIo, pool!);
         if (ringFault.IsFault)
             engine._warnings.Add(
                 $"io_uring is not available here ({ringFault}): using {options.WorkerCount} threads instead"
+                    + (ringFault.Kind == FaultKind.NoMemory ? "; raise the memory-lock limit (ulimit -l)" : "")
             );
         Fault registered = fileIo.RegisterMemory(pool!.Region);
         if (registered.IsFault)
@@ -75,15 +84,31 @@ public sealed class Engine : IDisposable
                 $"I/O memory could not be registered with io_uring ({registered}): "
                     + "raise the memory-lock limit (ulimit -l) above the buffer size for less CPU per byte"
             );
+        engine.Reactor.OnStopped = options.OnStopped;
         engine.Reactor.Start("fb-reactor-0");
         return Fault.None;
     }
 
-    /// <summary>Devices and jobs must be disposed before; joins the reactor's thread.</summary>
+    /// <summary>
+    /// Devices and jobs must be disposed before; joins the reactor's thread. After a failure with I/O still in flight
+    /// the memory stays mapped, because the kernel may still write to it.
+    /// </summary>
     public void Dispose()
     {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         Reactor.Dispose();
-        _fileIo.Dispose();
-        Pool.Dispose();
+        if (Reactor.Failure == null || _fileIo.InFlightCount == 0)
+        {
+            _fileIo.Dispose();
+            if (Pool.FreeCount == Pool.BufferCount)
+                Pool.Dispose();
+            else
+                Pool.Leak();
+            return;
+        }
+        _fileIo.Abandon();
+        Pool.Leak();
     }
 }

@@ -2,12 +2,13 @@
 using System;
 using System.Runtime.ExceptionServices;
 using System.Threading;
+using FastBackup.Base;
 using FastBackup.BlockIo;
 
 namespace FastBackup.Runtime;
 
-/// <summary>Threads: Run on the reactor's, the rest on the caller's.</summary>
-sealed class Invocation(Action action) : ILoopTask, IDisposable
+/// <summary>Threads: Run and Abandon on the reactor's, the rest on the caller's.</summary>
+sealed class Invocation(Reactor reactor, Action action) : ILoopTask, IDisposable
 {
     readonly ManualResetEventSlim _done = new();
     ExceptionDispatchInfo? _failure;
@@ -23,9 +24,15 @@ sealed class Invocation(Action action) : ILoopTask, IDisposable
 #pragma warning restore CA1031
         {
             _failure = ExceptionDispatchInfo.Capture(exception);
+            // Half-done work of the engine is behind it: nothing on this reactor can be trusted any more.
+            if (exception is InvariantException)
+                reactor.Fail(exception);
         }
         _done.Set();
     }
+
+    /// <summary>The reactor has failed: closing things must still be possible, and runs here as before.</summary>
+    public void Abandon(ulong argument) => Run(argument);
 
     public bool Wait(int timeoutMs) => _done.Wait(timeoutMs);
 

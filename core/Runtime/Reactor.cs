@@ -10,9 +10,11 @@
 // waits; a poster publishes its item, then (full fence) looks at _isSleeping and wakes. Whichever fence
 // comes second sees the other's store.
 //
-// An exception in a turn is a bug of ours. It stops this reactor, never the process: Fault says Bug, and
-// whoever waits for a job learns it through OnStopped.
+// An exception in a turn is a bug of ours. It stops this reactor, never the process: no device is touched any more,
+// every member (disks, jobs) is told once, so that guests pass and waiters wake, and from then on the thread only
+// answers what is posted with Abandon. A failed invariant inside Invoke stops the reactor in the same way.
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.BlockIo;
@@ -33,6 +35,7 @@ public readonly record struct ReactorLimits(uint InboxCapacity, uint DeferredCap
 public sealed class Reactor : IIoLoop, IDisposable
 {
     const uint InboxItemsPerTurn = 256;
+    const int AnswerIntervalMs = 1;
 
     readonly record struct Deferred(ILoopTask Task, ulong Argument);
 
@@ -41,6 +44,9 @@ public sealed class Reactor : IIoLoop, IDisposable
     readonly BoundedQueue<Deferred> _deferred;
     readonly BoundedQueue<Deferred> _roomWaiters;
     readonly TimerQueue _timers;
+
+    // --- the driving thread
+    readonly List<ILoopMember> _members = [];
 
     // --- any thread
     int _isSleeping;
@@ -120,8 +126,11 @@ public sealed class Reactor : IIoLoop, IDisposable
         return delivered > 0 || didWork;
     }
 
-    /// <summary>Runs an action on the reactor's thread and waits for it: for opening, closing and other cold calls.</summary>
-    /// <remarks>Threads: any. Allocates. Runs at once on the reactor's own thread, or when it has none or has ended.</remarks>
+    /// <summary>
+    /// Runs an action on the reactor's thread and waits for it: for opening, closing and other cold calls.
+    /// </summary>
+    /// <remarks>Threads: any. Allocates. Runs at once on the reactor's own thread, or when it has none or has
+    /// ended.</remarks>
     public void Invoke(Action action)
     {
         if (IsOnThread || !_thread!.IsAlive)
@@ -129,11 +138,11 @@ public sealed class Reactor : IIoLoop, IDisposable
             action();
             return;
         }
-        using Invocation invocation = new(action);
-        while (!TryPost(invocation, 0))
+        using Invocation invocation = new(this, action);
+        while (!TryPost(invocation, 0) && _thread.IsAlive)
             Thread.Yield();
         while (!invocation.Wait(50))
-            if (!_thread.IsAlive)
+            if (!_thread.IsAlive && !invocation.Wait(0))
                 throw new InvalidOperationException("the reactor has stopped", Failure);
         invocation.ThrowIfFailed();
     }
@@ -146,6 +155,15 @@ public sealed class Reactor : IIoLoop, IDisposable
         _thread = new Thread(Run, 512 * 1024) { Name = name, IsBackground = true };
         _thread.Start();
     }
+
+    public void Join(ILoopMember member)
+    {
+        _members.Add(member);
+        if (Failure != null)
+            member.OnLoopFailed();
+    }
+
+    public void Leave(ILoopMember member) => _members.Remove(member);
 
     /// <summary>Asks the thread to end after its current turn. Threads: any.</summary>
     public void RequestStop()
@@ -163,19 +181,60 @@ public sealed class Reactor : IIoLoop, IDisposable
             _thread.Join();
     }
 
+    /// <summary>Stops for a bug: see the head comment. On the reactor's thread.</summary>
+    internal void Fail(Exception exception)
+    {
+        if (Failure != null)
+            return;
+        Volatile.Write(ref _failure, exception);
+        foreach (ILoopMember member in _members.ToArray())
+            Guard(member.OnLoopFailed);
+        Guard(() => OnStopped?.Invoke(exception));
+    }
+
     void Run()
+    {
+        while (Volatile.Read(ref _isStopRequested) == 0)
+        {
+            if (Failure != null)
+            {
+                AnswerPosts();
+                continue;
+            }
+            try
+            {
+                Turn(ulong.MaxValue);
+            }
+#pragma warning disable CA1031 // the boundary: whatever it is, it must not end the host process
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Fail(exception);
+            }
+        }
+    }
+
+    /// <summary>After a failure: what is posted is given back, nothing else happens here.</summary>
+    void AnswerPosts()
+    {
+        while (_inbox.TryTake(out Deferred item))
+            Guard(() => item.Task.Abandon(item.Argument));
+#pragma warning disable RS0030 // the port cannot be waited on any more, and nothing here is urgent
+        Thread.Sleep(AnswerIntervalMs);
+#pragma warning restore RS0030
+    }
+
+    static void Guard(Action action)
     {
         try
         {
-            while (Volatile.Read(ref _isStopRequested) == 0)
-                Turn(ulong.MaxValue);
+            action();
         }
-#pragma warning disable CA1031 // the boundary: whatever it is, it must not end the host process
-        catch (Exception exception)
+#pragma warning disable CA1031 // a handler that fails as well must not end the host process either
+        catch (Exception)
 #pragma warning restore CA1031
         {
-            Volatile.Write(ref _failure, exception);
-            OnStopped?.Invoke(exception);
+            // The first failure is the one that is kept.
         }
     }
 

@@ -20,7 +20,9 @@ static class TestSeed
         return seed;
     }
 
-    /// <summary>Runs the body for seeds 1..count, the same ones in every run, or for the one in FASTBACKUP_SEED.</summary>
+    /// <summary>
+    /// Runs the body for seeds 1..count, the same ones in every run, or for the one in FASTBACKUP_SEED.
+    /// </summary>
     public static void ForEach(ulong count, Action<ulong> body)
     {
         string? given = Environment.GetEnvironmentVariable(Variable);

@@ -2,7 +2,8 @@
 // other and snapshot readers read beside them. Each round takes a copy of the disk at T0, inside the same quiesced
 // moment as the job's own, and compares target and snapshot reads with it.
 //   dotnet run -c Release --project tests/Stress -- [--guests 6] [--readers 2] [--seconds 10] [--size 33554432]
-//                                                   [--seed 1] [--disk memory|file] [--dir FOLDER] [--mode hook|device|mixed]
+//                                                   [--seed 1] [--disk memory|file] [--dir FOLDER] [--mode
+// hook|device|mixed]
 // Last line: rounds=N writes=N waited=N snapshotReads=N mismatches=N; exit 1 when anything differs.
 using System;
 using System.Diagnostics;

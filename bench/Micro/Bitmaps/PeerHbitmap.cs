@@ -10,12 +10,18 @@ namespace FastBackup.Bench.Micro.Bitmaps;
 
 static class PeerHbitmap
 {
-    /// <summary>Uses lists and caches of its own, so the machine's package configuration is not touched.</summary>
+    /// <summary>
+    /// The machine's own package sources, asked for source packages; lists and caches apart, so nothing is touched.
+    /// </summary>
     const string FetchScript = """
         set -e
-        mkdir -p lists/partial archives/partial include/qemu
-        printf 'deb-src http://deb.debian.org/debian bookworm main\n' > sources.list
-        options="-qq -o Dir::Etc::sourcelist=$PWD/sources.list -o Dir::Etc::sourceparts=/dev/null"
+        mkdir -p lists/partial archives/partial include/qemu parts
+        cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null > binary.list
+        sed -n 's/^deb /deb-src /p' binary.list > sources.list
+        for file in /etc/apt/sources.list.d/*.sources; do
+          test -f "$file" && sed 's/^Types:.*/Types: deb-src/' "$file" > "parts/$(basename "$file")"
+        done
+        options="-qq -o Dir::Etc::sourcelist=$PWD/sources.list -o Dir::Etc::sourceparts=$PWD/parts"
         options="$options -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD -o APT::Sandbox::User=root"
         apt-get $options update
         apt-get $options --download-only source qemu

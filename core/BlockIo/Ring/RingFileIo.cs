@@ -185,7 +185,9 @@ public sealed unsafe class RingFileIo : IFileIo
         Close(wakeFd);
     }
 
-    /// <summary>Closes the ring with commands in flight, after a failure: the memory that they use must stay mapped.</summary>
+    /// <summary>
+    /// Closes the ring with commands in flight, after a failure: the memory that they use must stay mapped.
+    /// </summary>
     public void Abandon()
     {
         int wakeFd = Interlocked.Exchange(ref _wakeFd, -1);

@@ -81,6 +81,8 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
 
     public void UnregisterFile(FileHandle file) { }
 
+    public void Abandon() { }
+
     public void Dispose() { }
 
     bool Fires(uint perThousand)
@@ -124,7 +126,8 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
         Span<byte> buffer = new((void*)command.Buffer, (int)lengthBytes);
         if (command.Operation == FileOperation.Write)
         {
-            Check.That(command.OffsetBytes + lengthBytes <= (ulong)disk.Content.Length); // a write may not grow the file
+            // a write may not grow the file
+            Check.That(command.OffsetBytes + lengthBytes <= (ulong)disk.Content.Length);
             disk.Write(command.OffsetBytes, buffer);
             return (long)lengthBytes;
         }

@@ -21,7 +21,7 @@ public sealed class BitmapConcurrencyTests
     {
         const int SetsPerThread = 80_000;
         ulong bits = (ulong)slotCount * (ulong)stride;
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(bits, 1);
         // owned[slot] counts sets that found the slot free minus claims; a double claim makes it negative.
         int[] owned = new int[slotCount];
@@ -84,7 +84,7 @@ public sealed class BitmapConcurrencyTests
     public void Claim_WithSetBack_EveryBitIsFinishedExactlyOnce()
     {
         const ulong Bits = 5_000_000;
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(Bits, 1);
         bitmap.SetAll();
         int[] finished = new int[Bits];
@@ -117,7 +117,7 @@ public sealed class BitmapConcurrencyTests
     public void DrainInto_WhileOthersSet_EveryBitIsDrainedOrStillThere()
     {
         const ulong Bits = 100_000;
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         using HierarchicalBitmap live = HierarchicalBitmap.Create(Bits, 1);
         using HierarchicalBitmap drained = HierarchicalBitmap.Create(Bits, 1);
         using HierarchicalBitmap expected = HierarchicalBitmap.Create(Bits, 1);
@@ -155,7 +155,7 @@ public sealed class BitmapConcurrencyTests
         const int Rounds = 200_000;
         using HierarchicalBitmap live = HierarchicalBitmap.Create(1 << 20, 1);
         using HierarchicalBitmap drained = HierarchicalBitmap.Create(1 << 20, 1);
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         int round = 0;
         int missed = 0;
         RunThreads(thread =>
@@ -186,7 +186,7 @@ public sealed class BitmapConcurrencyTests
         const ulong Bits = 1 << 16;
         using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(Bits, 1);
         bitmap.SetBits(0, 1);
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         int zeroes = 0;
         int running = ThreadCount - 1;
         RunThreads(thread =>
@@ -217,7 +217,7 @@ public sealed class BitmapConcurrencyTests
         const ulong Kept = (1 << 22) + 5 * 512;
         using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(Bits, 1);
         bitmap.SetBits(Kept, 1);
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         int running = ThreadCount - 1;
         int wrong = 0;
         RunThreads(thread =>
@@ -245,7 +245,7 @@ public sealed class BitmapConcurrencyTests
     public void MergeLive_BesideSets_LosesNeither()
     {
         const ulong Bits = 150_000;
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         using HierarchicalBitmap live = HierarchicalBitmap.Create(Bits, 1);
         using HierarchicalBitmap merged = HierarchicalBitmap.Create(Bits, 1);
         using HierarchicalBitmap expected = HierarchicalBitmap.Create(Bits, 1);

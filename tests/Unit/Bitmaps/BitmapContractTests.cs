@@ -70,7 +70,7 @@ public sealed class BitmapContractTests
     [Fact]
     public void SparseBitmapOfTheLargestSize_RandomBits_AgreesWithASet()
     {
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         Prng random = new(seed);
         ulong bits = HierarchicalBitmap.BitCountMax;
         using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(bits, 1);

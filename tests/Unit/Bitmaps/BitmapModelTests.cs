@@ -17,7 +17,7 @@ public sealed class BitmapModelTests
     [Fact]
     public void EveryOperation_InRandomOrder_AgreesWithTheModel()
     {
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         Prng random = new(seed);
         for (int sequence = 0; sequence < SequenceCount; sequence++)
         {

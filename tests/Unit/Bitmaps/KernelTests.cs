@@ -61,7 +61,7 @@ public sealed class KernelTests
         where TKernel : struct, IBitmapKernel
     {
         Assert.SkipUnless(TKernel.IsSupported, $"this run has no {typeof(TKernel).Name}");
-        ulong seed = Seeds.Next();
+        ulong seed = TestSeed.Next();
         Prng random = new(seed);
         using GuardedMemory left = new(1);
         using GuardedMemory right = new(1);

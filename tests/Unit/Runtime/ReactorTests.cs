@@ -132,11 +132,51 @@ public sealed class ReactorTests
         using ThreadedFileIo fileIo = new(1, 16, "fb-test");
         using Reactor reactor = new(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
         reactor.Start("fb-test-reactor");
-        Assert.Throws<InvariantException>(() => reactor.Invoke(() => Check.Fail("on purpose")));
+        Assert.Throws<FormatException>(() => reactor.Invoke(() => throw new FormatException("on purpose")));
         int value = 0;
         reactor.Invoke(() => value = 7);
         Assert.Equal(7, value);
         Assert.Null(reactor.Failure);
+    }
+
+    [Fact]
+    public void AFailedInvariantInsideInvoke_StopsTheReactor_AndThingsCanStillBeClosed()
+    {
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+        reactor.Start("fb-test-reactor");
+        Assert.Throws<InvariantException>(() => reactor.Invoke(() => Check.Fail("on purpose")));
+        Assert.IsType<InvariantException>(reactor.Failure);
+        int value = 0;
+        reactor.Invoke(() => value = 7);
+        Assert.Equal(7, value);
+    }
+
+    [Fact]
+    public void Invoke_WithAFullInbox_EndsWhenTheReactorHasFailed()
+    {
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, new ReactorLimits(2, 16, 16));
+        reactor.Start("fb-test-reactor");
+        Assert.True(reactor.TryPost(new Failing(), 0));
+        Counter counter = new();
+        for (int i = 0; i < 100; i++)
+            reactor.TryPost(counter, 0);
+        int value = 0;
+        reactor.Invoke(() => value = 7);
+        Assert.Equal(7, value);
+    }
+
+    [Fact]
+    public void ManyCancelledTimersBesideALongOne_NeverFillTheTable()
+    {
+        using SimulatedLoop loop = new(1);
+        Recorder recorder = new(loop.Clock);
+        loop.Reactor.StartTimer(loop.Clock.NowNs + 1_000_000, recorder, 1);
+        for (int i = 0; i < 100_000; i++)
+            loop.Reactor.CancelTimer(loop.Reactor.StartTimer(loop.Clock.NowNs + 2_000_000, recorder, 2));
+        loop.RunUntil(() => recorder.Arguments.Count > 0);
+        Assert.Equal([1ul], recorder.Arguments);
     }
 
     [Fact]

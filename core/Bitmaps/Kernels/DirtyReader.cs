@@ -15,9 +15,8 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using FastBackup.Base;
-using FastBackup.Bitmaps.Kernels;
 
-namespace FastBackup.Bitmaps;
+namespace FastBackup.Bitmaps.Kernels;
 
 /// <summary>A walk over lines, resumed at any bit. Pure apart from its outputs.</summary>
 readonly unsafe ref struct DirtyReader
