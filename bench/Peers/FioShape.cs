@@ -10,7 +10,8 @@ namespace FastBackup.Bench.Peers;
 public readonly record struct FioShape(ulong BlockBytes, uint Depth)
 {
     /// <summary>Tried in every run.</summary>
-    public static FioShape[] Usual => [new(Units.MiB, 8), new(Units.MiB, 4), new(Units.MiB, 16), new(2 * Units.MiB, 8)];
+    public static FioShape[] Usual =>
+        [new(Units.MiB, 8), new(Units.MiB, 2), new(Units.MiB, 4), new(Units.MiB, 16), new(2 * Units.MiB, 8)];
 
     /// <summary>Tried when there is time.</summary>
     public static FioShape[] Thorough =>

@@ -69,6 +69,10 @@ public readonly partial record struct ProcessUse(double UserSeconds, double Syst
             end.MinorFaultCount - start.MinorFaultCount
         );
 
+    /// <summary>For a difference of two processes, which noise can make negative.</summary>
+    public ProcessUse AtLeastZero() =>
+        new(Math.Max(0, UserSeconds), Math.Max(0, SystemSeconds), Math.Max(0, MinorFaultCount));
+
     static unsafe ProcessUse Read(int who)
     {
         RUsage use = default;

@@ -8,11 +8,20 @@ namespace FastBackup.Bench.Throughput;
 /// <param name="Format">Of the numbers.</param>
 /// <param name="AtLeast">The goal's lower bound, or null.</param>
 /// <param name="AtMost">The goal's upper bound, or null.</param>
-sealed record Goal(string Name, Spread Value, string Format, double? AtLeast = null, double? AtMost = null)
+/// <param name="Believable">Above it the figure says that its yardstick was measured too low.</param>
+sealed record Goal(
+    string Name,
+    Spread Value,
+    string Format,
+    double? AtLeast = null,
+    double? AtMost = null,
+    double Believable = double.PositiveInfinity
+)
 {
     /// <summary>Judged by the median; null where there is no goal.</summary>
     public bool? IsMet =>
-        AtLeast is { } low ? Value.Median >= low
+        Value.Median > Believable ? null
+        : AtLeast is { } low ? Value.Median >= low
         : AtMost is { } high ? Value.Median <= high
         : null;
 
@@ -20,6 +29,8 @@ sealed record Goal(string Name, Spread Value, string Format, double? AtLeast = n
     {
         get
         {
+            if (Value.Median > Believable)
+                return "the yardstick was measured too low: no evidence";
             if (IsMet is not { } isMet)
                 return "";
             string bound = AtLeast is { } low
