@@ -52,7 +52,7 @@ sealed class Campaign(BenchSettings settings, Workspace workspace, ulong seed, A
     {
         bool isCompared = peer != FioCopy.Name && !_compared.Contains((state, peer));
         bool isMadeByCopy = peer == OurCopy.Name;
-        workspace.Prepare(state, isMadeByCopy, isCompared, seed + 1);
+        workspace.Prepare(state, isMadeByCopy, isCompared, seed + 1, cancel);
         CopyRun run;
         if (peer == OurCopy.Name)
         {
@@ -64,14 +64,14 @@ sealed class Campaign(BenchSettings settings, Workspace workspace, ulong seed, A
         else
             run = QemuBackup.Run(workspace.Plan, cancel);
         if (isCompared)
-            Compare(state, peer);
+            Compare(state, peer, cancel);
         return run;
     }
 
-    void Compare(TargetState state, string peer)
+    void Compare(TargetState state, string peer, CancellationToken cancel)
     {
         CopyPlan plan = workspace.Plan;
-        if (!DiskContent.AreEqual(plan.SourcePath, plan.TargetPath, plan.SizeBytes, plan.IsDirect))
+        if (!DiskContent.AreEqual(plan.SourcePath, plan.TargetPath, plan.SizeBytes, plan.IsDirect, cancel))
             throw new PeerException($"{peer}: the target differs from the source ({Report.Name(state)})");
         _compared.Add((state, peer));
     }
@@ -87,7 +87,7 @@ sealed class Campaign(BenchSettings settings, Workspace workspace, ulong seed, A
         // The first is run twice: memory that a virtual machine never touched costs its host time, once.
         foreach ((int index, FioShape shape) in shapes.Prepend(shapes[0]).Index())
         {
-            workspace.Prepare(state, isMadeByCopy: false, isPoisoned: false, seed + 1);
+            workspace.Prepare(state, isMadeByCopy: false, isPoisoned: false, seed + 1, cancel);
             ProcessUse idle = FioCopy.MeasureIdle(workspace.Plan, shape, cancel);
             if (settings.IsSmoke)
                 return new Ceiling(shape, idle);

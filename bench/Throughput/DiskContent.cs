@@ -29,13 +29,14 @@ static partial class DiskContent
     }
 
     /// <summary>Makes a file of random data, every block of it written, and flushes it.</summary>
-    public static unsafe void Fill(string path, ulong sizeBytes, ulong seed, bool isDirect)
+    public static unsafe void Fill(string path, ulong sizeBytes, ulong seed, bool isDirect, CancellationToken cancel)
     {
         using SafeFileHandle file = Open(path, Files.O_RDWR | Files.O_CREAT, isDirect);
         using AlignedRegion piece = AlignedRegion.Map(PieceBytes, RegionResidency.Resident);
         Prng random = new(seed);
         for (ulong offset = 0; offset < sizeBytes; offset += PieceBytes)
         {
+            cancel.ThrowIfCancellationRequested();
             random.Fill(piece.Slice(0, (int)PieceBytes));
             Write(file, piece.Pointer, PieceBytes, offset);
         }
@@ -44,13 +45,14 @@ static partial class DiskContent
     }
 
     /// <summary>Makes 4 KiB of each MiB zero, at a place that moves.</summary>
-    public static unsafe void Poison(string path, ulong sizeBytes)
+    public static unsafe void Poison(string path, ulong sizeBytes, CancellationToken cancel)
     {
         using SafeFileHandle file = Open(path, Files.O_RDWR, isDirect: false);
         using AlignedRegion zeroes = AlignedRegion.Map(PoisonBytes, RegionResidency.Resident);
         ulong place = 0;
         for (ulong offset = 0; offset < sizeBytes; offset += PieceBytes)
         {
+            cancel.ThrowIfCancellationRequested();
             Write(file, zeroes.Pointer, PoisonBytes, offset + place);
             place = (place + 7 * PoisonBytes) % PieceBytes;
         }
@@ -59,7 +61,13 @@ static partial class DiskContent
     }
 
     /// <summary>Whether two files of this size are equal, byte by byte.</summary>
-    public static unsafe bool AreEqual(string left, string right, ulong sizeBytes, bool isDirect)
+    public static unsafe bool AreEqual(
+        string left,
+        string right,
+        ulong sizeBytes,
+        bool isDirect,
+        CancellationToken cancel
+    )
     {
         if (new FileInfo(left).Length != (long)sizeBytes || new FileInfo(right).Length != (long)sizeBytes)
             return false;
@@ -69,6 +77,7 @@ static partial class DiskContent
         bool isEqual = true;
         for (ulong offset = 0; offset < sizeBytes && isEqual; offset += PieceBytes)
         {
+            cancel.ThrowIfCancellationRequested();
             // SAFETY: the region has room for two pieces and lives to the end of this function.
             Read(leftFile, pieces.Pointer, PieceBytes, offset);
             Read(rightFile, pieces.Pointer + PieceBytes, PieceBytes, offset);

@@ -44,7 +44,7 @@ static class FullRun
         lines.WriteLine($"source: {settings.SizeBytes / Base.Units.MiB} MiB of random data, seed {seed}");
         if (!workspace.IsDirect)
             lines.WriteLine("the file system has no O_DIRECT: all use the page cache");
-        workspace.MakeSource(seed);
+        workspace.MakeSource(seed, cancel);
         Campaign campaign = new(settings, workspace, seed, lines.WriteLine);
         List<StateDocument> states = [];
         foreach (TargetState state in Enum.GetValues<TargetState>())

@@ -15,7 +15,7 @@ sealed record Goal(
     string Format,
     double? AtLeast = null,
     double? AtMost = null,
-    double Believable = double.PositiveInfinity
+    double? Believable = null
 )
 {
     /// <summary>Judged by the median; null where there is no goal.</summary>

@@ -19,7 +19,7 @@ static class SmokeRun
         foreach (string program in Campaign.MissingPrograms)
             Console.WriteLine($"{program} is not here: not driven");
         const ulong seed = 1;
-        workspace.MakeSource(seed);
+        workspace.MakeSource(seed, cancel);
         Campaign campaign = new(settings, workspace, seed, Console.WriteLine);
         int failureCount = 0;
         foreach (TargetState state in Enum.GetValues<TargetState>())

@@ -67,7 +67,7 @@ sealed record StateResult(TargetState State, List<List<CopyRun>> Runs, List<Copy
         Func<CopyRun, double> value,
         double? atLeast,
         double? atMost,
-        double believable = double.PositiveInfinity
+        double? believable = null
     )
     {
         List<double> ratios = [];

@@ -3,6 +3,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bench.Peers;
 using FastBackup.Interop.Linux;
@@ -40,10 +41,10 @@ sealed class Workspace : IDisposable
     public CopyPlan Plan => new(SourcePath, TargetPath, _sizeBytes, IsDirect);
 
     /// <summary>Random data, unless a kept source of that size is there.</summary>
-    public void MakeSource(ulong seed)
+    public void MakeSource(ulong seed, CancellationToken cancel)
     {
         if (!File.Exists(SourcePath) || new FileInfo(SourcePath).Length != (long)_sizeBytes)
-            DiskContent.Fill(SourcePath, _sizeBytes, seed, IsDirect);
+            DiskContent.Fill(SourcePath, _sizeBytes, seed, IsDirect, cancel);
     }
 
     /// <summary>Puts the target into the state, and lets the disk come to rest.</summary>
@@ -51,7 +52,8 @@ sealed class Workspace : IDisposable
     /// <param name="isMadeByCopy">Whether the copy creates its target itself.</param>
     /// <param name="isPoisoned">Overwrite: spoils a part of every MiB, so that a comparison proves this copy.</param>
     /// <param name="seed">Of what an overwritten target holds at first.</param>
-    public void Prepare(TargetState state, bool isMadeByCopy, bool isPoisoned, ulong seed)
+    /// <param name="cancel">Ends it.</param>
+    public void Prepare(TargetState state, bool isMadeByCopy, bool isPoisoned, ulong seed, CancellationToken cancel)
     {
         if (state == TargetState.Fresh)
         {
@@ -61,9 +63,9 @@ sealed class Workspace : IDisposable
                     file.SetLength((long)_sizeBytes);
         }
         else if (!File.Exists(TargetPath) || !DiskContent.IsAllocated(TargetPath, _sizeBytes))
-            DiskContent.Fill(TargetPath, _sizeBytes, seed, IsDirect);
+            DiskContent.Fill(TargetPath, _sizeBytes, seed, IsDirect, cancel);
         else if (isPoisoned)
-            DiskContent.Poison(TargetPath, _sizeBytes);
+            DiskContent.Poison(TargetPath, _sizeBytes, cancel);
         DiskContent.Settle(_sizeBytes < Units.GiB ? 50 : 500);
     }
 
