@@ -61,17 +61,16 @@ public sealed partial class Disk
     /// <summary>On the guest's thread and counted: nothing protects the range, and the bitmaps know of it.</summary>
     bool TryPass(in Extent extent)
     {
-        Watch watch = Volatile.Read(ref _watch);
-        foreach (CopyBeforeWriteFilter filter in watch.Filters)
+        foreach (CopyBeforeWriteFilter filter in Filters)
             if (filter.Protects(extent))
                 return false;
-        Record(watch, extent);
+        Record(extent);
         return true;
     }
 
-    static void Record(Watch watch, in Extent extent)
+    void Record(in Extent extent)
     {
-        foreach (HierarchicalBitmap bits in watch.Recording)
+        foreach (HierarchicalBitmap bits in _recording.AsSpan(0, _recordingCount))
             Check.That(bits.Set(extent.OffsetBytes, extent.LengthBytes).IsNone);
     }
 
@@ -115,14 +114,14 @@ public sealed partial class Disk
     {
         Extent extent = slot.Extent;
         bool isFree = true;
-        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+        foreach (CopyBeforeWriteFilter filter in Filters)
             isFree &= filter.TryClear(extent); // all of them: the copies run side by side
         return isFree;
     }
 
     void Land(GuestSlot slot)
     {
-        Record(_watch, slot.Extent);
+        Record(slot.Extent);
         _inFlight.Add(1);
         CancelTimer(slot);
         if (slot.IsHook)
@@ -186,7 +185,7 @@ public sealed partial class Disk
     void StartWaitTimer(GuestSlot slot)
     {
         ulong limitNs = ulong.MaxValue;
-        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+        foreach (CopyBeforeWriteFilter filter in Filters)
             if (filter.Protects(slot.Extent))
                 limitNs = Math.Min(limitNs, filter.WaitLimitNs);
         if (limitNs != ulong.MaxValue && slot.TimerKey == 0)
@@ -199,7 +198,7 @@ public sealed partial class Disk
         if (slot.Step != GuestSlot.Phase.Waiting)
             return;
         Fault fault = new(FaultKind.TimedOut, Errnos.ETIMEDOUT, slot.Request.OffsetBytes);
-        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+        foreach (CopyBeforeWriteFilter filter in Filters)
             if (filter.Protects(slot.Extent) && filter.FailGuest(fault))
             {
                 Unlink(slot);

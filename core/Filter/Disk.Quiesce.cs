@@ -1,12 +1,7 @@
-// Quiesced moments: the gate of one or more disks is closed, the writes in flight have ended, a change is made,
-// the gates open. The change is one instant for all disks of the group: T0.
-//
-// Closing never waits, so groups that share disks cannot deadlock: a gate is a count, and each group's change
-// runs when all its disks are quiet. Requests that arrive meanwhile wait in order and are looked at afresh
-// afterwards. A drain does not wait for jobs, nor for requests that wait for copies: only for writes under way.
+// The disk's side of quiesced moments: the gate, and who waits for its last write. See QuiescedChange.
 using System;
+using System.Collections.Generic;
 using System.Threading;
-using FastBackup.Base;
 using FastBackup.BlockIo;
 
 namespace FastBackup.Filter;
@@ -17,83 +12,45 @@ public sealed partial class Disk
 
     bool IsQuiesced => _closedCount > 0 && _inFlight.Sum() == 0;
 
-    /// <summary>Runs a change in a quiesced moment of all disks given, then opens them again.</summary>
-    /// <param name="loop">The reactor of all disks.</param>
-    /// <param name="disks">At least one.</param>
-    /// <param name="change">Runs once on the reactor's thread, inside this call when nothing is in flight.</param>
-    /// <remarks>Threads: the reactor's. The wait is as long as the slowest write under way.</remarks>
+    /// <summary>Makes one change in a quiesced moment of all disks given; for what is not done often.</summary>
+    /// <inheritdoc cref="QuiescedChange"/>
     public static void Quiesce(IIoLoop loop, Disk[] disks, Action change) =>
-        new QuiesceGroup(loop, disks, change).Begin();
+        new QuiescedChange(loop, disks, change).Begin();
 
-    void CloseGate(QuiesceGroup group)
+    internal void CloseGate(QuiescedChange change)
     {
-        _quiesceCheck.Add(group);
+        _quiesceCheck.Waiting.Add(change);
         Volatile.Write(ref _closedCount, _closedCount + 1);
         Interlocked.MemoryBarrier(); // closed before the sum is read: see the head of Disk.cs
     }
 
-    void OpenGate(QuiesceGroup group)
+    internal void OpenGate(QuiescedChange change)
     {
-        _quiesceCheck.Remove(group);
-        Volatile.Write(ref _closedCount, _closedCount - 1);
+        _quiesceCheck.Remove(change);
+        if (_closedCount > 0) // a failed reactor has opened it already, for good
+            Volatile.Write(ref _closedCount, _closedCount - 1);
         SchedulePump();
     }
 
-    /// <summary>One group's wait for quiet.</summary>
-    sealed class QuiesceGroup(IIoLoop loop, Disk[] disks, Action change) : ILoopTask
-    {
-        const ulong LookAgainNs = Units.NsPerMs;
-
-        bool _isDone;
-        bool _isTimerRunning;
-
-        public void Begin()
-        {
-            Check.That(disks.Length > 0);
-            foreach (Disk disk in disks)
-                disk.CloseGate(this);
-            LookAgain();
-        }
-
-        /// <summary>The timer: a post that found the inbox full may be missing.</summary>
-        public void Run(ulong argument)
-        {
-            _isTimerRunning = false;
-            LookAgain();
-        }
-
-        public void LookAgain()
-        {
-            if (_isDone)
-                return;
-            foreach (Disk disk in disks)
-                if (disk._inFlight.Sum() != 0)
-                {
-                    if (!_isTimerRunning)
-                        loop.StartTimer(loop.Clock.NowNs + LookAgainNs, this, 0);
-                    _isTimerRunning = true;
-                    return;
-                }
-            _isDone = true;
-            change();
-            foreach (Disk disk in disks)
-                disk.OpenGate(this);
-        }
-    }
-
-    /// <summary>What a guest's last write posts: every group that waits for this disk looks again.</summary>
+    /// <summary>What a guest's last write posts: every change that waits for this disk looks again.</summary>
     sealed class QuiesceCheck : ILoopTask
     {
-        QuiesceGroup[] _groups = [];
+        public List<QuiescedChange> Waiting { get; } = new(16);
 
-        public void Add(QuiesceGroup group) => _groups = [.. _groups, group];
-
-        public void Remove(QuiesceGroup group) => _groups = Array.FindAll(_groups, other => other != group);
+        /// <summary>By reference: the framework's own search makes a comparer at its first use, inside a job.</summary>
+        public void Remove(QuiescedChange change)
+        {
+            for (int i = Waiting.Count - 1; i >= 0; i--)
+                if (ReferenceEquals(Waiting[i], change))
+                    Waiting.RemoveAt(i);
+        }
 
         public void Run(ulong argument)
         {
-            foreach (QuiesceGroup group in _groups)
-                group.LookAgain();
+            // A change that is made takes itself off the list.
+            for (int i = Waiting.Count - 1; i >= 0; i--)
+                if (i < Waiting.Count)
+                    Waiting[i].LookAgain();
         }
     }
 }

@@ -29,8 +29,7 @@ namespace FastBackup.Filter;
 /// <summary>Threads: BeginWrite, EndWrite and Submit any; the rest the reactor's.</summary>
 public sealed partial class Disk : ILoopMember, IDisposable
 {
-    /// <summary>What guest threads see, swapped as a whole while the disk is quiesced.</summary>
-    sealed record Watch(CopyBeforeWriteFilter[] Filters, HierarchicalBitmap[] Recording);
+    const int FiltersMax = 64;
 
     // --- fixed at construction
     readonly IIoLoop _loop;
@@ -39,8 +38,13 @@ public sealed partial class Disk : ILoopMember, IDisposable
     readonly InFlightCounter _inFlight = new();
 
     // --- any thread: written by the reactor
-    Watch _watch = new([], []);
     int _closedCount; // the gate: open at 0
+
+    // --- any thread that has found the gate open; changed in place while quiesced, when no thread can be there
+    readonly CopyBeforeWriteFilter[] _filters = new CopyBeforeWriteFilter[FiltersMax];
+    HierarchicalBitmap[] _recording = [];
+    int _filterCount;
+    int _recordingCount;
 
     // --- touched only by the reactor's thread
     readonly List<DirtyBitmap> _bitmaps = [];
@@ -90,24 +94,30 @@ public sealed partial class Disk : ILoopMember, IDisposable
         return null;
     }
 
+    ReadOnlySpan<CopyBeforeWriteFilter> Filters => _filters.AsSpan(0, _filterCount);
+
     /// <summary>Adds a filter to what guest threads see. The disk must be quiesced.</summary>
     internal void Attach(CopyBeforeWriteFilter filter)
     {
         Check.That(IsQuiesced);
-        _watch = _watch with { Filters = [.. _watch.Filters, filter] };
+        Check.That(_filterCount < FiltersMax);
+        _filters[_filterCount++] = filter;
     }
 
     /// <summary>Takes a filter out. The disk must be quiesced.</summary>
     internal void Detach(CopyBeforeWriteFilter filter)
     {
         Check.That(IsQuiesced);
-        int index = Array.IndexOf(_watch.Filters, filter);
-        Check.That(index >= 0);
-        List<CopyBeforeWriteFilter> filters = [.. _watch.Filters];
-        filters.RemoveAt(index);
-        _watch = _watch with { Filters = [.. filters] };
+        int index = 0;
+        while (!ReferenceEquals(_filters[index], filter))
+            Check.That(++index < _filterCount);
+        _filters[index] = _filters[--_filterCount];
+        _filters[_filterCount] = null!;
         SchedulePump();
     }
+
+    /// <summary>Whether one more point in time can watch this disk.</summary>
+    internal bool HasRoomForFilter => _filterCount < FiltersMax;
 
     /// <summary>Adds a bitmap; it records from this quiesced moment on.</summary>
     public void Add(DirtyBitmap bitmap)
@@ -116,6 +126,8 @@ public sealed partial class Disk : ILoopMember, IDisposable
         Check.That(FindBitmap(bitmap.Name) == null);
         Check.That(bitmap.SizeBytes == CapacityBytes);
         _bitmaps.Add(bitmap);
+        if (_recording.Length < _bitmaps.Count)
+            _recording = new HierarchicalBitmap[_bitmaps.Count * 2];
         RefreshRecording();
     }
 
@@ -134,17 +146,16 @@ public sealed partial class Disk : ILoopMember, IDisposable
     public void RefreshRecording()
     {
         Check.That(IsQuiesced);
-        List<HierarchicalBitmap> recording = [];
+        _recordingCount = 0;
         foreach (DirtyBitmap bitmap in _bitmaps)
             if (bitmap.Recording is { } bits)
-                recording.Add(bits);
-        _watch = _watch with { Recording = [.. recording] };
+                _recording[_recordingCount++] = bits;
     }
 
     public void Dispose()
     {
         Check.That(WaitingCount == 0);
-        Check.That(_watch.Filters.Length == 0);
+        Check.That(_filterCount == 0);
         _loop.Leave(this);
         foreach (DirtyBitmap bitmap in _bitmaps)
             bitmap.Dispose();
@@ -157,7 +168,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     void ILoopMember.OnLoopFailed()
     {
         Fault bug = new(FaultKind.Bug);
-        foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+        foreach (CopyBeforeWriteFilter filter in Filters)
             filter.Break(bug);
         Volatile.Write(ref _closedCount, 0);
         foreach (GuestSlot slot in _slots)
@@ -174,7 +185,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
             Unlink(slot);
         if (slot.IsHook)
         {
-            Record(_watch, slot.Extent);
+            Record(slot.Extent);
             _inFlight.Add(1);
         }
         (IGuestOwner owner, ulong userData, bool isHook) = (slot.Request.Owner, slot.Request.UserData, slot.IsHook);

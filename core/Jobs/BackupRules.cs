@@ -39,6 +39,8 @@ static class BackupRules
 
     static OpenRefusal CheckDevices(Disk disk, IBlockDevice target, BackupOptions options)
     {
+        if (!disk.HasRoomForFilter)
+            return Refuse(FaultKind.QueueFull, $"disk '{disk.Name}' has as many backups at once as it can watch");
         if (ReferenceEquals(disk.Device, target))
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
         if (disk.Device is FileDevice source && target is FileDevice file && source.Identity == file.Identity)

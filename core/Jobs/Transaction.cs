@@ -8,6 +8,7 @@
 // Sequential members copy one after the other, but all from the same T0. A single job is a group of one.
 // Source: QEMU 10.2 job.c (JobTxn), whose rules these are.
 using System;
+using System.Linq;
 using FastBackup.Base;
 using FastBackup.BlockIo;
 using FastBackup.Filter;
@@ -17,8 +18,10 @@ namespace FastBackup.Jobs;
 /// <summary>Threads: the reactor's.</summary>
 public sealed class Transaction
 {
-    readonly IIoLoop _loop;
     readonly Job[] _jobs;
+    readonly QuiescedChange _begin;
+    readonly QuiescedChange _commit;
+    readonly QuiescedChange[] _aborts; // by job
     readonly bool _isSequential;
     bool _isFailed;
     bool _isFinishing;
@@ -29,13 +32,18 @@ public sealed class Transaction
     public Transaction(IIoLoop loop, Job[] jobs, bool isSequential = false)
     {
         Check.That(jobs.Length > 0);
-        (_loop, _jobs, _isSequential) = (loop, jobs, isSequential);
+        (_jobs, _isSequential) = (jobs, isSequential);
         foreach (Job job in jobs)
         {
             Check.That(job.Status == JobStatus.Created);
             Check.That(job.Transaction == null);
             job.Transaction = this;
         }
+        // Everything that the group's life needs is made here: from start to end nothing is allocated.
+        Disk[] disks = [.. Array.ConvertAll(jobs, job => job.Disk).Distinct()];
+        _begin = new QuiescedChange(loop, disks, Begin);
+        _commit = new QuiescedChange(loop, disks, Commit);
+        _aborts = Array.ConvertAll(jobs, job => new QuiescedChange(loop, [job.Disk], () => FinishAbort(job)));
     }
 
     public bool IsStarted { get; private set; }
@@ -45,7 +53,7 @@ public sealed class Transaction
     {
         Check.That(!IsStarted);
         IsStarted = true;
-        Disk.Quiesce(_loop, Disks(), Begin);
+        _begin.Begin();
     }
 
     void Begin()
@@ -108,7 +116,7 @@ public sealed class Transaction
         if (_isFinishing)
             return;
         _isFinishing = true;
-        Disk.Quiesce(_loop, Disks(), Commit);
+        _commit.Begin();
     }
 
     void Commit()
@@ -133,16 +141,13 @@ public sealed class Transaction
             job.Abort();
     }
 
-    internal void OnAborted(Job job) =>
-        Disk.Quiesce(
-            _loop,
-            [job.Disk],
-            () =>
-            {
-                job.AbortQuiesced();
-                job.Conclude();
-            }
-        );
+    internal void OnAborted(Job job) => _aborts[Array.IndexOf(_jobs, job)].Begin();
+
+    static void FinishAbort(Job job)
+    {
+        job.AbortQuiesced();
+        job.Conclude();
+    }
 
     /// <summary>A job that was never started ends without having changed anything.</summary>
     internal static void CancelCreated(Job job)
@@ -151,11 +156,11 @@ public sealed class Transaction
         job.Conclude();
     }
 
-    bool All(JobStatus status) => Array.TrueForAll(_jobs, job => job.Status == status);
-
-    Disk[] Disks()
+    bool All(JobStatus status)
     {
-        Disk[] disks = Array.ConvertAll(_jobs, job => job.Disk);
-        return [.. System.Linq.Enumerable.Distinct(disks)];
+        foreach (Job job in _jobs)
+            if (job.Status != status)
+                return false;
+        return true;
     }
 }

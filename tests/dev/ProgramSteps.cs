@@ -7,5 +7,5 @@ static class ProgramSteps
 {
     // Shape of a line: suite name, project folder, arguments, for example
     // ("micro-bitmap", "bench/Micro", "bitmap --smoke").
-    public static readonly ProgramStep[] All = [];
+    public static readonly ProgramStep[] All = [new("throughput", "bench/Throughput", "--smoke")];
 }

@@ -1,0 +1,45 @@
+// Our copy as a peer among peers: this very program once more, as a child, with the hidden verb 'copy'.
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Text.Json;
+using System.Threading;
+using FastBackup.Bench.Peers;
+
+namespace FastBackup.Bench.Throughput;
+
+static class OurCopy
+{
+    public const string Name = "ours";
+    public const string CopyVerb = "copy";
+    public const string MachineryVerb = "machinery";
+
+    static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(20);
+
+    public static (CopyRun Run, CopyReport Report) Run(CopyPlan plan, bool isFresh, CancellationToken cancel)
+    {
+        string[] arguments = [CopyVerb, plan.SourcePath, plan.TargetPath, isFresh ? "--fresh" : "--overwrite"];
+        (CopyReport report, ProcessUse whole) = RunChild<CopyReport>(arguments, cancel);
+        CopyRun run = new(Name, plan.SizeBytes, report.WallSeconds, report.Job, whole, report.PeakResidentBytes);
+        return (run, report);
+    }
+
+    public static MachineryRow[] RunMachinery(bool isSmoke, CancellationToken cancel)
+    {
+        string[] arguments = isSmoke ? [MachineryVerb, "--smoke"] : [MachineryVerb];
+        return RunChild<MachineryRow[]>(arguments, cancel).Answer;
+    }
+
+    static (T Answer, ProcessUse Use) RunChild<T>(string[] arguments, CancellationToken cancel)
+    {
+        string program = Environment.ProcessPath!;
+        List<string> line = [.. arguments];
+        // Started as 'dotnet THIS.dll', the process is dotnet and the assembly its first argument.
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
+            line.Insert(0, typeof(OurCopy).Assembly.Location);
+        using PeerProcess child = PeerProcess.Start(program, line);
+        ProcessUse use = child.Wait(TimeLimit, cancel);
+        T? answer = JsonSerializer.Deserialize<T>(child.Output);
+        return answer != null ? (answer, use) : throw new PeerException("our child printed nothing");
+    }
+}
