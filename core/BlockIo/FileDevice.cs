@@ -237,12 +237,15 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     {
         if (_isDisposed)
             return;
-        Check.That(InFlightCount == 0);
+        Check.That(InFlightCount == 0 || _loop.HasFailed);
         _isDisposed = true;
         _loop.FileIo.UnregisterFile(_file);
         if (_buffered != _file)
             _loop.FileIo.UnregisterFile(_buffered);
-        _zeroes.Dispose();
+        if (InFlightCount == 0)
+            _zeroes.Dispose();
+        else
+            _zeroes.Leak();
         _onDispose?.Invoke();
     }
 

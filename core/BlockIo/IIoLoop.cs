@@ -30,6 +30,9 @@ public interface IIoLoop
 
     IFileIo FileIo { get; }
 
+    /// <summary>A bug has stopped the loop: what is in flight will never be delivered.</summary>
+    bool HasFailed { get; }
+
     /// <summary>Tells the member if a bug stops the loop; at once if it has.</summary>
     void Join(ILoopMember member);
 

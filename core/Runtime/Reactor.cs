@@ -76,6 +76,8 @@ public sealed class Reactor : IIoLoop, IDisposable
     /// <summary>Runs once on the reactor's thread if an exception stops it. Set before Start.</summary>
     public Action<Exception>? OnStopped { get; set; }
 
+    public bool HasFailed => Failure != null;
+
     public bool IsOnThread => _thread == null || Thread.CurrentThread == _thread;
 
     public void Defer(ILoopTask task, ulong argument) => _deferred.Enqueue(new Deferred(task, argument));

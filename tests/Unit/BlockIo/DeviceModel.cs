@@ -130,19 +130,13 @@ sealed unsafe class DeviceModel : IBlockOwner, IDisposable
         };
     }
 
-    /// <summary>Whole pages apart: how two writes inside one page are ordered is not this model's question.</summary>
+    /// <summary>Bytes in common; two requests in one page are the device's affair to order.</summary>
     bool Overlaps(in BlockRequest request)
     {
-        Extent wanted = Widen(request);
+        Extent wanted = new(request.OffsetBytes, request.LengthBytes);
         foreach (Slot slot in _slots)
-            if (slot.IsBusy && Widen(slot.Request).Overlaps(wanted))
+            if (slot.IsBusy && new Extent(slot.Request.OffsetBytes, slot.Request.LengthBytes).Overlaps(wanted))
                 return true;
         return false;
-    }
-
-    static Extent Widen(in BlockRequest request)
-    {
-        ulong start = Units.AlignDown(request.OffsetBytes, PadBytes);
-        return new Extent(start, Units.AlignUp(request.OffsetBytes + request.LengthBytes, PadBytes) - start);
     }
 }
