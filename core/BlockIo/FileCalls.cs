@@ -45,7 +45,8 @@ static class FileCalls
 
     /// <summary>
     /// Describes a range by SEEK_DATA and SEEK_HOLE until the range or the buffer ends. A file system that
-    /// does not track holes says that everything is data, which is true enough.
+    /// does not track holes says that everything is data, which is true enough. What lies past the end of a
+    /// file that shrank is data too: reading it fails, while a hole would be taken for zeroes.
     /// </summary>
     static unsafe long Map(in FileCommand command)
     {
@@ -60,8 +61,8 @@ static class FileCalls
             if (data < 0)
             {
                 int errno = Marshal.GetLastPInvokeError();
-                if (errno == Errnos.ENXIO) // nothing but a hole up to the end of the file
-                    data = (long)end;
+                if (errno == Errnos.ENXIO) // nothing but a hole up to the end of the file, wherever that is now
+                    data = Math.Max((long)offset, Math.Min(Files.Lseek(command.File.Fd, 0, Files.SEEK_END), (long)end));
                 else if (errno == Errnos.EINVAL)
                     data = (long)offset;
                 else

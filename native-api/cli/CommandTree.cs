@@ -28,11 +28,13 @@ static class CommandTree
         Command backup = BackupCommand.Create();
         Command compare = CompareCommand.Create();
         Command demo = DemoCommand.Create();
+        Command doctor = DoctorCommand.Create();
         RootCommand root = new("Fast backups of disks: images and block devices, holes kept, verified by compare.")
         {
             backup,
             compare,
             demo,
+            doctor,
         };
         CommandExamples.Attach(
             root,
@@ -42,6 +44,7 @@ static class CommandTree
                 [backup] = BackupCommand.Examples,
                 [compare] = CompareCommand.Examples,
                 [demo] = DemoCommand.Examples,
+                [doctor] = DoctorCommand.Examples,
             }
         );
         return root;

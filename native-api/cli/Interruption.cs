@@ -36,11 +36,7 @@ sealed class Interruption : IDisposable
     void OnSignal(PosixSignalContext context)
     {
         if (Interlocked.Increment(ref _count) > 1)
-        {
-            if (!Console.IsOutputRedirected)
-                Console.Out.Write("\u001b[?25h"); // the progress bar hides the cursor
             return;
-        }
         context.Cancel = true;
         _event.Set();
     }

@@ -142,7 +142,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
                 _source.IsDirect,
                 _target!.IsDirect
             ),
-            JsonEvents.Default.StartEvent
+            JsonEvents.Readable.StartEvent
         );
 
     void CloseAll()

@@ -130,7 +130,7 @@ static class BackupCommand
                 System.Math.Round(result.CpuSeconds, 6),
                 System.Math.Round(result.BytesPerSecond)
             ),
-            JsonEvents.Default.BackupDoneEvent
+            JsonEvents.Readable.BackupDoneEvent
         );
 
     static BackupSync ParseSync(System.CommandLine.Parsing.ArgumentResult result)

@@ -54,7 +54,7 @@ static class CompareCommand
                 Math.Round(result.CpuSeconds, 6),
                 Math.Round(result.BytesPerSecond)
             ),
-            JsonEvents.Default.CompareDoneEvent
+            JsonEvents.Readable.CompareDoneEvent
         );
         return result.ExitCode;
     }

@@ -57,7 +57,7 @@ sealed class CompareRun(string left, string right, Output output, Interruption i
                 _left.IsDirect,
                 _right.IsDirect
             ),
-            JsonEvents.Default.StartEvent
+            JsonEvents.Readable.StartEvent
         );
         long start = Stopwatch.GetTimestamp();
         TimeSpan cpuStart = Environment.CpuUsage.TotalTime;

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.BlockIo;
-using Spectre.Console;
 
 namespace FastBackup.Cli;
 
@@ -52,19 +51,16 @@ sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interr
         CompareResult compare = new CompareRun(source, target, output, interruption).Execute();
         if (compare.Status != RunStatus.Done)
             return Fail("demo: " + compare.Sentence, compare.ExitCode);
-        if (!output.IsQuiet)
-            Show(disk, makeSeconds, backup, compare, target);
+        Show(disk, makeSeconds, backup, compare, target);
         return compare.IsIdentical ? ExitCode.Done : Fail("demo: the copy differs from the disk", ExitCode.Failed);
     }
 
     void Show(DemoDisk disk, double makeSeconds, BackupResult backup, CompareResult compare, string target)
     {
-        Table table = new() { Border = TableBorder.Simple };
-        table.AddColumns("step", "bytes", "seconds", "rate", "CPU seconds", "result");
-        foreach (TableColumn column in table.Columns)
-            column.NoWrap = true;
-        table.AddRow("make the disk", ByteSize.Format(sizeBytes), Seconds(makeSeconds), "", "", "");
-        table.AddRow(
+        output.Line("");
+        Row("step", "bytes", "seconds", "rate", "CPU s", "result");
+        Row("make the disk", ByteSize.Format(sizeBytes), Seconds(makeSeconds), "", "", "");
+        Row(
             "backup",
             ByteSize.Format(backup.Progress.DoneBytes),
             Seconds(backup.Seconds),
@@ -72,7 +68,7 @@ sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interr
             Seconds(backup.CpuSeconds),
             "flushed"
         );
-        table.AddRow(
+        Row(
             "compare",
             ByteSize.Format(compare.Progress.DoneBytes),
             Seconds(compare.Seconds),
@@ -80,7 +76,7 @@ sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interr
             Seconds(compare.CpuSeconds),
             compare.Word
         );
-        AnsiConsole.Write(table);
+        output.Line("");
         output.Line(
             $"The disk: {ByteSize.Format(disk.RandomBytes)} random, {ByteSize.Format(disk.ZeroBytes)} zeroes, "
                 + $"{ByteSize.Format(disk.HoleBytes)} holes."
@@ -92,6 +88,9 @@ sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interr
         );
         output.Line("All files of the demo were removed.");
     }
+
+    void Row(string step, string bytes, string seconds, string rate, string cpuSeconds, string result) =>
+        output.Line($"  {step, -14}{bytes, 10}{seconds, 10}{rate, 14}{cpuSeconds, 8}  {result}".TrimEnd());
 
     int Fail(string sentence, int exitCode)
     {

@@ -1,4 +1,7 @@
 // The objects of --json, one a line. Names are stable; members may be added. The last line is always "done".
+using System.Collections.Generic;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace FastBackup.Cli;
@@ -85,6 +88,17 @@ sealed record CompareDoneEvent(
     double BytesPerSecond
 );
 
+/// <remarks>
+/// Findings: each has subject, found and, for a shortfall, advice.
+/// </remarks>
+sealed record DoctorDoneEvent(
+    string Event,
+    string Command,
+    string Status,
+    int ExitCode,
+    IReadOnlyList<Finding> Findings
+);
+
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
@@ -94,4 +108,15 @@ sealed record CompareDoneEvent(
 [JsonSerializable(typeof(MessageEvent))]
 [JsonSerializable(typeof(BackupDoneEvent))]
 [JsonSerializable(typeof(CompareDoneEvent))]
-sealed partial class JsonEvents : JsonSerializerContext;
+[JsonSerializable(typeof(DoctorDoneEvent))]
+sealed partial class JsonEvents : JsonSerializerContext
+{
+    // Not an initialiser: those of the generated half may run after this half's.
+    static JsonEvents? _readable;
+
+    /// <summary>As Default, with quotes and letters of all languages left readable: the output is no web page.</summary>
+    public static JsonEvents Readable =>
+        _readable ??= new(
+            new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
+        );
+}

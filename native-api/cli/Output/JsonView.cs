@@ -22,7 +22,7 @@ sealed class JsonView(Output output) : IProgressView
                 Math.Round(meter.BytesPerSecond),
                 meter.SecondsLeft(progress) is { } left ? Math.Round(left, 1) : null
             );
-            output.Event(item, JsonEvents.Default.ProgressEvent);
+            output.Event(item, JsonEvents.Readable.ProgressEvent);
         });
     }
 }

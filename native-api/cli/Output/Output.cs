@@ -11,6 +11,8 @@ namespace FastBackup.Cli;
 /// <summary>Threads: one.</summary>
 sealed class Output(bool isJson, bool isQuiet)
 {
+    static bool IsTerminal => !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+
     public bool IsJson => isJson;
 
     public bool IsQuiet => isQuiet;
@@ -18,8 +20,8 @@ sealed class Output(bool isJson, bool isQuiet)
     public IProgressView CreateView() =>
         isQuiet ? new SilentView()
         : isJson ? new JsonView(this)
-        : Console.IsOutputRedirected ? new PlainView(Console.Out)
-        : new TerminalView();
+        : IsTerminal ? new TerminalView(Console.Out)
+        : new PlainView(Console.Out);
 
     /// <summary>A result for people.</summary>
     public void Line(string text)
@@ -56,6 +58,6 @@ sealed class Output(bool isJson, bool isQuiet)
                 fault.Errno == 0 ? null : fault.Errno,
                 fault.OffsetBytes == Fault.NoOffset || fault.IsNone ? null : fault.OffsetBytes
             ),
-            JsonEvents.Default.MessageEvent
+            JsonEvents.Readable.MessageEvent
         );
 }
