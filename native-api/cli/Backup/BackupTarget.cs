@@ -178,13 +178,18 @@ sealed class BackupTarget
         return new OpenRefusal(fault, $"cannot {verb} '{PartialPath}': {fault}; {Hint(fault)}");
     }
 
+    /// <returns>The path as it is, or where a link leads in the end, whether or not something is there.</returns>
     static string ResolveLinks(string path)
     {
         try
         {
-            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            if (new FileInfo(path).LinkTarget == null)
+                return path;
+            // From the full path: a relative one is resolved against the root by .NET 10.0.
+            string fullPath = System.IO.Path.GetFullPath(path);
+            return File.ResolveLinkTarget(fullPath, returnFinalTarget: true)?.FullName ?? path;
         }
-        catch (IOException) // nothing there, or a circle of links: the look at the path will say which
+        catch (IOException) // a circle of links: the look at the path will say so
         {
             return path;
         }

@@ -1,0 +1,32 @@
+// A mount on a folder, taken away at the end. Needs root.
+using System;
+using System.IO;
+
+namespace FastBackup.Tests.Cli.Machine;
+
+sealed class MountPoint : IDisposable
+{
+    MountPoint(string folder) => Path = folder;
+
+    public string Path { get; }
+
+    /// <summary>A file system in memory that is full at so many bytes.</summary>
+    public static MountPoint Tmpfs(string folder, string options) =>
+        Mount(folder, "-t", "tmpfs", "-o", options, "none");
+
+    public static MountPoint Device(string folder, string device) => Mount(folder, device);
+
+    public void Remount(string options) => Programs.Run("/", "mount", "-o", "remount," + options, Path).Expect(0);
+
+    public void Dispose() => Programs.Run("/", "umount", Path).Expect(0);
+
+    static MountPoint Mount(string folder, params string[] what)
+    {
+        Requires.Root();
+        Requires.Command("mount");
+        Directory.CreateDirectory(folder);
+        ProgramResult mounted = Programs.Run("/", "mount", [.. what, folder]);
+        Requires.That(mounted.ExitCode == 0, "needs to mount: " + mounted.Error.Trim());
+        return new MountPoint(folder);
+    }
+}
