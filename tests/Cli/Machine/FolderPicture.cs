@@ -1,4 +1,4 @@
-// What a folder holds, to the byte: names, kinds, sizes, modes, contents. Two equal pictures mean that nothing
+// What a folder holds, to the byte: names, kinds, sizes, modes, times, contents. Two equal pictures mean that nothing
 // in between has changed anything.
 using System;
 using System.Collections.Generic;
@@ -10,16 +10,18 @@ namespace FastBackup.Tests.Cli.Machine;
 
 static class FolderPicture
 {
-    public static string Take(string folder)
+    /// <param name="folder">With everything below it.</param>
+    /// <param name="hasTimes">False for a tree that was copied by a program that rounds times.</param>
+    public static string Take(string folder, bool hasTimes = true)
     {
         IEnumerable<string> lines = Directory
             .EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)
             .Order(StringComparer.Ordinal)
-            .Select(path => Path.GetRelativePath(folder, path) + " " + Describe(path));
+            .Select(path => Path.GetRelativePath(folder, path) + " " + Describe(path, hasTimes));
         return string.Join('\n', lines);
     }
 
-    static string Describe(string path)
+    static string Describe(string path, bool hasTimes)
     {
         FileInfo file = new(path);
         if (file.LinkTarget != null)
@@ -28,7 +30,8 @@ static class FolderPicture
             return $"folder {file.UnixFileMode}";
         if (!file.Attributes.HasFlag(FileAttributes.Normal) && file.Attributes.HasFlag(FileAttributes.Device))
             return "device";
-        return $"{file.Length} {file.UnixFileMode} {file.LastWriteTimeUtc:O} {Hash(path)}";
+        string time = hasTimes ? file.LastWriteTimeUtc.ToString("O") : "";
+        return $"{file.Length} {file.UnixFileMode} {time} {Hash(path)}";
     }
 
     static string Hash(string path)

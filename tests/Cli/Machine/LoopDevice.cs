@@ -2,6 +2,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using Xunit;
 
 namespace FastBackup.Tests.Cli.Machine;
 
@@ -19,14 +20,14 @@ sealed class LoopDevice : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Everything on it, from the device itself.</summary>
+    /// <summary>Everything on it, read from the device itself, whose length a stream does not know.</summary>
     public byte[] ReadAll()
     {
         using FileStream stream = File.OpenRead(Path);
-        byte[] content = new byte[stream.Seek(0, SeekOrigin.End)];
-        stream.Position = 0;
-        stream.ReadExactly(content);
-        return content;
+        using MemoryStream content = new();
+        stream.CopyTo(content);
+        Assert.NotEqual(0, content.Length);
+        return content.ToArray();
     }
 
     public void Dispose() => Programs.Run("/", "losetup", "--detach", Path).Expect(0);
