@@ -8,7 +8,7 @@ namespace FastBackup.Cli;
 /// <param name="Fault">The fault behind the sentence, where there was one.</param>
 /// <param name="SourceBytes">Size of the first disk.</param>
 /// <param name="TargetBytes">Size of the second.</param>
-/// <param name="FirstDifference">Offset of the first byte that only one has or that differs; null when identical.</param>
+/// <param name="FirstDifference">First byte that differs or that only one has; null when identical.</param>
 /// <param name="Progress">The last picture.</param>
 /// <param name="Seconds">From the first read to the last.</param>
 /// <param name="CpuSeconds">Of this process over the same time.</param>

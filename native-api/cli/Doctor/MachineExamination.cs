@@ -61,7 +61,7 @@ static class MachineExamination
             : new Finding(
                 "SIMD kernels",
                 "scalar, 64 bits wide",
-                "a processor (or a virtual one, with its host's model) with AVX2 does more per cycle; look also for DOTNET_Enable* variables"
+                "use a processor with AVX2, in a guest the host's model; DOTNET_Enable* variables may also be in the way"
             );
 
     static Finding ExamineCores() =>

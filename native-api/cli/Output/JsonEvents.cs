@@ -114,7 +114,7 @@ sealed partial class JsonEvents : JsonSerializerContext
     // Not an initialiser: those of the generated half may run after this half's.
     static JsonEvents? _readable;
 
-    /// <summary>As Default, with quotes and letters of all languages left readable: the output is no web page.</summary>
+    /// <summary>As Default, with quotes and letters of all languages readable: this is no web page.</summary>
     public static JsonEvents Readable =>
         _readable ??= new(
             new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }
