@@ -1,5 +1,4 @@
-// The engine as the commands use it: opened with the memory they were given, its warnings passed on once,
-// and the one loop in which a command waits for its work while it shows progress and listens for signals.
+// The engine as the commands use it: opened with the memory they were given, its warnings passed on once, and the one loop in which a command waits for its work while it shows progress and listens for signals.
 using System;
 using System.Diagnostics;
 using System.Threading;
@@ -25,15 +24,20 @@ static class WorkEngine
     }
 
     /// <returns>Null, or the sentence that says why there is no engine.</returns>
-    public static string? TryOpen(ulong memoryBytes, uint chunkBytes, Output output, out Engine? engine)
+    public static string? TryOpen(ulong memoryBytes, uint chunkBytes, out Engine? engine)
     {
         EngineOptions options = new() { BufferBytes = memoryBytes, ChunkBytes = chunkBytes };
         Fault fault = Engine.TryOpen(options, out engine);
         if (fault.IsFault)
             return $"cannot take {ByteSize.Format(memoryBytes)} of memory: {fault}; give less with --memory";
-        foreach (string warning in engine!.Warnings)
-            output.Warning(warning);
         return null;
+    }
+
+    /// <summary>Passes the engine's warnings on: once the work begins, since a refusal needs none.</summary>
+    public static void Warn(Engine engine, Output output)
+    {
+        foreach (string warning in engine.Warnings)
+            output.Warning(warning);
     }
 
     /// <summary>Waits until the work has ended; asks it to cancel when a signal comes.</summary>

@@ -22,7 +22,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     public BackupResult Execute()
     {
         uint chunkBytes = WorkEngine.ChunkBytes(request.MemoryBytes, request.ClusterBytes);
-        string? sentence = WorkEngine.TryOpen(request.MemoryBytes, chunkBytes, output, out Engine? engine);
+        string? sentence = WorkEngine.TryOpen(request.MemoryBytes, chunkBytes, out Engine? engine);
         if (sentence != null)
             return BackupResult.Refused(sentence, new Fault(FaultKind.NoMemory));
         try
@@ -46,13 +46,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         OpenRefusal refusal = SourceDisk.TryOpen(engine.Reactor, request.Source, "source", out _source);
         if (!refusal.IsNone)
             return refusal;
-        if (_source!.IsBlockDevice && SourceDisk.IsInUse(request.Source))
-            output.Warning(
-                $"source '{request.Source}' is mounted or in use: what is written to it meanwhile may be half copied"
-            );
-        refusal = BackupTarget.TryPlan(_source, request.Target, request.IsForced, out _place);
+        refusal = BackupTarget.TryPlan(_source!, request.Target, request.IsForced, out _place);
         if (refusal.IsNone)
-            refusal = _place!.TryOpen(engine.Reactor, _source, out _target);
+            refusal = _place!.TryOpen(engine.Reactor, _source!, out _target);
         if (!refusal.IsNone)
             return refusal;
         BackupOptions options = new()
@@ -61,7 +57,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             ClusterBytes = request.ClusterBytes,
             SpeedBytesPerSecond = request.SpeedBytesPerSecond,
         };
-        refusal = BackupJob.TryCreate(engine.Reactor, _source, _target!, engine.Pool, options, out _job);
+        refusal = BackupJob.TryCreate(engine.Reactor, _source!, _target!, engine.Pool, options, out _job);
         if (!refusal.IsNone)
             _place!.Undo();
         return refusal;
@@ -71,6 +67,11 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     {
         BackupJob job = _job!;
         WriteStart(engine);
+        WorkEngine.Warn(engine, output);
+        if (_source!.IsBlockDevice && SourceDisk.IsInUse(request.Source))
+            output.Warning(
+                $"source '{request.Source}' is mounted or in use: what is written to it meanwhile may be half copied"
+            );
         using ManualResetEvent concluded = new(false);
         job.OnConcluded = _ => concluded.Set();
         long start = Stopwatch.GetTimestamp();
@@ -78,7 +79,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         IProgressView view = output.CreateView();
         view.Run(
             "backup",
-            _source!.Limits.CapacityBytes,
+            _source.Limits.CapacityBytes,
             show =>
             {
                 engine.Reactor.Invoke(job.Start);

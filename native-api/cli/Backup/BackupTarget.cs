@@ -7,6 +7,7 @@
 // Every refusal comes before the first change. --force permits three things: to replace an existing file, to
 // replace the TARGET.partial of an earlier run (unless that run is still writing: it holds the lock), and to
 // overwrite a block device. The source itself is never a target, nor a left-over partial.
+using System;
 using System.IO;
 using System.Runtime.InteropServices;
 using FastBackup.Base;
@@ -19,6 +20,9 @@ namespace FastBackup.Cli;
 sealed class BackupTarget
 {
     public const string PartialEnding = ".partial";
+
+    const int NameTooLong = 36; // ENAMETOOLONG. Source: errno(3)
+    const int TooManyLinks = 40; // ELOOP
 
     readonly bool _hasLeftover;
     readonly bool _mayReplace;
@@ -90,10 +94,7 @@ sealed class BackupTarget
         );
         if (!refusal.IsNone)
             return new OpenRefusal(refusal.Fault, $"{refusal.Sentence}; {Hint(refusal.Fault)}");
-        // A disk holds secrets: its copy is readable by nobody who could not read the disk.
-        const UnixFileMode mine = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        UnixFileMode mode = source.IsBlockDevice ? mine : File.GetUnixFileMode(source.Name) | mine;
-        File.SetUnixFileMode(PartialPath, mode & File.GetUnixFileMode(PartialPath));
+        LimitMode(source);
         return default;
     }
 
@@ -137,6 +138,8 @@ sealed class BackupTarget
             Errnos.EROFS => "choose a target on a writable file system",
             Errnos.EFBIG => "the target's file system cannot hold a file of this size",
             Errnos.ENOSPC or Errnos.EDQUOT => "free space there or choose another target",
+            NameTooLong => "the name is too long: TARGET may have 247 bytes",
+            TooManyLinks => "its symbolic links lead in a circle",
             _ => "choose another target",
         };
 
@@ -155,6 +158,21 @@ sealed class BackupTarget
             return Refuse($"'{partial}' is left from an unfinished backup; remove it, or give --force to replace it");
         target = new BackupTarget(path, isBlockDevice: false, leftover.Kind == PathKind.File, isForced);
         return default;
+    }
+
+    /// <summary>A disk holds secrets: its copy is readable by nobody who could not read the disk.</summary>
+    void LimitMode(FileDevice source)
+    {
+        const UnixFileMode mine = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        try
+        {
+            UnixFileMode mode = source.IsBlockDevice ? mine : File.GetUnixFileMode(source.Name) | mine;
+            File.SetUnixFileMode(PartialPath!, mode & File.GetUnixFileMode(PartialPath!));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A file system without modes (FAT) has no secrets to keep from its users.
+        }
     }
 
     /// <summary>Only one that nobody is writing: the lock tells.</summary>

@@ -19,7 +19,7 @@ sealed class CompareRun(string left, string right, Output output, Interruption i
 
     public CompareResult Execute()
     {
-        string? sentence = WorkEngine.TryOpen(MemoryBytes, ChunkBytes, output, out Engine? engine);
+        string? sentence = WorkEngine.TryOpen(MemoryBytes, ChunkBytes, out Engine? engine);
         if (sentence != null)
             return CompareResult.Refused(sentence, new Fault(FaultKind.NoMemory));
         try
@@ -59,6 +59,7 @@ sealed class CompareRun(string left, string right, Output output, Interruption i
             ),
             JsonEvents.Readable.StartEvent
         );
+        WorkEngine.Warn(engine, output);
         long start = Stopwatch.GetTimestamp();
         TimeSpan cpuStart = Environment.CpuUsage.TotalTime;
         IProgressView view = output.CreateView();

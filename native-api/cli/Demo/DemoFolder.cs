@@ -26,7 +26,7 @@ sealed class DemoFolder : IDisposable
             if (freeBytes < neededBytes)
                 return $"the demo needs {ByteSize.Format(neededBytes)} in '{parent}', where {
                     ByteSize.Format(freeBytes)} are free; give a smaller --size or another --dir";
-            string path = System.IO.Path.Combine(parent, "fastbackup-demo-" + Environment.ProcessId);
+            string path = System.IO.Path.Combine(parent, "fastbackup-demo-" + System.IO.Path.GetRandomFileName()[..8]);
             Directory.CreateDirectory(path);
             folder = new DemoFolder(path);
             return null;

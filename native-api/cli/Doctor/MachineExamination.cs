@@ -61,7 +61,7 @@ static class MachineExamination
             : new Finding(
                 "SIMD kernels",
                 "scalar, 64 bits wide",
-                "use a processor with AVX2, in a guest the host's model; DOTNET_Enable* variables may also be in the way"
+                "use a processor with AVX2, in a guest the host's model; DOTNET_Enable* variables may be in the way too"
             );
 
     static Finding ExamineCores() =>

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using Xunit;
 
 namespace FastBackup.Tests.Cli.Machine;
@@ -17,13 +18,20 @@ sealed record ProgramResult(int ExitCode, string Output, string Error)
         return this;
     }
 
-    /// <summary>Stderr must be exactly one sentence of the command that says all of this.</summary>
+    /// <summary>Warnings, for example that an ordinary user may lock little memory.</summary>
+    public string[] Warnings => [.. ErrorLines.Where(IsWarning)];
+
+    string[] ErrorLines => Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Stderr must be exactly one sentence of the command that says all of this; warnings aside.</summary>
     public ProgramResult ExpectSentence(params string[] parts)
     {
-        string line = Assert.Single(Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        string line = Assert.Single(ErrorLines, one => !IsWarning(one));
         Assert.StartsWith("fastbackup: ", line, StringComparison.Ordinal);
         foreach (string part in parts)
             Assert.Contains(part, line, StringComparison.Ordinal);
         return this;
     }
+
+    static bool IsWarning(string line) => line.StartsWith("fastbackup: warning: ", StringComparison.Ordinal);
 }
