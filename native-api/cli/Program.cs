@@ -10,16 +10,25 @@ static class Program
 {
     static int Main(string[] arguments)
     {
+        using PatientWriter output = new(Console.Out);
+        using PatientWriter error = new(Console.Error);
+        Console.SetOut(output);
+        Console.SetError(error);
+        int exitCode;
         try
         {
-            return CommandTree.Run(arguments);
+            exitCode = CommandTree.Run(arguments);
         }
 #pragma warning disable CA1031 // the last boundary: a bug becomes one sentence and an exit code, not a crash dump
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            Console.Error.WriteLine($"fastbackup: internal error: {exception}");
+            error.WriteLine($"fastbackup: internal error: {exception}");
             return ExitCode.Failed;
         }
+        if (output.Failure == null)
+            return exitCode;
+        error.WriteLine($"fastbackup: the work ended with exit code {exitCode}, but stdout failed: {output.Failure}");
+        return exitCode == ExitCode.Done ? ExitCode.Failed : exitCode;
     }
 }

@@ -1,4 +1,5 @@
-// The engine as the commands use it: opened with the memory they were given, its warnings passed on once, and the one loop in which a command waits for its work while it shows progress and listens for signals.
+// The engine as the commands use it: opened with the memory they were given, its warnings passed on once, and the
+// one loop in which a command waits for its work while it shows progress and listens for signals.
 using System;
 using System.Diagnostics;
 using System.Threading;

@@ -140,6 +140,25 @@ public sealed class BackupTests : IDisposable
     }
 
     [Fact]
+    public void ShrinkingSparseSource_IsNotTakenForHoles()
+    {
+        // More pieces than one look at the allocation map takes in: the second look comes after the file has shrunk,
+        // and finds nothing but the new end of the file.
+        const int strideBytes = 128 * 1024;
+        var pieces = new (long, int)[700];
+        for (int i = 0; i < pieces.Length; i++)
+            pieces[i] = ((long)i * strideBytes, 4096);
+        Disks.Sparse(_folder["disk.img"], 720 * strideBytes, pieces);
+        string[] line = ["backup", "disk.img", "copy.img", "--cluster", "4KiB", "--speed", "1MiB"];
+        using RunningProgram backup = RunningProgram.Fastbackup(_folder.Path, line);
+        Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
+        using (FileStream disk = File.OpenWrite(_folder["disk.img"]))
+            disk.SetLength(600 * strideBytes);
+        backup.Wait().Expect(1).ExpectSentence("cannot read source 'disk.img'", "truncated while in use");
+        Assert.False(File.Exists(_folder["copy.img"]));
+    }
+
+    [Fact]
     public void SecondBackupToTheSameTarget_IsRefusedEvenWithForce()
     {
         Disks.Random(_folder["disk.img"], 40 << 20);

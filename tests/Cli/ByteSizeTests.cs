@@ -56,6 +56,17 @@ public sealed class ByteSizeTests
     public void Garbage_IsRefused(string text, string reason) =>
         Assert.StartsWith(reason, ByteSize.TryParse(text, out _), StringComparison.Ordinal);
 
+    [Fact]
+    public void SmallClustersOfAHugeDisk_AreRefusedBeforeTheMemoryIsTaken()
+    {
+        const ulong pebi = 1UL << 50;
+        Assert.Null(CopyBitmapRule.Check(pebi, 65536, 3UL << 30));
+        string? sentence = CopyBitmapRule.Check(pebi, 4096, 32UL << 30);
+        Assert.Contains("needs 32.1 GiB", sentence, StringComparison.Ordinal);
+        Assert.Contains("--cluster 8192", sentence, StringComparison.Ordinal);
+        Assert.NotNull(CopyBitmapRule.Check(1UL << 62, 4096, ulong.MaxValue));
+    }
+
     [Theory]
     [InlineData(0, "0 B")]
     [InlineData(1023, "1023 B")]

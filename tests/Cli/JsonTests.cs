@@ -125,6 +125,7 @@ public sealed class JsonTests : IDisposable
             events.Add(document.RootElement.Clone());
         }
         Assert.Equal("done", Name(events[^1]));
+        events.RemoveAll(item => Name(item) == "warning"); // an ordinary user may lock little memory
         return [.. events];
     }
 

@@ -169,7 +169,7 @@ public sealed class RefusalTests : IDisposable
         Requires.Command("mke2fs");
         Programs.Run(_folder.Path, "mke2fs", "-q", "-t", "ext4", "mounted.img", "8M").Expect(0);
         using LoopDevice loop = new(_folder["mounted.img"]);
-        using MountPoint mount = MountPoint.Device(_folder["mount"], loop.Path);
+        using MountPoint mount = MountPoint.DeviceReadOnly(_folder["mount"], loop.Path);
         byte[] before = loop.ReadAll();
         ProgramResult result = Programs.Fastbackup(_folder.Path, "backup", "disk.img", loop.Path, "--force");
         result.Expect(1).ExpectSentence($"'{loop.Path}' is mounted or in use", "release it first");

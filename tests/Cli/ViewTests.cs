@@ -28,6 +28,26 @@ public sealed class ViewTests : IDisposable
         Assert.All(lines, text => Assert.DoesNotContain('\u001b', text));
     }
 
+    [Theory]
+    [InlineData("/dev/full", 1)] // the copy is whole, but the caller must know that it heard nothing
+    [InlineData("/dev/null", 0)]
+    public void BrokenOutput_DoesNotBreakTheCopy(string sink, int exitCode)
+    {
+        string command = $"dotnet {RepositoryFolder.CommandPath} backup disk.img copy.img --json --speed 4MiB > {sink}";
+        ProgramResult result = Programs.Run(_folder.Path, "sh", "-c", command).Expect(exitCode);
+        Assert.Equal(exitCode == 1, result.Error.Contains("but stdout failed", StringComparison.Ordinal));
+        Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
+    }
+
+    [Fact]
+    public void ClosedPipe_DoesNotBreakTheCopy()
+    {
+        string command = $"dotnet {RepositoryFolder.CommandPath} backup disk.img copy.img --speed 4MiB | head -n 1";
+        Programs.Run(_folder.Path, "sh", "-c", command).Expect(0);
+        Eventually.True(() => File.Exists(_folder["copy.img"]));
+        Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
+    }
+
     [Fact]
     public void Quiet_SaysNothing()
     {

@@ -3,6 +3,7 @@
 // engine. A copy that has begun and did not end well stays under its partial name.
 using System;
 using System.Diagnostics;
+using System.IO;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.BlockIo;
@@ -46,9 +47,16 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         OpenRefusal refusal = SourceDisk.TryOpen(engine.Reactor, request.Source, "source", out _source);
         if (!refusal.IsNone)
             return refusal;
-        refusal = BackupTarget.TryPlan(_source!, request.Target, request.IsForced, out _place);
+        string? sentence = CopyBitmapRule.Check(
+            _source!.Limits.CapacityBytes,
+            request.ClusterBytes,
+            MachineMemory.AvailableBytes()
+        );
+        if (sentence != null)
+            return new OpenRefusal(new Fault(FaultKind.NoMemory), sentence);
+        refusal = BackupTarget.TryPlan(_source, request.Target, request.IsForced, out _place);
         if (refusal.IsNone)
-            refusal = _place!.TryOpen(engine.Reactor, _source!, out _target);
+            refusal = _place!.TryOpen(engine.Reactor, _source, out _target);
         if (!refusal.IsNone)
             return refusal;
         BackupOptions options = new()
@@ -57,7 +65,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             ClusterBytes = request.ClusterBytes,
             SpeedBytesPerSecond = request.SpeedBytesPerSecond,
         };
-        refusal = BackupJob.TryCreate(engine.Reactor, _source!, _target!, engine.Pool, options, out _job);
+        refusal = BackupJob.TryCreate(engine.Reactor, _source, _target!, engine.Pool, options, out _job);
         if (!refusal.IsNone)
             _place!.Undo();
         return refusal;
@@ -107,7 +115,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             Status = isInterrupted ? RunStatus.Interrupted : RunStatus.Failed,
             Sentence = publishSentence ?? Explain(progress, engine.Reactor.Failure),
             Fault = isInterrupted ? default : progress.Fault,
-            PartialPath = _place!.PartialPath,
+            PartialPath = File.Exists(_place!.PartialPath) ? _place.PartialPath : null,
         };
     }
 

@@ -16,7 +16,8 @@ sealed class MountPoint : IDisposable
 
     public static MountPoint Device(string folder, string device) => Mount(folder, device);
 
-    public void Remount(string options) => Programs.Run("/", "mount", "-o", "remount," + options, Path).Expect(0);
+    /// <summary>Without the writes that a file system does by itself after a mount.</summary>
+    public static MountPoint DeviceReadOnly(string folder, string device) => Mount(folder, "-o", "ro,noload", device);
 
     public void Dispose() => Programs.Run("/", "umount", Path).Expect(0);
 
