@@ -332,7 +332,12 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
             ulong resume = slot.IsBuffered ? done : Units.AlignDown(done, Limits.RequestAlignBytes);
             if (resume == slot.DoneBytes && ++slot.RetryCount > RetriesMax)
             {
-                Finish(key, slot, new Fault(FaultKind.Io, Errnos.EIO, offset));
+                // A read that never gets past the same sector meets the file's end in it: the file shrank.
+                bool isRead = request.Operation == BlockOperation.Read;
+                Fault fault = isRead
+                    ? new Fault(FaultKind.Truncated, 0, offset)
+                    : new Fault(FaultKind.Io, Errnos.EIO, offset);
+                Finish(key, slot, fault);
                 return;
             }
             done = resume;

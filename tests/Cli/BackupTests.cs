@@ -120,6 +120,7 @@ public sealed class BackupTests : IDisposable
     [Theory]
     [InlineData(20_000_000)] // on no block
     [InlineData(20 << 20)]
+    [InlineData((40 << 20) - 100)] // within the last sector that is left
     public void ShrinkingSource_IsAnErrorAndNotGarbage(long shrunkBytes)
     {
         Disks.Random(_folder["disk.img"], 40 << 20);
