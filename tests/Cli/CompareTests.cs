@@ -2,6 +2,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using System.Threading;
 using FastBackup.Tests.Cli.Machine;
 using Xunit;
 
@@ -77,6 +78,18 @@ public sealed class CompareTests : IDisposable
         Disks.Sparse(_folder["d.img"], 1L << 40, (1L << 39, 4096));
         ProgramResult result = Programs.Fastbackup(_folder.Path, "compare", "c.img", "d.img").Expect(0);
         Assert.Contains("identical: 1.0 TiB", result.Output);
+    }
+
+    [Fact]
+    public void Interrupt_SaysHowFarItGot()
+    {
+        Disks.Sparse(_folder["c.img"], 1L << 38);
+        Disks.Sparse(_folder["d.img"], 1L << 38);
+        using LoopDevice loop = new(_folder["c.img"]); // has no map of its holes, so all of it is read
+        using RunningProgram compare = RunningProgram.Fastbackup(_folder.Path, "compare", loop.Path, "d.img");
+        Thread.Sleep(1000);
+        compare.Signal("TERM");
+        compare.Wait().Expect(130).ExpectSentence("interrupted after", "of 256.0 GiB", "no difference so far");
     }
 
     [Fact]

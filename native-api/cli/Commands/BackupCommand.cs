@@ -1,4 +1,5 @@
 // fastbackup backup SOURCE TARGET: the options, their rules, and the words at the end.
+using System;
 using System.CommandLine;
 using FastBackup.Base;
 using FastBackup.Jobs;
@@ -86,8 +87,8 @@ static class BackupCommand
     {
         if (request.MemoryBytes < 2UL * request.ClusterBytes)
         {
-            output.Error(
-                $"--memory of {ByteSize.Format(request.MemoryBytes)} is below two clusters of {
+            Console.Error.WriteLine(
+                $"fastbackup: --memory of {ByteSize.Format(request.MemoryBytes)} is below two clusters of {
                     ByteSize.Format(request.ClusterBytes)}; give more memory or a smaller --cluster"
             );
             return ExitCode.Usage;
@@ -126,9 +127,9 @@ static class BackupCommand
                 result.Progress.WrittenBytes,
                 result.Progress.SkippedZeroBytes,
                 result.Progress.WrittenZeroBytes,
-                System.Math.Round(result.Seconds, 6),
-                System.Math.Round(result.CpuSeconds, 6),
-                System.Math.Round(result.BytesPerSecond)
+                Math.Round(result.Seconds, 6),
+                Math.Round(result.CpuSeconds, 6),
+                Math.Round(result.BytesPerSecond)
             ),
             JsonEvents.Readable.BackupDoneEvent
         );

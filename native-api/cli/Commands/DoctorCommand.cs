@@ -36,34 +36,35 @@ static class DoctorCommand
 
     static int Run(string? path, Output output)
     {
-        List<Finding> findings;
+        List<Finding> findings = [];
         string? sentence = null;
         Fault fault = Engine.TryOpen(MachineExamination.EngineOptions, out Engine? engine);
         if (fault.IsFault)
-        {
-            output.Error($"cannot take the usual I/O memory: {fault}; free some, or give backup less --memory");
-            return ExitCode.Failed;
-        }
-        using (engine)
-        {
-            findings = MachineExamination.Examine(engine!);
-            if (path != null)
-            {
-                sentence = PathExamination.TryExamine(engine!.Reactor, path, out Finding? finding);
-                if (finding != null)
-                    findings.Add(finding);
-            }
-        }
+            sentence = $"cannot take the usual I/O memory: {fault}; free some, or give backup less --memory";
+        else
+            using (engine)
+                sentence = Examine(engine!, path, findings);
         int exitCode = sentence == null ? ExitCode.Done : ExitCode.Failed;
         foreach (Finding finding in findings)
             Write(finding, output);
         if (sentence != null)
-            output.Error(sentence);
+            output.Error(sentence, fault);
         output.Event(
             new DoctorDoneEvent("done", "doctor", sentence == null ? "done" : "refused", exitCode, findings),
             JsonEvents.Readable.DoctorDoneEvent
         );
         return exitCode;
+    }
+
+    static string? Examine(Engine engine, string? path, List<Finding> findings)
+    {
+        findings.AddRange(MachineExamination.Examine(engine));
+        if (path == null)
+            return null;
+        string? sentence = PathExamination.TryExamine(engine.Reactor, path, out Finding? finding);
+        if (finding != null)
+            findings.Add(finding);
+        return sentence;
     }
 
     static void Write(Finding finding, Output output)
