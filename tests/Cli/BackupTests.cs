@@ -2,6 +2,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using System.Threading;
 using FastBackup.Tests.Cli.Machine;
 using Xunit;
 
@@ -115,6 +116,19 @@ public sealed class BackupTests : IDisposable
         double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
         // Only the upper bound of the rate: a busy machine may be slower, the limit may not be passed.
         Assert.True(seconds >= 24 / (10 * 1.25), seconds.ToString(CultureInfo.InvariantCulture));
+    }
+
+    [Fact]
+    public void Memory_IsThePoolAndLittleMore()
+    {
+        const long mebi = 1 << 20;
+        Disks.Random(_folder["disk.img"], 24 * mebi);
+        string[] line = ["backup", "disk.img", "copy.img", "--memory", "100MiB", "--speed", "8MiB"];
+        using RunningProgram backup = RunningProgram.Fastbackup(_folder.Path, line);
+        Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
+        Thread.Sleep(1500);
+        Assert.InRange(backup.PeakResidentBytes(), 100 * mebi, 160 * mebi);
+        backup.Wait().Expect(0);
     }
 
     [Theory]

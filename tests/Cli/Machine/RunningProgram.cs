@@ -3,6 +3,8 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
+using System.IO;
+using System.Linq;
 using System.Threading.Tasks;
 using Xunit;
 
@@ -38,6 +40,15 @@ sealed class RunningProgram : IDisposable
     /// <param name="name">As kill(1) knows it: INT, TERM, KILL.</param>
     public void Signal(string name) =>
         Programs.Run("/", "sh", "-c", $"kill -{name} {_process.Id.ToString(CultureInfo.InvariantCulture)}").Expect(0);
+
+    /// <summary>The most memory it has had in use so far. Source: proc_pid_status(5).</summary>
+    public long PeakResidentBytes()
+    {
+        string path = $"/proc/{_process.Id.ToString(CultureInfo.InvariantCulture)}/status";
+        string line = File.ReadLines(path).First(text => text.StartsWith("VmHWM:", StringComparison.Ordinal));
+        string kibi = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        return 1024 * long.Parse(kibi, CultureInfo.InvariantCulture);
+    }
 
     public ProgramResult Wait()
     {
