@@ -147,7 +147,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
 
     public void Dispose()
     {
-        Check.That(Status is JobStatus.Concluded or JobStatus.Null);
+        Check.That(Status is JobStatus.Created or JobStatus.Concluded or JobStatus.Null);
         _loop.Leave(this);
         if (_isLost)
             return; // the reactor failed in the middle: what the kernel may still touch is left where it is

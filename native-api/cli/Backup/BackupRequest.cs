@@ -1,0 +1,24 @@
+// What the command line asks a backup to do, checked and in numbers.
+using FastBackup.Base;
+using FastBackup.Jobs;
+
+namespace FastBackup.Cli;
+
+sealed record BackupRequest
+{
+    public required string Source { get; init; }
+
+    public required string Target { get; init; }
+
+    public BackupSync Sync { get; init; } = BackupSync.Full;
+
+    /// <summary>Bytes per second, 0 = unlimited.</summary>
+    public ulong SpeedBytesPerSecond { get; init; }
+
+    public uint ClusterBytes { get; init; } = (uint)(64 * Units.KiB);
+
+    public ulong MemoryBytes { get; init; } = 64 * Units.MiB;
+
+    /// <summary>May replace a file, replace a left-over partial, overwrite a block device.</summary>
+    public bool IsForced { get; init; }
+}

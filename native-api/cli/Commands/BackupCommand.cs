@@ -1,0 +1,167 @@
+// fastbackup backup SOURCE TARGET: the options, their rules, and the words at the end.
+using System;
+using System.CommandLine;
+using FastBackup.Base;
+using FastBackup.Jobs;
+
+namespace FastBackup.Cli;
+
+static class BackupCommand
+{
+    const ulong ClusterBytesMin = 4 * Units.KiB;
+    const ulong ClusterBytesMax = Units.GiB;
+
+    const ulong ClusterBytesDefault = 64 * Units.KiB;
+    const ulong MemoryBytesDefault = 64 * Units.MiB;
+
+    /// <summary>No disk is near it: a larger number is a slip of the pen.</summary>
+    const ulong SpeedMax = Units.TiB;
+
+    public static readonly string[] Examples =
+    [
+        "fastbackup backup disk.img backup.img",
+        "fastbackup backup /dev/vg0/web backup.img --speed 200MiB",
+        "fastbackup backup disk.img backup.img --force --json",
+        "fastbackup backup backup.img /dev/vg0/web --force        (restore)",
+    ];
+
+    public static Command Create()
+    {
+        Argument<string> source = new("SOURCE") { Description = "Disk image or block device to copy; only read." };
+        Argument<string> target = new("TARGET")
+        {
+            Description = "New file (written as TARGET.partial, renamed when whole) or block device.",
+        };
+        Option<BackupSync> sync = new("--sync")
+        {
+            Description = "full (default): everything. top: what is allocated; the rest of TARGET is left alone.",
+            CustomParser = ParseSync,
+            HelpName = "full|top",
+        };
+        Option<ulong?> speed = SizeOption.Create("--speed", "At most so many bytes a second.", CheckSpeed);
+        Option<ulong?> cluster = SizeOption.Create(
+            "--cluster",
+            "Unit of copying: a power of two, 4KiB..1GiB; 64KiB by default.",
+            CheckCluster
+        );
+        Option<ulong?> memory = SizeOption.Create(
+            "--memory",
+            "I/O memory, taken at start: two clusters at least; 64MiB by default.",
+            CheckMemory
+        );
+        Option<bool> force = new("--force")
+        {
+            Description = "Replace an existing TARGET or left-over TARGET.partial; overwrite a block device.",
+        };
+        Command command = new("backup", "Copy a disk to a file or another disk.")
+        {
+            source,
+            target,
+            sync,
+            speed,
+            cluster,
+            memory,
+            force,
+            CommonOptions.Json,
+            CommonOptions.Quiet,
+        };
+        command.SetAction(parsed =>
+            Run(
+                new BackupRequest
+                {
+                    Source = parsed.GetRequiredValue(source),
+                    Target = parsed.GetRequiredValue(target),
+                    Sync = parsed.GetValue(sync),
+                    SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
+                    ClusterBytes = (uint)(parsed.GetValue(cluster) ?? ClusterBytesDefault),
+                    MemoryBytes = parsed.GetValue(memory) ?? MemoryBytesDefault,
+                    IsForced = parsed.GetValue(force),
+                },
+                CommonOptions.CreateOutput(parsed)
+            )
+        );
+        return command;
+    }
+
+    static int Run(BackupRequest request, Output output)
+    {
+        if (request.MemoryBytes < 2UL * request.ClusterBytes)
+        {
+            Console.Error.WriteLine(
+                $"fastbackup: --memory of {ByteSize.Format(request.MemoryBytes)} is below two clusters of {
+                    ByteSize.Format(request.ClusterBytes)}; give more memory or a smaller --cluster"
+            );
+            return ExitCode.Usage;
+        }
+        using Interruption interruption = new();
+        using BackupRun run = new(request, output, interruption);
+        BackupResult result = run.Execute();
+        if (result.Sentence != null)
+            output.Error(result.Sentence, result.Fault);
+        else
+            output.Line(Describe(request, result));
+        int exitCode = result.Status.ExitCode();
+        WriteDone(request, result, output, exitCode);
+        return exitCode;
+    }
+
+    /// <summary>Two lines: what was done and how fast, then where the bytes went.</summary>
+    public static string Describe(BackupRequest request, BackupResult result) =>
+        $"backup done: {ByteSize.Format(result.Progress.DoneBytes)} in {Phrases.Duration(result.Seconds)} "
+        + $"({Phrases.Rate(result.BytesPerSecond)}), "
+        + Phrases.Text($"{result.CpuSeconds:0.00} s of CPU\n")
+        + $"  {ByteSize.Format(result.Progress.WrittenBytes)} written, "
+        + $"{ByteSize.Format(result.SkippedBytes)} skipped as zero, flushed to '{request.Target}'";
+
+    static void WriteDone(BackupRequest request, BackupResult result, Output output, int exitCode) =>
+        output.Event(
+            new BackupDoneEvent(
+                "done",
+                "backup",
+                result.Status.Word(),
+                exitCode,
+                request.Source,
+                request.Target,
+                result.PartialPath,
+                result.Progress.DoneBytes,
+                result.Progress.TotalBytes,
+                result.Progress.WrittenBytes,
+                result.Progress.SkippedZeroBytes,
+                result.Progress.WrittenZeroBytes,
+                Math.Round(result.Seconds, 6),
+                Math.Round(result.CpuSeconds, 6),
+                Math.Round(result.BytesPerSecond)
+            ),
+            JsonEvents.Readable.BackupDoneEvent
+        );
+
+    static BackupSync ParseSync(System.CommandLine.Parsing.ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+        if (text is "full" or "top")
+            return text == "full" ? BackupSync.Full : BackupSync.Top;
+        result.AddError($"--sync '{text}' is not known; it is 'full' or 'top'");
+        return default;
+    }
+
+    static string? CheckSpeed(ulong bytesPerSecond) =>
+        bytesPerSecond == 0 ? "is zero; give a size above zero, or leave --speed out for no limit"
+        : bytesPerSecond > SpeedMax ? "is above 1TiB a second; leave --speed out for no limit"
+        : null;
+
+    static string? CheckCluster(ulong bytes) =>
+        bytes == 0 ? "is zero; give a power of two of 4KiB or more"
+        : bytes > ClusterBytesMax ? "is above the largest, 1GiB"
+        : bytes < ClusterBytesMin ? "is below the smallest, 4KiB"
+        : !Units.IsPowerOfTwo(bytes) ? "is not a power of two; give for example 64KiB or 128KiB"
+        : null;
+
+    static string? CheckMemory(ulong bytes)
+    {
+        ulong availableBytes = MachineMemory.AvailableBytes();
+        return bytes == 0 ? "is zero; give at least two clusters, for example 64MiB"
+            : bytes > availableBytes
+                ? $"is more than the {ByteSize.Format(availableBytes)} of memory free here; give less"
+            : null;
+    }
+}

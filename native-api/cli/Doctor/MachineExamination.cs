@@ -1,0 +1,80 @@
+// What this machine and this process's limits offer the engine: each line is measured or read, none assumed.
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using FastBackup.Base;
+using FastBackup.Bitmaps.Kernels;
+using FastBackup.Runtime;
+
+namespace FastBackup.Cli;
+
+static class MachineExamination
+{
+    const ulong BufferBytes = 64 * Units.MiB; // the default of --memory
+
+    /// <param name="engine">Open with BufferBytes, to see what it complains about.</param>
+    public static List<Finding> Examine(Engine engine) =>
+        [
+            new Finding("kernel", "Linux " + (KernelFacts.Release ?? "(hidden)")),
+            RingExamination.Examine(),
+            ExamineMemoryLock(engine),
+            ExamineHugePages(),
+            ExamineKernels(),
+            ExamineCores(),
+            ExamineMemory(),
+        ];
+
+    public static EngineOptions EngineOptions => new() { BufferBytes = BufferBytes };
+
+    static Finding ExamineMemoryLock(Engine engine)
+    {
+        string limit =
+            KernelFacts.MemoryLockLimit is { } text && ulong.TryParse(text, out ulong bytes)
+                ? ByteSize.Format(bytes)
+                : KernelFacts.MemoryLockLimit ?? "(hidden)";
+        string needed = ByteSize.Format(BufferBytes);
+        bool isRegistered = !engine.Warnings.Any(one => one.StartsWith("I/O memory", StringComparison.Ordinal));
+        return isRegistered
+            ? new Finding("memory lock", $"limit {limit}; {needed} of I/O memory were registered")
+            : new Finding(
+                "memory lock",
+                $"limit {limit}; {needed} of I/O memory could not be registered",
+                $"raise it above {needed} (ulimit -l, LimitMEMLOCK= of systemd), run as root, or give less --memory"
+            );
+    }
+
+    static Finding ExamineHugePages() =>
+        KernelFacts.HugePages switch
+        {
+            null => new Finding("huge pages", "the setting is hidden"),
+            "never" => new Finding(
+                "huge pages",
+                "off",
+                "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled as root, for fewer faults"
+            ),
+            string setting => new Finding("huge pages", $"{setting}: the I/O memory asks for them"),
+        };
+
+    static Finding ExamineKernels() =>
+        BitmapKernels.WidthBits > 64
+            ? new Finding("SIMD kernels", Phrases.Text($"{BitmapKernels.WidthBits} bits wide"))
+            : new Finding(
+                "SIMD kernels",
+                "scalar, 64 bits wide",
+                "use a processor with AVX2, in a guest the host's model; DOTNET_Enable* variables may be in the way too"
+            );
+
+    static Finding ExamineCores() =>
+        Environment.ProcessorCount > 1
+            ? new Finding("processors", Phrases.Text($"{Environment.ProcessorCount}"))
+            : new Finding("processors", "1", "a second one lets kernel and engine work side by side");
+
+    static Finding ExamineMemory()
+    {
+        ulong bytes = MachineMemory.AvailableBytes();
+        string found = ByteSize.Format(bytes) + " free";
+        return bytes >= 4 * BufferBytes
+            ? new Finding("memory", found)
+            : new Finding("memory", found, "give less with --memory, for example 16MiB");
+    }
+}

@@ -1,0 +1,71 @@
+// How a place takes direct I/O: a file or block device itself, or, for a folder, a small file that is made in it
+// and removed again.
+using System;
+using System.IO;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+
+namespace FastBackup.Cli;
+
+static class PathExamination
+{
+    const ulong ProbeBytes = Units.MiB;
+
+    /// <param name="loop">Drives the device; nothing is submitted.</param>
+    /// <param name="path">As typed.</param>
+    /// <param name="finding">What was found, or null.</param>
+    /// <returns>Null, or why it cannot be examined.</returns>
+    public static string? TryExamine(IIoLoop loop, string path, out Finding? finding)
+    {
+        finding = null;
+        bool isFolder = Directory.Exists(path);
+        string probe = isFolder ? Path.Combine(path, $".fastbackup-doctor-{Environment.ProcessId}") : path;
+        FileOpenOptions options = isFolder
+            ? new FileOpenOptions { Path = probe, CreateBytes = ProbeBytes }
+            : new FileOpenOptions { Path = probe, IsReadOnly = true };
+        OpenRefusal refusal = FileDevice.TryOpen(loop, options, out FileDevice? device);
+        if (isFolder && refusal.IsNone)
+            File.Delete(probe); // the open file lives on until it is closed
+        if (!refusal.IsNone)
+            return isFolder
+                ? $"cannot examine folder '{path}': {refusal.Fault}; give one that is writable"
+                : refusal.Sentence + "; give a file, a folder or a block device that can be read";
+        finding = Describe(path, isFolder, device!);
+        device!.Dispose();
+        return null;
+    }
+
+    static Finding Describe(string path, bool isFolder, FileDevice device)
+    {
+        string kind =
+            isFolder ? $"folder on {FileSystem(path)}"
+            : device.IsBlockDevice ? "block device"
+            : $"file on {FileSystem(path)}";
+        string size = isFolder ? "" : $", {ByteSize.Format(device.Limits.CapacityBytes)}";
+        if (!device.IsDirect)
+            return new Finding(
+                path,
+                $"{kind}{size}, no O_DIRECT: the page cache is used",
+                "copies work but cost more CPU; a file system with O_DIRECT (ext4, xfs, btrfs) does better"
+            );
+        return new Finding(
+            path,
+            Phrases.Text(
+                $"{kind}{size}, O_DIRECT with requests on {device.Limits.RequestAlignBytes} and buffers on {
+                    device.Limits.BufferAlignBytes} bytes"
+            )
+        );
+    }
+
+    static string FileSystem(string path)
+    {
+        try
+        {
+            return new DriveInfo(Path.GetFullPath(path)).DriveFormat;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return "an unknown file system";
+        }
+    }
+}

@@ -1,0 +1,28 @@
+// One "progress" object a second, for programs.
+using System;
+
+namespace FastBackup.Cli;
+
+sealed class JsonView(Output output) : IProgressView
+{
+    public int IntervalMs => 1000;
+
+    public void Run(string title, ulong totalBytes, Action<Action<WorkProgress>> work)
+    {
+        RateMeter meter = new();
+        work(progress =>
+        {
+            meter.Add(progress.DoneBytes);
+            ProgressEvent item = new(
+                "progress",
+                progress.DoneBytes,
+                progress.TotalBytes,
+                progress.SkippedBytes,
+                Math.Round(meter.Seconds, 3),
+                Math.Round(meter.BytesPerSecond),
+                meter.SecondsLeft(progress) is { } left ? Math.Round(left, 1) : null
+            );
+            output.Event(item, JsonEvents.Readable.ProgressEvent);
+        });
+    }
+}

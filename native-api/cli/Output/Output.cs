@@ -1,0 +1,63 @@
+// Where words go: results to stdout, refusals and warnings to stderr as one sentence each. With --json
+// stdout has only JSON, one object a line, and the sentences still go to stderr; --quiet silences progress
+// and results, never errors.
+using System;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using FastBackup.Base;
+
+namespace FastBackup.Cli;
+
+/// <summary>Threads: one.</summary>
+sealed class Output(bool isJson, bool isQuiet)
+{
+    static bool IsTerminal => !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+
+    public bool IsJson => isJson;
+
+    public bool IsQuiet => isQuiet;
+
+    public IProgressView CreateView() =>
+        isQuiet ? new SilentView()
+        : isJson ? new JsonView(this)
+        : IsTerminal ? new TerminalView(Console.Out)
+        : new PlainView(Console.Out);
+
+    /// <summary>A result for people.</summary>
+    public void Line(string text)
+    {
+        if (!isQuiet && !isJson)
+            Console.Out.WriteLine(text);
+    }
+
+    public void Error(string sentence, Fault fault = default)
+    {
+        Console.Error.WriteLine("fastbackup: " + sentence);
+        Message("error", sentence, fault);
+    }
+
+    public void Warning(string sentence)
+    {
+        if (!isQuiet)
+            Console.Error.WriteLine("fastbackup: warning: " + sentence);
+        Message("warning", sentence, default);
+    }
+
+    /// <summary>One JSON object, when --json was given.</summary>
+    public void Event<T>(T item, JsonTypeInfo<T> type)
+    {
+        if (isJson)
+            Console.Out.WriteLine(JsonSerializer.Serialize(item, type));
+    }
+
+    void Message(string name, string sentence, Fault fault) =>
+        Event(
+            new MessageEvent(
+                name,
+                sentence,
+                fault.Errno == 0 ? null : fault.Errno,
+                fault.OffsetBytes == Fault.NoOffset || fault.IsNone ? null : fault.OffsetBytes
+            ),
+            JsonEvents.Readable.MessageEvent
+        );
+}

@@ -1,0 +1,34 @@
+// A loop device over a file, detached at the end. Needs root.
+using System;
+using System.Globalization;
+using System.IO;
+using Xunit;
+
+namespace FastBackup.Tests.Cli.Machine;
+
+sealed class LoopDevice : IDisposable
+{
+    public LoopDevice(string file, int sectorBytes = 512)
+    {
+        Requires.Root();
+        Requires.Command("losetup");
+        Requires.SystemPath("/dev/loop-control");
+        string sectors = sectorBytes.ToString(CultureInfo.InvariantCulture);
+        ProgramResult made = Programs.Run("/", "losetup", "--find", "--show", "--sector-size", sectors, file);
+        Path = made.Expect(0).Output.Trim();
+    }
+
+    public string Path { get; }
+
+    /// <summary>Everything on it, read from the device itself, whose length a stream does not know.</summary>
+    public byte[] ReadAll()
+    {
+        using FileStream stream = File.OpenRead(Path);
+        using MemoryStream content = new();
+        stream.CopyTo(content);
+        Assert.NotEqual(0, content.Length);
+        return content.ToArray();
+    }
+
+    public void Dispose() => Programs.Run("/", "losetup", "--detach", Path).Expect(0);
+}

@@ -1,0 +1,71 @@
+// The command line itself: help, version, and every wrong one. A wrong one is one sentence, exit code 2, and
+// nothing was opened or made.
+using System;
+using FastBackup.Tests.Cli.Machine;
+using Xunit;
+
+namespace FastBackup.Tests.Cli;
+
+public sealed class UsageTests : IDisposable
+{
+    readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("backup")]
+    [InlineData("compare")]
+    [InlineData("demo")]
+    [InlineData("doctor")]
+    public void Help_HasExamplesAndExitCodes(string command)
+    {
+        string[] arguments = command.Length == 0 ? ["--help"] : [command, "--help"];
+        string help = Programs.Fastbackup(_folder.Path, arguments).Expect(0).Output;
+        Assert.Contains("Examples:\n  fastbackup " + (command.Length == 0 ? "demo" : command), help);
+        Assert.Contains("130  interrupted", help);
+        Assert.Contains("Usage:", help);
+    }
+
+    [Fact]
+    public void Version_IsOneLine() =>
+        Assert.Matches(@"^\d+\.\d+\.\d+\n$", Programs.Fastbackup(_folder.Path, "--version").Expect(0).Output);
+
+    [Theory]
+    [InlineData("", "no command was given", "backup, compare, demo, doctor")]
+    [InlineData("bakcup a b", "command 'bakcup' is not known", "backup, compare")]
+    [InlineData("backup", "SOURCE is missing", "fastbackup backup --help")]
+    [InlineData("backup a", "TARGET is missing", "fastbackup backup --help")]
+    [InlineData("compare a", "B is missing", "fastbackup compare --help")]
+    [InlineData("backup a b c", "'c' is one argument too many", "--help")]
+    [InlineData("backup a b --fast", "option '--fast' is not known", "--help")]
+    [InlineData("backup a b --sync most", "--sync 'most' is not known", "'full' or 'top'")]
+    [InlineData("backup a b --speed 0", "--speed '0' is zero", "above zero")]
+    [InlineData("backup a b --speed -5", "--speed '-5' is negative", "above zero")]
+    [InlineData("backup a b --speed fast", "--speed 'fast' is not a size", "200MB")]
+    [InlineData("backup a b --speed 2TiB", "--speed '2TiB' is above 1TiB a second", "no limit")]
+    [InlineData("backup a b --speed 17EiB", "--speed '17EiB' is too large", "64 bits")]
+    [InlineData("backup a b --cluster 0", "--cluster '0' is zero", "power of two")]
+    [InlineData("backup a b --cluster -64KiB", "--cluster '-64KiB' is negative", "above zero")]
+    [InlineData("backup a b --cluster 48KiB", "--cluster '48KiB' is not a power of two", "64KiB")]
+    [InlineData("backup a b --cluster 512", "--cluster '512' is below the smallest", "4KiB")]
+    [InlineData("backup a b --cluster 2GiB", "--cluster '2GiB' is above the largest", "1GiB")]
+    [InlineData("backup a b --memory 0", "--memory '0' is zero", "two clusters")]
+    [InlineData("backup a b --memory -1", "--memory '-1' is negative", "above zero")]
+    [InlineData("backup a b --memory 100TiB", "--memory '100TiB' is more than", "give less")]
+    [InlineData("backup a b --memory 64KiB", "is below two clusters of 64.0 KiB", "more memory or a smaller --cluster")]
+    [InlineData(
+        "backup a b --cluster 64MiB",
+        "is below two clusters of 64.0 MiB",
+        "more memory or a smaller --cluster"
+    )]
+    [InlineData("demo --size 0", "--size '0' is below the smallest", "1MiB")]
+    [InlineData("demo --size 1EiB", "--size '1EiB' is above the largest", "16TiB")]
+    public void WrongCommandLine_IsOneSentenceAndExitCode2(string line, string what, string next)
+    {
+        string[] arguments = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        ProgramResult result = Programs.Fastbackup(_folder.Path, arguments).Expect(2).ExpectSentence(what, next);
+        Assert.Equal("", result.Output);
+        Assert.Equal("", FolderPicture.Take(_folder.Path));
+    }
+}
