@@ -60,9 +60,9 @@ public sealed class ByteSizeTests
     public void SmallClustersOfAHugeDisk_AreRefusedBeforeTheMemoryIsTaken()
     {
         const ulong pebi = 1UL << 50;
-        Assert.Null(CopyBitmapRule.Check(pebi, 65536, 3UL << 30));
-        string? sentence = CopyBitmapRule.Check(pebi, 4096, 32UL << 30);
-        Assert.Contains("needs 32.1 GiB", sentence, StringComparison.Ordinal);
+        Assert.Null(CopyBitmapRule.Check(pebi, 65536, 7UL << 30));
+        string? sentence = CopyBitmapRule.Check(pebi, 4096, 96UL << 30);
+        Assert.Contains("needs 96.2 GiB", sentence, StringComparison.Ordinal);
         Assert.Contains("--cluster 8192", sentence, StringComparison.Ordinal);
         Assert.NotNull(CopyBitmapRule.Check(1UL << 62, 4096, ulong.MaxValue));
     }

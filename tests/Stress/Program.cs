@@ -2,7 +2,7 @@
 // other and snapshot readers read beside them. Each round takes a copy of the disk at T0, inside the same quiesced
 // moment as the job's own, and compares target and snapshot reads with it.
 //   dotnet run -c Release --project tests/Stress -- [--guests 6] [--readers 2] [--seconds 10] [--size 33554432]
-//                                                   [--seed 1] [--disk memory|file] [--dir FOLDER] [--mode
+//                                                   [--seed 1] [--cores N] [--disk memory|file] [--dir FOLDER] [--mode
 // hook|device|mixed]
 // Last line: rounds=N writes=N waited=N snapshotReads=N mismatches=N; exit 1 when anything differs.
 using System;
@@ -21,6 +21,8 @@ static class Program
     static int Main(string[] arguments)
     {
         StressOptions options = StressOptions.Parse(arguments);
+        if (options.Cores > 0 && OperatingSystem.IsLinux()) // before any thread is started: they inherit it
+            Process.GetCurrentProcess().ProcessorAffinity = (1 << options.Cores) - 1;
         Check.That(
             Engine
                 .TryOpen(new EngineOptions { BufferBytes = 8 * Units.MiB, ChunkBytes = 256 * 1024 }, out Engine? engine)

@@ -15,6 +15,9 @@ sealed record StressOptions
 
     public ulong SizeBytes { get; private init; } = 32 << 20;
 
+    /// <summary>The run keeps to this many cores; 0 = all.</summary>
+    public int Cores { get; private init; }
+
     public ulong Seed { get; private init; } = 1;
 
     /// <summary>
@@ -36,6 +39,7 @@ sealed record StressOptions
             {
                 "--guests" => options with { GuestThreads = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--readers" => options with { ReaderThreads = int.Parse(value, CultureInfo.InvariantCulture) },
+                "--cores" => options with { Cores = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--size" => options with { SizeBytes = ulong.Parse(value, CultureInfo.InvariantCulture) },
                 "--seed" => options with { Seed = ulong.Parse(value, CultureInfo.InvariantCulture) },

@@ -7,5 +7,13 @@ static class ProgramSteps
 {
     // Shape of a line: suite name, project folder, arguments, for example
     // ("micro-bitmap", "bench/Micro", "bitmap --smoke").
-    public static readonly ProgramStep[] All = [new("throughput", "bench/Throughput", "--smoke")];
+    public static readonly ProgramStep[] All =
+    [
+        new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
+        new("throughput", "bench/Throughput", "--smoke"),
+        new("stress-memory", "tests/Stress", "--disk memory --seconds 6"),
+        new("stress-memory-one-core", "tests/Stress", "--disk memory --seconds 6 --cores 1"),
+        new("stress-file-hooks", "tests/Stress", "--disk file --mode hook --seconds 6"),
+        new("stress-file-device", "tests/Stress", "--disk file --mode device --seconds 6"),
+    ];
 }
