@@ -2,16 +2,23 @@
 //   bitmap [--peer-hbitmap] [--lazy] [--repetitions n]   the bitmap table once, with ratios
 //   bitmap --smoke                                       the same on 2^18 bits in a few seconds, for the tests
 //   (anything else)                                      BenchmarkDotNet: --list flat, --filter '*Zero*', ...
+//   --job dry --inProcess --filter *RingNoOp* *ZeroDetection*   each of these once, for the tests
 using System;
+using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
+using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using FastBackup.Bench.Micro;
 using FastBackup.Bench.Micro.Bitmaps;
 
 if (args.Length == 0 || args[0] != "bitmap")
 {
-    BenchmarkSwitcher.FromAssembly(typeof(BitmapTable).Assembly).Run(args);
-    return 0;
+    // The framework's own exit code is 0 also when a benchmark has failed.
+    IEnumerable<Summary> summaries = BenchmarkSwitcher.FromAssembly(typeof(BitmapTable).Assembly).Run(args);
+    return summaries.All(summary => summary.Reports.Length > 0 && summary.Reports.All(report => report.Success))
+        ? 0
+        : 1;
 }
 bool isSmoke = Array.IndexOf(args, "--smoke") >= 0;
 int repetitionsAt = Array.IndexOf(args, "--repetitions") + 1;

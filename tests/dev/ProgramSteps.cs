@@ -10,6 +10,7 @@ static class ProgramSteps
     public static readonly ProgramStep[] All =
     [
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
+        new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection*"),
         new("throughput", "bench/Throughput", "--smoke"),
         new("stress-memory", "tests/Stress", "--disk memory --seconds 6"),
         new("stress-memory-one-core", "tests/Stress", "--disk memory --seconds 6 --cores 1"),
