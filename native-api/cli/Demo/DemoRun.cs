@@ -9,8 +9,10 @@ namespace FastBackup.Cli;
 /// <summary>Threads: one.</summary>
 sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interruption interruption)
 {
-    /// <summary>The disk without its holes, the copy without its zeroes, and some for the file system.</summary>
-    ulong NeededBytes => sizeBytes / 10 * 15 + 32 * Units.MiB;
+    /// <summary>
+    /// The disk without its holes, two copies without their zeroes, and some for the guests and the file system.
+    /// </summary>
+    ulong NeededBytes => sizeBytes / 10 * 23 + 32 * Units.MiB;
 
     public int Execute()
     {
@@ -53,8 +55,55 @@ sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interr
         if (compare.Status != RunStatus.Done)
             return Fail("demo: " + compare.Sentence, compare.ExitCode);
         Show(disk, makeSeconds, backup, compare, target);
-        return compare.IsIdentical ? ExitCode.Done : Fail("demo: the copy differs from the disk", ExitCode.Failed);
+        return compare.IsIdentical
+            ? ExecuteLive(folder, source, target)
+            : Fail("demo: the copy differs from the disk", ExitCode.Failed);
     }
+
+    int ExecuteLive(DemoFolder folder, string source, string target)
+    {
+        output.Line("");
+        output.Line("Backing it up again while guests write to it ...");
+        string liveTarget = folder.File("live.img");
+        using LiveDemo live = new(source, target, liveTarget, interruption);
+        string? sentence = live.Run(out LiveResult? result);
+        if (interruption.IsRequested)
+            return Fail("interrupted; everything was removed", ExitCode.Interrupted);
+        if (sentence != null)
+            return Fail("demo: " + sentence, ExitCode.Failed);
+        live.ApplyWritesBefore();
+        CompareResult compare = new CompareRun(target, liveTarget, output, interruption).Execute();
+        if (compare.Status != RunStatus.Done)
+            return Fail("demo: " + compare.Sentence, compare.ExitCode);
+        ShowLive(result!);
+        if (!compare.IsIdentical)
+            return Fail("demo: the image does not equal the disk at the backup's start", ExitCode.Failed);
+        output.Line("image equals T0: the backup is the disk as it was when the backup began, to the byte.");
+        output.Line("All files of the demo were removed.");
+        return ExitCode.Done;
+    }
+
+    void ShowLive(LiveResult result)
+    {
+        output.Line("");
+        output.Line("  guest writes             count    p50 ms    p99 ms    max ms");
+        LatencyRow("without a backup", result.Quiet);
+        LatencyRow("while backed up", result.UnderBackup);
+        output.Line("");
+        double seconds = result.Seconds;
+        output.Line(
+            Phrases.Text(
+                $"The backup took {seconds:0.00} s; {result.WritesBefore} writes came before its point in time, {
+                    result.WritesAfter} after it; {
+                    ByteSize.Format(result.Progress.CopyBeforeWriteBytes)} were saved just before a guest's write."
+            )
+        );
+    }
+
+    void LatencyRow(string what, in Percentiles times) =>
+        output.Line(
+            Phrases.Text($"  {what, -20}{times.Count, 10}{times.P50, 10:0.00}{times.P99, 10:0.00}{times.Max, 10:0.00}")
+        );
 
     void Show(DemoDisk disk, double makeSeconds, BackupResult backup, CompareResult compare, string target)
     {
@@ -87,7 +136,6 @@ sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interr
                 + $"{ByteSize.Format(backup.SkippedBytes)} skipped as zero, "
                 + $"{ByteSize.Format(AllocatedBytes(target))} on disk."
         );
-        output.Line("All files of the demo were removed.");
     }
 
     void Row(string step, string bytes, string seconds, string rate, string cpuSeconds, string result) =>
