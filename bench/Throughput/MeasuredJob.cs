@@ -57,7 +57,7 @@ sealed class MeasuredJob : ILoopTask, IJobListener, IDisposable
     /// <exception cref="PeerException">It did not succeed.</exception>
     public void Run()
     {
-        _engine.Reactor.Invoke(() => _end = Read());
+        _engine.Reactor.Invoke(() => _end = Read(isStart: false));
         Check.That(_engine.Reactor.TryPost(this, 0)); // not Invoke, whose own end would lie in the measured time
         _ended.Wait();
         if (_engine.Reactor.Failure is { } failure)
@@ -97,7 +97,7 @@ sealed class MeasuredJob : ILoopTask, IJobListener, IDisposable
 
     void ILoopTask.Run(ulong argument)
     {
-        _start = Read();
+        _start = Read(isStart: true);
         _transaction.Start();
     }
 
@@ -105,17 +105,23 @@ sealed class MeasuredJob : ILoopTask, IJobListener, IDisposable
     {
         if (jobEvent.Kind is not (JobEventKind.Completed or JobEventKind.Failed or JobEventKind.Cancelled))
             return;
-        _end = Read();
+        _end = Read(isStart: false);
         _ended.Set();
     }
 
-    /// <summary>The precise count of all threads stops the others for a moment: outside the other figures.</summary>
-    Reading Read()
+    /// <summary>
+    /// The precise count of all threads stops the others for a moment: outside the other figures. This thread's count
+    /// comes last at the start and first at the end, so that the readers' own allocations stay out of it.
+    /// </summary>
+    Reading Read(bool isStart)
     {
         long loopBytes = GC.GetAllocatedBytesForCurrentThread();
         long timestamp = Stopwatch.GetTimestamp();
         ProcessUse use = ProcessUse.Self();
         ulong enterCount = _engine.Reactor.FileIo is RingFileIo ring ? ring.EnterCount : 0;
-        return new Reading(timestamp, use, loopBytes, GC.GetTotalAllocatedBytes(precise: true), enterCount);
+        long allBytes = GC.GetTotalAllocatedBytes(precise: true);
+        if (isStart)
+            loopBytes = GC.GetAllocatedBytesForCurrentThread();
+        return new Reading(timestamp, use, loopBytes, allBytes, enterCount);
     }
 }
