@@ -44,7 +44,12 @@ static class SmokeRun
         int failureCount = 0;
         failureCount += Check($"{state} bytes written", ours.WrittenBytes, sizeBytes, sizeBytes);
         double managedMax = Limits.ManagedBytesMax;
-        failureCount += Check($"{state} bytes allocated by core", ours.LoopManagedBytes, 0, managedMax);
+        failureCount += Check(
+            $"{state} bytes allocated by core",
+            Limits.EngineBytes((ulong)ours.LoopManagedBytes),
+            0,
+            managedMax
+        );
         failureCount += Check($"{state} minor faults during the job", ours.Job.MinorFaultCount, 0, Limits.FaultsMax);
         if (ours.EnterCount > 0) // worker threads where io_uring is refused
         {

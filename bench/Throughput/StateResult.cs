@@ -43,7 +43,14 @@ sealed record StateResult(TargetState State, List<List<CopyRun>> Runs, List<Copy
             )
         );
         double managedMax = Limits.ManagedBytesMax;
-        goals.Add(OfOurs("bytes allocated by core in the first job", r => r.LoopManagedBytes, "F0", managedMax));
+        goals.Add(
+            OfOurs(
+                "bytes allocated by core in the first job",
+                r => Limits.EngineBytes((ulong)r.LoopManagedBytes),
+                "F0",
+                managedMax
+            )
+        );
         goals.Add(
             OfOurs(
                 "io_uring_enter calls per chunk",

@@ -1,9 +1,12 @@
 // The port without io_uring: a few named threads that make one blocking call at a time. Slower, same
 // results: what a kernel or container that refuses io_uring gets, and the ring's helper for lseek walks.
 //
-// Two bounded queues under two locks. Locks, because a command here is at least one blocking system call,
-// beside which an uncontended lock costs nothing.
+// Two rings and two event counters: one counts commands (a semaphore on which the workers sleep), the other
+// tells that something has finished. No monitors: the framework's allocate when they first meet contention,
+// and nothing may allocate in the middle of a job.
 using System;
+using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
@@ -20,31 +23,34 @@ public sealed class ThreadedFileIo : IFileIo
     readonly Thread[] _workers;
     readonly Action? _onFinished; // tells an outer port that Poll has something
     readonly uint _depth;
+    readonly int _commandCountFd;
 
-    // --- guarded by _todo
-    readonly object _todo = new();
-    readonly BoundedQueue<FileCommand> _commands;
-    bool _isStopping;
-
-    // --- guarded by _done
-    readonly object _done = new();
-    readonly BoundedQueue<Finished> _finished;
-    bool _isWoken;
+    // --- any thread
+    readonly ConcurrentRing<FileCommand> _commands;
+    readonly ConcurrentRing<Finished> _finished;
+    int _isStopping;
+    int _finishedFd; // -1 once closed: a late Wake must not write into whatever has the number then
 
     // --- owner thread only
     uint _inFlightCount;
 
     /// <param name="workerCount">1..64 blocking calls at once.</param>
-    /// <param name="depth">Commands in flight at most.</param>
+    /// <param name="depth">Commands in flight at most, 1..2^20.</param>
     /// <param name="threadName">Workers are called name-0, name-1 ...</param>
     /// <param name="onFinished">Called by a worker after each command, or null.</param>
     public ThreadedFileIo(int workerCount, uint depth, string threadName, Action? onFinished = null)
     {
         Check.That(workerCount is > 0 and <= 64);
+        Check.That(depth is > 0 and <= 1 << 20);
         _depth = depth;
         _onFinished = onFinished;
-        _commands = new BoundedQueue<FileCommand>(depth);
-        _finished = new BoundedQueue<Finished>(depth);
+        _commandCountFd = Files.EventFd(0, Files.EFD_CLOEXEC | Files.EFD_SEMAPHORE);
+        _finishedFd = Files.EventFd(0, Files.EFD_CLOEXEC | Files.EFD_NONBLOCK);
+        Check.That(_commandCountFd >= 0);
+        Check.That(_finishedFd >= 0);
+        uint ringCapacity = Math.Max(2, BitOperations.RoundUpToPowerOf2(depth));
+        _commands = new ConcurrentRing<FileCommand>(ringCapacity);
+        _finished = new ConcurrentRing<Finished>(ringCapacity);
         _workers = new Thread[workerCount];
         for (int i = 0; i < workerCount; i++)
             _workers[i] = new Thread(Work, 256 * 1024) { Name = threadName + "-" + i, IsBackground = true };
@@ -61,11 +67,8 @@ public sealed class ThreadedFileIo : IFileIo
         if (_inFlightCount == _depth)
             return false;
         _inFlightCount++;
-        lock (_todo)
-        {
-            _commands.Enqueue(command);
-            Monitor.Pulse(_todo);
-        }
+        Check.That(_commands.TryPut(command));
+        Signal(_commandCountFd, 1);
         return true;
     }
 
@@ -73,10 +76,10 @@ public sealed class ThreadedFileIo : IFileIo
     {
         if (waitNs == 0 && _inFlightCount == 0)
             return 0;
-        if (waitNs > 0)
-            WaitForFinished(waitNs);
+        if (waitNs > 0 && _finished.IsEmpty)
+            Wait(waitNs);
         uint delivered = 0;
-        while (TryTakeFinished(out Finished finished))
+        while (_finished.TryTake(out Finished finished))
         {
             _inFlightCount--;
             delivered++;
@@ -87,11 +90,9 @@ public sealed class ThreadedFileIo : IFileIo
 
     public void Wake()
     {
-        lock (_done)
-        {
-            _isWoken = true;
-            Monitor.Pulse(_done);
-        }
+        int fd = Volatile.Read(ref _finishedFd);
+        if (fd >= 0)
+            Signal(fd, 1);
     }
 
     public Fault RegisterMemory(AlignedRegion region) => Fault.None;
@@ -103,61 +104,68 @@ public sealed class ThreadedFileIo : IFileIo
     public void Dispose()
     {
         Check.That(_inFlightCount == 0);
+        if (Volatile.Read(ref _isStopping) != 0)
+            return;
         Abandon();
         foreach (Thread worker in _workers)
             worker.Join();
+        _ = Files.Close(_commandCountFd);
+        _ = Files.Close(Interlocked.Exchange(ref _finishedFd, -1));
     }
 
-    /// <summary>The workers end by themselves after their present call; nothing is waited for.</summary>
+    /// <summary>The workers end by themselves after their present call; nothing is waited for, nor closed.</summary>
     public void Abandon()
     {
-        lock (_todo)
-        {
-            _isStopping = true;
-            Monitor.PulseAll(_todo);
-        }
+        if (Interlocked.Exchange(ref _isStopping, 1) == 0)
+            Signal(_commandCountFd, (ulong)_workers.Length);
     }
 
-    void WaitForFinished(ulong waitNs)
+    /// <summary>Until something has finished, a Wake, or the time; may return early.</summary>
+    unsafe void Wait(ulong waitNs)
     {
-        lock (_done)
-        {
-            if (_finished.Count == 0 && !_isWoken)
-            {
-                ulong waitMs = Units.DivCeil(waitNs, Units.NsPerMs);
-                Monitor.Wait(_done, waitNs == ulong.MaxValue || waitMs > int.MaxValue ? -1 : (int)waitMs);
-            }
-            _isWoken = false;
-        }
-    }
-
-    bool TryTakeFinished(out Finished finished)
-    {
-        lock (_done)
-            return _finished.TryDequeue(out finished);
+        ulong waitMs = Units.DivCeil(waitNs, Units.NsPerMs);
+        PollFd poll = new() { Fd = _finishedFd, Events = Files.POLLIN };
+        // SAFETY: the kernel uses the structure, and below the eight bytes, during the call only.
+        _ = Files.Poll(&poll, 1, waitMs > int.MaxValue ? -1 : (int)waitMs);
+        ulong count;
+        _ = Files.Read(_finishedFd, &count, sizeof(ulong));
     }
 
     void Work()
     {
-        while (true)
+        while (TakeCommand(out FileCommand command))
         {
-            FileCommand command;
-            lock (_todo)
-            {
-                while (!_commands.TryDequeue(out command))
-                {
-                    if (_isStopping)
-                        return;
-                    Monitor.Wait(_todo);
-                }
-            }
             long result = FileCalls.Execute(command);
-            lock (_done)
-            {
-                _finished.Enqueue(new Finished(command.Owner, command.Tag, result));
-                Monitor.Pulse(_done);
-            }
-            _onFinished?.Invoke();
+            Check.That(_finished.TryPut(new Finished(command.Owner, command.Tag, result)));
+            if (_onFinished != null)
+                _onFinished();
+            else
+                Signal(_finishedFd, 1);
         }
+    }
+
+    /// <summary>Sleeps until there is a command; false when the workers shall end.</summary>
+    unsafe bool TakeCommand(out FileCommand command)
+    {
+        ulong count;
+        // SAFETY: eight bytes of this frame, written during the call only.
+        while (Files.Read(_commandCountFd, &count, sizeof(ulong)) < 0)
+            Check.That(Marshal.GetLastPInvokeError() == Errnos.EINTR);
+        if (Volatile.Read(ref _isStopping) != 0)
+        {
+            command = default;
+            return false;
+        }
+        // The count was signalled after the put; only a put that began earlier and has not ended can be in the way.
+        SpinWait spin = default;
+        while (!_commands.TryTake(out command))
+            spin.SpinOnce();
+        return true;
+    }
+
+    static unsafe void Signal(int fd, ulong count)
+    {
+        // SAFETY: eight bytes of this frame, read during the call only. A full counter is a signal already.
+        _ = Files.Write(fd, &count, sizeof(ulong));
     }
 }

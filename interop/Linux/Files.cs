@@ -102,6 +102,7 @@ public static unsafe partial class Files
     public const nuint LOOP_GET_STATUS64 = 0x4C05;
 
     public const int EFD_CLOEXEC = 0x80000;
+    public const int EFD_SEMAPHORE = 1;
     public const int EFD_NONBLOCK = 0x800;
 
     public const short POLLIN = 1;
