@@ -31,6 +31,7 @@ public sealed partial class CopyEngine
             return;
         }
         _counters.ReadBytes += task.Extent.LengthBytes;
+        _trace.Emit(TracePoint.Capture, task.Extent);
         task.Step = CopyTask.State.Writing;
         if (_rules.ReleasePoint == ReleasePoint.Captured)
             Release(task);

@@ -44,6 +44,7 @@ public sealed partial class CopyEngine : IBlockOwner
     readonly SlotTable<CopyTask> _tasks;
     readonly ulong _zeroUnitBytes;
     readonly CopyRules _rules;
+    readonly Tracer _trace;
 
     // --- touched only by the reactor's thread
     CopyCounters _counters;
@@ -53,14 +54,22 @@ public sealed partial class CopyEngine : IBlockOwner
     /// <param name="map">One bit per cluster, over the source's capacity.</param>
     /// <param name="pool">Where chunks are held; a chunk is at most one buffer.</param>
     /// <param name="rules">Sizes and the release point.</param>
-    public CopyEngine(IBlockDevice source, IBlockDevice target, CopyMap map, BufferPool pool, CopyRules rules)
+    /// <param name="trace">Told of claims and what becomes of them.</param>
+    public CopyEngine(
+        IBlockDevice source,
+        IBlockDevice target,
+        CopyMap map,
+        BufferPool pool,
+        CopyRules rules,
+        Tracer trace
+    )
     {
         Check.That(target.Limits.CapacityBytes >= source.Limits.CapacityBytes);
         Check.That(map.SizeBytes == source.Limits.CapacityBytes);
         Check.That(pool.BufferBytes >= map.ClusterBytes);
         Check.That(rules.ReserveCount < rules.TaskMax);
         Check.That(rules.ReserveCount < pool.BufferCount);
-        (_source, _target, Map, _pool, _rules) = (source, target, map, pool, rules);
+        (_source, _target, Map, _pool, _rules, _trace) = (source, target, map, pool, rules, trace);
         _tasks = new SlotTable<CopyTask>(rules.TaskMax);
         _zeroUnitBytes = target.Limits.IsZeroInitialised
             ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes)
@@ -105,9 +114,9 @@ public sealed partial class CopyEngine : IBlockOwner
         if (!CanStart(lane))
             return false;
         ulong clusterMax = Math.Max(1, Math.Min(lengthBytesMax, _pool.BufferBytes) / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, out ulong key, out CopyTask task))
+        if (!TryClaim(firstCluster, endCluster, clusterMax, lane, out ulong key, out CopyTask task))
             return false;
-        (task.Lane, task.Owner) = (lane, owner);
+        task.Owner = owner;
         claimed = task.Extent;
         Check.That(_pool.TryRent(out task.Lease));
         task.Step = CopyTask.State.Reading;
@@ -129,16 +138,18 @@ public sealed partial class CopyEngine : IBlockOwner
         if (_tasks.TakenCount + _rules.ReserveCount >= _tasks.Capacity)
             return false;
         ulong clusterMax = Math.Max(1, lengthBytesMax / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, out ulong key, out CopyTask task))
+        if (!TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Background, out ulong key, out CopyTask task))
             return false;
-        (task.Lane, task.Owner) = (CopyLane.Background, owner);
+        task.Owner = owner;
         claimed = task.Extent;
         if (_target.Limits.IsZeroInitialised)
         {
             task.SkippedZeroBytes = task.Extent.LengthBytes;
+            _trace.Emit(TracePoint.Capture, task.Extent);
             Finish(key, task, CopyEnd.Done);
             return true;
         }
+        _trace.Emit(TracePoint.Capture, task.Extent);
         if (_rules.ReleasePoint == ReleasePoint.Captured)
             Release(task); // what there was is known: zeroes
         StartZeroing(key, task);
@@ -149,6 +160,7 @@ public sealed partial class CopyEngine : IBlockOwner
     public void Retry(ulong taskKey)
     {
         CopyTask task = Unpark(taskKey);
+        _trace.Emit(TracePoint.Retry, task.Extent);
         task.ResetWrite();
         if (task.Lease.IsNone)
         {
@@ -160,7 +172,12 @@ public sealed partial class CopyEngine : IBlockOwner
     }
 
     /// <summary>Gives a parked chunk up: the snapshot has lost it. Its bits are set, as the record of what is missing.</summary>
-    public void Abandon(ulong taskKey) => Finish(taskKey, Unpark(taskKey), CopyEnd.TargetFailed);
+    public void Abandon(ulong taskKey)
+    {
+        CopyTask task = Unpark(taskKey);
+        _trace.Emit(TracePoint.Abandon, task.Extent);
+        Finish(taskKey, task, CopyEnd.TargetFailed);
+    }
 
     /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>
     /// <param name="offsetBytes">Device offset.</param>
@@ -187,7 +204,14 @@ public sealed partial class CopyEngine : IBlockOwner
         return 0;
     }
 
-    bool TryClaim(ulong firstCluster, ulong endCluster, ulong clusterMax, out ulong key, out CopyTask task)
+    bool TryClaim(
+        ulong firstCluster,
+        ulong endCluster,
+        ulong clusterMax,
+        CopyLane lane,
+        out ulong key,
+        out CopyTask task
+    )
     {
         (key, task) = (0, null!);
         if (!Map.Todo.TryClaimRun(firstCluster, endCluster, clusterMax, out ulong first, out ulong count))
@@ -196,6 +220,8 @@ public sealed partial class CopyEngine : IBlockOwner
         Check.That(_tasks.TryTake(out key, out task));
         Map.Busy.SetBits(first, count);
         task.Reset(first, count, Map.Bytes(first, count));
+        task.Lane = lane;
+        _trace.Emit(TracePoint.Claim, task.Extent, (int)lane);
         InFlightBytes += task.Extent.LengthBytes;
         return true;
     }
@@ -213,6 +239,7 @@ public sealed partial class CopyEngine : IBlockOwner
     {
         Check.That(!task.IsReleased);
         task.IsReleased = true;
+        _trace.Emit(TracePoint.Release, task.Extent);
         Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
         task.Owner.OnReleased(task.FirstCluster, task.ClusterCount);
     }
@@ -220,6 +247,7 @@ public sealed partial class CopyEngine : IBlockOwner
     void Park(ulong key, CopyTask task)
     {
         task.Step = CopyTask.State.Parked;
+        _trace.Emit(TracePoint.Park, task.Extent, task.FirstFault.Errno);
         ParkedCount++;
         task.Owner.OnCopied(new CopyOutcome(task.Extent, task.Lane, CopyEnd.Parked, task.FirstFault, key));
     }
@@ -229,12 +257,14 @@ public sealed partial class CopyEngine : IBlockOwner
         CopyOutcome outcome = new(task.Extent, task.Lane, end, task.FirstFault, 0);
         if (end == CopyEnd.Done)
         {
+            _trace.Emit(TracePoint.Copied, task.Extent);
             Count(task);
             if (!task.IsReleased)
                 Release(task);
         }
         else
         {
+            _trace.Emit(TracePoint.SetBack, task.Extent, task.FirstFault.Errno);
             if (!task.IsReleased)
                 Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
             Map.Todo.SetBits(task.FirstCluster, task.ClusterCount);

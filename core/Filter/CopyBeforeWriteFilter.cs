@@ -45,14 +45,19 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
     CopyBeforeWriteFilter(Disk disk, IBlockDevice target, BufferPool pool, CopyMap map, FilterOptions options)
     {
         (_disk, Target, Map, _options) = (disk, target, map, options);
+        Trace = new Tracer(disk.Loop, disk.Name);
         uint taskMax = Math.Max(2, Math.Min(options.TaskMax, pool.BufferCount));
         uint reserve = Math.Min(Math.Max(1, taskMax / 4), pool.BufferCount - 1);
         ReleasePoint releasePoint =
             options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured;
-        Engine = new CopyEngine(disk.Device, target, map, pool, new CopyRules(taskMax, reserve, releasePoint));
+        CopyRules rules = new(taskMax, reserve, releasePoint);
+        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace);
     }
 
     public IBlockDevice Target { get; }
+
+    /// <summary>Where this point in time and its job tell what happens.</summary>
+    public Tracer Trace { get; }
 
     public CopyMap Map { get; }
 
@@ -93,6 +98,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         _isAttached = true;
         Volatile.Write(ref _isProtecting, true);
         _disk.Attach(this);
+        Trace.Emit(TracePoint.PointInTime, new Extent(0, Map.SizeBytes));
     }
 
     /// <summary>The disk must be quiesced; chunks in flight may still end afterwards.</summary>
@@ -104,6 +110,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         if (!IsBroken) // from now on the disk changes under whoever still reads the snapshot
             BrokenBy = new Fault(FaultKind.SnapshotLost);
         _disk.Detach(this);
+        Trace.Emit(TracePoint.Detached);
     }
 
     /// <summary>Whether a guest write to the range must wait. Threads: any, wait-free.</summary>
@@ -147,6 +154,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         if (IsBroken)
             return;
         BrokenBy = fault;
+        Trace.Emit(TracePoint.Broken, default, fault.Errno);
         Volatile.Write(ref _isProtecting, false);
         _disk.SchedulePump();
         Owner?.OnBroken(fault);

@@ -123,6 +123,7 @@ public sealed partial class Disk
 
     void Land(GuestSlot slot)
     {
+        _trace.Emit(TracePoint.Grant, slot.Extent);
         Record(_watch, slot.Extent);
         _inFlight.Add(1);
         CancelTimer(slot);
@@ -202,6 +203,7 @@ public sealed partial class Disk
 
     void Wait(GuestSlot slot)
     {
+        _trace.Emit(TracePoint.CbwWait, slot.Extent, _closedCount > 0 ? 1 : 0);
         slot.Step = GuestSlot.Phase.Waiting;
         slot.Previous = _lastWaiting;
         slot.Next = null;
@@ -245,12 +247,12 @@ public sealed partial class Disk
         slot.TimerKey = 0;
         if (slot.Step != GuestSlot.Phase.Waiting)
             return;
+        _trace.Emit(TracePoint.CbwTimeout, slot.Extent);
         Fault fault = new(FaultKind.TimedOut, Errnos.ETIMEDOUT, slot.Request.OffsetBytes);
         foreach (CopyBeforeWriteFilter filter in _watch.Filters)
             if (filter.Protects(slot.Extent) && filter.FailGuest(fault))
             {
-                Unlink(slot);
-                Complete(slot, fault);
+                Deny(slot, fault);
                 return;
             }
         StartWaitTimer(slot); // another filter, with a longer limit
@@ -264,12 +266,16 @@ public sealed partial class Disk
         {
             GuestSlot? next = slot.Next;
             if (slot.Extent.Overlaps(extent))
-            {
-                Unlink(slot);
-                Complete(slot, fault);
-            }
+                Deny(slot, fault);
             slot = next;
         }
+    }
+
+    void Deny(GuestSlot slot, Fault fault)
+    {
+        _trace.Emit(TracePoint.Deny, slot.Extent, fault.Errno);
+        Unlink(slot);
+        Complete(slot, fault);
     }
 
     /// <summary>Looks at the waiting writes again in the next turn: something was released, freed or opened.</summary>

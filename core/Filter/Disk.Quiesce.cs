@@ -27,6 +27,7 @@ public sealed partial class Disk
 
     void CloseGate(QuiesceGroup group)
     {
+        _trace.Emit(TracePoint.GateClosed);
         _quiesceCheck.Add(group);
         Volatile.Write(ref _closedCount, _closedCount + 1);
         Interlocked.MemoryBarrier(); // closed before the sum is read: see the head of Disk.cs
@@ -34,6 +35,7 @@ public sealed partial class Disk
 
     void OpenGate(QuiesceGroup group)
     {
+        _trace.Emit(TracePoint.GateOpened);
         _quiesceCheck.Remove(group);
         Volatile.Write(ref _closedCount, _closedCount - 1);
         SchedulePump();

@@ -35,6 +35,7 @@ public sealed partial class Disk : IDisposable
 
     // --- fixed at construction
     readonly IIoLoop _loop;
+    readonly Tracer _trace;
     readonly GuestSlot[] _slots;
     readonly ConcurrentRing<uint> _freeSlots;
     readonly InFlightCounter _inFlight = new();
@@ -56,6 +57,7 @@ public sealed partial class Disk : IDisposable
     public Disk(IIoLoop loop, IBlockDevice device, string name, uint slotCount = 1024)
     {
         (_loop, Device, Name) = (loop, device, name);
+        _trace = new Tracer(loop, name);
         _slots = new GuestSlot[slotCount];
         _freeSlots = new ConcurrentRing<uint>(slotCount);
         for (uint i = 0; i < slotCount; i++)
@@ -68,6 +70,9 @@ public sealed partial class Disk : IDisposable
     }
 
     public string Name { get; }
+
+    /// <summary>The reactor that this disk belongs to.</summary>
+    public IIoLoop Loop => _loop;
 
     public IBlockDevice Device { get; }
 

@@ -134,6 +134,7 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
                 ulong copied = _filter.Engine.ReadCaptured(offset, span);
                 if (copied > 0)
                 {
+                    _filter.Trace.Emit(TracePoint.SnapshotRead, new Extent(offset, copied), 1);
                     slot.DoneBytes += copied;
                     continue;
                 }
@@ -170,6 +171,7 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     void Read(ulong key, Slot slot, bool isFromSource)
     {
         slot.IsHeld = isFromSource;
+        _filter.Trace.Emit(TracePoint.SnapshotRead, slot.Piece, isFromSource ? 0 : 2);
         if (isFromSource)
             _filter.BeginHold(slot.Piece);
         BlockRequest request = default;
@@ -207,8 +209,10 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         for (ulong cluster = first; cluster < end; cluster++)
         {
             _access.ClearBits(cluster, 1);
-            if (_filter.Map.Todo.TryClaim(cluster))
-                _filter.Release(cluster, 1);
+            if (!_filter.Map.Todo.TryClaim(cluster))
+                continue;
+            _filter.Trace.Emit(TracePoint.Skip, _filter.Map.Bytes(cluster, 1));
+            _filter.Release(cluster, 1);
         }
         return Fault.None;
     }

@@ -85,6 +85,7 @@ public sealed partial class BackupJob
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
         ErrorPolicy action = Decide(isSource ? _options.OnSourceError : _options.OnTargetError, fault);
+        Emit(TracePoint.PolicyDecision, (int)action);
         Raise(new JobEvent(JobEventKind.DeviceError, Status, fault, isSource, action));
         switch (action)
         {

@@ -122,6 +122,7 @@ public sealed partial class BackupJob
         if (!_map.Todo.TryClaimRun(first, end, clusterMax, out ulong claimedFirst, out ulong count))
             return false;
         dropped = _map.Bytes(claimedFirst, count);
+        _filter.Trace.Emit(TracePoint.Skip, dropped);
         _totalBytes -= dropped.LengthBytes;
         _filter.Release(claimedFirst, count);
         return true;
@@ -175,6 +176,7 @@ public sealed partial class BackupJob
         if (_map.Todo.CountBits() > 0)
         {
             // Bits were set back behind the cursor: another walk of the same loop.
+            Emit(TracePoint.SecondPass, 0);
             _scan.Restart();
             _cursorCluster = 0;
             _isRunWanted = true;
@@ -185,6 +187,7 @@ public sealed partial class BackupJob
 
     void Flush()
     {
+        Emit(TracePoint.JobFlush, 0);
         _isFlushing = true;
         BlockRequest request = default;
         request.Operation = BlockOperation.Flush;

@@ -58,6 +58,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         (_loop, _options, _filter, View) = (loop, options, filter, view);
         (_engine, _map) = (filter.Engine, filter.Map);
         filter.Owner = this;
+        filter.Trace.Job = Id;
         uint chunkBytesMin = Math.Max(options.Filter.ClusterBytes, (uint)(256 * Units.KiB));
         _window = new CopyWindow(
             Math.Min(pool.BufferBytes, chunkBytesMin),
@@ -205,6 +206,8 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
             bitmap.Reclaim();
         Disk.RefreshRecording();
     }
+
+    protected override void Emit(TracePoint point, int cause) => _filter.Trace.Emit(point, default, cause);
 
     BitmapMode Mode => _options.BitmapMode ?? BitmapMode.OnSuccess;
 

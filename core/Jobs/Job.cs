@@ -131,6 +131,8 @@ public abstract class Job
 
     protected abstract void OnResumedByUser();
 
+    protected abstract void Emit(TracePoint point, int cause);
+
     /// <summary>The subclass shows a new picture of itself.</summary>
     protected abstract void Publish();
 
@@ -155,6 +157,7 @@ public abstract class Job
     {
         Check.That(JobLife.IsEdge(Status, status));
         Status = status;
+        Emit(TracePoint.JobState, (int)status);
         Publish();
         Raise(new JobEvent(JobEventKind.StatusChanged, status));
     }
