@@ -6,7 +6,6 @@ using System.Runtime.CompilerServices;
 using System;
 #endif
 
-
 namespace FastBackup.Base;
 
 /// <summary>Each names the scenario of the regression list (R..) that it breaks.</summary>

@@ -78,6 +78,9 @@ public sealed partial class CopyEngine : IBlockOwner
 
     public CopyMap Map { get; }
 
+    /// <summary>Chunks in flight at once, at most.</summary>
+    public uint TaskMax => _tasks.Capacity;
+
     public uint InFlightCount => _tasks.TakenCount;
 
     public ulong InFlightBytes { get; private set; }

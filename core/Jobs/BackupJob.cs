@@ -63,11 +63,11 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _window = new CopyWindow(
             Math.Min(pool.BufferBytes, chunkBytesMin),
             pool.BufferBytes,
-            (ulong)pool.BufferBytes * Math.Min(pool.BufferCount, options.Filter.TaskMax)
+            (ulong)pool.BufferBytes * Math.Min(pool.BufferCount, _engine.TaskMax)
         );
         _scan = new AllocationScan(disk.Device, Run);
         _rate.Set(options.SpeedBytesPerSecond, loop.Clock.NowNs);
-        _parked = new ulong[options.Filter.TaskMax];
+        _parked = new ulong[_engine.TaskMax];
         Publish();
     }
 
