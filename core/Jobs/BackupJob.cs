@@ -151,14 +151,17 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _filter.Dispose();
     }
 
-    internal override void BeginQuiesced()
+    internal override Fault BeginQuiesced()
     {
-        _hasBegun = true;
         if (_options.Bitmap is { } bitmap)
         {
+            // The job was made at some earlier time: the bitmap may have gone to another one since, or away.
+            if (bitmap.IsBusy || !ReferenceEquals(Disk.FindBitmap(bitmap.Name), bitmap))
+                return new Fault(FaultKind.State);
             bitmap.Freeze();
             Disk.RefreshRecording();
         }
+        _hasBegun = true;
         if (_options.Sync is BackupSync.Incremental or BackupSync.Bitmap)
             _map.MarkDirty(_options.Bitmap!.Bits);
         else
@@ -166,6 +169,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _totalBytes = _options.Sync == BackupSync.None ? 0 : _map.Todo.CountBytes();
         View?.Open();
         _filter.Attach();
+        return Fault.None;
     }
 
     internal override void CommitQuiesced()

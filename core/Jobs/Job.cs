@@ -113,7 +113,8 @@ public abstract class Job
     }
 
     /// <summary>The point in time is now; all disks of the transaction are quiesced.</summary>
-    internal abstract void BeginQuiesced();
+    /// <returns>None, or why this job cannot begin any more; nothing was changed then.</returns>
+    internal abstract Fault BeginQuiesced();
 
     /// <summary>Goes on with the work; called again whenever something may be possible.</summary>
     internal abstract void Run();

@@ -54,7 +54,12 @@ public sealed class Transaction
             return; // cancelled while the disks became quiet
         foreach (Job job in _jobs)
         {
-            job.BeginQuiesced();
+            Fault fault = job.BeginQuiesced();
+            if (fault.IsFault)
+            {
+                job.Fail(fault, isSource: false); // and with it all others, begun or not
+                return;
+            }
             job.MoveTo(JobStatus.Running);
             job.ApplyPause();
         }
