@@ -23,7 +23,9 @@ public interface IFilterOwner
     void OnCopied(in CopyOutcome outcome);
 
     /// <summary>The snapshot is lost; the fault is the root cause. Called once.</summary>
-    void OnBroken(Fault fault);
+    /// <param name="fault">What happened.</param>
+    /// <param name="isSource">Whether it was the source that failed.</param>
+    void OnBroken(Fault fault, bool isSource);
 }
 
 /// <summary>Threads: the reactor's; <see cref="Protects"/> any.</summary>
@@ -149,7 +151,9 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
     }
 
     /// <summary>Gives the snapshot up for good; guests go on.</summary>
-    public void Break(Fault fault)
+    /// <param name="fault">Why.</param>
+    /// <param name="isSource">Whether the source failed.</param>
+    public void Break(Fault fault, bool isSource = false)
     {
         if (IsBroken)
             return;
@@ -157,7 +161,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         Trace.Emit(TracePoint.Broken, default, fault.Errno);
         Volatile.Write(ref _isProtecting, false);
         _disk.SchedulePump();
-        Owner?.OnBroken(fault);
+        Owner?.OnBroken(fault, isSource);
     }
 
     /// <summary>A snapshot reader reads the range from the source: it must not change until EndHold.</summary>
@@ -204,7 +208,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
             _disk.FailWaiting(outcome.Extent, outcome.Fault);
         else if (isCbwFailure)
-            Break(outcome.Fault);
+            Break(outcome.Fault, outcome.IsSourceFault);
         _disk.SchedulePump(); // writes may wait for a task or a buffer
         Owner?.OnCopied(outcome);
     }

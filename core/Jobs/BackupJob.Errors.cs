@@ -45,7 +45,7 @@ public sealed partial class BackupJob
         Run();
     }
 
-    void IFilterOwner.OnBroken(Fault fault) => Fail(fault, isSource: false);
+    void IFilterOwner.OnBroken(Fault fault, bool isSource) => Fail(fault, isSource);
 
     void OnDone(in CopyOutcome outcome)
     {
