@@ -203,8 +203,11 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
 
     void ICopyOwner.OnCopied(in CopyOutcome outcome)
     {
+        // A snapshot that is given up already holds no guest, whatever becomes of its last copies.
         bool isCbwFailure =
-            outcome.Lane == CopyLane.CopyBeforeWrite && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
+            !IsBroken
+            && outcome.Lane == CopyLane.CopyBeforeWrite
+            && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
         if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
             _disk.FailWaiting(outcome.Extent, outcome.Fault);
         else if (isCbwFailure)
