@@ -78,6 +78,9 @@ public sealed partial class CopyEngine : IBlockOwner
 
     public CopyMap Map { get; }
 
+    /// <summary>Called when a start that failed for want of a buffer may work: others use the pool too.</summary>
+    public IBufferWaiter? Waiter { get; set; }
+
     /// <summary>Chunks in flight at once, at most.</summary>
     public uint TaskMax => _tasks.Capacity;
 
@@ -93,7 +96,21 @@ public sealed partial class CopyEngine : IBlockOwner
     public bool CanStart(CopyLane lane)
     {
         uint reserve = lane == CopyLane.Background ? _rules.ReserveCount : 0;
-        return _tasks.TakenCount + reserve < _tasks.Capacity && _pool.FreeCount > reserve;
+        if (_tasks.TakenCount + reserve >= _tasks.Capacity)
+            return false;
+        if (_pool.FreeCount > reserve)
+            return true;
+        if (Waiter != null)
+            _pool.WaitForBuffer(Waiter);
+        return false;
+    }
+
+    /// <summary>The waiter is not called any more.</summary>
+    public void StopWaiting()
+    {
+        if (Waiter != null)
+            _pool.StopWaiting(Waiter);
+        Waiter = null;
     }
 
     /// <summary>Claims the next marked run and starts to copy it.</summary>

@@ -22,6 +22,9 @@ public interface IFilterOwner
     /// <summary>A chunk of either lane ended or parked; there is room for another.</summary>
     void OnCopied(in CopyOutcome outcome);
 
+    /// <summary>A buffer of the shared pool is free again: look in a later turn whether something can start.</summary>
+    void OnRoom();
+
     /// <summary>The snapshot is lost; the fault is the root cause. Called once.</summary>
     /// <param name="fault">What happened.</param>
     /// <param name="isSource">Whether it was the source that failed.</param>
@@ -29,7 +32,7 @@ public interface IFilterOwner
 }
 
 /// <summary>Threads: the reactor's; <see cref="Protects"/> any.</summary>
-public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
+public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposable
 {
     const int HoldsMax = 4096;
 
@@ -53,7 +56,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         ReleasePoint releasePoint =
             options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured;
         CopyRules rules = new(taskMax, reserve, releasePoint);
-        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace);
+        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace) { Waiter = this };
     }
 
     public IBlockDevice Target { get; }
@@ -216,9 +219,16 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         Owner?.OnCopied(outcome);
     }
 
+    void IBufferWaiter.OnBufferFree()
+    {
+        _disk.SchedulePump();
+        Owner?.OnRoom();
+    }
+
     public void Dispose()
     {
         Check.That(!_isAttached);
+        Engine.StopWaiting();
         Check.That(Engine.InFlightCount == 0);
         Map.Dispose();
     }

@@ -45,6 +45,8 @@ public sealed partial class BackupJob
         Run();
     }
 
+    void IFilterOwner.OnRoom() => RunLater();
+
     void IFilterOwner.OnBroken(Fault fault, bool isSource) => Fail(fault, isSource);
 
     void OnDone(in CopyOutcome outcome)

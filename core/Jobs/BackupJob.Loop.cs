@@ -43,12 +43,17 @@ public sealed partial class BackupJob
             TryEnd();
         } while (_isRunWanted && stepCount < StepsPerRunMax);
         _isRunning = false;
-        if (stepCount >= StepsPerRunMax && !_isDeferred)
-        {
-            _isDeferred = true; // let the reactor serve others before a long run of holes goes on
-            _loop.Defer(this, RunArgument);
-        }
+        if (stepCount >= StepsPerRunMax)
+            RunLater(); // let the reactor serve others before a long run of holes goes on
         Publish();
+    }
+
+    void RunLater()
+    {
+        if (_isDeferred)
+            return;
+        _isDeferred = true;
+        _loop.Defer(this, RunArgument);
     }
 
     void ILoopTask.Run(ulong argument)

@@ -2,6 +2,7 @@
 // return are O(1) and allocate nothing. The whole region can be registered with a ring once.
 // A lease is a slot and a generation; a stale one is an invariant failure, not a wild write.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
 
 namespace FastBackup.Memory;
@@ -12,12 +13,22 @@ public readonly record struct BufferLease(uint Slot, uint Generation)
     public bool IsNone => Generation == 0;
 }
 
+public interface IBufferWaiter
+{
+    /// <summary>A buffer is free again. Called inside Return: must rent nothing, only arrange for a later look.</summary>
+    void OnBufferFree();
+}
+
 /// <summary>Threads: one (the reactor's). Dispose when every lease is back and the kernel holds none.</summary>
 public sealed unsafe class BufferPool : IDisposable
 {
+    const int WaitersHint = 64;
+
     readonly AlignedRegion _region;
     readonly uint[] _generations; // odd while rented
     readonly uint[] _freeSlots; // a stack: the buffer returned last is the warmest
+    readonly List<IBufferWaiter> _waiters = new(WaitersHint);
+    readonly List<IBufferWaiter> _woken = new(WaitersHint);
     uint _freeCount;
 
     BufferPool(uint bufferBytes, uint bufferCount, AlignedRegion region)
@@ -72,7 +83,26 @@ public sealed unsafe class BufferPool : IDisposable
         CheckLease(lease);
         _generations[lease.Slot]++;
         _freeSlots[_freeCount++] = lease.Slot;
+        if (_waiters.Count == 0)
+            return;
+        _woken.AddRange(_waiters);
+        _waiters.Clear();
+        foreach (IBufferWaiter waiter in _woken)
+            waiter.OnBufferFree();
+        _woken.Clear();
     }
+
+    /// <summary>
+    /// The waiter is called once, at the next return. Users of one pool may belong to different disks: without this
+    /// one that found the pool empty and has nothing in flight itself would never look again.
+    /// </summary>
+    public void WaitForBuffer(IBufferWaiter waiter)
+    {
+        if (!_waiters.Contains(waiter))
+            _waiters.Add(waiter);
+    }
+
+    public void StopWaiting(IBufferWaiter waiter) => _waiters.Remove(waiter);
 
     public byte* Address(BufferLease lease)
     {
