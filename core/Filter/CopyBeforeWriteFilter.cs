@@ -46,6 +46,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     // --- touched only by the reactor's thread
     bool _isAttached;
+    ulong _attachedNs;
 
     CopyBeforeWriteFilter(Disk disk, IBlockDevice target, BufferPool pool, CopyMap map, FilterOptions options)
     {
@@ -76,8 +77,12 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     public bool IsBroken => BrokenBy.IsFault;
 
-    /// <summary>Longest wait of a guest write for this filter.</summary>
-    public ulong WaitLimitNs => _options.CbwTimeoutMs == 0 ? ulong.MaxValue : _options.CbwTimeoutMs * Units.NsPerMs;
+    /// <summary>When the wait of a guest write for this filter is over; ulong.MaxValue = never.</summary>
+    /// <param name="arrivedNs">When the write came. It cannot have waited for a point in time that did not exist.</param>
+    internal ulong WaitDeadlineNs(ulong arrivedNs) =>
+        _options.CbwTimeoutMs == 0
+            ? ulong.MaxValue
+            : Math.Max(arrivedNs, _attachedNs) + _options.CbwTimeoutMs * Units.NsPerMs;
 
     /// <summary>A filter that is not attached and protects nothing.</summary>
     /// <returns>None or NoMemory.</returns>
@@ -101,6 +106,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     {
         Check.That(!_isAttached);
         _isAttached = true;
+        _attachedNs = _disk.Loop.Clock.NowNs;
         Volatile.Write(ref _isProtecting, true);
         _disk.Attach(this);
         Trace.Emit(TracePoint.PointInTime, new Extent(0, Map.SizeBytes));

@@ -231,15 +231,23 @@ public sealed partial class Disk
         WaitingCount--;
     }
 
-    /// <summary>The shortest time limit of the filters that this write waits for.</summary>
+    /// <summary>
+    /// Sets the timer to the first deadline of the filters that this write waits for. Asked again whenever the
+    /// write is looked at: a filter may have come since, or one with a shorter limit.
+    /// </summary>
     void StartWaitTimer(GuestSlot slot)
     {
-        ulong limitNs = ulong.MaxValue;
+        ulong deadlineNs = ulong.MaxValue;
         foreach (CopyBeforeWriteFilter filter in _watch.Filters)
             if (filter.Protects(slot.Extent))
-                limitNs = Math.Min(limitNs, filter.WaitLimitNs);
-        if (limitNs != ulong.MaxValue && slot.TimerKey == 0)
-            slot.TimerKey = _loop.StartTimer(slot.ArrivedNs + limitNs, slot, ExpireArgument);
+                deadlineNs = Math.Min(deadlineNs, filter.WaitDeadlineNs(slot.ArrivedNs));
+        if (slot.TimerKey != 0 && slot.TimerDeadlineNs <= deadlineNs)
+            return; // at worst it fires early, and is set anew then
+        CancelTimer(slot);
+        if (deadlineNs == ulong.MaxValue)
+            return;
+        slot.TimerDeadlineNs = deadlineNs;
+        slot.TimerKey = _loop.StartTimer(deadlineNs, slot, ExpireArgument);
     }
 
     internal void OnWaitExpired(GuestSlot slot)
@@ -247,14 +255,18 @@ public sealed partial class Disk
         slot.TimerKey = 0;
         if (slot.Step != GuestSlot.Phase.Waiting)
             return;
-        _trace.Emit(TracePoint.CbwTimeout, slot.Extent);
+        ulong nowNs = _loop.Clock.NowNs;
         Fault fault = new(FaultKind.TimedOut, Errnos.ETIMEDOUT, slot.Request.OffsetBytes);
         foreach (CopyBeforeWriteFilter filter in _watch.Filters)
-            if (filter.Protects(slot.Extent) && filter.FailGuest(fault))
-            {
-                Deny(slot, fault);
-                return;
-            }
+        {
+            if (!filter.Protects(slot.Extent) || filter.WaitDeadlineNs(slot.ArrivedNs) > nowNs)
+                continue;
+            _trace.Emit(TracePoint.CbwTimeout, slot.Extent);
+            if (!filter.FailGuest(fault))
+                continue;
+            Deny(slot, fault);
+            return;
+        }
         StartWaitTimer(slot); // another filter, with a longer limit
         SchedulePump();
     }
@@ -297,6 +309,10 @@ public sealed partial class Disk
             {
                 Unlink(slot);
                 Land(slot);
+            }
+            else
+            {
+                StartWaitTimer(slot);
             }
             slot = next;
         }

@@ -69,6 +69,7 @@ sealed class GuestSlot : ILoopTask
     public Phase Step;
     public ulong ArrivedNs;
     public ulong TimerKey;
+    public ulong TimerDeadlineNs;
 
     // Links of the waiting list, in order of arrival.
     public GuestSlot? Previous;
