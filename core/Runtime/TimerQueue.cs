@@ -1,5 +1,6 @@
-// Timers in a preallocated binary heap. Start and expire cost O(log n), cancel O(1) (the entry stays until
-// its time and is then skipped).
+// Timers in a preallocated binary heap. Start, expire and cancel cost O(log n). A cancelled timer leaves at once:
+// nearly every timer of a guest's wait is cancelled long before its 30 s are over, and entries that stayed until
+// then would fill any table.
 using FastBackup.Base;
 using FastBackup.BlockIo;
 using FastBackup.Memory;
@@ -13,7 +14,7 @@ sealed class TimerQueue
     {
         public ILoopTask Task = null!;
         public ulong Argument;
-        public bool IsCancelled;
+        public int HeapIndex;
     }
 
     readonly record struct Entry(ulong DeadlineNs, ulong Sequence, ulong Key);
@@ -31,55 +32,57 @@ sealed class TimerQueue
     }
 
     /// <summary>Deadline of the next timer, or ulong.MaxValue.</summary>
-    public ulong NextDeadlineNs
-    {
-        get
-        {
-            while (_count > 0 && _timers.Get(_heap[0].Key).IsCancelled)
-                _timers.Free(Pop().Key);
-            return _count == 0 ? ulong.MaxValue : _heap[0].DeadlineNs;
-        }
-    }
+    public ulong NextDeadlineNs => _count == 0 ? ulong.MaxValue : _heap[0].DeadlineNs;
 
     public ulong Start(ulong deadlineNs, ILoopTask task, ulong argument)
     {
         Check.That(_timers.TryTake(out ulong key, out Timer timer));
-        (timer.Task, timer.Argument, timer.IsCancelled) = (task, argument, false);
-        int index = _count++;
-        Entry entry = new(deadlineNs, _sequence++, key);
-        while (index > 0 && IsBefore(entry, _heap[(index - 1) / 2]))
-        {
-            _heap[index] = _heap[(index - 1) / 2];
-            index = (index - 1) / 2;
-        }
-        _heap[index] = entry;
+        (timer.Task, timer.Argument) = (task, argument);
+        SiftUp(_count++, new Entry(deadlineNs, _sequence++, key));
         return key;
     }
 
     public void Cancel(ulong key)
     {
         if (_timers.IsTaken(key))
-            _timers.Get(key).IsCancelled = true;
+            Remove(_timers.Get(key).HeapIndex);
     }
 
     /// <summary>The next timer that is due, taken off the queue.</summary>
     public bool TryExpire(ulong nowNs, out ILoopTask task, out ulong argument)
     {
         (task, argument) = (null!, 0);
-        if (NextDeadlineNs > nowNs || _count == 0)
+        if (_count == 0 || _heap[0].DeadlineNs > nowNs)
             return false;
-        ulong key = Pop().Key;
-        Timer timer = _timers.Get(key);
+        Timer timer = _timers.Get(_heap[0].Key);
         (task, argument) = (timer.Task, timer.Argument);
-        _timers.Free(key);
+        Remove(0);
         return true;
     }
 
-    Entry Pop()
+    /// <summary>Takes an entry out: the last one takes its place and finds its own.</summary>
+    void Remove(int index)
     {
-        Entry first = _heap[0];
+        Check.That(index < _count);
+        _timers.Free(_heap[index].Key);
         Entry last = _heap[--_count];
-        int index = 0;
+        if (index == _count)
+            return;
+        if (index > 0 && IsBefore(last, _heap[(index - 1) / 2]))
+            SiftUp(index, last);
+        else
+            SiftDown(index, last);
+    }
+
+    void SiftUp(int index, in Entry entry)
+    {
+        for (int parent; index > 0 && IsBefore(entry, _heap[parent = (index - 1) / 2]); index = parent)
+            Place(index, _heap[parent]);
+        Place(index, entry);
+    }
+
+    void SiftDown(int index, in Entry entry)
+    {
         while (true)
         {
             int child = index * 2 + 1;
@@ -87,13 +90,18 @@ sealed class TimerQueue
                 break;
             if (child + 1 < _count && IsBefore(_heap[child + 1], _heap[child]))
                 child++;
-            if (!IsBefore(_heap[child], last))
+            if (!IsBefore(_heap[child], entry))
                 break;
-            _heap[index] = _heap[child];
+            Place(index, _heap[child]);
             index = child;
         }
-        _heap[index] = last;
-        return first;
+        Place(index, entry);
+    }
+
+    void Place(int index, in Entry entry)
+    {
+        _heap[index] = entry;
+        _timers.Get(entry.Key).HeapIndex = index;
     }
 
     static bool IsBefore(in Entry left, in Entry right) =>
