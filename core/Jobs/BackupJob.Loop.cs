@@ -24,6 +24,7 @@ public sealed partial class BackupJob
     bool _isRunWanted;
     bool _isDeferred;
     ulong _timerKey;
+    ulong _timerDeadlineNs;
 
     /// <summary>Takes the job as far as it can go now. Calls from inside itself are folded into the loop.</summary>
     internal override void Run()
@@ -76,7 +77,9 @@ public sealed partial class BackupJob
         _window.Forget(_loop.Clock.NowNs);
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
-        CancelTimer();
+        CancelTimer(); // it may have been for the old limit
+        if (_parkedCount > 0)
+            StartTimer(_backOffUntilNs);
         Run();
     }
 
@@ -152,8 +155,11 @@ public sealed partial class BackupJob
 
     void StartTimer(ulong deadlineNs)
     {
-        if (_timerKey == 0)
-            _timerKey = _loop.StartTimer(deadlineNs, this, TimerArgument);
+        if (_timerKey != 0 && _timerDeadlineNs <= deadlineNs)
+            return; // at worst it fires early, and is set anew then
+        CancelTimer();
+        _timerDeadlineNs = deadlineNs;
+        _timerKey = _loop.StartTimer(deadlineNs, this, TimerArgument);
     }
 
     void CancelTimer()
