@@ -72,8 +72,11 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
         ulong operationsWanted = 400 + _prng.Below(6000);
         uint burstMax = 1 + (uint)_prng.Below(6);
         ulong waitNs = Math.Max(1, Plan.LatencyNs) << (int)_prng.Below(3);
-        while (Tallies.GuestOperations < operationsWanted)
+        ulong roundMax = operationsWanted * 4;
+        for (ulong round = 0; Tallies.GuestOperations < operationsWanted && round < roundMax; round++)
         {
+            if (!Guests.HasIdle && _prng.Chance(1, 256))
+                Port.ReleaseHung(); // else a few hung writes are all that the rest of the seed sees
             Director.Act();
             for (ulong i = _prng.Below(burstMax + 1); i > 0; i--)
                 Guests.Issue(Disks[(int)_prng.Below((ulong)Disks.Count)]);

@@ -14,6 +14,10 @@ namespace FastBackup.Tests.Simulation.Control;
 
 sealed partial class Director : IBlockOwner
 {
+    const int QuiesceMax = 8;
+
+    int _quiesceCount;
+
     JobRun? FindReadable()
     {
         int count = _world.Runs.Count;
@@ -97,7 +101,21 @@ sealed partial class Director : IBlockOwner
         );
     }
 
-    void Quiesce(GuestDisk disk, Action change) => Disk.Quiesce(_world.Reactor, [disk.Disk], change);
+    void Quiesce(GuestDisk disk, Action change)
+    {
+        if (_quiesceCount >= QuiesceMax)
+            return; // behind a hung write: more would only queue up
+        _quiesceCount++;
+        Disk.Quiesce(
+            _world.Reactor,
+            [disk.Disk],
+            () =>
+            {
+                _quiesceCount--;
+                change();
+            }
+        );
+    }
 
     BitmapModel? DrawBitmap(GuestDisk disk)
     {

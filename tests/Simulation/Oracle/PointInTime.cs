@@ -18,6 +18,7 @@ sealed class PointInTime
     readonly FilterOptions _options;
     readonly Tallies _tallies;
     readonly byte[] _scratch;
+    readonly uint _powerCuts;
 
     public PointInTime(
         BackupJob job,
@@ -38,6 +39,7 @@ sealed class PointInTime
             scratch
         );
         Sync = options.Sync;
+        _powerCuts = target.PowerCutCount;
         ClusterCount = (int)_filter.Map.ClusterCount;
         _isVerified = new bool[ClusterCount];
         _claims = new byte[ClusterCount];
@@ -107,7 +109,7 @@ sealed class PointInTime
         bool isTopHole = Sync == BackupSync.Top && IsHole[cluster];
         if (!IsMember[cluster] || IsDiscarded[cluster] || isTopHole)
             return;
-        if (IsSkipped[cluster])
+        if (IsSkipped[cluster] || Target.PowerCutCount != _powerCuts)
             return;
         Extent bytes = Bytes(cluster);
         ReadOnlySpan<byte> frozen = Slice(bytes);

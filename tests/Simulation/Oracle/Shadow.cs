@@ -20,6 +20,7 @@ sealed class Shadow
     readonly uint[] _floor; // per sector: the greatest sequence that ended well
     readonly uint[] _zeroEnd; // per sector: when the last zeroing ended
     readonly uint[] _mixedUntil; // per sector: when a write that may have cut it has ended
+    readonly uint[] _lastEnd; // per sector: when the last change of it ended
     readonly List<uint> _ends = [NotEnded]; // per sequence; 0 is the initial content
 
     public Shadow(int disk, ulong capacityBytes)
@@ -29,6 +30,7 @@ sealed class Shadow
         _floor = new uint[SectorCount + 1];
         _zeroEnd = new uint[SectorCount + 1];
         _mixedUntil = new uint[SectorCount + 1];
+        _lastEnd = new uint[SectorCount + 1];
         Array.Fill(_zeroEnd, NotEnded);
     }
 
@@ -83,7 +85,10 @@ sealed class Shadow
             if (isZero)
                 _zeroEnd[s] = Math.Max(_zeroEnd[s] == NotEnded ? 0 : _zeroEnd[s], now);
             bool isPart = (isPartHead && s == first) || (isPartTail && s == end - 1);
-            if (isPart || !isWhole)
+            // Two changes at once may land piece by piece, in any order.
+            bool isOverlapped = _lastEnd[s] > sequence;
+            _lastEnd[s] = now;
+            if (isPart || !isWhole || isOverlapped)
                 _mixedUntil[s] = now;
             else if (isOk && !isHint)
                 _floor[s] = Math.Max(_floor[s], sequence);

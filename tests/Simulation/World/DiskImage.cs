@@ -53,6 +53,9 @@ sealed class DiskImage
     /// <summary>Errors given so far that an engine cannot hide.</summary>
     public ulong HardFaultCount;
 
+    /// <summary>Power cuts so far: what was there is not to be relied on.</summary>
+    public uint PowerCutCount { get; private set; }
+
     /// <summary>Commands that change it, pushed and not delivered.</summary>
     public uint ChangesInFlight;
 
@@ -160,6 +163,7 @@ sealed class DiskImage
     public bool PowerCut(Prng prng)
     {
         bool isLossy = false;
+        PowerCutCount++;
         for (int i = 0; i < _unflushed.Length; i++)
         {
             if (_unflushed[i] == 0)
