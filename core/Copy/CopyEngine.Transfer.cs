@@ -24,6 +24,8 @@ public sealed partial class CopyEngine
 
     void OnRead(ulong key, CopyTask task, Fault fault)
     {
+        if (fault.IsNone && !task.Owner.IsSnapshotWhole)
+            fault = new Fault(FaultKind.SnapshotLost, 0, task.Extent.OffsetBytes);
         if (fault.IsFault)
         {
             task.FirstFault = fault;

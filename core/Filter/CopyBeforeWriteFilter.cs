@@ -187,6 +187,8 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
         _disk.SchedulePump();
     }
 
+    bool ICopyOwner.IsSnapshotWhole => !IsBroken;
+
     void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount) => Release(firstCluster, clusterCount);
 
     /// <summary>The old data of the clusters is safe: guests may write there, unless a snapshot reader still reads.</summary>
