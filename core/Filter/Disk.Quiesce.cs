@@ -47,7 +47,7 @@ public sealed partial class Disk
         const ulong LookAgainNs = Units.NsPerMs;
 
         bool _isDone;
-        bool _isTimerRunning;
+        ulong _timerKey;
 
         public void Begin()
         {
@@ -60,7 +60,7 @@ public sealed partial class Disk
         /// <summary>The timer: a post that found the inbox full may be missing.</summary>
         public void Run(ulong argument)
         {
-            _isTimerRunning = false;
+            _timerKey = 0;
             LookAgain();
         }
 
@@ -71,12 +71,13 @@ public sealed partial class Disk
             foreach (Disk disk in disks)
                 if (disk._inFlight.Sum() != 0)
                 {
-                    if (!_isTimerRunning)
-                        loop.StartTimer(loop.Clock.NowNs + LookAgainNs, this, 0);
-                    _isTimerRunning = true;
+                    if (_timerKey == 0)
+                        _timerKey = loop.StartTimer(loop.Clock.NowNs + LookAgainNs, this, 0);
                     return;
                 }
             _isDone = true;
+            if (_timerKey != 0)
+                loop.CancelTimer(_timerKey);
             change();
             foreach (Disk disk in disks)
                 disk.OpenGate(this);
