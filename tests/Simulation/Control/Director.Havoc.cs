@@ -125,7 +125,7 @@ sealed partial class Director
             run.IsInternallyPaused &= JobLife.Allows(run.Job.Status, JobVerb.Resume);
             if (run.Options.Sync == BackupSync.None && run.Dependents.TrueForAll(other => other.IsEnded))
                 Cancel(run);
-            if (run.Target.IsDown)
+            if (run.Target.IsDown || run.Base is { IsBrokenOrEnded: true })
                 Cancel(run);
             if (run.Job.IsUserPaused)
                 _ = run.Job.Resume();

@@ -117,7 +117,7 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
         {
             if (WasChainValid)
                 world.Tallies.Count(Branch.ChainVerified);
-            Target.IsChainValid |= Options.Sync == BackupSync.Full;
+            Target.IsChainValid = Bitmap!.IsEnabled && (WasChainValid || Options.Sync == BackupSync.Full);
         }
         world.OnJobSucceeded(this);
     }
