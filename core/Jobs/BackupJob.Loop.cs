@@ -20,6 +20,11 @@ public sealed partial class BackupJob
 
     ulong _cursorCluster;
     bool _isFlushing;
+
+    // A flush failed: what of the copied is durable is not known, and never will be.
+    bool _hasUnsureFlush;
+    ulong _flushingBytes;
+    ulong _flushedBytes;
     bool _isRunning;
     bool _isRunWanted;
     bool _isDeferred;
@@ -175,11 +180,7 @@ public sealed partial class BackupJob
             return;
         if (Status == JobStatus.Aborting)
         {
-            if (!_isAborted)
-            {
-                _isAborted = true;
-                OnAborted();
-            }
+            TryEndAbort();
             return;
         }
         if (!IsBackgroundOn || !_scan.IsAtEnd)
@@ -196,10 +197,26 @@ public sealed partial class BackupJob
         Flush();
     }
 
+    void TryEndAbort()
+    {
+        if (_isAborted)
+            return;
+        // Mode always will forget what was copied: only what is durable may be forgotten.
+        bool mustFlush = _options.Bitmap != null && Mode == BitmapMode.Always && _hasBegun && !_hasUnsureFlush;
+        if (mustFlush && _doneBytes > _flushedBytes)
+        {
+            Flush();
+            return;
+        }
+        _isAborted = true;
+        OnAborted();
+    }
+
     void Flush()
     {
         Emit(TracePoint.JobFlush, 0);
         _isFlushing = true;
+        _flushingBytes = _doneBytes;
         BlockRequest request = default;
         request.Operation = BlockOperation.Flush;
         request.Owner = this;
@@ -211,6 +228,9 @@ public sealed partial class BackupJob
         if (userData == DiscardKey)
             return; // a hint, whatever became of it
         _isFlushing = false;
+        _hasUnsureFlush |= result.Fault.IsFault;
+        if (result.Fault.IsNone)
+            _flushedBytes = _flushingBytes;
         if (result.Fault.IsFault)
             OnDeviceFault(result.Fault, isSource: false, isFlush: true);
         else if (Status == JobStatus.Running && _map.Todo.CountBits() == 0)

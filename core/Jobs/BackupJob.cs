@@ -204,11 +204,22 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _filter.Detach();
         if (_options.Bitmap is not { } bitmap)
             return;
+        if (Mode == BitmapMode.Always && _hasUnsureFlush)
+            RestoreTodo(bitmap);
         if (Mode == BitmapMode.Always)
             bitmap.KeepRest(_map.Todo);
         else
             bitmap.Reclaim();
         Disk.RefreshRecording();
+    }
+
+    /// <summary>As at T0: nothing that this job copied can be relied on.</summary>
+    void RestoreTodo(DirtyBitmap bitmap)
+    {
+        if (_options.Sync is BackupSync.Incremental or BackupSync.Bitmap)
+            _map.MarkDirty(bitmap.Bits);
+        else
+            _map.MarkAll();
     }
 
     protected override void Emit(TracePoint point, int cause) => _filter.Trace.Emit(point, default, cause);
