@@ -277,7 +277,7 @@ public sealed partial class Disk
         for (GuestSlot? slot = _firstWaiting; slot != null; )
         {
             GuestSlot? next = slot.Next;
-            if (slot.Extent.Overlaps(extent))
+            if (!slot.Extent.IsEmpty && slot.Extent.Overlaps(extent)) // an empty one waits for a gate only
                 Deny(slot, fault);
             slot = next;
         }
