@@ -97,6 +97,8 @@ public sealed class DirtyBitmap : IDisposable
     {
         Check.That(IsBusy);
         _bits.ResetAll();
+        if (Planted.Is(PlantedBug.R47SuccessForgetsSuccessor))
+            _successor.ResetAll();
         Thaw();
     }
 
@@ -104,6 +106,8 @@ public sealed class DirtyBitmap : IDisposable
     public void Reclaim()
     {
         Check.That(IsBusy);
+        if (Planted.Is(PlantedBug.R47FailureForgetsSuccessor))
+            _successor.ResetAll();
         Thaw();
     }
 

@@ -134,7 +134,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         {
             slot.RetryCount++;
             ContinuationCount++;
-            Push(tag, slot);
+            if (!Planted.Is(PlantedBug.R33AgainForgotten))
+                Push(tag, slot);
             return;
         }
         switch (slot.Step)
@@ -253,6 +254,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
             case Step.Allocate:
                 command.Operation = FileOperation.Allocate;
                 command.Mode = slot.AllocateMode = AllocateMode(request);
+                if (Planted.Is(PlantedBug.R42ZeroRoundedOutwards))
+                    command.OffsetBytes = Units.AlignDown(command.OffsetBytes, 4096);
                 return true;
             case Step.Flush:
                 command.Operation = FileOperation.Flush;
@@ -303,6 +306,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         command.File = isAligned ? _file : _buffered;
         command.Operation = isRead ? FileOperation.Read : FileOperation.Write;
         command.IsDurable = (request.Flags & BlockFlags.Fua) != 0;
+        if (isRead && Planted.Is(PlantedBug.R32ShortReadMisplaced))
+            offset = request.OffsetBytes;
         command.OffsetBytes = offset;
         command.LengthBytes = lengthBytes;
         command.Buffer = address;
@@ -347,7 +352,9 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     void OnAllocated(ulong key, Slot slot, long result)
     {
         ref readonly BlockRequest request = ref slot.Request;
-        bool isRefused = result is -Errnos.EOPNOTSUPP or -Errnos.EINVAL or -Errnos.ENOSYS or -Errnos.ENOTTY;
+        bool isRefused =
+            !Planted.Is(PlantedBug.R31RefusedZeroFails)
+            && result is -Errnos.EOPNOTSUPP or -Errnos.EINVAL or -Errnos.ENOSYS or -Errnos.ENOTTY;
         if (result < 0 && !isRefused)
         {
             Finish(key, slot, ToFault(slot, result));

@@ -140,6 +140,8 @@ public sealed partial class CopyEngine : IBlockOwner
         claimed = task.Extent;
         Check.That(_pool.TryRent(out task.Lease));
         task.Step = CopyTask.State.Reading;
+        if (Planted.Is(PlantedBug.ReleasedWhenClaimed) && _rules.ReleasePoint == ReleasePoint.Captured)
+            Release(task);
         Submit(_source, BlockOperation.Read, BlockFlags.Padded, task, key, task.Extent, 0);
         return true;
     }
@@ -236,7 +238,10 @@ public sealed partial class CopyEngine : IBlockOwner
         (key, task) = (0, null!);
         if (!Map.Todo.TryClaimRun(firstCluster, endCluster, clusterMax, out ulong first, out ulong count))
             return false;
-        Check.That(!Map.Busy.IsAnySet(first, count)); // no two copies of one cluster
+        if (Planted.Is(PlantedBug.R43ClaimedTwice))
+            Map.Todo.SetBits(first, 1);
+        else
+            Check.That(!Map.Busy.IsAnySet(first, count)); // no two copies of one cluster
         Check.That(_tasks.TryTake(out key, out task));
         Map.Busy.SetBits(first, count);
         task.Reset(first, count, Map.Bytes(first, count));
@@ -264,9 +269,15 @@ public sealed partial class CopyEngine : IBlockOwner
         task.Owner.OnReleased(task.FirstCluster, task.ClusterCount);
     }
 
-    void Park(ulong key, CopyTask task)
+    unsafe void Park(ulong key, CopyTask task)
     {
         task.Step = CopyTask.State.Parked;
+        if (Planted.Is(PlantedBug.R35ParkedBufferGivenBack) && !task.Lease.IsNone)
+        {
+            _pool.Return(task.Lease);
+            Check.That(_pool.TryRent(out task.Lease)); // the same, unless somebody else was faster: here after a write
+            new Span<byte>((void*)_pool.Address(task.Lease), 64).Fill(0xEE);
+        }
         _trace.Emit(TracePoint.Park, task.Extent, task.FirstFault.Errno);
         ParkedCount++;
         task.Owner.OnCopied(new CopyOutcome(task.Extent, task.Lane, CopyEnd.Parked, task.FirstFault, key));
@@ -287,7 +298,8 @@ public sealed partial class CopyEngine : IBlockOwner
             _trace.Emit(TracePoint.SetBack, task.Extent, task.FirstFault.Errno);
             if (!task.IsReleased)
                 Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
-            Map.Todo.SetBits(task.FirstCluster, task.ClusterCount);
+            if (end != CopyEnd.SourceFailed || !Planted.Is(PlantedBug.R36FailedClusterSkipped))
+                Map.Todo.SetBits(task.FirstCluster, task.ClusterCount);
         }
         if (!task.Lease.IsNone)
             _pool.Return(task.Lease);

@@ -75,6 +75,9 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// <summary>The root cause once the snapshot is lost.</summary>
     public Fault BrokenBy { get; private set; }
 
+    /// <summary>From T0 until it left the disk.</summary>
+    public bool IsAttached => _isAttached;
+
     public bool IsBroken => BrokenBy.IsFault;
 
     /// <summary>When the wait of a guest write for this filter is over; ulong.MaxValue = never.</summary>
@@ -82,7 +85,12 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     internal ulong WaitDeadlineNs(ulong arrivedNs) =>
         _options.CbwTimeoutMs == 0
             ? ulong.MaxValue
-            : Math.Max(arrivedNs, _attachedNs) + _options.CbwTimeoutMs * Units.NsPerMs;
+            : Math.Max(arrivedNs, _attachedNs)
+                + (
+                    Planted.Is(PlantedBug.R12TimeoutWraps)
+                        ? (uint)(_options.CbwTimeoutMs * Units.NsPerMs)
+                        : _options.CbwTimeoutMs * Units.NsPerMs
+                );
 
     /// <summary>A filter that is not attached and protects nothing.</summary>
     /// <returns>None or NoMemory.</returns>
@@ -153,7 +161,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// <returns>True when the guest write must fail; false when the snapshot was given up instead.</returns>
     internal bool FailGuest(Fault fault)
     {
-        if (_options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
+        if (_options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ^ Planted.Is(PlantedBug.R13PolicySwapped))
             return true;
         Break(fault);
         return false;
@@ -187,7 +195,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
         _disk.SchedulePump();
     }
 
-    bool ICopyOwner.IsSnapshotWhole => !IsBroken;
+    bool ICopyOwner.IsSnapshotWhole => !IsBroken || Planted.Is(PlantedBug.BrokenReadCounts);
 
     void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount) => Release(firstCluster, clusterCount);
 
@@ -219,7 +227,9 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
             !IsBroken
             && outcome.Lane == CopyLane.CopyBeforeWrite
             && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
-        if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
+        if (isCbwFailure && Planted.Is(PlantedBug.R13GuestGoesOnAfterFailure))
+            Release(outcome.Extent.OffsetBytes / Map.ClusterBytes, 1);
+        else if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
             _disk.FailWaiting(outcome.Extent, outcome.Fault);
         else if (isCbwFailure)
             Break(outcome.Fault, outcome.IsSourceFault);
@@ -229,6 +239,8 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     void IBufferWaiter.OnBufferFree()
     {
+        if (Planted.Is(PlantedBug.SharedPoolStarves))
+            return;
         _disk.SchedulePump();
         Owner?.OnRoom();
     }

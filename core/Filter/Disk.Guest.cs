@@ -116,6 +116,10 @@ public sealed partial class Disk
     {
         Extent extent = slot.Extent;
         bool isFree = true;
+        bool isSmallDiscard = slot.Request is { Operation: BlockOperation.Discard, LengthBytes: < 4096 };
+        if (isSmallDiscard && Planted.Is(PlantedBug.R38SmallDiscardBreaks))
+            foreach (CopyBeforeWriteFilter filter in _watch.Filters)
+                filter.Break(new Fault(FaultKind.Io, Errnos.EIO));
         foreach (CopyBeforeWriteFilter filter in _watch.Filters)
             isFree &= filter.TryClear(extent); // all of them: the copies run side by side
         return isFree && !IsPageConflict(slot);
@@ -124,14 +128,19 @@ public sealed partial class Disk
     void Land(GuestSlot slot)
     {
         _trace.Emit(TracePoint.Grant, slot.Extent);
-        Record(_watch, slot.Extent);
-        _inFlight.Add(1);
+        if (!Planted.Is(PlantedBug.R59SlowWriteNotRecorded))
+            Record(_watch, slot.Extent);
+        if (!IsUncounted(slot))
+            _inFlight.Add(1);
         CancelTimer(slot);
         if (slot.IsHook)
             Complete(slot, Fault.None);
         else
             SubmitToDevice(slot);
     }
+
+    static bool IsUncounted(GuestSlot slot) =>
+        slot.Request.Operation == BlockOperation.Discard && Planted.Is(PlantedBug.R37DiscardNotCounted);
 
     void SubmitToDevice(GuestSlot slot)
     {
@@ -154,7 +163,8 @@ public sealed partial class Disk
         Check.That(slot.Step == GuestSlot.Phase.AtDevice);
         if (slot.IsWrite)
         {
-            CountOut();
+            if (!IsUncounted(slot))
+                CountOut();
             if (IsUnaligned(slot))
                 _unalignedAtDeviceCount--;
             SchedulePump(); // writes may wait for its pages
@@ -310,7 +320,7 @@ public sealed partial class Disk
                 Unlink(slot);
                 Land(slot);
             }
-            else
+            else if (!Planted.Is(PlantedBug.WaitTimerMissing))
             {
                 StartWaitTimer(slot);
             }

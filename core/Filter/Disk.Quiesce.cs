@@ -15,7 +15,7 @@ public sealed partial class Disk
 {
     readonly QuiesceCheck _quiesceCheck = new();
 
-    bool IsQuiesced => _closedCount > 0 && _inFlight.Sum() == 0;
+    bool IsQuiesced => _closedCount > 0 && (_inFlight.Sum() == 0 || Planted.Is(PlantedBug.R02PointInTimeNotQuiesced));
 
     /// <summary>Runs a change in a quiesced moment of all disks given, then opens them again.</summary>
     /// <param name="loop">The reactor of all disks.</param>
@@ -38,7 +38,8 @@ public sealed partial class Disk
         _trace.Emit(TracePoint.GateOpened);
         _quiesceCheck.Remove(group);
         Volatile.Write(ref _closedCount, _closedCount - 1);
-        SchedulePump();
+        if (!Planted.Is(PlantedBug.R27GateOpensSilently))
+            SchedulePump();
     }
 
     /// <summary>One group's wait for quiet.</summary>
@@ -69,7 +70,7 @@ public sealed partial class Disk
             if (_isDone)
                 return;
             foreach (Disk disk in disks)
-                if (disk._inFlight.Sum() != 0)
+                if (disk._inFlight.Sum() != 0 && !Planted.Is(PlantedBug.R02PointInTimeNotQuiesced))
                 {
                     if (_timerKey == 0)
                         _timerKey = loop.StartTimer(loop.Clock.NowNs + LookAgainNs, this, 0);

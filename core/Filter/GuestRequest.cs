@@ -78,7 +78,13 @@ sealed class GuestSlot : ILoopTask
     public Extent Extent => new(Request.OffsetBytes, Request.LengthBytes);
 
     public bool IsWrite =>
-        Request.Operation is BlockOperation.Write or BlockOperation.WriteZeroes or BlockOperation.Discard;
+        Request.Operation switch
+        {
+            BlockOperation.Write => true,
+            BlockOperation.WriteZeroes => !Planted.Is(PlantedBug.R11ZeroesPassUnseen),
+            BlockOperation.Discard => !Planted.Is(PlantedBug.R11DiscardsPassUnseen),
+            _ => false,
+        };
 
     /// <summary>Arrival on the reactor's thread (argument 0), or the time limit of a wait (1).</summary>
     public void Run(ulong argument)

@@ -39,6 +39,8 @@ public sealed partial class BackupJob
                 break;
             default:
                 // A guest's copy was dealt with by the filter's policy; its clusters are marked again.
+                if (Planted.Is(PlantedBug.R16FailureIsProgress))
+                    _doneBytes += outcome.Extent.LengthBytes;
                 if (outcome.Lane == CopyLane.Background)
                     OnDeviceFault(outcome.Fault, outcome.IsSourceFault, isFlush: false);
                 break;
@@ -87,9 +89,10 @@ public sealed partial class BackupJob
     {
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
-        ErrorPolicy action = isFlush
-            ? ErrorPolicy.Report
-            : Decide(isSource ? _options.OnSourceError : _options.OnTargetError, fault);
+        ErrorPolicy action =
+            isFlush && !Planted.Is(PlantedBug.R69FailedFlushRetried)
+                ? ErrorPolicy.Report
+                : Decide(isSource ? _options.OnSourceError : _options.OnTargetError, fault);
         Emit(TracePoint.PolicyDecision, (int)action);
         Raise(new JobEvent(JobEventKind.DeviceError, Status, fault, isSource, action));
         switch (action)

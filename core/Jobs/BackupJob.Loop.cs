@@ -83,7 +83,7 @@ public sealed partial class BackupJob
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
         CancelTimer(); // it may have been for the old limit
-        if (_parkedCount > 0)
+        if (_parkedCount > 0 && !Planted.Is(PlantedBug.SetSpeedForgetsParked))
             StartTimer(_backOffUntilNs);
         Run();
     }
@@ -102,6 +102,8 @@ public sealed partial class BackupJob
         // A cluster that is partly data is data: data extents are widened to clusters, holes narrowed.
         ulong first = isHole ? Units.DivCeil(entry.OffsetBytes, granularity) : entry.OffsetBytes / granularity;
         ulong end = isHole && !isDeviceEnd ? endBytes / granularity : Units.DivCeil(endBytes, granularity);
+        if (isHole && Planted.Is(PlantedBug.R29HolesRoundedOutwards))
+            (first, end) = (entry.OffsetBytes / granularity, Units.DivCeil(endBytes, granularity));
         first = Math.Max(first, _cursorCluster);
         if (first >= end || !TryStart(isHole, first, end, out Extent claimed))
         {
@@ -185,7 +187,7 @@ public sealed partial class BackupJob
         }
         if (!IsBackgroundOn || !_scan.IsAtEnd)
             return;
-        if (_map.Todo.CountBits() > 0)
+        if (_map.Todo.CountBits() > 0 && !Planted.Is(PlantedBug.R14SetBackNotRevisited))
         {
             // Bits were set back behind the cursor: another walk of the same loop.
             Emit(TracePoint.SecondPass, 0);
@@ -203,6 +205,7 @@ public sealed partial class BackupJob
             return;
         // Mode always will forget what was copied: only what is durable may be forgotten.
         bool mustFlush = _options.Bitmap != null && Mode == BitmapMode.Always && _hasBegun && !_hasUnsureFlush;
+        mustFlush &= !Planted.Is(PlantedBug.RestForgottenUnflushed);
         if (mustFlush && _doneBytes > _flushedBytes)
         {
             Flush();
@@ -233,7 +236,10 @@ public sealed partial class BackupJob
             _flushedBytes = _flushingBytes;
         if (result.Fault.IsFault)
             OnDeviceFault(result.Fault, isSource: false, isFlush: true);
-        else if (Status == JobStatus.Running && _map.Todo.CountBits() == 0)
+        else if (
+            Status == JobStatus.Running
+            && (_map.Todo.CountBits() == 0 || Planted.Is(PlantedBug.R14SetBackNotRevisited))
+        )
             Succeed();
         Run();
     }

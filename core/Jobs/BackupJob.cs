@@ -68,6 +68,8 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _scan = new AllocationScan(disk.Device, Run);
         _rate.Set(options.SpeedBytesPerSecond, loop.Clock.NowNs);
         _parked = new ulong[_engine.TaskMax];
+        if (Planted.Is(PlantedBug.R21MapReadBeforePointInTime))
+            _scan.TryPeek(out _);
         Publish();
     }
 
@@ -159,7 +161,8 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
             if (bitmap.IsBusy || !ReferenceEquals(Disk.FindBitmap(bitmap.Name), bitmap))
                 return new Fault(FaultKind.State);
             bitmap.Freeze();
-            Disk.RefreshRecording();
+            if (!Planted.Is(PlantedBug.R59FrozenBitmapRecords))
+                Disk.RefreshRecording();
         }
         _hasBegun = true;
         if (_options.Sync is BackupSync.Incremental or BackupSync.Bitmap)
@@ -172,9 +175,12 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         return Fault.None;
     }
 
+    protected override void LeaveEarly() => Disk.Quiesce(_loop, [Disk], _filter.Detach);
+
     internal override void CommitQuiesced()
     {
-        _filter.Detach();
+        if (_filter.IsAttached)
+            _filter.Detach();
         if (_options.Bitmap is not { } bitmap)
             return;
         if (Mode == BitmapMode.Never)
@@ -193,7 +199,8 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         }
         CancelTimer();
         _filter.Break(Fault); // guests pass from here on
-        AbandonParked();
+        if (!Planted.Is(PlantedBug.R18CancelLeavesParked))
+            AbandonParked();
         Run();
     }
 
@@ -201,9 +208,16 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     {
         if (!_hasBegun)
             return;
-        _filter.Detach();
+        if (_filter.IsAttached)
+            _filter.Detach();
         if (_options.Bitmap is not { } bitmap)
             return;
+        if (Planted.Is(PlantedBug.R19BitmapLostOnFailure))
+        {
+            bitmap.Abdicate();
+            Disk.RefreshRecording();
+            return;
+        }
         if (Mode == BitmapMode.Always && _hasUnsureFlush)
             RestoreTodo(bitmap);
         if (Mode == BitmapMode.Always)

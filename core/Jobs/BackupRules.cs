@@ -41,7 +41,7 @@ static class BackupRules
 
     static OpenRefusal CheckDevices(Disk disk, IBlockDevice target, BackupOptions options)
     {
-        if (ReferenceEquals(disk.Device, target))
+        if (ReferenceEquals(disk.Device, target) && !Planted.Is(PlantedBug.R24TargetMayBeSource))
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
         if (disk.Device is FileDevice source && target is FileDevice file && source.Identity == file.Identity)
             if (source.Identity != default)

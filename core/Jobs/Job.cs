@@ -36,7 +36,8 @@ public abstract class Job
 
     internal Transaction? Transaction { get; set; }
 
-    protected bool IsPaused => IsUserPaused || _internalPauseCount > 0;
+    protected bool IsPaused =>
+        IsUserPaused || (_internalPauseCount > 0 && !Planted.Is(PlantedBug.R25InternalPauseIgnored));
 
     /// <summary>Starts the job in a transaction of its own.</summary>
     public void Start(BlockIo.IIoLoop loop) => new Transaction(loop, [this]).Start();
@@ -143,6 +144,8 @@ public abstract class Job
         if (Fault.IsFault || Status is JobStatus.Concluded or JobStatus.Null or JobStatus.Aborting)
             return;
         (Fault, IsSourceFault) = (fault, isSource);
+        if (Planted.Is(PlantedBug.R20RootCauseLost))
+            Fault = new Fault(FaultKind.Canceled);
         if (Transaction == null)
             Transaction.CancelCreated(this);
         else
@@ -150,7 +153,15 @@ public abstract class Job
     }
 
     /// <summary>The work is done.</summary>
-    protected void Succeed() => Transaction!.OnDone(this);
+    protected void Succeed()
+    {
+        if (Planted.Is(PlantedBug.R26FilterLeavesEarly))
+            LeaveEarly();
+        Transaction!.OnDone(this);
+    }
+
+    /// <summary>Only for the planted bug.</summary>
+    protected abstract void LeaveEarly();
 
     protected void OnAborted() => Transaction!.OnAborted(this);
 

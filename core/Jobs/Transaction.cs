@@ -45,14 +45,18 @@ public sealed class Transaction
     {
         Check.That(!IsStarted);
         IsStarted = true;
-        Disk.Quiesce(_loop, Disks(), Begin);
+        if (!Planted.Is(PlantedBug.R03GroupOneByOne))
+            Disk.Quiesce(_loop, Disks(), () => Begin(_jobs));
+        else
+            foreach (Job job in _jobs)
+                Disk.Quiesce(_loop, [job.Disk], () => Begin([job]));
     }
 
-    void Begin()
+    void Begin(Job[] jobs)
     {
         if (_isFailed)
             return; // cancelled while the disks became quiet
-        foreach (Job job in _jobs)
+        foreach (Job job in jobs)
         {
             Fault fault = job.BeginQuiesced();
             if (fault.IsFault)
