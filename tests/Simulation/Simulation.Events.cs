@@ -69,6 +69,8 @@ sealed partial class Simulation
                 break;
             case TracePoint.Detached:
                 run.Source.Points.Remove(run.Point!);
+                if (run.Job.Status is not (JobStatus.Pending or JobStatus.Aborting))
+                    throw new SimulationFailure("O1", $"{run.Id} left its disk while {run.Job.Status}");
                 break;
             case TracePoint.Claim:
                 run.Point!.OnClaim(e.Extent);

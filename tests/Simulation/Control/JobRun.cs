@@ -89,6 +89,8 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
             if (!HadDiscard)
                 throw new SimulationFailure("O10", $"{Id}: {progress.DoneBytes} done of {progress.TotalBytes}");
         _lastDone = progress.DoneBytes;
+        if (IsInternallyPaused && Job.Status == JobStatus.Running)
+            throw new SimulationFailure("O13", $"{Id} runs although it is paused internally");
     }
 
     void OnSuccess()

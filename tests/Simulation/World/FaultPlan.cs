@@ -17,6 +17,8 @@ sealed class FaultPlan
     public uint Hung;
     public uint Misaligned;
     public uint MapError;
+
+    /// <summary>Blocks in the longest entry of an allocation map, the same all the time; 0 = no limit.</summary>
     public uint MapSplit;
     public uint GuestError;
     public bool RefusesAllocate;
@@ -41,7 +43,7 @@ sealed class FaultPlan
             Again = Harmless(prng),
             Interrupted = Harmless(prng),
             Misaligned = Harmless(prng),
-            MapSplit = prng.Chance(1, 2) ? (uint)prng.Below(65536) : 0,
+            MapSplit = prng.Chance(1, 3) ? 1 + (uint)prng.Below(12) : 0,
             Spike = prng.Chance(1, 3) ? 1u << (int)prng.Below(10) : 0,
             RefusesAllocate = prng.Chance(1, 5),
             LatencyNs = 1000UL << (int)prng.Below(11),

@@ -153,8 +153,9 @@ sealed partial class SimulationPort
     {
         if (Fires(plan.MapError, Mishap.MapError))
             return -Errnos.EIO;
-        bool isSplit = Fires(plan.MapSplit, Mishap.MapSplit);
-        ulong blocksMax = isSplit ? 1 + prng.Below(8) : uint.MaxValue;
+        if (plan.MapSplit > 0)
+            tallies.Count(Mishap.MapSplit);
+        ulong blocksMax = plan.MapSplit > 0 ? plan.MapSplit : uint.MaxValue;
         // The pusher owns room for Mode entries at Buffer until the completion.
         Span<MapEntry> entries = new((void*)command.Buffer, command.Mode);
         return image.Map(command.OffsetBytes, command.LengthBytes, entries, blocksMax);
