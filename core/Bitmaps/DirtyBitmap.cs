@@ -101,6 +101,8 @@ public sealed class DirtyBitmap : IDisposable
     {
         Check.That(IsBusy);
         _bits.ResetAll();
+        if (Planted.Is(PlantedBug.R47SuccessForgetsSuccessor))
+            _successor.ResetAll();
         Thaw();
     }
 
@@ -108,6 +110,8 @@ public sealed class DirtyBitmap : IDisposable
     public void Reclaim()
     {
         Check.That(IsBusy);
+        if (Planted.Is(PlantedBug.R47FailureForgetsSuccessor))
+            _successor.ResetAll();
         Thaw();
     }
 

@@ -28,7 +28,7 @@ namespace FastBackup.BlockIo;
 public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
 {
     const uint RetriesMax = 10_000;
-    const uint ShortRetriesMax = 16;
+    const uint StuckMax = 16;
     const int PunchMode = Files.FALLOC_FL_PUNCH_HOLE | Files.FALLOC_FL_KEEP_SIZE;
     const int ZeroRangeMode = Files.FALLOC_FL_ZERO_RANGE | Files.FALLOC_FL_KEEP_SIZE;
 
@@ -58,6 +58,12 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         public Step Step;
         public ulong DoneBytes;
         public uint RetryCount;
+
+        /// <summary>
+        /// Times in a row that less than a sector came. A read then goes on through the page cache, where any count is
+        /// progress: at the end of a file that was cut inside a sector it gets nothing, and says so.
+        /// </summary>
+        public uint StuckCount;
 
         /// <summary>What the command in flight asked for, to tell short from complete.</summary>
         public ulong AskedBytes;
@@ -150,6 +156,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         slot.Request = request;
         slot.DoneBytes = 0;
         slot.RetryCount = 0;
+        slot.StuckCount = 0;
         slot.Result = default;
         slot.IsPaged = false;
         slot.Step = Step.Idle;
@@ -182,7 +189,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         {
             slot.RetryCount++;
             ContinuationCount++;
-            Push(tag, slot);
+            if (!Planted.Is(PlantedBug.R33AgainForgotten))
+                Push(tag, slot);
             return;
         }
         switch (slot.Step)
@@ -307,6 +315,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
                 command.Operation = FileOperation.Allocate;
                 command.File = _buffered; // on a block device the descriptor that holds the exclusive claim
                 command.Mode = slot.AllocateMode = AllocateMode(request);
+                if (Planted.Is(PlantedBug.R42ZeroRoundedOutwards))
+                    command.OffsetBytes = Units.AlignDown(command.OffsetBytes, 4096);
                 return true;
             case Step.Flush:
                 command.Operation = FileOperation.Flush;
@@ -340,7 +350,9 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         ulong rest = request.LengthBytes - slot.DoneBytes;
         nint address = slot.Step == Step.ZeroByWriting ? buffer : buffer + (nint)slot.DoneBytes;
         ulong lengthBytes = Math.Min(rest, slot.Step == Step.ZeroByWriting ? _zeroes.LengthBytes : TransferBytesMax);
-        bool isAligned = Units.IsAligned(offset, align) && Units.IsAligned((ulong)address, Limits.BufferAlignBytes);
+        bool isStuck = isRead && slot.StuckCount > StuckMax;
+        bool isAligned =
+            !isStuck && Units.IsAligned(offset, align) && Units.IsAligned((ulong)address, Limits.BufferAlignBytes);
         if (isAligned && !Units.IsAligned(lengthBytes, align))
         {
             bool mayPad = isRead && (request.Flags & BlockFlags.Padded) != 0;
@@ -357,6 +369,8 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         command.File = isAligned ? _file : _buffered;
         command.Operation = isRead ? FileOperation.Read : FileOperation.Write;
         command.IsDurable = (request.Flags & BlockFlags.Fua) != 0;
+        if (isRead && Planted.Is(PlantedBug.R32ShortReadMisplaced))
+            offset = request.OffsetBytes;
         command.OffsetBytes = offset;
         command.LengthBytes = lengthBytes;
         command.Buffer = address;
@@ -384,12 +398,11 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
             // Cut short. A direct transfer goes on from an aligned offset, repeating a part of a sector.
             ContinuationCount++;
             ulong resume = slot.IsBuffered ? done : Units.AlignDown(done, Limits.RequestAlignBytes);
-            if (resume == slot.DoneBytes && ++slot.RetryCount > ShortRetriesMax)
+            if (resume != slot.DoneBytes)
+                slot.StuckCount = 0;
+            else if (++slot.StuckCount > StuckMax && request.Operation != BlockOperation.Read)
             {
-                // Less than a sector again and again: the end of a file that was cut inside a sector.
-                bool isRead = request.Operation == BlockOperation.Read;
-                Fault cut = new(isRead ? FaultKind.Truncated : FaultKind.Io, isRead ? 0 : Errnos.EIO, offset);
-                Finish(key, slot, cut);
+                Finish(key, slot, new Fault(FaultKind.Io, Errnos.EIO, offset));
                 return;
             }
             done = resume;
@@ -407,6 +420,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         // EBUSY: a block device with dirty pages in the range, for a reader that has it open as well.
         bool isOnce = result is -Errnos.EINVAL or -Errnos.EBUSY;
         bool isRefused = isOnce || result is -Errnos.EOPNOTSUPP or -Errnos.ENOSYS or -Errnos.ENOTTY;
+        isRefused &= !Planted.Is(PlantedBug.R31RefusedZeroFails);
         if (result < 0 && !isRefused)
         {
             Finish(key, slot, ToFault(slot, result));

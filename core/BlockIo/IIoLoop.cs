@@ -38,6 +38,9 @@ public interface IIoLoop
 
     void Leave(ILoopMember member);
 
+    /// <summary>Told of everything that happens behind the fast path; null when nobody listens.</summary>
+    ITraceSink? Trace { get; }
+
     /// <summary>Runs the task once in the next turn, before the loop may sleep.</summary>
     /// <remarks>Bounded: a task that is waiting to run must not be deferred again with the same purpose.</remarks>
     void Defer(ILoopTask task, ulong argument);

@@ -17,13 +17,16 @@ public sealed partial class CopyEngine
             return;
         }
         task.PendingCount--;
-        if (result.Fault.IsFault && task.FirstFault.IsNone)
+        bool isSilent = result.Fault.Kind == FaultKind.NoSpace && Planted.Is(PlantedBug.R39FullTargetIsSilent);
+        if (result.Fault.IsFault && task.FirstFault.IsNone && !isSilent)
             task.FirstFault = result.Fault;
         Advance(userData, task);
     }
 
     void OnRead(ulong key, CopyTask task, Fault fault)
     {
+        if (fault.IsNone && !task.Owner.IsSnapshotWhole)
+            fault = new Fault(FaultKind.SnapshotLost, 0, task.Extent.OffsetBytes);
         if (fault.IsFault)
         {
             task.FirstFault = fault;
@@ -31,8 +34,9 @@ public sealed partial class CopyEngine
             return;
         }
         _counters.ReadBytes += task.Extent.LengthBytes;
+        _trace.Emit(TracePoint.Capture, task.Extent);
         task.Step = CopyTask.State.Writing;
-        if (_rules.ReleasePoint == ReleasePoint.Captured)
+        if (_rules.ReleasePoint == ReleasePoint.Captured && !task.IsReleased)
             Release(task);
         Advance(key, task);
     }
@@ -62,7 +66,8 @@ public sealed partial class CopyEngine
             task.Step == CopyTask.State.Zeroing
             || task.FirstFault.IsFault
             || task.CursorBytes == task.Extent.LengthBytes;
-        if (task.PendingCount > 0 || !isAllHandedOut)
+        bool isEarly = Planted.Is(PlantedBug.R15TaskFreedEarly);
+        if ((task.PendingCount > 0 && !isEarly) || !isAllHandedOut)
             return;
         if (task.FirstFault.IsNone)
             Finish(key, task, CopyEnd.Done);
@@ -84,7 +89,8 @@ public sealed partial class CopyEngine
         {
             task.WrittenBytes += extent.LengthBytes;
             task.PendingCount++;
-            Submit(_target, BlockOperation.Write, BlockFlags.None, task, key, extent, start);
+            ulong bufferOffset = Planted.Is(PlantedBug.R41SegmentsFromBufferStart) ? 0 : start;
+            Submit(_target, BlockOperation.Write, BlockFlags.None, task, key, extent, bufferOffset);
         }
         else if (_canSkipZeroes)
         {

@@ -46,6 +46,7 @@ public sealed partial class CopyEngine : IBlockOwner
     readonly ulong _zeroUnitBytes;
     readonly bool _canSkipZeroes; // nobody else writes to the target while this engine lives
     readonly CopyRules _rules;
+    readonly Tracer _trace;
 
     // --- touched only by the reactor's thread
     CopyCounters _counters;
@@ -55,20 +56,34 @@ public sealed partial class CopyEngine : IBlockOwner
     /// <param name="map">One bit per cluster, over the source's capacity.</param>
     /// <param name="pool">Where chunks are held; a chunk is at most one buffer.</param>
     /// <param name="rules">Sizes and the release point.</param>
-    public CopyEngine(IBlockDevice source, IBlockDevice target, CopyMap map, BufferPool pool, CopyRules rules)
+    /// <param name="trace">Told of claims and what becomes of them.</param>
+    public CopyEngine(
+        IBlockDevice source,
+        IBlockDevice target,
+        CopyMap map,
+        BufferPool pool,
+        CopyRules rules,
+        Tracer trace
+    )
     {
         Check.That(target.Limits.CapacityBytes >= source.Limits.CapacityBytes);
         Check.That(map.SizeBytes == source.Limits.CapacityBytes);
         Check.That(pool.BufferBytes >= map.ClusterBytes);
         Check.That(rules.ReserveCount < rules.TaskMax);
         Check.That(rules.ReserveCount < pool.BufferCount);
-        (_source, _target, Map, _pool, _rules) = (source, target, map, pool, rules);
+        (_source, _target, Map, _pool, _rules, _trace) = (source, target, map, pool, rules, trace);
         _tasks = new SlotTable<CopyTask>(rules.TaskMax);
         _canSkipZeroes = target.ReadsAsZero;
         _zeroUnitBytes = _canSkipZeroes ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes) : map.ClusterBytes;
     }
 
     public CopyMap Map { get; }
+
+    /// <summary>Called when a start that failed for want of a buffer may work: others use the pool too.</summary>
+    public IBufferWaiter? Waiter { get; set; }
+
+    /// <summary>Chunks in flight at once, at most.</summary>
+    public uint TaskMax => _tasks.Capacity;
 
     public uint InFlightCount => _tasks.TakenCount;
 
@@ -82,16 +97,21 @@ public sealed partial class CopyEngine : IBlockOwner
     public bool CanStart(CopyLane lane)
     {
         uint reserve = lane == CopyLane.Background ? _rules.ReserveCount : 0;
-        return _tasks.TakenCount + reserve < _tasks.Capacity && _pool.FreeCount > reserve;
+        if (_tasks.TakenCount + reserve >= _tasks.Capacity)
+            return false;
+        if (_pool.FreeCount > reserve)
+            return true;
+        if (Waiter != null)
+            _pool.WaitForBuffer(Waiter);
+        return false;
     }
 
-    /// <summary>
-    /// Asks to be told of a returned buffer, when others hold them all and no end of our own will come to tell.
-    /// </summary>
-    public void TellWhenRoom(Action waiter)
+    /// <summary>The waiter is not called any more.</summary>
+    public void StopWaiting()
     {
-        if (_tasks.TakenCount == 0 && _pool.FreeCount <= _rules.ReserveCount)
-            _pool.TellWhenReturned(waiter);
+        if (Waiter != null)
+            _pool.StopWaiting(Waiter);
+        Waiter = null;
     }
 
     /// <summary>Claims the next marked run and starts to copy it.</summary>
@@ -115,12 +135,14 @@ public sealed partial class CopyEngine : IBlockOwner
         if (!CanStart(lane))
             return false;
         ulong clusterMax = Math.Max(1, Math.Min(lengthBytesMax, _pool.BufferBytes) / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, out ulong key, out CopyTask task))
+        if (!TryClaim(firstCluster, endCluster, clusterMax, lane, out ulong key, out CopyTask task))
             return false;
-        (task.Lane, task.Owner) = (lane, owner);
+        task.Owner = owner;
         claimed = task.Extent;
         Check.That(_pool.TryRent(out task.Lease));
         task.Step = CopyTask.State.Reading;
+        if (Planted.Is(PlantedBug.ReleasedWhenClaimed) && _rules.ReleasePoint == ReleasePoint.Captured)
+            Release(task);
         Submit(_source, BlockOperation.Read, BlockFlags.Padded, task, key, task.Extent, 0);
         return true;
     }
@@ -139,16 +161,18 @@ public sealed partial class CopyEngine : IBlockOwner
         if (_tasks.TakenCount + _rules.ReserveCount >= _tasks.Capacity)
             return false;
         ulong clusterMax = Math.Max(1, lengthBytesMax / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, out ulong key, out CopyTask task))
+        if (!TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Background, out ulong key, out CopyTask task))
             return false;
-        (task.Lane, task.Owner) = (CopyLane.Background, owner);
+        task.Owner = owner;
         claimed = task.Extent;
         if (_canSkipZeroes)
         {
             task.SkippedZeroBytes = task.Extent.LengthBytes;
+            _trace.Emit(TracePoint.Capture, task.Extent);
             Finish(key, task, CopyEnd.Done);
             return true;
         }
+        _trace.Emit(TracePoint.Capture, task.Extent);
         if (_rules.ReleasePoint == ReleasePoint.Captured)
             Release(task); // what there was is known: zeroes
         StartZeroing(key, task);
@@ -159,6 +183,7 @@ public sealed partial class CopyEngine : IBlockOwner
     public void Retry(ulong taskKey)
     {
         CopyTask task = Unpark(taskKey);
+        _trace.Emit(TracePoint.Retry, task.Extent);
         task.ResetWrite();
         if (task.Lease.IsNone)
         {
@@ -172,7 +197,12 @@ public sealed partial class CopyEngine : IBlockOwner
     /// <summary>
     /// Gives a parked chunk up: the snapshot has lost it. Its bits are set, as the record of what is missing.
     /// </summary>
-    public void Abandon(ulong taskKey) => Finish(taskKey, Unpark(taskKey), CopyEnd.TargetFailed);
+    public void Abandon(ulong taskKey)
+    {
+        CopyTask task = Unpark(taskKey);
+        _trace.Emit(TracePoint.Abandon, task.Extent);
+        Finish(taskKey, task, CopyEnd.TargetFailed);
+    }
 
     /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>
     /// <param name="offsetBytes">Device offset.</param>
@@ -199,15 +229,27 @@ public sealed partial class CopyEngine : IBlockOwner
         return 0;
     }
 
-    bool TryClaim(ulong firstCluster, ulong endCluster, ulong clusterMax, out ulong key, out CopyTask task)
+    bool TryClaim(
+        ulong firstCluster,
+        ulong endCluster,
+        ulong clusterMax,
+        CopyLane lane,
+        out ulong key,
+        out CopyTask task
+    )
     {
         (key, task) = (0, null!);
         if (!Map.Todo.TryClaimRun(firstCluster, endCluster, clusterMax, out ulong first, out ulong count))
             return false;
-        Check.That(!Map.Busy.IsAnySet(first, count)); // no two copies of one cluster
+        if (Planted.Is(PlantedBug.R43ClaimedTwice))
+            Map.Todo.SetBits(first, 1);
+        else
+            Check.That(!Map.Busy.IsAnySet(first, count)); // no two copies of one cluster
         Check.That(_tasks.TryTake(out key, out task));
         Map.Busy.SetBits(first, count);
         task.Reset(first, count, Map.Bytes(first, count));
+        task.Lane = lane;
+        _trace.Emit(TracePoint.Claim, task.Extent, (int)lane);
         InFlightBytes += task.Extent.LengthBytes;
         return true;
     }
@@ -225,13 +267,21 @@ public sealed partial class CopyEngine : IBlockOwner
     {
         Check.That(!task.IsReleased);
         task.IsReleased = true;
+        _trace.Emit(TracePoint.Release, task.Extent);
         Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
         task.Owner.OnReleased(task.FirstCluster, task.ClusterCount);
     }
 
-    void Park(ulong key, CopyTask task)
+    unsafe void Park(ulong key, CopyTask task)
     {
         task.Step = CopyTask.State.Parked;
+        if (Planted.Is(PlantedBug.R35ParkedBufferGivenBack) && !task.Lease.IsNone)
+        {
+            _pool.Return(task.Lease);
+            Check.That(_pool.TryRent(out task.Lease)); // the same, unless somebody else was faster: here after a write
+            new Span<byte>((void*)_pool.Address(task.Lease), 64).Fill(0xEE);
+        }
+        _trace.Emit(TracePoint.Park, task.Extent, task.FirstFault.Errno);
         ParkedCount++;
         task.Owner.OnCopied(new CopyOutcome(task.Extent, task.Lane, CopyEnd.Parked, task.FirstFault, key));
     }
@@ -241,15 +291,18 @@ public sealed partial class CopyEngine : IBlockOwner
         CopyOutcome outcome = new(task.Extent, task.Lane, end, task.FirstFault, 0);
         if (end == CopyEnd.Done)
         {
+            _trace.Emit(TracePoint.Copied, task.Extent);
             Count(task);
             if (!task.IsReleased)
                 Release(task);
         }
         else
         {
+            _trace.Emit(TracePoint.SetBack, task.Extent, task.FirstFault.Errno);
             if (!task.IsReleased)
                 Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
-            Map.Todo.SetBits(task.FirstCluster, task.ClusterCount);
+            if (end != CopyEnd.SourceFailed || !Planted.Is(PlantedBug.R36FailedClusterSkipped))
+                Map.Todo.SetBits(task.FirstCluster, task.ClusterCount);
         }
         if (!task.Lease.IsNone)
             _pool.Return(task.Lease);

@@ -75,6 +75,8 @@ public sealed class CopyMap : IDisposable
     {
         first = extent.OffsetBytes / ClusterBytes;
         count = extent.IsEmpty ? 0 : Units.DivCeil(extent.EndBytes, ClusterBytes) - first;
+        if (Planted.Is(PlantedBug.R22TailClusterUnprotected))
+            count = Units.DivCeil(extent.LengthBytes, ClusterBytes);
     }
 
     /// <summary>The bytes of a run of clusters, cut at the disk's end.</summary>
@@ -90,6 +92,10 @@ public sealed class CopyMap : IDisposable
     {
         Todo.SetAll();
         Protected.SetAll();
+        if (!Planted.Is(PlantedBug.R07LastClusterForgotten) || SizeBytes % ClusterBytes == 0)
+            return;
+        Todo.ClearBits(ClusterCount - 1, 1);
+        Protected.ClearBits(ClusterCount - 1, 1);
     }
 
     /// <summary>What is dirty is to be copied and protected. The disk must be quiesced.</summary>

@@ -38,6 +38,12 @@ public interface ICopyOwner
     void OnReleased(ulong firstCluster, ulong clusterCount);
 
     /// <summary>
+    /// False once the snapshot is given up: guests write from then on, so a read that ends later may have their data
+    /// and does not count.
+    /// </summary>
+    bool IsSnapshotWhole { get; }
+
+    /// <summary>
     /// Called on the reactor's thread when a chunk has ended or parked; for a hole inside the call that started it.
     /// </summary>
     void OnCopied(in CopyOutcome outcome);

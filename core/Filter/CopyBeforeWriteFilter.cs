@@ -22,12 +22,17 @@ public interface IFilterOwner
     /// <summary>A chunk of either lane ended or parked; there is room for another.</summary>
     void OnCopied(in CopyOutcome outcome);
 
+    /// <summary>A buffer of the shared pool is free again: look in a later turn whether something can start.</summary>
+    void OnRoom();
+
     /// <summary>The snapshot is lost; the fault is the root cause. Called once.</summary>
-    void OnBroken(Fault fault);
+    /// <param name="fault">What happened.</param>
+    /// <param name="isSource">Whether it was the source that failed.</param>
+    void OnBroken(Fault fault, bool isSource);
 }
 
 /// <summary>Threads: the reactor's; <see cref="Protects"/> any.</summary>
-public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
+public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposable
 {
     const int HoldsMax = 4096;
 
@@ -41,18 +46,24 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
 
     // --- touched only by the reactor's thread
     bool _isAttached;
+    ulong _attachedNs;
 
     CopyBeforeWriteFilter(Disk disk, IBlockDevice target, BufferPool pool, CopyMap map, FilterOptions options)
     {
         (_disk, Target, Map, _options) = (disk, target, map, options);
+        Trace = new Tracer(disk.Loop, disk.Name);
         uint taskMax = Math.Max(2, Math.Min(options.TaskMax, pool.BufferCount));
         uint reserve = Math.Min(Math.Max(1, taskMax / 4), pool.BufferCount - 1);
         ReleasePoint releasePoint =
             options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured;
-        Engine = new CopyEngine(disk.Device, target, map, pool, new CopyRules(taskMax, reserve, releasePoint));
+        CopyRules rules = new(taskMax, reserve, releasePoint);
+        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace) { Waiter = this };
     }
 
     public IBlockDevice Target { get; }
+
+    /// <summary>Where this point in time and its job tell what happens.</summary>
+    public Tracer Trace { get; }
 
     public CopyMap Map { get; }
 
@@ -64,10 +75,23 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
     /// <summary>The root cause once the snapshot is lost.</summary>
     public Fault BrokenBy { get; private set; }
 
+    /// <summary>From T0 until it left the disk.</summary>
+    public bool IsAttached => _isAttached;
+
     public bool IsBroken => BrokenBy.IsFault;
 
-    /// <summary>Longest wait of a guest write for this filter.</summary>
-    public ulong WaitLimitNs => _options.CbwTimeoutMs == 0 ? ulong.MaxValue : _options.CbwTimeoutMs * Units.NsPerMs;
+    /// <summary>When the wait of a guest write for this filter is over; ulong.MaxValue = never.</summary>
+    /// <param name="arrivedNs">When the write came. It cannot have waited for a point in time that did not
+    /// exist.</param>
+    internal ulong WaitDeadlineNs(ulong arrivedNs) =>
+        _options.CbwTimeoutMs == 0
+            ? ulong.MaxValue
+            : Math.Max(arrivedNs, _attachedNs)
+                + (
+                    Planted.Is(PlantedBug.R12TimeoutWraps)
+                        ? (uint)(_options.CbwTimeoutMs * Units.NsPerMs)
+                        : _options.CbwTimeoutMs * Units.NsPerMs
+                );
 
     /// <summary>A filter that is not attached and protects nothing.</summary>
     /// <returns>None or NoMemory.</returns>
@@ -91,8 +115,10 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
     {
         Check.That(!_isAttached);
         _isAttached = true;
+        _attachedNs = _disk.Loop.Clock.NowNs;
         Volatile.Write(ref _isProtecting, true);
         _disk.Attach(this);
+        Trace.Emit(TracePoint.PointInTime, new Extent(0, Map.SizeBytes));
     }
 
     /// <summary>The disk must be quiesced; chunks in flight may still end afterwards.</summary>
@@ -104,6 +130,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         if (!IsBroken) // from now on the disk changes under whoever still reads the snapshot
             BrokenBy = new Fault(FaultKind.SnapshotLost);
         _disk.Detach(this);
+        Trace.Emit(TracePoint.Detached);
     }
 
     /// <summary>Whether a guest write to the range must wait. Threads: any, wait-free.</summary>
@@ -128,7 +155,6 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
         ulong end = first + count;
         while (Engine.TryStart(first, end, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out Extent claimed))
             first = Units.DivCeil(claimed.EndBytes, Map.ClusterBytes);
-        Engine.TellWhenRoom(_disk.SchedulePumpAction);
         return !Protects(extent);
     }
 
@@ -136,21 +162,24 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
     /// <returns>True when the guest write must fail; false when the snapshot was given up instead.</returns>
     internal bool FailGuest(Fault fault)
     {
-        if (_options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
+        if (_options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ^ Planted.Is(PlantedBug.R13PolicySwapped))
             return true;
         Break(fault);
         return false;
     }
 
     /// <summary>Gives the snapshot up for good; guests go on.</summary>
-    public void Break(Fault fault)
+    /// <param name="fault">Why.</param>
+    /// <param name="isSource">Whether the source failed.</param>
+    public void Break(Fault fault, bool isSource = false)
     {
         if (IsBroken)
             return;
         BrokenBy = fault;
+        Trace.Emit(TracePoint.Broken, default, fault.Errno);
         Volatile.Write(ref _isProtecting, false);
         _disk.SchedulePump();
-        Owner?.OnBroken(fault);
+        Owner?.OnBroken(fault, isSource);
     }
 
     /// <summary>A snapshot reader reads the range from the source: it must not change until EndHold.</summary>
@@ -166,6 +195,8 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
                 ReleaseRun(cluster, 1);
         _disk.SchedulePump();
     }
+
+    bool ICopyOwner.IsSnapshotWhole => !IsBroken || Planted.Is(PlantedBug.BrokenReadCounts);
 
     void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount) => Release(firstCluster, clusterCount);
 
@@ -194,19 +225,33 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IDisposable
 
     void ICopyOwner.OnCopied(in CopyOutcome outcome)
     {
+        // A snapshot that is given up already holds no guest, whatever becomes of its last copies.
         bool isCbwFailure =
-            outcome.Lane == CopyLane.CopyBeforeWrite && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
-        if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
+            !IsBroken
+            && outcome.Lane == CopyLane.CopyBeforeWrite
+            && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
+        if (isCbwFailure && Planted.Is(PlantedBug.R13GuestGoesOnAfterFailure))
+            Release(outcome.Extent.OffsetBytes / Map.ClusterBytes, 1);
+        else if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
             _disk.FailWaiting(outcome.Extent, outcome.Fault);
         else if (isCbwFailure)
-            Break(outcome.Fault);
+            Break(outcome.Fault, outcome.IsSourceFault);
         _disk.SchedulePump(); // writes may wait for a task or a buffer
         Owner?.OnCopied(outcome);
+    }
+
+    void IBufferWaiter.OnBufferFree()
+    {
+        if (Planted.Is(PlantedBug.SharedPoolStarves))
+            return;
+        _disk.SchedulePump();
+        Owner?.OnRoom();
     }
 
     public void Dispose()
     {
         Check.That(!_isAttached);
+        Engine.StopWaiting();
         Check.That(Engine.InFlightCount == 0);
         Map.Dispose();
     }

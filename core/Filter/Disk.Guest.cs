@@ -114,6 +114,10 @@ public sealed partial class Disk
     {
         Extent extent = slot.Extent;
         bool isFree = true;
+        bool isSmallDiscard = slot.Request is { Operation: BlockOperation.Discard, LengthBytes: < 4096 };
+        if (isSmallDiscard && Planted.Is(PlantedBug.R38SmallDiscardBreaks))
+            foreach (CopyBeforeWriteFilter filter in Filters)
+                filter.Break(new Fault(FaultKind.Io, Errnos.EIO));
         foreach (CopyBeforeWriteFilter filter in Filters)
             isFree &= filter.TryClear(extent); // all of them: the copies run side by side
         return isFree;
@@ -121,14 +125,20 @@ public sealed partial class Disk
 
     void Land(GuestSlot slot)
     {
-        Record(slot.Extent);
-        _inFlight.Add(1);
+        _trace.Emit(TracePoint.Grant, slot.Extent);
+        if (!Planted.Is(PlantedBug.R59SlowWriteNotRecorded))
+            Record(slot.Extent);
+        if (!IsUncounted(slot))
+            _inFlight.Add(1);
         CancelTimer(slot);
         if (slot.IsHook)
             Complete(slot, Fault.None);
         else
             SubmitToDevice(slot);
     }
+
+    static bool IsUncounted(GuestSlot slot) =>
+        slot.Request.Operation == BlockOperation.Discard && Planted.Is(PlantedBug.R37DiscardNotCounted);
 
     void SubmitToDevice(GuestSlot slot)
     {
@@ -148,12 +158,16 @@ public sealed partial class Disk
     {
         Check.That(slot.Step == GuestSlot.Phase.AtDevice);
         if (slot.IsWrite)
-            CountOut();
+        {
+            if (!IsUncounted(slot))
+                CountOut();
+        }
         Complete(slot, fault);
     }
 
     void Wait(GuestSlot slot)
     {
+        _trace.Emit(TracePoint.CbwWait, slot.Extent, _closedCount > 0 ? 1 : 0);
         slot.Step = GuestSlot.Phase.Waiting;
         slot.Previous = _lastWaiting;
         slot.Next = null;
@@ -181,15 +195,23 @@ public sealed partial class Disk
         WaitingCount--;
     }
 
-    /// <summary>The shortest time limit of the filters that this write waits for.</summary>
+    /// <summary>
+    /// Sets the timer to the first deadline of the filters that this write waits for. Asked again whenever the
+    /// write is looked at: a filter may have come since, or one with a shorter limit.
+    /// </summary>
     void StartWaitTimer(GuestSlot slot)
     {
-        ulong limitNs = ulong.MaxValue;
+        ulong deadlineNs = ulong.MaxValue;
         foreach (CopyBeforeWriteFilter filter in Filters)
             if (filter.Protects(slot.Extent))
-                limitNs = Math.Min(limitNs, filter.WaitLimitNs);
-        if (limitNs != ulong.MaxValue && slot.TimerKey == 0)
-            slot.TimerKey = _loop.StartTimer(slot.ArrivedNs + limitNs, slot, ExpireArgument);
+                deadlineNs = Math.Min(deadlineNs, filter.WaitDeadlineNs(slot.ArrivedNs));
+        if (slot.TimerKey != 0 && slot.TimerDeadlineNs <= deadlineNs)
+            return; // at worst it fires early, and is set anew then
+        CancelTimer(slot);
+        if (deadlineNs == ulong.MaxValue)
+            return;
+        slot.TimerDeadlineNs = deadlineNs;
+        slot.TimerKey = _loop.StartTimer(deadlineNs, slot, ExpireArgument);
     }
 
     internal void OnWaitExpired(GuestSlot slot)
@@ -197,14 +219,22 @@ public sealed partial class Disk
         slot.TimerKey = 0;
         if (slot.Step != GuestSlot.Phase.Waiting)
             return;
+        ulong nowNs = _loop.Clock.NowNs;
         Fault fault = new(FaultKind.TimedOut, Errnos.ETIMEDOUT, slot.Request.OffsetBytes);
-        foreach (CopyBeforeWriteFilter filter in Filters)
-            if (filter.Protects(slot.Extent) && filter.FailGuest(fault))
-            {
-                Unlink(slot);
-                Complete(slot, fault);
-                return;
-            }
+        // From the back, by index: giving a snapshot up may end its job here and now, and take its filter off.
+        for (int i = _filterCount - 1; i >= 0; i--)
+        {
+            if (i >= _filterCount)
+                continue;
+            CopyBeforeWriteFilter filter = _filters[i];
+            if (!filter.Protects(slot.Extent) || filter.WaitDeadlineNs(slot.ArrivedNs) > nowNs)
+                continue;
+            _trace.Emit(TracePoint.CbwTimeout, slot.Extent);
+            if (!filter.FailGuest(fault))
+                continue;
+            Deny(slot, fault);
+            return;
+        }
         StartWaitTimer(slot); // another filter, with a longer limit
         SchedulePump();
     }
@@ -215,17 +245,18 @@ public sealed partial class Disk
         for (GuestSlot? slot = _firstWaiting; slot != null; )
         {
             GuestSlot? next = slot.Next;
-            if (slot.Extent.Overlaps(extent))
-            {
-                Unlink(slot);
-                Complete(slot, fault);
-            }
+            if (!slot.Extent.IsEmpty && slot.Extent.Overlaps(extent)) // an empty one waits for a gate only
+                Deny(slot, fault);
             slot = next;
         }
     }
 
-    /// <summary><see cref="SchedulePump"/> as a delegate made once.</summary>
-    internal Action SchedulePumpAction { get; }
+    void Deny(GuestSlot slot, Fault fault)
+    {
+        _trace.Emit(TracePoint.Deny, slot.Extent, fault.Errno);
+        Unlink(slot);
+        Complete(slot, fault);
+    }
 
     /// <summary>Looks at the waiting writes again in the next turn: something was released, freed or opened.</summary>
     internal void SchedulePump()
@@ -246,6 +277,10 @@ public sealed partial class Disk
             {
                 Unlink(slot);
                 Land(slot);
+            }
+            else if (!Planted.Is(PlantedBug.WaitTimerMissing))
+            {
+                StartWaitTimer(slot);
             }
             slot = next;
         }

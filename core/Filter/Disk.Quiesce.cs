@@ -2,6 +2,7 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
+using FastBackup.Base;
 using FastBackup.BlockIo;
 
 namespace FastBackup.Filter;
@@ -10,7 +11,7 @@ public sealed partial class Disk
 {
     readonly QuiesceCheck _quiesceCheck = new();
 
-    bool IsQuiesced => _closedCount > 0 && _inFlight.Sum() == 0;
+    bool IsQuiesced => _closedCount > 0 && (_inFlight.Sum() == 0 || Planted.Is(PlantedBug.R02PointInTimeNotQuiesced));
 
     /// <summary>Makes one change in a quiesced moment of all disks given; for what is not done often.</summary>
     /// <inheritdoc cref="QuiescedChange"/>
@@ -19,6 +20,7 @@ public sealed partial class Disk
 
     internal void CloseGate(QuiescedChange change)
     {
+        _trace.Emit(TracePoint.GateClosed);
         _quiesceCheck.Waiting.Add(change);
         Volatile.Write(ref _closedCount, _closedCount + 1);
         Interlocked.MemoryBarrier(); // closed before the sum is read: see the head of Disk.cs
@@ -26,10 +28,12 @@ public sealed partial class Disk
 
     internal void OpenGate(QuiescedChange change)
     {
+        _trace.Emit(TracePoint.GateOpened);
         _quiesceCheck.Remove(change);
         if (_closedCount > 0) // a failed reactor has opened it already, for good
             Volatile.Write(ref _closedCount, _closedCount - 1);
-        SchedulePump();
+        if (!Planted.Is(PlantedBug.R27GateOpensSilently))
+            SchedulePump();
     }
 
     /// <summary>What a guest's last write posts: every change that waits for this disk looks again.</summary>

@@ -33,6 +33,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
 
     // --- fixed at construction
     readonly IIoLoop _loop;
+    readonly Tracer _trace;
     readonly GuestSlot[] _slots;
     readonly ConcurrentRing<uint> _freeSlots;
     readonly InFlightCounter _inFlight = new();
@@ -59,6 +60,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     public Disk(IIoLoop loop, IBlockDevice device, string name, uint slotCount = 1024)
     {
         (_loop, Device, Name) = (loop, device, name);
+        _trace = new Tracer(loop, name);
         _slots = new GuestSlot[slotCount];
         _freeSlots = new ConcurrentRing<uint>(slotCount);
         for (uint i = 0; i < slotCount; i++)
@@ -68,11 +70,13 @@ public sealed partial class Disk : ILoopMember, IDisposable
         }
         _pump = new Pump(this);
         _deviceSide = new DeviceSide(this);
-        SchedulePumpAction = SchedulePump;
         loop.Join(this);
     }
 
     public string Name { get; }
+
+    /// <summary>The reactor that this disk belongs to.</summary>
+    public IIoLoop Loop => _loop;
 
     public IBlockDevice Device { get; }
 
@@ -168,8 +172,8 @@ public sealed partial class Disk : ILoopMember, IDisposable
     void ILoopMember.OnLoopFailed()
     {
         Fault bug = new(FaultKind.Bug);
-        foreach (CopyBeforeWriteFilter filter in Filters)
-            filter.Break(bug);
+        for (int i = _filterCount - 1; i >= 0; i--)
+            _filters[i].Break(bug);
         Volatile.Write(ref _closedCount, 0);
         foreach (GuestSlot slot in _slots)
             if (slot.Step != GuestSlot.Phase.Free)

@@ -69,6 +69,7 @@ sealed class GuestSlot : ILoopTask
     public Phase Step;
     public ulong ArrivedNs;
     public ulong TimerKey;
+    public ulong TimerDeadlineNs;
 
     // Links of the waiting list, in order of arrival.
     public GuestSlot? Previous;
@@ -77,7 +78,13 @@ sealed class GuestSlot : ILoopTask
     public Extent Extent => new(Request.OffsetBytes, Request.LengthBytes);
 
     public bool IsWrite =>
-        Request.Operation is BlockOperation.Write or BlockOperation.WriteZeroes or BlockOperation.Discard;
+        Request.Operation switch
+        {
+            BlockOperation.Write => true,
+            BlockOperation.WriteZeroes => !Planted.Is(PlantedBug.R11ZeroesPassUnseen),
+            BlockOperation.Discard => !Planted.Is(PlantedBug.R11DiscardsPassUnseen),
+            _ => false,
+        };
 
     /// <summary>The reactor has failed before this arrived.</summary>
     public void Abandon(ulong argument) => _disk.Abandon(this);

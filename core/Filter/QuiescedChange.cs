@@ -56,7 +56,7 @@ public sealed class QuiescedChange : ILoopTask
             return;
         foreach (Disk disk in _disks)
         {
-            if (disk.WritesInFlight == 0)
+            if (disk.WritesInFlight == 0 || Planted.Is(PlantedBug.R02PointInTimeNotQuiesced))
                 continue;
             if (_timerKey == 0)
                 _timerKey = _loop.StartTimer(_loop.Clock.NowNs + LookAgainNs, this, 0);

@@ -19,7 +19,13 @@ sealed class RangeHolds(int capacity)
     }
 
     /// <summary>Takes one hold of exactly this range off.</summary>
-    public void Remove(in Extent extent) => Check.That(_extents.Remove(extent));
+    public void Remove(Extent extent)
+    {
+        if (Planted.Is(PlantedBug.R04OneHoldForAllReaders))
+            _extents.RemoveAll(held => held.Overlaps(extent));
+        else
+            Check.That(_extents.Remove(extent));
+    }
 
     public bool Overlaps(in Extent extent)
     {

@@ -139,6 +139,7 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
                 ulong copied = _filter.Engine.ReadCaptured(offset, span);
                 if (copied > 0)
                 {
+                    _filter.Trace.Emit(TracePoint.SnapshotRead, new Extent(offset, copied), 1);
                     slot.DoneBytes += copied;
                     continue;
                 }
@@ -174,8 +175,10 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
 
     void Read(ulong key, Slot slot, bool isFromSource)
     {
-        slot.IsHeld = isFromSource;
-        if (isFromSource)
+        slot.IsHeld = isFromSource && !Planted.Is(PlantedBug.R01SnapshotReadNotHeld);
+        isFromSource |= Planted.Is(PlantedBug.R40DoneReadFromSource);
+        _filter.Trace.Emit(TracePoint.SnapshotRead, slot.Piece, isFromSource ? 0 : 2);
+        if (slot.IsHeld)
             _filter.BeginHold(slot.Piece);
         BlockRequest request = default;
         request.Operation = BlockOperation.Read;
@@ -209,11 +212,16 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         ulong first = Units.DivCeil(extent.OffsetBytes, clusterBytes);
         bool isToEnd = extent.EndBytes == Limits.CapacityBytes;
         ulong end = isToEnd ? _filter.Map.ClusterCount : extent.EndBytes / clusterBytes;
+        if (Planted.Is(PlantedBug.R05DiscardRoundedOutwards))
+            (first, end) = (extent.OffsetBytes / clusterBytes, Units.DivCeil(extent.EndBytes, clusterBytes));
         for (ulong cluster = first; cluster < end; cluster++)
         {
-            _access.ClearBits(cluster, 1);
-            if (_filter.Map.Todo.TryClaim(cluster))
-                _filter.Release(cluster, 1);
+            if (!Planted.Is(PlantedBug.R06DiscardedStillReadable))
+                _access.ClearBits(cluster, 1);
+            if (!_filter.Map.Todo.TryClaim(cluster))
+                continue;
+            _filter.Trace.Emit(TracePoint.Skip, _filter.Map.Bytes(cluster, 1));
+            _filter.Release(cluster, 1);
         }
         return Fault.None;
     }

@@ -20,6 +20,7 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
     uint _next;
     uint _count;
     ulong _mappedEndBytes;
+    MapEntry _last; // of the batch before
 
     /// <param name="device">Asked for its map, front to back.</param>
     /// <param name="onAvailable">Called when a query ended.</param>
@@ -59,6 +60,7 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
     {
         Check.That(IsAtEnd);
         _mappedEndBytes = 0;
+        _last = default;
     }
 
     void StartQuery()
@@ -98,10 +100,43 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
                 Kind = ExtentKind.Data,
             };
         }
+        Coalesce();
         ref readonly MapEntry last = ref _entries[_count - 1];
+        _last = last;
         _mappedEndBytes = last.OffsetBytes + last.LengthBytes;
         Check.That(_mappedEndBytes <= capacityBytes);
         _onAvailable();
+    }
+
+    /// <summary>
+    /// Makes one entry of neighbours of one kind, also across batches. A device may answer in pieces of any size; a
+    /// cluster that lies in two pieces of one hole would belong to neither, and the walk would never end.
+    /// </summary>
+    void Coalesce()
+    {
+        ref MapEntry first = ref _entries[0];
+        if (
+            _last.Kind == first.Kind
+            && _last.LengthBytes > 0
+            && _last.OffsetBytes + _last.LengthBytes == first.OffsetBytes
+        )
+        {
+            first.OffsetBytes = _last.OffsetBytes; // what was worked on already has no marks any more
+            first.LengthBytes += _last.LengthBytes;
+        }
+        uint kept = 0;
+        for (uint i = 1; i < _count; i++)
+        {
+            ref MapEntry entry = ref _entries[i];
+            ref MapEntry before = ref _entries[kept];
+            bool isNeighbour =
+                before.Kind == entry.Kind && before.OffsetBytes + before.LengthBytes == entry.OffsetBytes;
+            if (isNeighbour)
+                before.LengthBytes += entry.LengthBytes;
+            else
+                _entries[++kept] = entry;
+        }
+        _count = kept + 1;
     }
 
     public void Dispose()

@@ -2,8 +2,9 @@
 //
 //   a failed read, or a failed write before release   its bits were set back: report, or a later walk tries again
 //   a failed write after release (parked)             the buffer has the only copy: report, or write it again
-//   a failed flush                                    report or stop: what is durable is not known, so a resumed
-//                                                     job copies nothing again but must flush with success
+//   a failed flush                                    the job fails, whatever the policy: the kernel may have
+//                                                     dropped what it could not write and calls the rest clean,
+//                                                     so a later flush that succeeds proves nothing
 // Back-off doubles from 10 ms to 2 s while failures follow each other, and ends with the first success.
 using System;
 using FastBackup.Base;
@@ -38,6 +39,8 @@ public sealed partial class BackupJob
                 break;
             default:
                 // A guest's copy was dealt with by the filter's policy; its clusters are marked again.
+                if (Planted.Is(PlantedBug.R16FailureIsProgress))
+                    _doneBytes += outcome.Extent.LengthBytes;
                 if (outcome.Lane == CopyLane.Background)
                     OnDeviceFault(outcome.Fault, outcome.IsSourceFault, isFlush: false);
                 break;
@@ -45,7 +48,9 @@ public sealed partial class BackupJob
         Run();
     }
 
-    void IFilterOwner.OnBroken(Fault fault) => Fail(fault, isSource: false);
+    void IFilterOwner.OnRoom() => RunLater();
+
+    void IFilterOwner.OnBroken(Fault fault, bool isSource) => Fail(fault, isSource);
 
     void OnDone(in CopyOutcome outcome)
     {
@@ -84,11 +89,15 @@ public sealed partial class BackupJob
     {
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
-        ErrorPolicy action = Decide(isSource ? _options.OnSourceError : _options.OnTargetError, fault);
+        ErrorPolicy action =
+            isFlush && !Planted.Is(PlantedBug.R69FailedFlushRetried)
+                ? ErrorPolicy.Report
+                : Decide(isSource ? _options.OnSourceError : _options.OnTargetError, fault);
+        Emit(TracePoint.PolicyDecision, (int)action);
         Raise(new JobEvent(JobEventKind.DeviceError, Status, fault, isSource, action));
         switch (action)
         {
-            case ErrorPolicy.Ignore when !isFlush:
+            case ErrorPolicy.Ignore:
                 _backOffUntilNs = _loop.Clock.NowNs + _backOffNs;
                 _backOffNs = Math.Min(_backOffNs * 2, BackOffNsMax);
                 StartTimer(_backOffUntilNs);

@@ -21,10 +21,16 @@ public sealed partial class BackupJob
     ulong _cursorCluster;
     uint _walkCount;
     bool _isFlushing;
+
+    // A flush failed: what of the copied is durable is not known, and never will be.
+    bool _hasUnsureFlush;
+    ulong _flushingBytes;
+    ulong _flushedBytes;
     bool _isRunning;
     bool _isRunWanted;
     bool _isDeferred;
     ulong _timerKey;
+    ulong _timerDeadlineNs;
 
     /// <summary>Takes the job as far as it can go now. Calls from inside itself are folded into the loop.</summary>
     internal override void Run()
@@ -45,11 +51,11 @@ public sealed partial class BackupJob
         } while (_isRunWanted && stepCount < StepsPerRunMax);
         _isRunning = false;
         if (stepCount >= StepsPerRunMax)
-            RunSoon(); // let the reactor serve others before a long run of holes goes on
+            RunLater(); // let the reactor serve others before a long run of holes goes on
         Publish();
     }
 
-    void RunSoon()
+    void RunLater()
     {
         if (_isDeferred)
             return;
@@ -77,7 +83,9 @@ public sealed partial class BackupJob
         _window.Forget(_loop.Clock.NowNs);
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
-        CancelTimer();
+        CancelTimer(); // it may have been for the old limit
+        if (_parkedCount > 0 && !Planted.Is(PlantedBug.SetSpeedForgetsParked))
+            StartTimer(_backOffUntilNs);
         Run();
     }
 
@@ -97,6 +105,8 @@ public sealed partial class BackupJob
         // A cluster that is partly data is data: data extents are widened to clusters, holes narrowed.
         ulong first = isHole ? Units.DivCeil(entry.OffsetBytes, granularity) : entry.OffsetBytes / granularity;
         ulong end = isHole && !isDeviceEnd ? endBytes / granularity : Units.DivCeil(endBytes, granularity);
+        if (isHole && Planted.Is(PlantedBug.R29HolesRoundedOutwards))
+            (first, end) = (entry.OffsetBytes / granularity, Units.DivCeil(endBytes, granularity));
         first = Math.Max(first, _cursorCluster);
         if (first >= end || !TryStart(isHole, first, end, out Extent claimed))
         {
@@ -130,6 +140,7 @@ public sealed partial class BackupJob
         if (!_map.Todo.TryClaimRun(first, end, clusterMax, out ulong claimedFirst, out ulong count))
             return false;
         dropped = _map.Bytes(claimedFirst, count);
+        _filter.Trace.Emit(TracePoint.Skip, dropped);
         _totalBytes -= dropped.LengthBytes;
         _filter.Release(claimedFirst, count);
         return true;
@@ -139,10 +150,7 @@ public sealed partial class BackupJob
     bool MayStart()
     {
         if (!_engine.CanStart(CopyLane.Background))
-        {
-            _engine.TellWhenRoom(_runSoon);
             return false;
-        }
         ulong inFlightBytes = _engine.InFlightBytes;
         if (inFlightBytes > 0 && inFlightBytes + _window.ChunkBytes > _window.WindowBytes)
             return false;
@@ -157,8 +165,11 @@ public sealed partial class BackupJob
 
     void StartTimer(ulong deadlineNs)
     {
-        if (_timerKey == 0)
-            _timerKey = _loop.StartTimer(deadlineNs, this, TimerArgument);
+        if (_timerKey != 0 && _timerDeadlineNs <= deadlineNs)
+            return; // at worst it fires early, and is set anew then
+        CancelTimer();
+        _timerDeadlineNs = deadlineNs;
+        _timerKey = _loop.StartTimer(deadlineNs, this, TimerArgument);
     }
 
     void CancelTimer()
@@ -174,18 +185,15 @@ public sealed partial class BackupJob
             return;
         if (Status == JobStatus.Aborting)
         {
-            if (!_isAborted)
-            {
-                _isAborted = true;
-                OnAborted();
-            }
+            TryEndAbort();
             return;
         }
         if (!IsBackgroundOn || !_scan.IsAtEnd)
             return;
-        if (_map.Todo.CountBits() > 0)
+        if (_map.Todo.CountBits() > 0 && !Planted.Is(PlantedBug.R14SetBackNotRevisited))
         {
             // Bits were set back behind the cursor: another walk of the same loop.
+            Emit(TracePoint.SecondPass, 0);
             _scan.Restart();
             _walkCount++;
             _cursorCluster = 0;
@@ -195,9 +203,27 @@ public sealed partial class BackupJob
         Flush();
     }
 
+    void TryEndAbort()
+    {
+        if (_isAborted)
+            return;
+        // Mode always will forget what was copied: only what is durable may be forgotten.
+        bool mustFlush = _options.Bitmap != null && Mode == BitmapMode.Always && _hasBegun && !_hasUnsureFlush;
+        mustFlush &= !Planted.Is(PlantedBug.RestForgottenUnflushed);
+        if (mustFlush && _doneBytes > _flushedBytes)
+        {
+            Flush();
+            return;
+        }
+        _isAborted = true;
+        OnAborted();
+    }
+
     void Flush()
     {
+        Emit(TracePoint.JobFlush, 0);
         _isFlushing = true;
+        _flushingBytes = _doneBytes;
         BlockRequest request = default;
         request.Operation = BlockOperation.Flush;
         request.Owner = this;
@@ -209,9 +235,15 @@ public sealed partial class BackupJob
         if (userData == DiscardKey)
             return; // a hint, whatever became of it
         _isFlushing = false;
+        _hasUnsureFlush |= result.Fault.IsFault;
+        if (result.Fault.IsNone)
+            _flushedBytes = _flushingBytes;
         if (result.Fault.IsFault)
             OnDeviceFault(result.Fault, isSource: false, isFlush: true);
-        else if (Status == JobStatus.Running && _map.Todo.CountBits() == 0)
+        else if (
+            Status == JobStatus.Running
+            && (_map.Todo.CountBits() == 0 || Planted.Is(PlantedBug.R14SetBackNotRevisited))
+        )
             Succeed();
         Run();
     }

@@ -37,7 +37,6 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     readonly RateLimit _rate = new();
 
     // --- touched only by the reactor's thread
-    readonly Action _runSoon; // made once: asking for a buffer allocates nothing
     bool _hasBegun;
     bool _isLost;
     ulong _doneBytes;
@@ -60,16 +59,18 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         (_loop, _options, _filter, View) = (loop, options, filter, view);
         (_engine, _map) = (filter.Engine, filter.Map);
         filter.Owner = this;
+        filter.Trace.Job = Id;
         uint chunkBytesMin = Math.Max(options.Filter.ClusterBytes, (uint)(256 * Units.KiB));
         _window = new CopyWindow(
             Math.Min(pool.BufferBytes, chunkBytesMin),
             pool.BufferBytes,
-            (ulong)pool.BufferBytes * Math.Min(pool.BufferCount, options.Filter.TaskMax)
+            (ulong)pool.BufferBytes * Math.Min(pool.BufferCount, _engine.TaskMax)
         );
         _scan = new AllocationScan(disk.Device, Run);
         _rate.Set(options.SpeedBytesPerSecond, loop.Clock.NowNs);
-        _parked = new ulong[options.Filter.TaskMax];
-        _runSoon = RunSoon;
+        _parked = new ulong[_engine.TaskMax];
+        if (Planted.Is(PlantedBug.R21MapReadBeforePointInTime))
+            _scan.TryPeek(out _);
         loop.Join(this);
         Publish();
     }
@@ -166,14 +167,18 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         ConcludeLost(new Fault(FaultKind.Bug));
     }
 
-    internal override void BeginQuiesced()
+    internal override Fault BeginQuiesced()
     {
-        _hasBegun = true;
         if (_options.Bitmap is { } bitmap)
         {
+            // The job was made at some earlier time: the bitmap may have gone to another one since, or away.
+            if (bitmap.IsBusy || !ReferenceEquals(Disk.FindBitmap(bitmap.Name), bitmap))
+                return new Fault(FaultKind.State);
             bitmap.Freeze();
-            Disk.RefreshRecording();
+            if (!Planted.Is(PlantedBug.R59FrozenBitmapRecords))
+                Disk.RefreshRecording();
         }
+        _hasBegun = true;
         if (_options.Sync is BackupSync.Incremental or BackupSync.Bitmap)
             _map.MarkDirty(_options.Bitmap!.Bits);
         else
@@ -181,11 +186,15 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _totalBytes = _options.Sync == BackupSync.None ? 0 : _map.Todo.CountBytes();
         View?.Open();
         _filter.Attach();
+        return Fault.None;
     }
+
+    protected override void LeaveEarly() => Disk.Quiesce(_loop, [Disk], _filter.Detach);
 
     internal override void CommitQuiesced()
     {
-        _filter.Detach();
+        if (_filter.IsAttached)
+            _filter.Detach();
         if (_options.Bitmap is not { } bitmap)
             return;
         if (Mode == BitmapMode.Never)
@@ -204,7 +213,8 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         }
         CancelTimer();
         _filter.Break(Fault); // guests pass from here on
-        AbandonParked();
+        if (!Planted.Is(PlantedBug.R18CancelLeavesParked))
+            AbandonParked();
         Run();
     }
 
@@ -212,15 +222,35 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     {
         if (!_hasBegun)
             return;
-        _filter.Detach();
+        if (_filter.IsAttached)
+            _filter.Detach();
         if (_options.Bitmap is not { } bitmap)
             return;
+        if (Planted.Is(PlantedBug.R19BitmapLostOnFailure))
+        {
+            bitmap.Abdicate();
+            Disk.RefreshRecording();
+            return;
+        }
+        if (Mode == BitmapMode.Always && _hasUnsureFlush)
+            RestoreTodo(bitmap);
         if (Mode == BitmapMode.Always)
             bitmap.KeepRest(_map.Todo);
         else
             bitmap.Reclaim();
         Disk.RefreshRecording();
     }
+
+    /// <summary>As at T0: nothing that this job copied can be relied on.</summary>
+    void RestoreTodo(DirtyBitmap bitmap)
+    {
+        if (_options.Sync is BackupSync.Incremental or BackupSync.Bitmap)
+            _map.MarkDirty(bitmap.Bits);
+        else
+            _map.MarkAll();
+    }
+
+    protected override void Emit(TracePoint point, int cause) => _filter.Trace.Emit(point, default, cause);
 
     BitmapMode Mode => _options.BitmapMode ?? BitmapMode.OnSuccess;
 

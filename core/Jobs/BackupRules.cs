@@ -30,6 +30,8 @@ static class BackupRules
             refusal = CheckBitmap(disk, options);
         if (refusal.IsNone && hasView && options.Sync == BackupSync.Top)
             refusal = Refuse(FaultKind.Invalid, $"sync top keeps only allocated clusters: it has no snapshot view");
+        if (refusal.IsNone && options.Filter.TaskMax == 0)
+            refusal = Refuse(FaultKind.Invalid, $"max-workers {options.Filter.TaskMax} is below the smallest, 1");
         if (refusal.IsNone && options.SpeedBytesPerSecond > SpeedMax)
             refusal = Refuse(FaultKind.Invalid, $"speed {options.SpeedBytesPerSecond} is above {SpeedMax}");
         if (refusal.IsNone && options.Id is { Length: 0 })
@@ -41,7 +43,7 @@ static class BackupRules
     {
         if (!disk.HasRoomForFilter)
             return Refuse(FaultKind.QueueFull, $"disk '{disk.Name}' has as many backups at once as it can watch");
-        if (ReferenceEquals(disk.Device, target))
+        if (ReferenceEquals(disk.Device, target) && !Planted.Is(PlantedBug.R24TargetMayBeSource))
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
         if (disk.Device is FileDevice source && target is FileDevice file && source.Identity == file.Identity)
             if (source.Identity != default)

@@ -36,7 +36,8 @@ public abstract class Job
 
     internal Transaction? Transaction { get; set; }
 
-    protected bool IsPaused => IsUserPaused || _internalPauseCount > 0;
+    protected bool IsPaused =>
+        IsUserPaused || (_internalPauseCount > 0 && !Planted.Is(PlantedBug.R25InternalPauseIgnored));
 
     /// <summary>Starts the job in a transaction of its own.</summary>
     public void Start(BlockIo.IIoLoop loop) => new Transaction(loop, [this]).Start();
@@ -114,7 +115,8 @@ public abstract class Job
     }
 
     /// <summary>The point in time is now; all disks of the transaction are quiesced.</summary>
-    internal abstract void BeginQuiesced();
+    /// <returns>None, or why this job cannot begin any more; nothing was changed then.</returns>
+    internal abstract Fault BeginQuiesced();
 
     /// <summary>Goes on with the work; called again whenever something may be possible.</summary>
     internal abstract void Run();
@@ -132,6 +134,8 @@ public abstract class Job
 
     protected abstract void OnResumedByUser();
 
+    protected abstract void Emit(TracePoint point, int cause);
+
     /// <summary>The subclass shows a new picture of itself.</summary>
     protected abstract void Publish();
 
@@ -141,6 +145,8 @@ public abstract class Job
         if (Fault.IsFault || Status is JobStatus.Concluded or JobStatus.Null or JobStatus.Aborting)
             return;
         (Fault, IsSourceFault) = (fault, isSource);
+        if (Planted.Is(PlantedBug.R20RootCauseLost))
+            Fault = new Fault(FaultKind.Canceled);
         if (Transaction == null)
             Transaction.CancelCreated(this);
         else
@@ -148,7 +154,15 @@ public abstract class Job
     }
 
     /// <summary>The work is done.</summary>
-    protected void Succeed() => Transaction!.OnDone(this);
+    protected void Succeed()
+    {
+        if (Planted.Is(PlantedBug.R26FilterLeavesEarly))
+            LeaveEarly();
+        Transaction!.OnDone(this);
+    }
+
+    /// <summary>Only for the planted bug.</summary>
+    protected abstract void LeaveEarly();
 
     protected void OnAborted() => Transaction!.OnAborted(this);
 
@@ -156,6 +170,7 @@ public abstract class Job
     {
         Check.That(JobLife.IsEdge(Status, status));
         Status = status;
+        Emit(TracePoint.JobState, (int)status);
         Publish();
         Raise(new JobEvent(JobEventKind.StatusChanged, status));
     }

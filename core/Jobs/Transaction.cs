@@ -18,6 +18,7 @@ namespace FastBackup.Jobs;
 /// <summary>Threads: the reactor's.</summary>
 public sealed class Transaction
 {
+    readonly IIoLoop _loop;
     readonly Job[] _jobs;
     readonly QuiescedChange _begin;
     readonly QuiescedChange _commit;
@@ -32,7 +33,7 @@ public sealed class Transaction
     public Transaction(IIoLoop loop, Job[] jobs, bool isSequential = false)
     {
         Check.That(jobs.Length > 0);
-        (_jobs, _isSequential) = (jobs, isSequential);
+        (_loop, _jobs, _isSequential) = (loop, jobs, isSequential);
         foreach (Job job in jobs)
         {
             Check.That(job.Status == JobStatus.Created);
@@ -41,7 +42,7 @@ public sealed class Transaction
         }
         // Everything that the group's life needs is made here: from start to end nothing is allocated.
         Disk[] disks = [.. Array.ConvertAll(jobs, job => job.Disk).Distinct()];
-        _begin = new QuiescedChange(loop, disks, Begin);
+        _begin = new QuiescedChange(loop, disks, () => Begin(_jobs));
         _commit = new QuiescedChange(loop, disks, Commit);
         _aborts = Array.ConvertAll(jobs, job => new QuiescedChange(loop, [job.Disk], () => FinishAbort(job)));
     }
@@ -53,16 +54,25 @@ public sealed class Transaction
     {
         Check.That(!IsStarted);
         IsStarted = true;
-        _begin.Begin();
+        if (!Planted.Is(PlantedBug.R03GroupOneByOne))
+            _begin.Begin();
+        else
+            foreach (Job job in _jobs)
+                Disk.Quiesce(_loop, [job.Disk], () => Begin([job]));
     }
 
-    void Begin()
+    void Begin(Job[] jobs)
     {
         if (_isFailed)
             return; // cancelled while the disks became quiet
-        foreach (Job job in _jobs)
+        foreach (Job job in jobs)
         {
-            job.BeginQuiesced();
+            Fault fault = job.BeginQuiesced();
+            if (fault.IsFault)
+            {
+                job.Fail(fault, isSource: false); // and with it all others, begun or not
+                return;
+            }
             job.MoveTo(JobStatus.Running);
             job.ApplyPause();
         }

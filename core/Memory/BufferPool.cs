@@ -13,13 +13,24 @@ public readonly record struct BufferLease(uint Slot, uint Generation)
     public bool IsNone => Generation == 0;
 }
 
+public interface IBufferWaiter
+{
+    /// <summary>
+    /// A buffer is free again. Called inside Return: must rent nothing, only arrange for a later look.
+    /// </summary>
+    void OnBufferFree();
+}
+
 /// <summary>Threads: one (the reactor's). Dispose when every lease is back and the kernel holds none.</summary>
 public sealed unsafe class BufferPool : IDisposable
 {
+    const int WaitersHint = 64;
+
     readonly AlignedRegion _region;
     readonly uint[] _generations; // odd while rented
     readonly uint[] _freeSlots; // a stack: the buffer returned last is the warmest
-    readonly List<Action> _waiters = new(16);
+    readonly List<IBufferWaiter> _waiters = new(WaitersHint);
+    readonly List<IBufferWaiter> _woken = new(WaitersHint);
     uint _freeCount;
 
     BufferPool(uint bufferBytes, uint bufferCount, AlignedRegion region)
@@ -74,28 +85,39 @@ public sealed unsafe class BufferPool : IDisposable
         CheckLease(lease);
         _generations[lease.Slot]++;
         _freeSlots[_freeCount++] = lease.Slot;
-        if (_waiters.Count > 0)
-            TellWaiters();
+        if (_waiters.Count == 0)
+            return;
+        _woken.AddRange(_waiters);
+        _waiters.Clear();
+        foreach (IBufferWaiter waiter in _woken)
+            waiter.OnBufferFree();
+        _woken.Clear();
     }
 
     /// <summary>
-    /// Calls back once when a buffer is returned: for a user that found none and has none of its own to wait for.
-    /// The callback runs inside Return and may only note that there is work.
+    /// The waiter is called once, at the next return. Users of one pool may belong to different disks: without this
+    /// one that found the pool empty and has nothing in flight itself would never look again.
     /// </summary>
-    public void TellWhenReturned(Action waiter)
+    public void WaitForBuffer(IBufferWaiter waiter)
     {
-        if (!_waiters.Contains(waiter))
+        if (IndexOf(waiter) < 0)
             _waiters.Add(waiter);
     }
 
-    void TellWaiters()
+    public void StopWaiting(IBufferWaiter waiter)
     {
-        for (int i = _waiters.Count - 1; i >= 0; i--)
-        {
-            Action waiter = _waiters[i];
-            _waiters.RemoveAt(i);
-            waiter();
-        }
+        int index = IndexOf(waiter);
+        if (index >= 0)
+            _waiters.RemoveAt(index);
+    }
+
+    /// <summary>By reference: the framework's own search makes a comparer at its first use, inside a job.</summary>
+    int IndexOf(IBufferWaiter waiter)
+    {
+        for (int i = 0; i < _waiters.Count; i++)
+            if (ReferenceEquals(_waiters[i], waiter))
+                return i;
+        return -1;
     }
 
     public byte* Address(BufferLease lease)

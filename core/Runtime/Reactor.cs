@@ -70,6 +70,10 @@ public sealed class Reactor : IIoLoop, IDisposable
 
     public IFileIo FileIo { get; }
 
+    /// <inheritdoc/>
+    /// <remarks>Set before Start, or on the reactor's thread.</remarks>
+    public ITraceSink? Trace { get; set; }
+
     /// <summary>The exception that stopped this reactor, or null. Threads: any.</summary>
     public Exception? Failure => Volatile.Read(ref _failure);
 

@@ -1,0 +1,48 @@
+// One guest request from its begin to its end, in hook mode (ask, write through the host, tell) or device mode.
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Filter;
+using FastBackup.Memory;
+using FastBackup.Tests.Simulation.World;
+
+namespace FastBackup.Tests.Simulation.Guests;
+
+/// <summary>Reused for ever; owns one buffer.</summary>
+sealed class GuestOperation(GuestLoad load, nint buffer) : IGuestOwner, IFileIoOwner
+{
+    public GuestDisk Target = null!;
+    public BlockOperation Operation;
+    public bool IsHook;
+    public Extent Extent;
+    public uint Sequence;
+    public ulong BegunNs;
+    public ulong ClosedNsAtBegin;
+
+    /// <summary>Sum of the limits of all points in time that it met.</summary>
+    public ulong WaitLimitNs;
+    public bool IsUnbounded;
+    public readonly uint[] Floors = new uint[GuestLoad.BufferBytes / Sector.Bytes];
+
+    public nint Buffer { get; } = buffer;
+
+    public void AddLimit(ulong limitNs)
+    {
+        IsUnbounded |= limitNs == 0;
+        WaitLimitNs += limitNs;
+    }
+
+    public bool IsZero => Operation is BlockOperation.WriteZeroes or BlockOperation.Discard;
+
+    public bool IsChange => IsZero || Operation == BlockOperation.Write;
+
+    public void OnGuestCompleted(ulong userData, Fault fault)
+    {
+        Check.That(userData == Sequence);
+        if (IsHook && fault.IsNone)
+            load.OnGranted(this, isLate: true);
+        else
+            load.OnEnded(this, fault);
+    }
+
+    public void OnFileCompleted(ulong tag, long result) => load.OnHostWritten(this, result);
+}

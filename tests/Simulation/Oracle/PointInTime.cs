@@ -1,0 +1,220 @@
+// The oracle's side of one filter: a frozen copy of the disk at T0, and per cluster what is known of its old data.
+// Before a source write may be submitted, the old data of its clusters must be on the target, or, under
+// break-snapshot, in the engine's memory: bytes are compared, no bit of the engine is trusted for it.
+using System;
+using FastBackup.Base;
+using FastBackup.Filter;
+using FastBackup.Jobs;
+using FastBackup.Tests.Simulation.World;
+
+namespace FastBackup.Tests.Simulation.Oracle;
+
+sealed class PointInTime
+{
+    readonly byte[] _frozen;
+    readonly bool[] _isVerified;
+    readonly byte[] _claims;
+    readonly CopyBeforeWriteFilter _filter;
+    readonly FilterOptions _options;
+    readonly Tallies _tallies;
+    readonly byte[] _scratch;
+    readonly uint _powerCuts;
+
+    public PointInTime(
+        BackupJob job,
+        BackupOptions options,
+        byte[] frozen,
+        DiskImage? source,
+        DiskImage target,
+        Tallies tallies,
+        byte[] scratch
+    )
+    {
+        (_filter, _options, _frozen, Target, _tallies, _scratch) = (
+            job.Filter,
+            options.Filter,
+            frozen,
+            target,
+            tallies,
+            scratch
+        );
+        Sync = options.Sync;
+        _powerCuts = target.PowerCutCount;
+        ClusterCount = (int)_filter.Map.ClusterCount;
+        _isVerified = new bool[ClusterCount];
+        _claims = new byte[ClusterCount];
+        IsMember = new bool[ClusterCount];
+        IsSkipped = new bool[ClusterCount];
+        IsDiscarded = new bool[ClusterCount];
+        IsHole = new bool[ClusterCount];
+        for (int c = 0; c < ClusterCount; c++)
+        {
+            Extent bytes = Bytes(c);
+            IsMember[c] = true;
+            IsHole[c] = source != null && source.IsHole(bytes.OffsetBytes, bytes.LengthBytes);
+        }
+    }
+
+    public DiskImage Target { get; }
+    public BackupSync Sync { get; }
+    public int ClusterCount { get; }
+    public bool[] IsMember { get; }
+
+    /// <summary>The engine said that it needs no copy.</summary>
+    public bool[] IsSkipped { get; }
+
+    /// <summary>A reader of the snapshot gave it up.</summary>
+    public bool[] IsDiscarded { get; }
+    public bool[] IsHole { get; }
+    public bool IsBroken { get; set; }
+
+    public CbwErrorPolicy Policy => _options.OnCbwError;
+    public ulong WaitLimitNs => _options.CbwTimeoutMs * Units.NsPerMs;
+    public ulong SizeBytes => _filter.Map.SizeBytes;
+    public ulong ClusterBytes => _filter.Map.ClusterBytes;
+    public byte[] FrozenArray => _frozen;
+    public ReadOnlySpan<byte> Frozen => _frozen.AsSpan(0, (int)SizeBytes);
+
+    public Extent Bytes(int cluster) => _filter.Map.Bytes((ulong)cluster, 1);
+
+    public void Clusters(in Extent extent, out int first, out int end)
+    {
+        first = (int)(extent.OffsetBytes / ClusterBytes);
+        end = extent.IsEmpty ? first : (int)Units.DivCeil(extent.EndBytes, ClusterBytes);
+    }
+
+    public bool Touches(in Extent extent)
+    {
+        Clusters(extent, out int first, out int end);
+        for (int c = first; c < end; c++)
+            if (IsMember[c])
+                return true;
+        return false;
+    }
+
+    /// <summary>O2, O3: a change of the source is on its way to the device.</summary>
+    public void OnSourceChange(in Extent extent)
+    {
+        if (IsBroken || _filter.IsBroken)
+            return;
+        Clusters(extent, out int first, out int end);
+        for (int c = first; c < end; c++)
+            if (!_isVerified[c])
+                Verify(c);
+    }
+
+    void Verify(int cluster)
+    {
+        _isVerified[cluster] = true;
+        bool isTopHole = Sync == BackupSync.Top && IsHole[cluster];
+        if (!IsMember[cluster] || IsDiscarded[cluster] || isTopHole)
+            return;
+        if (IsSkipped[cluster] || Target.PowerCutCount != _powerCuts)
+            return;
+        Extent bytes = Bytes(cluster);
+        ReadOnlySpan<byte> frozen = Slice(bytes);
+        if (frozen.SequenceEqual(Target.Content.Slice((int)bytes.OffsetBytes, (int)bytes.LengthBytes)))
+        {
+            _tallies.Count(Branch.CopiedBeforeWriteVerified);
+            return;
+        }
+        if (Policy == CbwErrorPolicy.BreakGuestWrite)
+            throw new SimulationFailure("O2", $"guest write let in before the target had cluster {cluster}");
+        Span<byte> captured = _scratch.AsSpan(0, (int)bytes.LengthBytes);
+        int done = 0;
+        while (done < captured.Length)
+        {
+            int copied = (int)_filter.Engine.ReadCaptured(bytes.OffsetBytes + (ulong)done, captured[done..]);
+            if (copied == 0)
+                break;
+            done += copied;
+        }
+        if (done < captured.Length || !captured.SequenceEqual(frozen))
+            throw new SimulationFailure(
+                "O3",
+                $"guest write let in before cluster {cluster} was captured ({done} bytes)"
+            );
+        _tallies.Count(Branch.CapturedVerifiedInMemory);
+    }
+
+    /// <summary>O8: nothing is copied twice, unless its first copy failed.</summary>
+    public void OnClaim(in Extent extent)
+    {
+        Clusters(extent, out int first, out int end);
+        for (int c = first; c < end; c++)
+        {
+            if (_claims[c]++ != 0)
+                throw new SimulationFailure("O8", $"cluster {c} is copied twice");
+            if (!IsMember[c])
+                throw new SimulationFailure("O8", $"cluster {c} is copied and is not part of the job");
+        }
+    }
+
+    public void OnSetBack(in Extent extent)
+    {
+        Clusters(extent, out int first, out int end);
+        for (int c = first; c < end; c++)
+            _claims[c] = 0;
+    }
+
+    public void OnSkip(in Extent extent)
+    {
+        Clusters(extent, out int first, out int end);
+        for (int c = first; c < end; c++)
+            IsSkipped[c] = true;
+    }
+
+    /// <summary>
+    /// O1, O12: what a power cut would leave of the target is the disk at T0, as far as the mode covers it.
+    /// </summary>
+    /// <param name="job">Its name.</param>
+    /// <param name="isWholeChain">Clusters that are not part of this job must be right too: earlier ones copied
+    /// them.</param>
+    public void CheckTarget(string job, bool isWholeChain)
+    {
+        if (Target.Durable[..(int)SizeBytes].SequenceEqual(Frozen))
+            return;
+        for (int c = 0; c < ClusterCount; c++)
+        {
+            bool isTopHole = Sync == BackupSync.Top && IsHole[c];
+            if (IsDiscarded[c] || isTopHole || (!IsMember[c] && !isWholeChain))
+                continue;
+            Extent bytes = Bytes(c);
+            ReadOnlySpan<byte> frozen = Slice(bytes);
+            ReadOnlySpan<byte> durable = Target.Durable.Slice((int)bytes.OffsetBytes, (int)bytes.LengthBytes);
+            if (durable.SequenceEqual(frozen))
+                continue;
+            int at = durable.CommonPrefixLength(frozen);
+            ReadOnlySpan<byte> visible = Target.Content.Slice((int)bytes.OffsetBytes, (int)bytes.LengthBytes);
+            string rule =
+                !IsMember[c] ? "O6"
+                : visible.SequenceEqual(frozen) ? "O12"
+                : "O1";
+            int sector = at & ~(Sector.Bytes - 1);
+            int length = Math.Min(Sector.Bytes, frozen.Length - sector);
+            throw new SimulationFailure(
+                rule,
+                $"{job}: cluster {c} differs at byte {bytes.OffsetBytes + (ulong)at}: target has "
+                    + $"{Sector.Describe(durable.Slice(sector, length))}, T0 was "
+                    + Sector.Describe(frozen.Slice(sector, length))
+            );
+        }
+    }
+
+    /// <summary>O1 for a read of the snapshot.</summary>
+    public void CheckRead(in Extent extent, ReadOnlySpan<byte> bytes)
+    {
+        ReadOnlySpan<byte> frozen = Slice(extent);
+        if (bytes.SequenceEqual(frozen))
+            return;
+        int at = bytes.CommonPrefixLength(frozen);
+        int length = Math.Min(24, bytes.Length - at);
+        throw new SimulationFailure(
+            "O1",
+            $"snapshot read {extent.OffsetBytes}+{extent.LengthBytes} differs at {extent.OffsetBytes + (ulong)at}: "
+                + $"read {Convert.ToHexString(bytes.Slice(at, length))}, T0 {Convert.ToHexString(frozen.Slice(at, length))}"
+        );
+    }
+
+    ReadOnlySpan<byte> Slice(in Extent extent) => _frozen.AsSpan((int)extent.OffsetBytes, (int)extent.LengthBytes);
+}

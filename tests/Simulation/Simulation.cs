@@ -1,0 +1,226 @@
+// One world from one seed: disks, guests, jobs, faults; production code from the disk inwards, all else simulated.
+//
+//   safety     guests write, jobs come and go, anything may fail; the oracle looks at every event
+//   liveness   nothing fails any more: every operation and every job must end, and everything must be given back
+//
+// Single-threaded and without any state outside: the same seed is the same run, to the last event (the trace hash).
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Filter;
+using FastBackup.Memory;
+using FastBackup.Runtime;
+using FastBackup.Tests.Simulated;
+using FastBackup.Tests.Simulation.Control;
+using FastBackup.Tests.Simulation.Guests;
+using FastBackup.Tests.Simulation.Oracle;
+using FastBackup.Tests.Simulation.World;
+
+namespace FastBackup.Tests.Simulation;
+
+sealed partial class Simulation : ITraceSink, IPortWatcher
+{
+    const int LivenessTurnsMax = 400_000;
+    const ulong LivenessNsMax = 4000 * Units.NsPerSecond;
+
+    readonly ImageStore _store;
+    readonly Prng _prng;
+    readonly AlignedRegion _memory;
+    int _nextFd = 1;
+
+    public Simulation(ulong seed, ImageStore store, AlignedRegion memory, Tallies tallies, Action<string>? log)
+    {
+        (_store, _memory, Tallies, Log) = (store, memory, tallies, log);
+        _prng = new Prng(seed);
+        Plan = FaultPlan.Draw(_prng);
+        int depth = _prng.Chance(1, 5) ? 2 + (int)_prng.Below(8) : 512;
+        Port = new SimulationPort(Clock, new Prng(seed + 1), Plan, tallies, depth) { Watcher = this };
+        if (log != null)
+            Port.Log = text => log($"{Clock.NowNs} {text}");
+        Reactor = new Reactor(Port, Clock, new ReactorLimits(128, 1024, 256)) { Trace = this };
+        Guests = new GuestLoad(this, new Prng(seed + 2), memory);
+        uint bufferBytes = 4096u << (int)_prng.Below(6);
+        uint bufferCount = 2 + (uint)_prng.Below(_prng.Chance(1, 2) ? 3u : 14u);
+        Check.That(BufferPool.TryCreate(bufferBytes, bufferCount, out BufferPool? pool).IsNone);
+        Pool = pool!;
+        uint diskCount = 1 + (uint)_prng.Below(3);
+        for (int i = 0; i < diskCount; i++)
+            Disks.Add(MakeDisk(i));
+        Director = new Director(this, new Prng(seed + 3), memory.Start + (nint)GuestLoad.MemoryBytes);
+    }
+
+    public static ulong MemoryBytes => GuestLoad.MemoryBytes + Director.MemoryBytes;
+
+    public SimulatedClock Clock { get; } = new();
+    public Tallies Tallies { get; }
+    public Action<string>? Log { get; }
+    public FaultPlan Plan { get; }
+    public SimulationPort Port { get; }
+    public Reactor Reactor { get; }
+    public BufferPool Pool { get; }
+    public GuestLoad Guests { get; }
+    public List<GuestDisk> Disks { get; } = [];
+    public List<JobRun> Runs { get; } = [];
+    public Director Director { get; }
+    public byte[] Scratch { get; } = new byte[256 * 1024];
+    public bool IsLiveness { get; private set; }
+
+    public void Run()
+    {
+        ulong operationsWanted = 400 + _prng.Below(6000);
+        uint burstMax = 1 + (uint)_prng.Below(6);
+        ulong waitNs = Math.Max(1, Plan.LatencyNs) << (int)_prng.Below(3);
+        ulong roundMax = operationsWanted * 4;
+        for (ulong round = 0; Tallies.GuestOperations < operationsWanted && round < roundMax; round++)
+        {
+            if (!Guests.HasIdle && _prng.Chance(1, 256))
+                Port.ReleaseHung(); // else a few hung writes are all that the rest of the seed sees
+            Director.Act();
+            for (ulong i = _prng.Below(burstMax + 1); i > 0; i--)
+                Guests.Issue(Disks[(int)_prng.Below((ulong)Disks.Count)]);
+            Turn(_prng.Chance(1, 5) ? 0 : waitNs);
+        }
+        End();
+    }
+
+    void Turn(ulong waitNs)
+    {
+        Reactor.Turn(waitNs);
+        if (Pool.FreeCount == 0)
+            Tallies.Count(Mishap.PoolExhausted);
+        for (int i = 0; i < Runs.Count; i++)
+            Runs[i].CheckProgress();
+    }
+
+    /// <summary>The liveness phase and what must hold at the very end.</summary>
+    void End()
+    {
+        IsLiveness = true;
+        Log?.Invoke("liveness");
+        Director.Heal();
+        ulong untilNs = Clock.NowNs + LivenessNsMax;
+        for (int turn = 0; Runs.Count > 0 || !Guests.IsQuiet || Port.InFlightCount > 0; turn++)
+        {
+            Director.HelpToEnd();
+            Guests.RetryHostWrites();
+            Turn(Units.NsPerSecond);
+            if (turn > LivenessTurnsMax || Clock.NowNs > untilNs)
+                throw new SimulationFailure("O9", "does not end: " + Describe());
+        }
+        Turn(0);
+        Turn(0);
+        CheckAllGivenBack();
+        foreach (GuestDisk disk in Disks)
+            disk.JudgeAll("at the end");
+        Dispose();
+    }
+
+    void CheckAllGivenBack()
+    {
+        if (Pool.FreeCount != Pool.BufferCount)
+            throw new SimulationFailure("O10", $"{Pool.BufferCount - Pool.FreeCount} buffers are not given back");
+        foreach (GuestDisk disk in Disks)
+        {
+            if (disk.Device.InFlightCount + disk.Disk.WaitingCount != 0 || disk.Disk.WritesInFlight != 0)
+                throw new SimulationFailure("O10", $"disk {disk.Index} still has something in flight");
+            foreach (BitmapModel bitmap in disk.Bitmaps)
+                bitmap.Check("O5", "at the end");
+        }
+    }
+
+    void Dispose()
+    {
+        Director.Dispose();
+        foreach (GuestDisk disk in Disks)
+        {
+            disk.Disk.Dispose();
+            disk.Device.Dispose();
+        }
+        Pool.Dispose();
+        Reactor.Dispose();
+    }
+
+    /// <summary>After a failure things are in flight: only the memory is given back, by whoever finalizes it.</summary>
+    string Describe()
+    {
+        string text = $"{Guests.UnderWay} guest operations, {Port.InFlightCount} commands ({Port.HungCount} hung)";
+        foreach (JobRun run in Runs)
+            text += string.Create(
+                CultureInfo.InvariantCulture,
+                $", {run.Id} {run.Job.Status} in flight {run.Job.Filter.Engine.InFlightCount} parked {run.Job.Filter.Engine.ParkedCount} todo {run.Job.Todo.CountBits()}"
+            );
+        foreach (GuestDisk disk in Disks)
+            text += $", disk {disk.Index} waiting {disk.Disk.WaitingCount} writes {disk.Disk.WritesInFlight}";
+        return text;
+    }
+
+    /// <summary>A simulated file as a device.</summary>
+    public FileDevice Open(DiskImage image, string name, bool isZeroInitialised)
+    {
+        Port.Add(image);
+        BlockLimits limits = new()
+        {
+            CapacityBytes = image.CapacityBytes,
+            RequestAlignBytes = image.AlignBytes,
+            BufferAlignBytes = image.AlignBytes,
+            IsZeroInitialised = isZeroInitialised,
+            InFlightMax = 256,
+        };
+        return new FileDevice(Reactor, name, limits, image.Handle, image.BufferedHandle, false, null);
+    }
+
+    public DiskImage NewImage(ulong capacityBytes, bool isTarget) =>
+        new(_store, _nextFd++, capacityBytes, _prng.Chance(1, 4) ? 4096u : 512u, isTarget);
+
+    public byte[] RentImage(ulong lengthBytes) => _store.Rent((int)lengthBytes);
+
+    GuestDisk MakeDisk(int index)
+    {
+        ulong capacity =
+            _prng.Chance(1, 20) ? 1 + _prng.Below(8192)
+            : _prng.Chance(1, 8) ? _prng.Below(4 << 20)
+            : 65536 + _prng.Below(700_000);
+        if (_prng.Chance(1, 2))
+            capacity = Units.AlignUp(capacity, 4096);
+        DiskImage image = NewImage(capacity, isTarget: false);
+        FileDevice device = Open(image, "disk" + index, isZeroInitialised: false);
+        uint slotCount = 2u << (int)_prng.Below(5);
+        Disk disk = new(Reactor, device, "disk" + index, slotCount);
+        Shadow shadow = new(index, capacity);
+        Fill(image, shadow, index);
+        bool hasHook = _prng.Chance(2, 3);
+        return new GuestDisk(index, image, device, disk, shadow)
+        {
+            HasHookMode = hasHook,
+            HasDeviceMode = !hasHook || _prng.Chance(1, 2),
+            OperationBytesMax = (uint)Math.Min(GuestLoad.BufferBytes, 1024u << (int)_prng.Below(7)),
+            AlignBytes = _prng.Chance(2, 3) ? 512u : 4096u,
+            HotPart = _prng.Chance(1, 3) ? 80u : 0,
+            CanDiscard = _prng.Chance(1, 2),
+            CanZero = _prng.Chance(1, 2),
+            CanRead = _prng.Chance(1, 2),
+        };
+    }
+
+    /// <summary>Runs of data, of written zeroes, and of holes.</summary>
+    void Fill(DiskImage image, Shadow shadow, int index)
+    {
+        for (ulong offset = 0; offset < image.CapacityBytes; )
+        {
+            ulong length = Math.Min(image.CapacityBytes - offset, (1 + _prng.Below(24)) * DiskImage.BlockBytes);
+            ulong kind = _prng.Below(4);
+            if (kind == 1)
+                image.Zero(offset, length);
+            if (kind >= 2)
+            {
+                image.Zero(offset, length);
+                Span<byte> bytes = image.Content.Slice((int)offset, (int)length);
+                Sector.Fill(bytes, index, (uint)(offset / Sector.Bytes), 0);
+            }
+            shadow.SetInitial(offset, length, isZero: kind < 2);
+            offset += length;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// What a run must have seen beside faults: each of these counts how often the engine came by.
+namespace FastBackup.Tests.Simulation.World;
+
+enum Branch
+{
+    GrantedAtOnce,
+    GrantedLater,
+    DeniedGuest,
+    JobSucceeded,
+    JobFailed,
+    JobCancelled,
+    SecondPass,
+    SetBack,
+    Parked,
+    Retried,
+    Abandoned,
+    SnapshotBroken,
+    Skipped,
+    ViewReadFromDisk,
+    ViewReadFromMemory,
+    ViewReadFromTarget,
+    ViewReadVerified,
+    ViewReadOfDiscarded,
+    FleecingCopyDone,
+    ChainVerified,
+    GroupT0,
+    SequentialGroup,
+    FinalizedByHand,
+    PolicyIgnore,
+    PolicyStop,
+    PolicyReport,
+    BitmapChecked,
+    BitmapKeptRest,
+    RefusedInput,
+    CapturedVerifiedInMemory,
+    CopiedBeforeWriteVerified,
+    GuestReadVerified,
+}

@@ -1,0 +1,214 @@
+// The port without a kernel: commands on disk images with virtual latencies, delivered in the order of their times,
+// with the faults of the plan. Data moves either when a command is pushed or when it is delivered, whichever the
+// seed says: an engine may rely on neither. Nothing is allocated per command.
+using System;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Memory;
+using FastBackup.Tests.Simulated;
+
+namespace FastBackup.Tests.Simulation.World;
+
+/// <summary>Sees source changes before they can happen.</summary>
+interface IPortWatcher
+{
+    void OnChangeSubmitted(DiskImage image, ulong offsetBytes, ulong lengthBytes);
+}
+
+sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tallies tallies, int depth)
+    : IFileIo
+{
+    struct Entry
+    {
+        public FileCommand Command;
+        public DiskImage Image;
+        public long Result;
+        public bool IsExecuted;
+        public uint Sequence;
+    }
+
+    readonly record struct Due(ulong TimeNs, uint Sequence, int Index);
+
+    readonly Entry[] _entries = new Entry[depth];
+    readonly int[] _free = new int[depth];
+    readonly Due[] _heap = new Due[depth];
+    readonly int[] _hung = new int[depth];
+    int _freeCount = -1;
+    int _heapCount;
+    int _hungCount;
+    uint _sequence;
+    uint _lastDelivered;
+    DiskImage[] _images = new DiskImage[64];
+
+    public string Name => "simulation";
+
+    public uint InFlightCount => (uint)(_heapCount + _hungCount);
+
+    public int HungCount => _hungCount;
+
+    public IPortWatcher? Watcher { get; set; }
+
+    /// <summary>Everything that was delivered, rolled into one number.</summary>
+    public ulong Hash { get; private set; } = 14695981039346656037;
+
+    public Action<string>? Log { get; set; }
+
+    public void Add(DiskImage image)
+    {
+        if (image.Fd >= _images.Length)
+            Array.Resize(ref _images, image.Fd * 2);
+        _images[image.Fd] = image;
+    }
+
+    public void Mix(ulong value) => Hash = (Hash ^ value) * 1099511628211;
+
+    public bool TryPush(in FileCommand command)
+    {
+        if (_freeCount < 0)
+            for (_freeCount = 0; _freeCount < depth; _freeCount++)
+                _free[_freeCount] = depth - 1 - _freeCount;
+        if (_freeCount == 0)
+        {
+            tallies.Count(Mishap.PortFull);
+            return false;
+        }
+        int index = _free[--_freeCount];
+        ref Entry entry = ref _entries[index];
+        entry.Command = command;
+        entry.Image = _images[command.File.Fd];
+        entry.IsExecuted = false;
+        entry.Sequence = ++_sequence;
+        bool isChange = command.Operation is FileOperation.Write or FileOperation.Allocate;
+        if (isChange)
+        {
+            entry.Image.ChangesInFlight++;
+            if (!entry.Image.IsTarget)
+                Watcher?.OnChangeSubmitted(entry.Image, command.OffsetBytes, command.LengthBytes);
+        }
+        if (prng.Below(65536) < plan.EarlyPart)
+        {
+            entry.Result = Execute(entry);
+            entry.IsExecuted = true;
+        }
+        if (prng.Below(65536) < plan.Hung)
+        {
+            tallies.Count(Mishap.Hung);
+            _hung[_hungCount++] = index;
+            return true;
+        }
+        Put(new Due(clock.NowNs + Latency(), entry.Sequence, index));
+        return true;
+    }
+
+    public uint Poll(ulong waitNs)
+    {
+        if (waitNs > 0)
+        {
+            ulong untilNs = clock.NowNs + Math.Min(waitNs, 10 * Units.NsPerSecond);
+            if (_heapCount > 0)
+                untilNs = Math.Min(untilNs, _heap[0].TimeNs);
+            clock.AdvanceTo(untilNs);
+        }
+        uint delivered = 0;
+        while (_heapCount > 0 && _heap[0].TimeNs <= clock.NowNs)
+        {
+            Deliver(Take().Index);
+            delivered++;
+        }
+        return delivered;
+    }
+
+    /// <summary>What hung answers from now on.</summary>
+    public void ReleaseHung()
+    {
+        while (_hungCount > 0)
+        {
+            int index = _hung[--_hungCount];
+            Put(new Due(clock.NowNs + Latency(), _entries[index].Sequence, index));
+        }
+    }
+
+    public void Wake() { }
+
+    public Fault RegisterMemory(AlignedRegion region) => Fault.None;
+
+    public void UnregisterMemory(AlignedRegion region) { }
+
+    public void Abandon() { }
+
+    public void UnregisterFile(FileHandle file) { }
+
+    public void Dispose() { }
+
+    void Deliver(int index)
+    {
+        ref Entry entry = ref _entries[index];
+        if (!entry.IsExecuted)
+            entry.Result = Execute(entry);
+        FileCommand command = entry.Command;
+        long result = entry.Result;
+        if (command.Operation is FileOperation.Write or FileOperation.Allocate)
+            entry.Image.ChangesInFlight--;
+        if (entry.Sequence < _lastDelivered)
+            tallies.Count(Mishap.Reordered);
+        _lastDelivered = Math.Max(_lastDelivered, entry.Sequence);
+        Mix(clock.NowNs);
+        Mix((ulong)command.File.Fd << 56 ^ (ulong)command.Operation << 48 ^ command.OffsetBytes);
+        Mix((ulong)result);
+        Log?.Invoke(
+            $"  {command.Operation} fd {command.File.Fd} {command.OffsetBytes}+{command.LengthBytes} = {result}"
+        );
+        entry.Command = default;
+        _free[_freeCount++] = index;
+        command.Owner.OnFileCompleted(command.Tag, result);
+    }
+
+    ulong Latency()
+    {
+        if (plan.Spike > 0 && prng.Below(65536) < plan.Spike)
+        {
+            tallies.Count(Mishap.LatencySpike);
+            return plan.SpikeNs;
+        }
+        ulong mean = plan.LatencyNs;
+        if (!plan.IsExponential)
+            return 1 + prng.Below(mean * 2);
+        int halvings = System.Numerics.BitOperations.TrailingZeroCount(prng.NextULong() | 1UL << 12);
+        return 1 + prng.Below(mean << halvings >> 1 | 1);
+    }
+
+    void Put(Due due)
+    {
+        int index = _heapCount++;
+        while (index > 0 && IsBefore(due, _heap[(index - 1) / 2]))
+        {
+            _heap[index] = _heap[(index - 1) / 2];
+            index = (index - 1) / 2;
+        }
+        _heap[index] = due;
+    }
+
+    Due Take()
+    {
+        Due first = _heap[0];
+        Due last = _heap[--_heapCount];
+        int index = 0;
+        while (true)
+        {
+            int child = index * 2 + 1;
+            if (child >= _heapCount)
+                break;
+            if (child + 1 < _heapCount && IsBefore(_heap[child + 1], _heap[child]))
+                child++;
+            if (!IsBefore(_heap[child], last))
+                break;
+            _heap[index] = _heap[child];
+            index = child;
+        }
+        _heap[index] = last;
+        return first;
+    }
+
+    static bool IsBefore(in Due left, in Due right) =>
+        left.TimeNs != right.TimeNs ? left.TimeNs < right.TimeNs : left.Sequence < right.Sequence;
+}
