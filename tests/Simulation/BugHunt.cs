@@ -6,6 +6,7 @@ using System.Globalization;
 using System.Linq;
 using System.Threading;
 using FastBackup.Base;
+using static System.FormattableString;
 
 namespace FastBackup.Tests.Simulation;
 
@@ -53,20 +54,16 @@ sealed class BugHunt
     {
         _catches.Sort((left, right) => left.Bug.CompareTo(right.Bug));
         foreach (Catch one in _catches)
-            Console.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{one.Bug, -36} {(one.Outcome.IsGood ? "NOT CAUGHT" : "seed " + one.Seeds), -12} {First(one.Outcome.What)}"
-                )
-            );
+        {
+            string caught = one.Outcome.IsGood ? "NOT CAUGHT" : Invariant($"seed {one.Seeds}");
+            Console.WriteLine($"{one.Bug, -36} {caught, -12} {First(one.Outcome.What)}");
+        }
         ulong[] counts = [.. _catches.Select(one => one.Seeds).Order()];
         int missed = _catches.Count(one => one.Outcome.IsGood);
         ulong median = counts.Length == 0 ? 0 : counts[counts.Length / 2];
         Console.WriteLine(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"bugs={_catches.Count} caught={_catches.Count - missed} median={median} seconds={elapsed.TotalSeconds:F0}"
-            )
+            Invariant($"bugs={_catches.Count} caught={_catches.Count - missed} median={median} ")
+                + Invariant($"seconds={elapsed.TotalSeconds:F0}")
         );
         return missed == 0 ? 0 : 1;
     }

@@ -212,7 +212,8 @@ sealed class PointInTime
         throw new SimulationFailure(
             "O1",
             $"snapshot read {extent.OffsetBytes}+{extent.LengthBytes} differs at {extent.OffsetBytes + (ulong)at}: "
-                + $"read {Convert.ToHexString(bytes.Slice(at, length))}, T0 {Convert.ToHexString(frozen.Slice(at, length))}"
+                + $"read {Convert.ToHexString(bytes.Slice(at, length))}, "
+                + $"T0 {Convert.ToHexString(frozen.Slice(at, length))}"
         );
     }
 
