@@ -81,7 +81,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     public bool IsBroken => BrokenBy.IsFault;
 
     /// <summary>When the wait of a guest write for this filter is over; ulong.MaxValue = never.</summary>
-    /// <param name="arrivedNs">When the write came. It cannot have waited for a point in time that did not exist.</param>
+    /// <param name="arrivedNs">When the write came; it cannot have waited for a filter before its T0.</param>
     internal ulong WaitDeadlineNs(ulong arrivedNs) =>
         _options.CbwTimeoutMs == 0
             ? ulong.MaxValue
