@@ -56,7 +56,8 @@ sealed class BugHunt
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{one.Bug, -36} {(one.Outcome.IsGood ? "NOT CAUGHT" : "seed " + one.Seeds), -12} {First(one.Outcome.What)}"
+                    $"{one.Bug, -30} {(one.Outcome.IsGood ? "NOT CAUGHT" : "seed " + one.Seeds), -10} "
+                        + First(one.Outcome.What)
                 )
             );
         ulong[] counts = [.. _catches.Select(one => one.Seeds).Order()];
@@ -65,7 +66,8 @@ sealed class BugHunt
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"bugs={_catches.Count} caught={_catches.Count - missed} median={median} seconds={elapsed.TotalSeconds:F0}"
+                $"bugs={_catches.Count} caught={_catches.Count - missed} median={median} "
+                    + $"seconds={elapsed.TotalSeconds:F0}"
             )
         );
         return missed == 0 ? 0 : 1;

@@ -83,7 +83,8 @@ sealed class SeedSweep
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{_sum.GuestOperations / seconds:F0} guest operations a second in {seconds:F1} s on {_options.Threads} threads"
+                $"{_sum.GuestOperations / seconds:F0} guest operations a second, {seconds:F1} s, "
+                    + $"{_options.Threads} threads"
             )
         );
         Report.LastLine((ulong)_done, _sum, (uint)_bad.Count);

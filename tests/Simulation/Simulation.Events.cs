@@ -124,7 +124,8 @@ sealed partial class Simulation
             if (disk.HookWritesInFlight > 0 || disk.Image.ChangesInFlight > 0)
                 throw new SimulationFailure(
                     "O1",
-                    $"T0 of {run.Id} with {disk.HookWritesInFlight} writes granted, {disk.Image.ChangesInFlight} in flight"
+                    $"T0 of {run.Id} with {disk.HookWritesInFlight} writes granted, "
+                        + $"{disk.Image.ChangesInFlight} in flight"
                 );
             disk.JudgeAll("at T0 of " + run.Id);
             frozen = RentImage(disk.CapacityBytes);

@@ -147,10 +147,11 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     {
         string text = $"{Guests.UnderWay} guest operations, {Port.InFlightCount} commands ({Port.HungCount} hung)";
         foreach (JobRun run in Runs)
-            text += string.Create(
-                CultureInfo.InvariantCulture,
-                $", {run.Id} {run.Job.Status} in flight {run.Job.Filter.Engine.InFlightCount} parked {run.Job.Filter.Engine.ParkedCount} todo {run.Job.Todo.CountBits()}"
-            );
+        {
+            Copy.CopyEngine engine = run.Job.Filter.Engine;
+            text += $", {run.Id} {run.Job.Status} in flight {engine.InFlightCount} parked {engine.ParkedCount}";
+            text += string.Create(CultureInfo.InvariantCulture, $" to do {run.Job.Todo.CountBits()}");
+        }
         foreach (GuestDisk disk in Disks)
             text += $", disk {disk.Index} waiting {disk.Disk.WaitingCount} writes {disk.Disk.WritesInFlight}";
         return text;

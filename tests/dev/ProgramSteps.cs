@@ -7,5 +7,10 @@ static class ProgramSteps
 {
     // Shape of a line: suite name, project folder, arguments, for example
     // ("micro-bitmap", "bench/Micro", "bitmap --smoke").
-    public static readonly ProgramStep[] All = [];
+    public static readonly ProgramStep[] All =
+    [
+        // 20 million guest operations; about 60 s on two processors, 240 s at most.
+        new("simulation", "tests/Simulation", "--seeds 1..6500 --seconds 240"),
+        new("simulation-bugs", "tests/Simulation", "--bugs"),
+    ];
 }

@@ -256,7 +256,7 @@ sealed partial class Director
             throw new SimulationFailure("O13", $"cancel of {run.Id} was refused in {run.Job.Status}");
     }
 
-    /// <summary>O13: a verb that is not allowed changes nothing and says so; pause and resume also by what is so already.</summary>
+    /// <summary>O13: a verb that is not allowed says so; so do a pause while paused and a resume while not.</summary>
     void Expect(JobRun run, JobVerb verb, Fault fault, bool isAllowed)
     {
         _world.Log?.Invoke($"{verb} {run.Id}: {fault}");

@@ -164,9 +164,9 @@ sealed class PointInTime
             IsSkipped[c] = true;
     }
 
-    /// <summary>O1, O12: what a power cut would leave of the target is the disk at T0, as far as the mode covers it.</summary>
+    /// <summary>O1, O12: what a power cut would leave of the target is the disk at T0, where the mode covers it.</summary>
     /// <param name="job">Its name.</param>
-    /// <param name="isWholeChain">Clusters that are not part of this job must be right too: earlier ones copied them.</param>
+    /// <param name="isWholeChain">Clusters that are not part of this job too: earlier ones copied them.</param>
     public void CheckTarget(string job, bool isWholeChain)
     {
         if (Target.Durable[..(int)SizeBytes].SequenceEqual(Frozen))
@@ -209,7 +209,8 @@ sealed class PointInTime
         throw new SimulationFailure(
             "O1",
             $"snapshot read {extent.OffsetBytes}+{extent.LengthBytes} differs at {extent.OffsetBytes + (ulong)at}: "
-                + $"read {Convert.ToHexString(bytes.Slice(at, length))}, T0 {Convert.ToHexString(frozen.Slice(at, length))}"
+                + $"read {Convert.ToHexString(bytes.Slice(at, length))}, "
+                + $"T0 {Convert.ToHexString(frozen.Slice(at, length))}"
         );
     }
 

@@ -145,7 +145,7 @@ sealed class DiskImage
         return count;
     }
 
-    /// <summary>Everything written so far is durable; or, after an error, any part of it, and the rest never will be.</summary>
+    /// <summary>All that was written is durable; or, after an error, any part of it, and the rest never will be.</summary>
     public void Flush(Prng? lossy)
     {
         for (int i = 0; i < _unflushed.Length; i++)
