@@ -52,7 +52,12 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     {
         (_disk, Target, Map, _options) = (disk, target, map, options);
         Trace = new Tracer(disk.Loop, disk.Name);
-        uint taskMax = Math.Max(2, Math.Min(options.TaskMax, pool.BufferCount));
+        // A part of what each device accepts at once: guests, snapshot readers and other jobs want theirs.
+        uint deviceMax = Math.Min(
+            disk.Device.Limits.InFlightMax / 4,
+            target.Limits.InFlightMax / (2 * CopyEngine.SegmentsInFlightMax)
+        );
+        uint taskMax = Math.Max(2, Math.Min(Math.Min(options.TaskMax, deviceMax), pool.BufferCount));
         uint reserve = Math.Min(Math.Max(1, taskMax / 4), pool.BufferCount - 1);
         ReleasePoint releasePoint =
             options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured;

@@ -15,6 +15,8 @@ public sealed partial class Disk
 
     readonly Pump _pump;
     readonly DeviceSide _deviceSide;
+    readonly uint _atDeviceMax; // the rest of what the device accepts is for jobs and snapshot readers
+    uint _atDeviceCount;
     uint _unalignedAtDeviceCount;
 
     /// <summary>Hook mode: asks leave to overwrite a range; the host does the I/O.</summary>
@@ -102,7 +104,10 @@ public sealed partial class Disk
         slot.ArrivedNs = _loop.Clock.NowNs;
         if (!slot.IsWrite)
         {
-            SubmitToDevice(slot);
+            if (HasRoom(slot))
+                SubmitToDevice(slot);
+            else
+                Wait(slot);
             return;
         }
         if (_closedCount == 0 && MayLand(slot))
@@ -122,8 +127,10 @@ public sealed partial class Disk
                 filter.Break(new Fault(FaultKind.Io, Errnos.EIO));
         foreach (CopyBeforeWriteFilter filter in _watch.Filters)
             isFree &= filter.TryClear(extent); // all of them: the copies run side by side
-        return isFree && !IsPageConflict(slot);
+        return isFree && HasRoom(slot) && !IsPageConflict(slot);
     }
+
+    bool HasRoom(GuestSlot slot) => slot.IsHook || _atDeviceCount < _atDeviceMax;
 
     void Land(GuestSlot slot)
     {
@@ -145,6 +152,7 @@ public sealed partial class Disk
     void SubmitToDevice(GuestSlot slot)
     {
         slot.Step = GuestSlot.Phase.AtDevice;
+        _atDeviceCount++;
         if (slot.IsWrite && IsUnaligned(slot))
             _unalignedAtDeviceCount++;
         BlockRequest request = default;
@@ -161,13 +169,14 @@ public sealed partial class Disk
     void OnDeviceDone(GuestSlot slot, Fault fault)
     {
         Check.That(slot.Step == GuestSlot.Phase.AtDevice);
+        _atDeviceCount--;
+        SchedulePump(); // others may wait for room at the device, or for this one's pages
         if (slot.IsWrite)
         {
             if (!IsUncounted(slot))
                 CountOut();
             if (IsUnaligned(slot))
                 _unalignedAtDeviceCount--;
-            SchedulePump(); // writes may wait for its pages
         }
         Complete(slot, fault);
     }
@@ -247,6 +256,8 @@ public sealed partial class Disk
     /// </summary>
     void StartWaitTimer(GuestSlot slot)
     {
+        if (!slot.IsWrite)
+            return;
         ulong deadlineNs = ulong.MaxValue;
         foreach (CopyBeforeWriteFilter filter in _watch.Filters)
             if (filter.Protects(slot.Extent))
@@ -287,7 +298,7 @@ public sealed partial class Disk
         for (GuestSlot? slot = _firstWaiting; slot != null; )
         {
             GuestSlot? next = slot.Next;
-            if (!slot.Extent.IsEmpty && slot.Extent.Overlaps(extent)) // an empty one waits for a gate only
+            if (slot.IsWrite && !slot.Extent.IsEmpty && slot.Extent.Overlaps(extent)) // an empty one waits for a gate only
                 Deny(slot, fault);
             slot = next;
         }
@@ -312,10 +323,22 @@ public sealed partial class Disk
     void PumpWaiting()
     {
         _isPumpDeferred = false;
-        for (GuestSlot? slot = _firstWaiting; slot != null && _closedCount == 0; )
+        for (GuestSlot? slot = _firstWaiting; slot != null; )
         {
             GuestSlot? next = slot.Next;
-            if (MayLand(slot))
+            if (!slot.IsWrite)
+            {
+                if (HasRoom(slot))
+                {
+                    Unlink(slot);
+                    SubmitToDevice(slot);
+                }
+            }
+            else if (_closedCount > 0)
+            {
+                // It waits for the gate; reads do not.
+            }
+            else if (MayLand(slot))
             {
                 Unlink(slot);
                 Land(slot);
