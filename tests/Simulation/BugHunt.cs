@@ -57,7 +57,7 @@ sealed class BugHunt
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"{one.Bug, -30} {(one.Outcome.IsGood ? "NOT CAUGHT" : "seed " + one.Seeds), -10} "
-                        + First(one.Outcome.What)
+                        + $"{First(one.Outcome.What)}"
                 )
             );
         ulong[] counts = [.. _catches.Select(one => one.Seeds).Order()];
