@@ -35,7 +35,8 @@ public readonly record struct CopyRules(uint TaskMax, uint ReserveCount, Release
 /// <summary>Threads: the reactor's. Dispose of what it uses when nothing is in flight.</summary>
 public sealed partial class CopyEngine : IBlockOwner
 {
-    const uint SegmentsInFlightMax = 8;
+    /// <summary>Requests to the target of one chunk at once.</summary>
+    public const uint SegmentsInFlightMax = 8;
     const ulong SparseBytes = 4 * Units.KiB;
 
     // --- fixed at construction

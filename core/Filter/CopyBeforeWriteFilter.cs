@@ -52,7 +52,12 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     {
         (_disk, Target, Map, _options) = (disk, target, map, options);
         Trace = new Tracer(disk.Loop, disk.Name);
-        uint taskMax = Math.Max(2, Math.Min(options.TaskMax, pool.BufferCount));
+        // A part of what each device accepts at once: guests, snapshot readers and other jobs want theirs.
+        uint deviceMax = Math.Min(
+            disk.Device.Limits.InFlightMax / 4,
+            target.Limits.InFlightMax / (2 * CopyEngine.SegmentsInFlightMax)
+        );
+        uint taskMax = Math.Max(2, Math.Min(Math.Min(options.TaskMax, deviceMax), pool.BufferCount));
         uint reserve = Math.Min(Math.Max(1, taskMax / 4), pool.BufferCount - 1);
         ReleasePoint releasePoint =
             options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured;
@@ -81,8 +86,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     public bool IsBroken => BrokenBy.IsFault;
 
     /// <summary>When the wait of a guest write for this filter is over; ulong.MaxValue = never.</summary>
-    /// <param name="arrivedNs">When the write came. It cannot have waited for a point in time that did not
-    /// exist.</param>
+    /// <param name="arrivedNs">When the write came; it cannot have waited for a filter before its T0.</param>
     internal ulong WaitDeadlineNs(ulong arrivedNs) =>
         _options.CbwTimeoutMs == 0
             ? ulong.MaxValue

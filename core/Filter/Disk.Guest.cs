@@ -14,6 +14,8 @@ public sealed partial class Disk
 
     readonly Pump _pump;
     readonly DeviceSide _deviceSide;
+    readonly uint _atDeviceMax; // the rest of what the device accepts is for jobs and snapshot readers
+    uint _atDeviceCount;
 
     /// <summary>Hook mode: asks leave to overwrite a range; the host does the I/O.</summary>
     /// <param name="offsetBytes">From the device start, any alignment.</param>
@@ -100,7 +102,10 @@ public sealed partial class Disk
         slot.ArrivedNs = _loop.Clock.NowNs;
         if (!slot.IsWrite)
         {
-            SubmitToDevice(slot);
+            if (HasRoom(slot))
+                SubmitToDevice(slot);
+            else
+                Wait(slot);
             return;
         }
         if (_closedCount == 0 && MayLand(slot))
@@ -120,8 +125,10 @@ public sealed partial class Disk
                 filter.Break(new Fault(FaultKind.Io, Errnos.EIO));
         foreach (CopyBeforeWriteFilter filter in Filters)
             isFree &= filter.TryClear(extent); // all of them: the copies run side by side
-        return isFree;
+        return isFree && HasRoom(slot);
     }
+
+    bool HasRoom(GuestSlot slot) => slot.IsHook || _atDeviceCount < _atDeviceMax;
 
     void Land(GuestSlot slot)
     {
@@ -143,6 +150,7 @@ public sealed partial class Disk
     void SubmitToDevice(GuestSlot slot)
     {
         slot.Step = GuestSlot.Phase.AtDevice;
+        _atDeviceCount++;
         BlockRequest request = default;
         request.Operation = slot.Request.Operation;
         request.Flags = slot.Request.Flags;
@@ -157,6 +165,8 @@ public sealed partial class Disk
     void OnDeviceDone(GuestSlot slot, Fault fault)
     {
         Check.That(slot.Step == GuestSlot.Phase.AtDevice);
+        _atDeviceCount--;
+        SchedulePump(); // others may wait for room at the device, or for this one's pages
         if (slot.IsWrite)
         {
             if (!IsUncounted(slot))
@@ -201,6 +211,8 @@ public sealed partial class Disk
     /// </summary>
     void StartWaitTimer(GuestSlot slot)
     {
+        if (!slot.IsWrite)
+            return;
         ulong deadlineNs = ulong.MaxValue;
         foreach (CopyBeforeWriteFilter filter in Filters)
             if (filter.Protects(slot.Extent))
@@ -245,7 +257,8 @@ public sealed partial class Disk
         for (GuestSlot? slot = _firstWaiting; slot != null; )
         {
             GuestSlot? next = slot.Next;
-            if (!slot.Extent.IsEmpty && slot.Extent.Overlaps(extent)) // an empty one waits for a gate only
+            // an empty one waits for a gate only
+            if (slot.IsWrite && !slot.Extent.IsEmpty && slot.Extent.Overlaps(extent))
                 Deny(slot, fault);
             slot = next;
         }
@@ -270,10 +283,22 @@ public sealed partial class Disk
     void PumpWaiting()
     {
         _isPumpDeferred = false;
-        for (GuestSlot? slot = _firstWaiting; slot != null && _closedCount == 0; )
+        for (GuestSlot? slot = _firstWaiting; slot != null; )
         {
             GuestSlot? next = slot.Next;
-            if (MayLand(slot))
+            if (!slot.IsWrite)
+            {
+                if (HasRoom(slot))
+                {
+                    Unlink(slot);
+                    SubmitToDevice(slot);
+                }
+            }
+            else if (_closedCount > 0)
+            {
+                // It waits for the gate; reads do not.
+            }
+            else if (MayLand(slot))
             {
                 Unlink(slot);
                 Land(slot);

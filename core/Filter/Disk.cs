@@ -61,6 +61,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     {
         (_loop, Device, Name) = (loop, device, name);
         _trace = new Tracer(loop, name);
+        _atDeviceMax = Math.Max(1, device.Limits.InFlightMax / 2);
         _slots = new GuestSlot[slotCount];
         _freeSlots = new ConcurrentRing<uint>(slotCount);
         for (uint i = 0; i < slotCount; i++)

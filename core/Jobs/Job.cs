@@ -86,10 +86,14 @@ public abstract class Job
         ApplyPause();
     }
 
+    /// <param name="bytesPerSecond">0 = unlimited; at most 2^63 - 1.</param>
+    /// <returns>None, State, or Invalid.</returns>
     public Fault SetSpeed(ulong bytesPerSecond)
     {
         if (!JobLife.Allows(Status, JobVerb.SetSpeed))
             return Refused();
+        if (bytesPerSecond > BackupRules.SpeedMax)
+            return new Fault(FaultKind.Invalid);
         OnSpeed(bytesPerSecond);
         return Fault.None;
     }

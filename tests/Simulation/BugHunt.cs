@@ -6,7 +6,6 @@ using System.Globalization;
 using System.Linq;
 using System.Threading;
 using FastBackup.Base;
-using static System.FormattableString;
 
 namespace FastBackup.Tests.Simulation;
 
@@ -54,16 +53,22 @@ sealed class BugHunt
     {
         _catches.Sort((left, right) => left.Bug.CompareTo(right.Bug));
         foreach (Catch one in _catches)
-        {
-            string caught = one.Outcome.IsGood ? "NOT CAUGHT" : Invariant($"seed {one.Seeds}");
-            Console.WriteLine($"{one.Bug, -36} {caught, -12} {First(one.Outcome.What)}");
-        }
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{one.Bug, -30} {(one.Outcome.IsGood ? "NOT CAUGHT" : "seed " + one.Seeds), -10} "
+                        + $"{First(one.Outcome.What)}"
+                )
+            );
         ulong[] counts = [.. _catches.Select(one => one.Seeds).Order()];
         int missed = _catches.Count(one => one.Outcome.IsGood);
         ulong median = counts.Length == 0 ? 0 : counts[counts.Length / 2];
         Console.WriteLine(
-            Invariant($"bugs={_catches.Count} caught={_catches.Count - missed} median={median} ")
-                + Invariant($"seconds={elapsed.TotalSeconds:F0}")
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"bugs={_catches.Count} caught={_catches.Count - missed} median={median} "
+                    + $"seconds={elapsed.TotalSeconds:F0}"
+            )
         );
         return missed == 0 ? 0 : 1;
     }

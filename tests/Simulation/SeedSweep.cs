@@ -81,8 +81,11 @@ sealed class SeedSweep
             Console.WriteLine("never happened: " + string.Join(", ", never));
         double seconds = _watch.Elapsed.TotalSeconds;
         Console.WriteLine(
-            System.FormattableString.Invariant($"{_sum.GuestOperations / seconds:F0} guest operations a second ")
-                + System.FormattableString.Invariant($"in {seconds:F1} s on {_options.Threads} threads")
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{_sum.GuestOperations / seconds:F0} guest operations a second, {seconds:F1} s, "
+                    + $"{_options.Threads} threads"
+            )
         );
         Report.LastLine((ulong)_done, _sum, (uint)_bad.Count);
         return _bad.Count == 0 && never.Length == 0 ? 0 : 1;

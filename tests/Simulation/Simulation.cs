@@ -45,6 +45,7 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
         uint bufferCount = 2 + (uint)_prng.Below(_prng.Chance(1, 2) ? 3u : 14u);
         Check.That(BufferPool.TryCreate(bufferBytes, bufferCount, out BufferPool? pool).IsNone);
         Pool = pool!;
+        IsTight = _prng.Chance(1, 5);
         uint diskCount = 1 + (uint)_prng.Below(3);
         for (int i = 0; i < diskCount; i++)
             Disks.Add(MakeDisk(i));
@@ -65,6 +66,9 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     public List<JobRun> Runs { get; } = [];
     public Director Director { get; }
     public byte[] Scratch { get; } = new byte[256 * 1024];
+
+    /// <summary>Devices accept few requests at once; then one job at a time is all that they can serve.</summary>
+    public bool IsTight { get; }
     public bool IsLiveness { get; private set; }
 
     public void Run()
@@ -147,9 +151,11 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     {
         string text = $"{Guests.UnderWay} guest operations, {Port.InFlightCount} commands ({Port.HungCount} hung)";
         foreach (JobRun run in Runs)
-            text +=
-                $", {run.Id} {run.Job.Status} in flight {run.Job.Filter.Engine.InFlightCount}"
-                + $" parked {run.Job.Filter.Engine.ParkedCount} todo {run.Job.Todo.CountBits()}";
+        {
+            Copy.CopyEngine engine = run.Job.Filter.Engine;
+            text += $", {run.Id} {run.Job.Status} in flight {engine.InFlightCount} parked {engine.ParkedCount}";
+            text += string.Create(CultureInfo.InvariantCulture, $" to do {run.Job.Todo.CountBits()}");
+        }
         foreach (GuestDisk disk in Disks)
             text += $", disk {disk.Index} waiting {disk.Disk.WaitingCount} writes {disk.Disk.WritesInFlight}";
         return text;
@@ -165,7 +171,7 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
             RequestAlignBytes = image.AlignBytes,
             BufferAlignBytes = image.AlignBytes,
             IsZeroInitialised = isZeroInitialised,
-            InFlightMax = 256,
+            InFlightMax = IsTight ? 32u : 256u,
         };
         return new FileDevice(Reactor, name, limits, image.Handle, image.BufferedHandle, false, null);
     }

@@ -13,11 +13,12 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
     readonly Prng _prng = new(seed);
     readonly Dictionary<int, SimulatedDisk> _disks = [];
     readonly PriorityQueue<FileCommand, (ulong TimeNs, ulong Sequence)> _commands = new();
+    readonly List<FileCommand> _held = [];
     ulong _sequence;
 
     public string Name => "simulated";
 
-    public uint InFlightCount => (uint)_commands.Count;
+    public uint InFlightCount => (uint)(_commands.Count + _held.Count);
 
     public SimulatedFaults Faults { get; set; } = faults;
 
@@ -33,6 +34,18 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
     /// <summary>Sees each command when it is carried out; a non-null answer replaces the result.</summary>
     public Func<FileCommand, long?>? Override { get; set; }
 
+    /// <summary>Commands for which this is true are not carried out before ReleaseHeld.</summary>
+    public Predicate<FileCommand>? Holds { get; set; }
+
+    /// <summary>What was held is on its way, and nothing is held any more.</summary>
+    public void ReleaseHeld()
+    {
+        Holds = null;
+        foreach (FileCommand command in _held)
+            _commands.Enqueue(command, (clock.NowNs + 1, _sequence++));
+        _held.Clear();
+    }
+
     public SimulatedDisk Add(int fd, ulong capacityBytes, uint alignBytes = 1)
     {
         SimulatedDisk disk = new(fd, capacityBytes) { AlignBytes = alignBytes };
@@ -45,6 +58,11 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
         if (_commands.Count >= Depth)
             return false;
         Counts[command.Operation] = Counts.GetValueOrDefault(command.Operation) + 1;
+        if (Holds?.Invoke(command) == true)
+        {
+            _held.Add(command);
+            return true;
+        }
         ulong timeNs = clock.NowNs + 1 + _prng.Below(Faults.LatencyNsMax);
         _commands.Enqueue(command, (timeNs, _sequence++));
         return true;

@@ -53,5 +53,15 @@ sealed class SimulatedLoop : IDisposable
         }
     }
 
+    /// <summary>Turns until this much virtual time has passed.</summary>
+    public void RunFor(ulong ns)
+    {
+        ulong untilNs = Clock.NowNs + ns;
+        while (Clock.NowNs < untilNs)
+            Reactor.Turn(untilNs - Clock.NowNs);
+        for (int i = 0; i < 4; i++)
+            Reactor.Turn(0);
+    }
+
     public void Dispose() => Reactor.Dispose();
 }

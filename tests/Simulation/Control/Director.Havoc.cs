@@ -111,9 +111,7 @@ sealed partial class Director
         }
     }
 
-    /// <summary>
-    /// What a person would do in the end: resume, finalize, lift limits, end what never ends by itself.
-    /// </summary>
+    /// <summary>What a person would do in the end: resume, finalize, lift limits, cancel what never ends.</summary>
     public void HelpToEnd()
     {
         Retire();

@@ -19,7 +19,7 @@ sealed partial class Director
             return;
         if (_prng.Chance(1, 6) && TryStartFleecing())
             return;
-        int count = _prng.Chance(1, 3) ? 2 + (int)_prng.Below(2) : 1;
+        int count = !_world.IsTight && _prng.Chance(1, 3) ? 2 + (int)_prng.Below(2) : 1;
         JobGroup group = new(count > 1 && _prng.Chance(1, 2));
         List<Job> jobs = [];
         for (int i = 0; i < count; i++)
@@ -228,6 +228,7 @@ sealed partial class Director
             case 5:
                 ulong speed = _prng.Chance(1, 2) ? 0 : 1000ul << (int)_prng.Below(24);
                 Expect(run, JobVerb.SetSpeed, run.Job.SetSpeed(speed), JobLife.Allows(status, JobVerb.SetSpeed));
+                Expect(run, JobVerb.SetSpeed, run.Job.SetSpeed(ulong.MaxValue), isAllowed: false);
                 break;
             case 6:
                 if (status == JobStatus.Pending)
@@ -256,9 +257,7 @@ sealed partial class Director
             throw new SimulationFailure("O13", $"cancel of {run.Id} was refused in {run.Job.Status}");
     }
 
-    /// <summary>
-    /// O13: a verb that is not allowed changes nothing and says so; pause and resume also by what is so already.
-    /// </summary>
+    /// <summary>O13: a verb that is not allowed says so; so do a pause while paused and a resume while not.</summary>
     void Expect(JobRun run, JobVerb verb, Fault fault, bool isAllowed)
     {
         _world.Log?.Invoke($"{verb} {run.Id}: {fault}");

@@ -31,7 +31,7 @@ sealed partial class Director
         for (int i = 0; i < ViewReadCount; i++)
             _reads.Add(new ViewRead(world, memory + i * ViewRead.BufferBytes));
         _actionChance = 512u << (int)prng.Below(6);
-        _runsMax = 1 + (uint)prng.Below(4);
+        _runsMax = world.IsTight ? 1 : 1 + (uint)prng.Below(4);
         _targets = new List<TargetSlot>[world.Disks.Count];
         foreach (GuestDisk disk in world.Disks)
         {

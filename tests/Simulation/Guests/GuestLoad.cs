@@ -286,9 +286,7 @@ sealed class GuestLoad
         _world.Tallies.Count(Branch.GuestReadVerified);
     }
 
-    /// <summary>
-    /// O9: no longer than the limits of all points in time that it can have met, gates and slow devices apart.
-    /// </summary>
+    /// <summary>O9: no longer than the limits of all points in time that it met, and their gates, together.</summary>
     void CheckWait(GuestOperation operation)
     {
         ulong limit = operation.WaitLimitNs;

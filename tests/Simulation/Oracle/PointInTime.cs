@@ -165,11 +165,10 @@ sealed class PointInTime
     }
 
     /// <summary>
-    /// O1, O12: what a power cut would leave of the target is the disk at T0, as far as the mode covers it.
+    /// O1, O12: what a power cut would leave of the target is the disk at T0, where the mode covers it.
     /// </summary>
     /// <param name="job">Its name.</param>
-    /// <param name="isWholeChain">Clusters that are not part of this job must be right too: earlier ones copied
-    /// them.</param>
+    /// <param name="isWholeChain">Clusters that are not part of this job too: earlier ones copied them.</param>
     public void CheckTarget(string job, bool isWholeChain)
     {
         if (Target.Durable[..(int)SizeBytes].SequenceEqual(Frozen))

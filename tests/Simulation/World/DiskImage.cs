@@ -146,7 +146,7 @@ sealed class DiskImage
     }
 
     /// <summary>
-    /// Everything written so far is durable; or, after an error, any part of it, and the rest never will be.
+    /// All that was written is durable; or, after an error, any part of it, and the rest never will be.
     /// </summary>
     public void Flush(Prng? lossy)
     {
