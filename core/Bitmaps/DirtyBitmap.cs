@@ -86,6 +86,17 @@ public sealed class DirtyBitmap : IDisposable
         _bits.ResetAll();
     }
 
+    /// <summary>
+    /// Gains what another one names, rounded outwards. The disk must be quiesced; neither may be busy.
+    /// </summary>
+    /// <param name="source">Of a disk of the same size; any granularity; may be this bitmap.</param>
+    public void Include(DirtyBitmap source)
+    {
+        Check.That(!IsBusy);
+        Check.That(!source.IsBusy);
+        Check.That(_bits.Merge(source._bits).IsNone);
+    }
+
     /// <summary>Hands the bitmap to a job; new writes go to the successor. The disk must be quiesced.</summary>
     public void Freeze()
     {
