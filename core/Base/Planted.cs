@@ -60,6 +60,8 @@ public enum PlantedBug
     BrokenReadCounts,
     RestForgottenUnflushed,
     SetSpeedForgetsParked,
+    DeviceOverrun,
+    PageSharedByUnaligned,
 }
 
 public static class Planted

@@ -130,7 +130,8 @@ public sealed partial class Disk
         return isFree && HasRoom(slot) && !IsPageConflict(slot);
     }
 
-    bool HasRoom(GuestSlot slot) => slot.IsHook || _atDeviceCount < _atDeviceMax;
+    bool HasRoom(GuestSlot slot) =>
+        slot.IsHook || _atDeviceCount < _atDeviceMax || Planted.Is(PlantedBug.DeviceOverrun);
 
     void Land(GuestSlot slot)
     {
@@ -200,6 +201,8 @@ public sealed partial class Disk
         if (slot.IsHook)
             return false;
         bool isUnaligned = IsUnaligned(slot);
+        if (Planted.Is(PlantedBug.PageSharedByUnaligned))
+            return false;
         if (!isUnaligned && _unalignedAtDeviceCount == 0)
             return false;
         Extent pages = Pages(slot.Extent);
