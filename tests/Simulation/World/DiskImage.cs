@@ -47,6 +47,9 @@ sealed class DiskImage
     public bool IsDisconnected;
     public bool IsFull;
     public bool RefusesAllocate;
+
+    /// <summary>Writes of parts of pages read the page when they begin and write all of it when they end.</summary>
+    public bool HasPageCache;
     public Extent BadRead;
     public Extent BadWrite;
 
