@@ -148,7 +148,7 @@ sealed class DiskImage
         return count;
     }
 
-    /// <summary>All that was written is durable; or, after an error, any part of it, and the rest never will be.</summary>
+    /// <summary>All that was written is durable; or, after an error, any part of it, and no more ever.</summary>
     public void Flush(Prng? lossy)
     {
         for (int i = 0; i < _unflushed.Length; i++)

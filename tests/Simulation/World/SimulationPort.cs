@@ -25,7 +25,7 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
         public long Result;
         public bool IsExecuted;
 
-        /// <summary>The first and the last page as they were when the kernel read them, for a write of parts of them.</summary>
+        /// <summary>A write of parts of pages: its first and last page as they were when it began.</summary>
         public byte[]? Pages;
         public uint Sequence;
     }
