@@ -9,8 +9,8 @@ static class ProgramSteps
     // ("micro-bitmap", "bench/Micro", "bitmap --smoke").
     public static readonly ProgramStep[] All =
     [
-        // 20 million guest operations; about 60 s on two processors, 240 s at most.
-        new("simulation", "tests/Simulation", "--seeds 1..6500 --seconds 240"),
+        // 20 million guest operations; about 90 s on two processors, 240 s at most.
+        new("simulation", "tests/Simulation", "--seeds 1..6700 --seconds 240"),
         new("simulation-bugs", "tests/Simulation", "--bugs"),
     ];
 }
