@@ -60,6 +60,7 @@ public enum PlantedBug
     BrokenReadCounts,
     RestForgottenUnflushed,
     SetSpeedForgetsParked,
+    PageSharedByUnaligned,
 }
 
 public static class Planted

@@ -38,7 +38,7 @@ public sealed partial class FileDevice
 
     bool HasPageConflict(Slot slot)
     {
-        if (_pagedCount == 0 || !IsWrite(slot.Request.Operation))
+        if (_pagedCount == 0 || !IsWrite(slot.Request.Operation) || Planted.Is(PlantedBug.PageSharedByUnaligned))
             return false;
         Extent pages = Pages(slot.Request);
         for (uint i = 0; i < _slots.Capacity; i++)

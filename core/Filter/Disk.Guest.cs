@@ -257,8 +257,8 @@ public sealed partial class Disk
         for (GuestSlot? slot = _firstWaiting; slot != null; )
         {
             GuestSlot? next = slot.Next;
-            // an empty one waits for a gate only
-            if (slot.IsWrite && !slot.Extent.IsEmpty && slot.Extent.Overlaps(extent))
+            bool hasBytes = slot.IsWrite && !slot.Extent.IsEmpty; // else it waits for a gate or for room only
+            if (hasBytes && slot.Extent.Overlaps(extent))
                 Deny(slot, fault);
             slot = next;
         }
@@ -287,27 +287,32 @@ public sealed partial class Disk
         {
             GuestSlot? next = slot.Next;
             if (!slot.IsWrite)
-            {
-                if (HasRoom(slot))
-                {
-                    Unlink(slot);
-                    SubmitToDevice(slot);
-                }
-            }
-            else if (_closedCount > 0)
-            {
-                // It waits for the gate; reads do not.
-            }
-            else if (MayLand(slot))
-            {
-                Unlink(slot);
-                Land(slot);
-            }
-            else if (!Planted.Is(PlantedBug.WaitTimerMissing))
-            {
-                StartWaitTimer(slot);
-            }
+                PumpRead(slot);
+            else if (_closedCount == 0)
+                PumpWrite(slot);
             slot = next;
+        }
+    }
+
+    /// <summary>Reads and flushes wait for room at the device, never for a gate.</summary>
+    void PumpRead(GuestSlot slot)
+    {
+        if (!HasRoom(slot))
+            return;
+        Unlink(slot);
+        SubmitToDevice(slot);
+    }
+
+    void PumpWrite(GuestSlot slot)
+    {
+        if (MayLand(slot))
+        {
+            Unlink(slot);
+            Land(slot);
+        }
+        else if (!Planted.Is(PlantedBug.WaitTimerMissing))
+        {
+            StartWaitTimer(slot);
         }
     }
 

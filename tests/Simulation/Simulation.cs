@@ -46,7 +46,7 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
         Check.That(BufferPool.TryCreate(bufferBytes, bufferCount, out BufferPool? pool).IsNone);
         Pool = pool!;
         IsTight = _prng.Chance(1, 5);
-        uint diskCount = 1 + (uint)_prng.Below(3);
+        uint diskCount = IsTight ? 1 : 1 + (uint)_prng.Below(3);
         for (int i = 0; i < diskCount; i++)
             Disks.Add(MakeDisk(i));
         Director = new Director(this, new Prng(seed + 3), memory.Start + (nint)GuestLoad.MemoryBytes);
@@ -171,7 +171,11 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
             RequestAlignBytes = image.AlignBytes,
             BufferAlignBytes = image.AlignBytes,
             IsZeroInitialised = isZeroInitialised,
-            InFlightMax = IsTight ? 32u : 256u,
+            // Tight, a source: 10 for guests, 5 for one job, 1 for its map, 4 for readers of the snapshot.
+            InFlightMax =
+                !IsTight ? 256u
+                : image.IsTarget ? 32u
+                : 20u,
         };
         return new FileDevice(Reactor, name, limits, image.Handle, image.BufferedHandle, false, null);
     }
@@ -191,11 +195,12 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
             capacity = Units.AlignUp(capacity, 4096);
         DiskImage image = NewImage(capacity, isTarget: false);
         FileDevice device = Open(image, "disk" + index, isZeroInitialised: false);
-        uint slotCount = 2u << (int)_prng.Below(5);
+        uint slotCount = IsTight ? 32 : 2u << (int)_prng.Below(5);
         Disk disk = new(Reactor, device, "disk" + index, slotCount);
         Shadow shadow = new(index, capacity);
         Fill(image, shadow, index);
-        bool hasHook = _prng.Chance(2, 3);
+        bool hasHook = !IsTight && _prng.Chance(2, 3);
+        image.HasPageCache = !hasHook; // a hook-mode host writes past the engine: nobody could order its pages
         return new GuestDisk(index, image, device, disk, shadow)
         {
             HasHookMode = hasHook,

@@ -10,7 +10,7 @@ static class ProgramSteps
     public static readonly ProgramStep[] All =
     [
         // 20 million guest operations; about 65 s on two processors, 240 s at most.
-        new("simulation", "tests/Simulation", "--seeds 1..6500 --seconds 240"),
+        new("simulation", "tests/Simulation", "--seeds 1..6700 --seconds 240"),
         new("simulation-bugs", "tests/Simulation", "--bugs"),
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
         new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection*"),

@@ -28,7 +28,8 @@ sealed class SimulatedLoop : IDisposable
         out SimulatedDisk disk,
         uint alignBytes = 1,
         bool isZeroInitialised = false,
-        bool isReadOnly = false
+        bool isReadOnly = false,
+        uint inFlightMax = 1024
     )
     {
         disk = FileIo.Add(_nextFd++, capacityBytes, alignBytes);
@@ -39,6 +40,7 @@ sealed class SimulatedLoop : IDisposable
             BufferAlignBytes = alignBytes,
             IsZeroInitialised = isZeroInitialised,
             IsReadOnly = isReadOnly,
+            InFlightMax = inFlightMax,
         };
         return new FileDevice(Reactor, "sim" + _nextFd, limits, disk.Handle, disk.BufferedHandle, false, null);
     }

@@ -36,8 +36,11 @@ sealed partial class Director : IBlockOwner
         if (FindReadable() is not { } run)
             return;
         ulong capacity = run.Point!.SizeBytes;
+        int readMax = _world.IsTight ? 4 : ViewReadCount;
         foreach (ViewRead read in _reads)
         {
+            if (_reads.FindAll(one => one.IsUnderWay).Count >= readMax)
+                return;
             if (read.IsUnderWay || _prng.Chance(1, 4))
                 continue;
             ulong length = Math.Min(capacity, _prng.Below(ViewRead.BufferBytes + 1));

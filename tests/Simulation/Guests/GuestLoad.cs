@@ -175,6 +175,7 @@ sealed class GuestLoad
         if (fault.Kind != FaultKind.QueueFull)
             throw new SimulationFailure("O4", $"a guest operation was refused with {fault}");
         _world.Tallies.Count(Mishap.SlotsExhausted);
+        _world.Tallies.GuestOperations--; // it was none: it comes again later, as another one
         Finish(operation, isOk: false, isDenied: true);
     }
 

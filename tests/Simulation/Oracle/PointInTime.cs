@@ -164,9 +164,7 @@ sealed class PointInTime
             IsSkipped[c] = true;
     }
 
-    /// <summary>
-    /// O1, O12: what a power cut would leave of the target is the disk at T0, where the mode covers it.
-    /// </summary>
+    /// <summary>O1, O12: what a power cut would leave of the target is T0, where the mode covers it.</summary>
     /// <param name="job">Its name.</param>
     /// <param name="isWholeChain">Clusters that are not part of this job too: earlier ones copied them.</param>
     public void CheckTarget(string job, bool isWholeChain)

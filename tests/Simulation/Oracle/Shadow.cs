@@ -78,7 +78,7 @@ sealed class Shadow
         ZeroesInFlight -= isZero ? 1 : 0;
         if (isDenied || lengthBytes == 0)
             return;
-        bool isWhole = isOk || isZero;
+        bool isWhole = isOk; // one that failed may have cut a sector anywhere
         Sectors(offsetBytes, lengthBytes, out uint first, out uint end, out bool isPartHead, out bool isPartTail);
         for (uint s = first; s < end; s++)
         {

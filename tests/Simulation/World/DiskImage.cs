@@ -47,6 +47,9 @@ sealed class DiskImage
     public bool IsDisconnected;
     public bool IsFull;
     public bool RefusesAllocate;
+
+    /// <summary>Writes of parts of pages read the page when they begin and write all of it when they end.</summary>
+    public bool HasPageCache;
     public Extent BadRead;
     public Extent BadWrite;
 
@@ -145,9 +148,7 @@ sealed class DiskImage
         return count;
     }
 
-    /// <summary>
-    /// All that was written is durable; or, after an error, any part of it, and the rest never will be.
-    /// </summary>
+    /// <summary>All that was written is durable; or, after an error, any part of it, and no more ever.</summary>
     public void Flush(Prng? lossy)
     {
         for (int i = 0; i < _unflushed.Length; i++)

@@ -7,6 +7,8 @@ namespace FastBackup.Tests.Simulation.World;
 
 sealed partial class SimulationPort
 {
+    const int PageBytes = 4096;
+
     long Execute(in Entry entry)
     {
         ref readonly FileCommand command = ref entry.Command;
@@ -20,6 +22,8 @@ sealed partial class SimulationPort
             return -Errnos.EAGAIN;
         if (Fires(plan.Interrupted, Mishap.Interrupted))
             return -Errnos.EINTR;
+        if (entry.Pages != null)
+            WritePages(entry);
         return command.Operation switch
         {
             FileOperation.Read => Read(command, image),
@@ -136,6 +140,38 @@ sealed partial class SimulationPort
         else
             image.Zero(command.OffsetBytes, command.LengthBytes);
         return 0;
+    }
+
+    /// <summary>The kernel completes an unaligned write to whole pages: it reads what it will not overwrite.</summary>
+    void ReadPages(ref Entry entry)
+    {
+        ref readonly FileCommand command = ref entry.Command;
+        bool isBuffered = ReferenceEquals(command.File, entry.Image.BufferedHandle);
+        ulong end = command.OffsetBytes + command.LengthBytes;
+        if (!isBuffered || Units.IsAligned(command.OffsetBytes | end, PageBytes))
+            return;
+        entry.Pages = _pages.Count > 0 ? _pages.Pop() : new byte[2 * PageBytes];
+        PageOf(entry.Image, command.OffsetBytes).CopyTo(entry.Pages);
+        PageOf(entry.Image, end - 1).CopyTo(entry.Pages.AsSpan(PageBytes));
+    }
+
+    /// <summary>The pages go back as they were read, apart from the bytes of the write itself, which follow.</summary>
+    static void WritePages(in Entry entry)
+    {
+        ref readonly FileCommand command = ref entry.Command;
+        ulong end = command.OffsetBytes + command.LengthBytes;
+        int head = (int)(command.OffsetBytes % PageBytes);
+        entry.Pages.AsSpan(0, head).CopyTo(PageOf(entry.Image, command.OffsetBytes));
+        int tail = (int)(end % PageBytes);
+        Span<byte> last = PageOf(entry.Image, end - 1);
+        if (tail > 0)
+            entry.Pages.AsSpan(PageBytes, last.Length)[tail..].CopyTo(last[tail..]);
+    }
+
+    static Span<byte> PageOf(DiskImage image, ulong offset)
+    {
+        ulong start = Units.AlignDown(offset, PageBytes);
+        return image.Content.Slice((int)start, (int)Math.Min(PageBytes, image.CapacityBytes - start));
     }
 
     long Flush(DiskImage image)

@@ -24,6 +24,9 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
         public DiskImage Image;
         public long Result;
         public bool IsExecuted;
+
+        /// <summary>A write of parts of pages: its first and last page as they were when it began.</summary>
+        public byte[]? Pages;
         public uint Sequence;
     }
 
@@ -38,6 +41,7 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
     int _hungCount;
     uint _sequence;
     uint _lastDelivered;
+    readonly System.Collections.Generic.Stack<byte[]> _pages = new();
     DiskImage[] _images = new DiskImage[64];
 
     public string Name => "simulation";
@@ -85,7 +89,9 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
             if (!entry.Image.IsTarget)
                 Watcher?.OnChangeSubmitted(entry.Image, command.OffsetBytes, command.LengthBytes);
         }
-        if (prng.Below(65536) < plan.EarlyPart)
+        if (entry.Image.HasPageCache && command.Operation == FileOperation.Write)
+            ReadPages(ref entry);
+        if (entry.Pages == null && prng.Below(65536) < plan.EarlyPart)
         {
             entry.Result = Execute(entry);
             entry.IsExecuted = true;
@@ -158,6 +164,9 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
         Log?.Invoke(
             $"  {command.Operation} fd {command.File.Fd} {command.OffsetBytes}+{command.LengthBytes} = {result}"
         );
+        if (entry.Pages != null)
+            _pages.Push(entry.Pages);
+        entry.Pages = null;
         entry.Command = default;
         _free[_freeCount++] = index;
         command.Owner.OnFileCompleted(command.Tag, result);

@@ -18,8 +18,11 @@ sealed class FilterBench
 
     readonly List<FileDevice> _targets = [];
 
-    public FilterBench(ulong clusterCount = 16, uint bufferCount = 8)
+    readonly uint _inFlightMax;
+
+    public FilterBench(ulong clusterCount = 16, uint bufferCount = 8, uint inFlightMax = 1024)
     {
+        _inFlightMax = inFlightMax;
         CapacityBytes = clusterCount * Cluster;
         Assert.True(BufferPool.TryCreate((uint)Cluster, bufferCount, out BufferPool? pool).IsNone);
         Pool = pool!;
@@ -42,7 +45,7 @@ sealed class FilterBench
     /// <summary>A disk whose every byte is 1.</summary>
     public Disk NewDisk(string name, out SimulatedDisk image)
     {
-        FileDevice device = Loop.OpenFile(CapacityBytes, out image, alignBytes: 512);
+        FileDevice device = Loop.OpenFile(CapacityBytes, out image, alignBytes: 512, inFlightMax: _inFlightMax);
         byte[] ones = new byte[CapacityBytes];
         Array.Fill(ones, (byte)1);
         image.Write(0, ones);

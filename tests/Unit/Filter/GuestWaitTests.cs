@@ -1,7 +1,9 @@
 // How long a guest's write waits, for whom, and with which answer: each a replay of what the simulator found.
 using FastBackup.Base;
+using FastBackup.BlockIo;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Memory;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Filter;
@@ -92,6 +94,42 @@ public sealed class GuestWaitTests
         bench.Disk.EndWrite();
         bench.Loop.RunFor(Units.NsPerMs);
         Assert.True(empty.IsGranted);
+    }
+
+    [Fact]
+    public void GuestsLeaveRoomAtTheDevice_ForJobs_AndAreAllServed()
+    {
+        FilterBench bench = new(inFlightMax: 8);
+        bench.Loop.FileIo.Holds = bench.IsSourceRead;
+        using AlignedRegion memory = AlignedRegion.Map(4096, RegionResidency.Resident);
+        ReadCounter guest = new();
+        for (ulong i = 0; i < 16; i++)
+        {
+            GuestRequest request = default;
+            request.Operation = BlockOperation.Read;
+            (request.OffsetBytes, request.LengthBytes) = (i * 512, 512);
+            (request.Buffer, request.Owner) = (memory.Start, guest);
+            Assert.True(bench.Disk.Submit(request).IsNone);
+        }
+        BackupJob job = bench.Start(new BackupOptions());
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.InRange(bench.Disk.Device.InFlightCount, 5u, 8u);
+        Assert.True(job.Filter.Engine.InFlightCount > 0);
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerSecond);
+        Assert.Equal(16, guest.Count);
+        Assert.True(job.Query().IsSuccess);
+    }
+
+    sealed class ReadCounter : IGuestOwner
+    {
+        public int Count { get; private set; }
+
+        public void OnGuestCompleted(ulong userData, Fault fault)
+        {
+            Assert.True(fault.IsNone);
+            Count++;
+        }
     }
 
     [Fact]

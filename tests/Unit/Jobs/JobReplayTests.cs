@@ -107,6 +107,16 @@ public sealed class JobReplayTests
     }
 
     [Fact]
+    public void ASpeedBeyondTheLimit_IsRefused_AndChangesNothing()
+    {
+        FilterBench bench = new();
+        BackupJob job = bench.Start(new BackupOptions());
+        Assert.Equal(FaultKind.Invalid, job.SetSpeed(1ul << 63).Kind);
+        bench.Loop.RunFor(Units.NsPerSecond);
+        Assert.True(job.Query().IsSuccess);
+    }
+
+    [Fact]
     public void Always_ForgetsNothing_ThatWasReadAfterTheSnapshotWasGivenUp()
     {
         FilterBench bench = new();
