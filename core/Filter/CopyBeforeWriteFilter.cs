@@ -83,6 +83,11 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// <summary>From T0 until it left the disk.</summary>
     public bool IsAttached => _isAttached;
 
+    /// <summary>
+    /// How long guest writes waited for copies of this point in time, from arrival to grant or refusal.
+    /// </summary>
+    public LatencyHistogram GuestWaits { get; } = new();
+
     public bool IsBroken => BrokenBy.IsFault;
 
     /// <summary>When the wait of a guest write for this filter is over; ulong.MaxValue = never.</summary>

@@ -100,6 +100,7 @@ public sealed partial class Disk
     internal void OnArrived(GuestSlot slot)
     {
         slot.ArrivedNs = _loop.Clock.NowNs;
+        slot.HeldBy = null;
         if (!slot.IsWrite)
         {
             if (HasRoom(slot))
@@ -124,7 +125,12 @@ public sealed partial class Disk
             foreach (CopyBeforeWriteFilter filter in Filters)
                 filter.Break(new Fault(FaultKind.Io, Errnos.EIO));
         foreach (CopyBeforeWriteFilter filter in Filters)
-            isFree &= filter.TryClear(extent); // all of them: the copies run side by side
+        {
+            if (filter.TryClear(extent)) // all of them: the copies run side by side
+                continue;
+            isFree = false;
+            slot.HeldBy = filter;
+        }
         return isFree && HasRoom(slot);
     }
 
@@ -133,6 +139,7 @@ public sealed partial class Disk
     void Land(GuestSlot slot)
     {
         _trace.Emit(TracePoint.Grant, slot.Extent);
+        slot.HeldBy?.GuestWaits.Add(_loop.Clock.NowNs - slot.ArrivedNs);
         if (!Planted.Is(PlantedBug.R59SlowWriteNotRecorded))
             Record(slot.Extent);
         if (!IsUncounted(slot))
@@ -267,6 +274,7 @@ public sealed partial class Disk
     void Deny(GuestSlot slot, Fault fault)
     {
         _trace.Emit(TracePoint.Deny, slot.Extent, fault.Errno);
+        slot.HeldBy?.GuestWaits.Add(_loop.Clock.NowNs - slot.ArrivedNs);
         Unlink(slot);
         Complete(slot, fault);
     }

@@ -68,6 +68,9 @@ sealed class GuestSlot : ILoopTask
     public bool IsHook;
     public Phase Step;
     public ulong ArrivedNs;
+
+    /// <summary>The filter that last held it back, or null: whose statistics its wait belongs to.</summary>
+    public CopyBeforeWriteFilter? HeldBy;
     public ulong TimerKey;
     public ulong TimerDeadlineNs;
 

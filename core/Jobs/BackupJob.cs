@@ -87,6 +87,9 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     /// <summary>The clusters that were not copied: what is left after a failure or a cancel.</summary>
     public HierarchicalBitmap Todo => _map.Todo;
 
+    /// <summary>How long guest writes waited for this job's copies. Threads: any.</summary>
+    public LatencyHistogram GuestWaits => _filter.GuestWaits;
+
     /// <summary>What the window allows now.</summary>
     public ulong WindowBytes => _window.WindowBytes;
 
