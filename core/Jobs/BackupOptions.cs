@@ -81,6 +81,12 @@ public sealed record BackupOptions
 
     public ErrorPolicy OnTargetError { get; init; } = ErrorPolicy.Report;
 
+    /// <summary>
+    /// Takes a target larger than the source and leaves its rest alone: a restore to a larger disk. Otherwise sizes
+    /// must be equal, because a target of another size is nearly always the wrong one.
+    /// </summary>
+    public bool MayTargetBeLarger { get; init; }
+
     /// <summary>What is copied is discarded on the source: for a source that is a snapshot view.</summary>
     public bool DiscardSource { get; init; }
 

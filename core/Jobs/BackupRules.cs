@@ -57,10 +57,15 @@ static class BackupRules
             );
         ulong sourceBytes = disk.CapacityBytes;
         ulong targetBytes = target.Limits.CapacityBytes;
-        return targetBytes < sourceBytes
-            ? Refuse(
+        if (targetBytes < sourceBytes)
+            return Refuse(
                 FaultKind.NoSpace,
                 $"target '{target.Name}' has {targetBytes} bytes, the source needs {sourceBytes}"
+            );
+        return targetBytes > sourceBytes && !options.MayTargetBeLarger
+            ? Refuse(
+                FaultKind.Invalid,
+                $"target '{target.Name}' has {targetBytes} bytes, the source {sourceBytes}: they must be equal"
             )
             : default;
     }

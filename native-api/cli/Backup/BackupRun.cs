@@ -65,6 +65,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         BackupOptions options = new()
         {
             Sync = request.Sync,
+            MayTargetBeLarger = true, // a block device that is larger: its rest is left alone
             Filter = new FilterOptions { ClusterBytes = request.ClusterBytes },
             SpeedBytesPerSecond = request.SpeedBytesPerSecond,
         };

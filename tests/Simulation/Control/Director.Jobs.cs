@@ -133,6 +133,7 @@ sealed partial class Director
         {
             Id = "job" + ++_jobCount,
             Sync = sync,
+            MayTargetBeLarger = true,
             Bitmap = bitmap?.Bitmap,
             BitmapMode = mode,
             SpeedBytesPerSecond = _prng.Chance(1, 5) ? 1000ul << (int)_prng.Below(20) : 0,
@@ -182,6 +183,7 @@ sealed partial class Director
             BackupOptions options = new()
             {
                 Id = "job" + ++_jobCount,
+                MayTargetBeLarger = true,
                 DiscardSource = _prng.Chance(2, 3),
                 OnSourceError = DrawPolicy(),
                 OnTargetError = DrawPolicy(),

@@ -205,7 +205,8 @@ sealed partial class Director : IBlockOwner
     {
         GuestDisk disk = _world.Disks[(int)_prng.Below((ulong)_world.Disks.Count)];
         IBlockDevice target = _targets[disk.Index][0].Device;
-        BackupOptions options = new() { Filter = new FilterOptions { ClusterBytes = ClusterBytesFor() } };
+        FilterOptions filter = new() { ClusterBytes = ClusterBytesFor() };
+        BackupOptions options = new() { MayTargetBeLarger = true, Filter = filter };
         BitmapModel? bitmap = disk.Bitmaps.Find(one => !one.Bitmap.IsBusy);
         switch (_prng.Below(10))
         {

@@ -53,7 +53,18 @@ sealed class JobBench : IDisposable
     public ReadOnlySpan<byte> TargetContent => Target.Content.AsSpan(0, (int)CapacityBytes);
 
     public OpenRefusal TryCreate(BackupOptions options, out BackupJob? job) =>
-        BackupJob.TryCreate(Loop.Reactor, _disk, _target, _pool, options, hasView: false, out job);
+        BackupJob.TryCreate(
+            Loop.Reactor,
+            _disk,
+            _target,
+            _pool,
+            options with
+            {
+                MayTargetBeLarger = true,
+            },
+            hasView: false,
+            out job
+        );
 
     public BackupJob Start(BackupSync sync = BackupSync.Full, ulong speedBytesPerSecond = 0)
     {

@@ -99,6 +99,33 @@ public sealed class SharedDevicesTests
             Assert.True(content.Content.AsSpan().SequenceEqual(copy.Content));
     }
 
+    [Theory]
+    [InlineData(Capacity - 1, false, false)]
+    [InlineData(Capacity - 1, true, false)]
+    [InlineData(Capacity, false, true)]
+    [InlineData(Capacity + 1, false, false)]
+    [InlineData(Capacity + 1, true, true)]
+    public void ATargetOfAnotherSize_IsRefused_UnlessALargerOneIsAllowed(
+        ulong targetBytes,
+        bool mayBeLarger,
+        bool isTaken
+    )
+    {
+        using SimulatedLoop loop = new(1);
+        using BufferPool pool = Pool(4);
+        using FileDevice source = OpenFilled(loop, out _);
+        using FileDevice target = loop.OpenFile(targetBytes, out _, 512);
+        using Disk disk = new(loop.Reactor, source, "disk");
+        BackupOptions options = new() { MayTargetBeLarger = mayBeLarger };
+        OpenRefusal refusal = BackupJob.TryCreate(loop.Reactor, disk, target, pool, options, false, out BackupJob? job);
+        Assert.Equal(isTaken, refusal.IsNone);
+        Assert.Equal(isTaken, job != null);
+        if (!isTaken)
+            Assert.Contains($"has {targetBytes} bytes", refusal.Sentence, StringComparison.Ordinal);
+        Assert.Empty(loop.FileIo.Counts);
+        job?.Dispose();
+    }
+
     [Fact]
     public void ASparseSourceThatShrinks_FailsTheJob()
     {
