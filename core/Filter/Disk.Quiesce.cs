@@ -11,7 +11,16 @@ public sealed partial class Disk
 {
     readonly QuiesceCheck _quiesceCheck = new();
 
-    bool IsQuiesced => _closedCount > 0 && (_inFlight.Sum() == 0 || Planted.Is(PlantedBug.R02PointInTimeNotQuiesced));
+    // Set while a change runs. Not "the sum is zero": a guest that has counted itself and is about to find the gate
+    // closed
+    // makes the sum too high for a moment, also in the middle of a change.
+    uint _quietDepth;
+
+    bool IsQuiesced => _quietDepth > 0;
+
+    internal void EnterQuiet() => _quietDepth++;
+
+    internal void LeaveQuiet() => _quietDepth--;
 
     /// <summary>Makes one change in a quiesced moment of all disks given; for what is not done often.</summary>
     /// <inheritdoc cref="QuiescedChange"/>

@@ -66,8 +66,13 @@ public sealed class QuiescedChange : ILoopTask
         if (_timerKey != 0)
             _loop.CancelTimer(_timerKey);
         _timerKey = 0;
+        foreach (Disk disk in _disks)
+            disk.EnterQuiet();
         _change();
         foreach (Disk disk in _disks)
+        {
+            disk.LeaveQuiet();
             disk.OpenGate(this);
+        }
     }
 }

@@ -25,7 +25,15 @@ static class Program
             Process.GetCurrentProcess().ProcessorAffinity = (1 << options.Cores) - 1;
         Check.That(
             Engine
-                .TryOpen(new EngineOptions { BufferBytes = 8 * Units.MiB, ChunkBytes = 256 * 1024 }, out Engine? engine)
+                .TryOpen(
+                    new EngineOptions
+                    {
+                        BufferBytes = 8 * Units.MiB,
+                        ChunkBytes = 256 * 1024,
+                        OnStopped = Console.Error.WriteLine,
+                    },
+                    out Engine? engine
+                )
                 .IsNone
         );
         using Engine opened = engine!;
