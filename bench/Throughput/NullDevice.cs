@@ -24,7 +24,6 @@ sealed class NullDevice(IIoLoop loop, string name, ulong capacityBytes) : IBlock
             RequestAlignBytes = 1,
             BufferAlignBytes = 1,
             IsZeroInitialised = true,
-            HasFastZeroes = true,
         };
 
     public bool ReadsAsZero => true;

@@ -172,7 +172,6 @@ public sealed partial class FileDevice
             RequestAlignBytes = isDirect ? align : 1,
             BufferAlignBytes = isDirect ? Math.Max(align, status.DioMemoryAlignBytes) : 1,
             IsZeroInitialised = options.CreateBytes != null,
-            HasFastZeroes = true,
             IsReadOnly = options.IsReadOnly,
             InFlightMax = options.InFlightMax,
         };

@@ -62,22 +62,17 @@ public sealed record BlockLimits
     public required ulong CapacityBytes { get; init; }
 
     /// <summary>
-    /// Requests on this alignment (a power of two) take the fast path; others work where <see
-    /// cref="AcceptsUnaligned"/>.
+    /// Requests on this alignment (a power of two) take the fast path; others work
+    /// as well, more slowly.
     /// </summary>
     public required uint RequestAlignBytes { get; init; }
 
     public required uint BufferAlignBytes { get; init; }
 
-    public bool AcceptsUnaligned { get; init; } = true;
-
     /// <summary>
     /// The device was all zero when it was opened: a new file. See <see cref="IBlockDevice.ReadsAsZero"/>.
     /// </summary>
     public bool IsZeroInitialised { get; init; }
-
-    /// <summary>WriteZeroes is cheaper than writing zeroes.</summary>
-    public bool HasFastZeroes { get; init; }
 
     public bool IsReadOnly { get; init; }
 

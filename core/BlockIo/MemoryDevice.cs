@@ -34,7 +34,6 @@ public sealed class MemoryDevice : IBlockDevice, ILoopTask
             RequestAlignBytes = 1,
             BufferAlignBytes = 1,
             IsZeroInitialised = isZeroInitialised,
-            HasFastZeroes = true,
         };
         ReadsAsZero = isZeroInitialised;
         _content = AlignedRegion.Map(capacityBytes, RegionResidency.Lazy);
