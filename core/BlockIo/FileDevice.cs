@@ -85,7 +85,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     readonly SlotTable<Slot> _slots;
     readonly BoundedQueue<ulong> _stalled; // the port was full: pushed again when it has delivered something
     readonly BoundedQueue<ulong> _conflicted; // writes that wait for their pages
-    readonly Queue<BlockRequest> _overflow = new(); // beyond InFlightMax
+    readonly RequestLanes _lanes; // what waits for a slot or for the share of its lane
     readonly BoundedQueue<ulong> _finished; // completions that may not run inside Submit
     readonly AlignedRegion _zeroes;
     readonly bool _isBlockDevice;
@@ -97,6 +97,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     bool _canDiscard = true;
     bool _isDeferred;
     bool _isWaitingForRoom;
+    bool _isClosing;
     bool _isDisposed;
 
     /// <param name="loop">Drives this device.</param>
@@ -121,6 +122,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         (_loop, Name, Limits, _file, _buffered) = (loop, name, limits, file, buffered);
         (_isBlockDevice, _onDispose) = (isBlockDevice, onDispose);
         _slots = new SlotTable<Slot>(limits.InFlightMax);
+        _lanes = new RequestLanes(limits.InFlightMax);
         _stalled = new BoundedQueue<ulong>(limits.InFlightMax);
         _finished = new BoundedQueue<ulong>(limits.InFlightMax);
         _conflicted = new BoundedQueue<ulong>(limits.InFlightMax);
@@ -134,7 +136,10 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
 
     public bool ReadsAsZero { get; private set; }
 
-    public uint InFlightCount => _slots.TakenCount + (uint)_overflow.Count;
+    public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount;
+
+    /// <summary>Who is under way and who waits. Threads: the loop's.</summary>
+    public RequestLanes Lanes => _lanes;
 
     /// <summary>Calls that the kernel cut short or asked to repeat: each was continued.</summary>
     public ulong ContinuationCount { get; private set; }
@@ -143,11 +148,21 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     {
         if (IsWrite(request.Operation))
             ReadsAsZero = false;
-        if (!_slots.TryTake(out ulong key, out Slot slot))
-        {
-            _overflow.Enqueue(request);
-            return;
-        }
+        if (_lanes.TryBegin(request.Lane, _slots.TakenCount == _slots.Capacity))
+            Begin(request);
+        else
+            _lanes.Wait(request);
+    }
+
+    public void Promote(IBlockOwner owner, ulong userData)
+    {
+        if (_lanes.TryPromote(owner, userData, out BlockRequest request))
+            Submit(request);
+    }
+
+    void Begin(in BlockRequest request)
+    {
+        Check.That(_slots.TryTake(out ulong key, out Slot slot));
         Begin(key, slot, request);
     }
 
@@ -246,6 +261,22 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         if (_isDisposed)
             return;
         Check.That(InFlightCount == 0 || _loop.HasFailed);
+        Close();
+    }
+
+    /// <summary>
+    /// As Dispose, but after the last request that the kernel still holds: for a device that does not answer. Nothing
+    /// may be submitted any more. Threads: the loop's.
+    /// </summary>
+    public void DisposeWhenIdle()
+    {
+        _isClosing = true;
+        if (InFlightCount == 0 || _loop.HasFailed)
+            Dispose();
+    }
+
+    void Close()
+    {
         _isDisposed = true;
         _loop.FileIo.UnregisterFile(_file);
         if (_buffered != _file)
@@ -474,6 +505,7 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
     void Finish(ulong key, Slot slot, Fault fault, uint count = 0)
     {
         (IBlockOwner owner, ulong userData) = (slot.Request.Owner, slot.Request.UserData);
+        IoLane lane = slot.Request.Lane;
         bool wasWrite = IsWrite(slot.Request.Operation);
         if (slot.IsPaged)
             _pagedCount--;
@@ -482,8 +514,11 @@ public sealed partial class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask
         _slots.Free(key);
         if (wasWrite && _conflicted.Count > 0)
             LaunchConflicted();
-        if (_overflow.Count > 0 && _slots.TryTake(out ulong nextKey, out Slot next))
-            Begin(nextKey, next, _overflow.Dequeue());
+        _lanes.End(lane);
+        while (_lanes.WaitingCount > 0 && _slots.TakenCount < _slots.Capacity && _lanes.TryNext(out BlockRequest next))
+            Begin(next);
+        if (_isClosing && InFlightCount == 0)
+            Close();
         owner.OnBlockCompleted(userData, new BlockResult(fault, count));
     }
 

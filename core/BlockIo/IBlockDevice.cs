@@ -21,6 +21,24 @@ public enum BlockOperation : byte
     Map,
 }
 
+/// <summary>
+/// Whom a request is for: when a device cannot begin all at once, a higher lane (a lower number) goes first.
+/// </summary>
+public enum IoLane : byte
+{
+    /// <summary>A guest's own request.</summary>
+    Guest,
+
+    /// <summary>A guest's write waits for it.</summary>
+    CopyBeforeWrite,
+
+    /// <summary>A reader of a snapshot waits for it.</summary>
+    Snapshot,
+
+    /// <summary>A job's own progress.</summary>
+    Background,
+}
+
 [Flags]
 public enum BlockFlags : byte
 {
@@ -85,6 +103,7 @@ public struct BlockRequest
 {
     public BlockOperation Operation;
     public BlockFlags Flags;
+    public IoLane Lane;
     public ulong OffsetBytes;
 
     /// <summary>Bytes; for Map the range to describe.</summary>
@@ -128,4 +147,9 @@ public interface IBlockDevice : IDisposable
     bool ReadsAsZero { get; }
 
     void Submit(in BlockRequest request);
+
+    /// <summary>
+    /// Somebody of a higher lane waits for this request: if the device has not begun it, it begins it now. A hint.
+    /// </summary>
+    void Promote(IBlockOwner owner, ulong userData) { }
 }

@@ -21,6 +21,7 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
     uint _count;
     ulong _mappedEndBytes;
     MapEntry _last; // of the batch before
+    bool _isDisposed;
 
     /// <param name="device">Asked for its map, front to back.</param>
     /// <param name="onAvailable">Called when a query ended.</param>
@@ -70,11 +71,12 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
         IsQuerying = true;
         BlockRequest request = default;
         request.Operation = BlockOperation.Map;
+        request.Lane = IoLane.Background;
         request.OffsetBytes = _mappedEndBytes;
         request.LengthBytes = _device.Limits.CapacityBytes - _mappedEndBytes;
         unsafe
         {
-            // SAFETY: the array lives until Dispose, which waits for the query.
+            // SAFETY: the array lives until Dispose, or until the query under way then has ended.
             request.Buffer = (nint)_entries.Pointer;
         }
         request.MapCapacity = EntriesMax;
@@ -85,6 +87,11 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
     {
         IsQuerying = false;
+        if (_isDisposed)
+        {
+            _entries.Dispose();
+            return;
+        }
         _next = 0;
         _count = result.Count;
         ulong capacityBytes = _device.Limits.CapacityBytes;
@@ -141,7 +148,8 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
 
     public void Dispose()
     {
-        Check.That(!IsQuerying);
-        _entries.Dispose();
+        _isDisposed = true;
+        if (!IsQuerying) // else a device that does not answer may still write to them
+            _entries.Dispose();
     }
 }
