@@ -44,6 +44,15 @@ public enum TracePoint : byte
     /// <summary>A parked copy was given up.</summary>
     Abandon,
 
+    /// <summary>Captured data left memory for the scratch file.</summary>
+    Spill,
+
+    /// <summary>Captured data came back from the scratch file, on its way to the target.</summary>
+    Recall,
+
+    /// <summary>The scratch file takes nothing any more; the data stayed in memory. Cause: errno.</summary>
+    ScratchFailed,
+
     /// <summary>A guest's write waits. Cause: 1 when the gate is closed, else 0.</summary>
     CbwWait,
 
@@ -68,10 +77,14 @@ public enum TracePoint : byte
     /// <summary>The job flushes its target.</summary>
     JobFlush,
 
+    /// <summary>The job ends without what the kernel still holds. Cause: chunks.</summary>
+    Orphaned,
+
     /// <summary>The job's state changed. Cause: the new state.</summary>
     JobState,
 
-    /// <summary>A snapshot read is served. Cause: 0 from the disk, 1 from memory, 2 from the target.</summary>
+    /// <summary>A snapshot read is served. Cause: 0 from the disk, 1 from memory, 2 from the target, 3 from
+    /// scratch.</summary>
     SnapshotRead,
 }
 

@@ -1,4 +1,9 @@
-// The transfer half of the copy engine: read completions, zero detection, segments to the target.
+// The write half of the copy engine: zero detection, segments to the target, and the end of a chunk.
+//
+// Zeroes: where the target reads as zero already, runs of at least 4 KiB are not written at all, so holes
+// stay holes at the granularity of file systems; elsewhere runs of a whole cluster become write-zeroes. The test stops
+// at the first byte that is not zero, so random data costs one look per 4 KiB.
+// At most SegmentsInFlightMax target requests of one chunk are out at once.
 using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
@@ -10,47 +15,52 @@ public sealed partial class CopyEngine
 {
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
     {
-        CopyTask task = _tasks.Get(userData);
-        if (task.Step == CopyTask.State.Reading)
+        uint piece = (uint)userData >> PieceShift;
+        CopyTask task = _tasks.Get(userData & ~(0xFFUL << PieceShift));
+        if (_isOrphaned)
         {
-            OnRead(userData, task, result.Fault);
+            OnOrphanCompleted(task);
             return;
+        }
+        switch (task.Step)
+        {
+            case CopyTask.State.Reading:
+                OnRead(task, piece, result.Fault);
+                return;
+            case CopyTask.State.Spilling:
+                OnSpilled(task, result.Fault);
+                return;
+            case CopyTask.State.Recalling:
+                OnRecalled(task, result.Fault);
+                return;
+            default:
+                break;
         }
         task.PendingCount--;
         bool isSilent = result.Fault.Kind == FaultKind.NoSpace && Planted.Is(PlantedBug.R39FullTargetIsSilent);
         if (result.Fault.IsFault && task.FirstFault.IsNone && !isSilent)
             task.FirstFault = result.Fault;
-        Advance(userData, task);
+        Advance(task);
     }
 
-    void OnRead(ulong key, CopyTask task, Fault fault)
-    {
-        if (fault.IsNone && !task.Owner.IsSnapshotWhole)
-            fault = new Fault(FaultKind.SnapshotLost, 0, task.Extent.OffsetBytes);
-        if (fault.IsFault)
-        {
-            task.FirstFault = fault;
-            Finish(key, task, CopyEnd.SourceFailed);
-            return;
-        }
-        _counters.ReadBytes += task.Extent.LengthBytes;
-        _trace.Emit(TracePoint.Capture, task.Extent);
-        task.Step = CopyTask.State.Writing;
-        if (_rules.ReleasePoint == ReleasePoint.Captured && !task.IsReleased)
-            Release(task);
-        Advance(key, task);
-    }
-
-    void StartZeroing(ulong key, CopyTask task)
+    void StartZeroing(CopyTask task)
     {
         task.Step = CopyTask.State.Zeroing;
         task.WrittenZeroBytes = task.Extent.LengthBytes;
         task.PendingCount = 1;
-        Submit(_target, BlockOperation.WriteZeroes, BlockFlags.MayUnmap, task, key, task.Extent, 0);
+        BlockRequest request = NewRequest(task, BlockOperation.WriteZeroes, task.Extent);
+        request.Flags = BlockFlags.MayUnmap;
+        _target.Submit(request);
+    }
+
+    void StartWriting(CopyTask task)
+    {
+        task.Step = CopyTask.State.Writing;
+        Advance(task);
     }
 
     /// <summary>Hands the next segments to the target, or ends the task when all is done.</summary>
-    void Advance(ulong key, CopyTask task)
+    void Advance(CopyTask task)
     {
         // The count is held up by one while segments are handed out, so that the task cannot end in between.
         task.PendingCount++;
@@ -60,7 +70,7 @@ public sealed partial class CopyEngine
             && task.CursorBytes < task.Extent.LengthBytes
             && task.PendingCount <= SegmentsInFlightMax
         )
-            WriteSegment(key, task);
+            WriteSegment(task);
         task.PendingCount--;
         bool isAllHandedOut =
             task.Step == CopyTask.State.Zeroing
@@ -70,69 +80,165 @@ public sealed partial class CopyEngine
         if ((task.PendingCount > 0 && !isEarly) || !isAllHandedOut)
             return;
         if (task.FirstFault.IsNone)
-            Finish(key, task, CopyEnd.Done);
-        else if (task.IsReleased)
-            Park(key, task);
+            Finish(task, CopyEnd.Done);
+        else if (task.Released != 0)
+            Park(task);
         else
-            Finish(key, task, CopyEnd.TargetFailed);
+            Finish(task, CopyEnd.TargetFailed);
     }
 
-    void WriteSegment(ulong key, CopyTask task)
+    void WriteSegment(CopyTask task)
     {
         ulong start = task.CursorBytes;
-        bool isZero = IsZeroAt(task, start, out ulong end);
-        while (end < task.Extent.LengthBytes && IsZeroAt(task, end, out ulong next) == isZero)
+        ulong limit = EndOfRun(task, start, out bool isCaptured);
+        if (!isCaptured)
+        {
+            task.CursorBytes = limit; // could not be read: somebody else's work now
+            return;
+        }
+        bool isZero = IsZeroAt(task, start, limit, out ulong end);
+        while (end < limit && IsZeroAt(task, end, limit, out ulong next) == isZero)
             end = next;
         task.CursorBytes = end;
         Extent extent = new(task.Extent.OffsetBytes + start, end - start);
-        if (!isZero)
-        {
-            task.WrittenBytes += extent.LengthBytes;
-            task.PendingCount++;
-            ulong bufferOffset = Planted.Is(PlantedBug.R41SegmentsFromBufferStart) ? 0 : start;
-            Submit(_target, BlockOperation.Write, BlockFlags.None, task, key, extent, bufferOffset);
-        }
-        else if (_canSkipZeroes)
+        if (isZero && _canSkipZeroes)
         {
             task.SkippedZeroBytes += extent.LengthBytes;
+            return;
+        }
+        BlockRequest request = NewRequest(task, isZero ? BlockOperation.WriteZeroes : BlockOperation.Write, extent);
+        if (isZero)
+        {
+            request.Flags = BlockFlags.MayUnmap;
+            task.WrittenZeroBytes += extent.LengthBytes;
         }
         else
         {
-            task.WrittenZeroBytes += extent.LengthBytes;
-            task.PendingCount++;
-            Submit(_target, BlockOperation.WriteZeroes, BlockFlags.MayUnmap, task, key, extent, start);
+            task.WrittenBytes += extent.LengthBytes;
         }
+        if (Planted.Is(PlantedBug.R41SegmentsFromBufferStart))
+            request.Buffer -= (nint)start;
+        task.PendingCount++;
+        _target.Submit(request);
     }
 
     /// <summary>Whether the unit of the chunk that starts here is all zero, and where it ends.</summary>
-    unsafe bool IsZeroAt(CopyTask task, ulong startBytes, out ulong endBytes)
+    unsafe bool IsZeroAt(CopyTask task, ulong startBytes, ulong limitBytes, out ulong endBytes)
     {
-        endBytes = Math.Min(startBytes + _zeroUnitBytes, task.Extent.LengthBytes);
+        endBytes = Math.Min(startBytes + _zeroUnitBytes, limitBytes);
         // SAFETY: the chunk fits its buffer, which this task holds until it ends.
         ReadOnlySpan<byte> unit = new(_pool.Address(task.Lease) + startBytes, (int)(endBytes - startBytes));
         return BitmapKernels.IsAllZero(unit);
     }
 
-    unsafe void Submit(
-        IBlockDevice device,
-        BlockOperation operation,
-        BlockFlags flags,
-        CopyTask task,
-        ulong key,
-        in Extent extent,
-        ulong bufferOffsetBytes
-    )
+    /// <summary>A request of the background's lane for a part of the chunk, at its place in the buffer.</summary>
+    unsafe BlockRequest NewRequest(CopyTask task, BlockOperation operation, in Extent extent)
     {
         BlockRequest request = default;
         request.Operation = operation;
-        request.Flags = flags;
+        request.Lane = IoLane.Background;
         request.OffsetBytes = extent.OffsetBytes;
         request.LengthBytes = extent.LengthBytes;
         if (!task.Lease.IsNone)
             // SAFETY: inside the buffer that this task holds until the last request on it has completed.
-            request.Buffer = (nint)(_pool.Address(task.Lease) + bufferOffsetBytes);
+            request.Buffer = (nint)(_pool.Address(task.Lease) + (extent.OffsetBytes - task.Extent.OffsetBytes));
         request.Owner = this;
-        request.UserData = key;
-        device.Submit(request);
+        request.UserData = task.Key;
+        return request;
+    }
+
+    unsafe void Park(CopyTask task)
+    {
+        task.Step = CopyTask.State.Parked;
+        if (Planted.Is(PlantedBug.R35ParkedBufferGivenBack) && !task.Lease.IsNone)
+        {
+            ulong lengthBytes = MemoryOf(task);
+            _pool.Return(task.Lease);
+            // The same, unless somebody else was faster: here after a write.
+            Check.That(_pool.TryRent(lengthBytes, out task.Lease));
+            new Span<byte>((void*)_pool.Address(task.Lease), 64).Fill(0xEE);
+        }
+        _trace.Emit(TracePoint.Park, task.Extent, task.FirstFault.Errno);
+        ParkedCount++;
+        LeaveDevices(task);
+        task.Owner.OnCopied(new CopyOutcome(task.Extent, task.Lane, CopyEnd.Parked, task.FirstFault, task.Key));
+        PumpCaptured();
+    }
+
+    /// <summary>The end of a chunk: its bits, its memory, its task, and then its owner is told.</summary>
+    void Finish(CopyTask task, CopyEnd end)
+    {
+        LeaveDevices(task);
+        if (end == CopyEnd.Done)
+            Count(task);
+        // A chunk that nothing was read of is set back whole; else what was not read has been set back already.
+        ulong live = task.Captured == 0 ? task.Pieces.All : task.Captured;
+        InFlightBytes -= LiveBytes(task);
+        bool hadPlace = !task.Lease.IsNone || task.ScratchEntry != ScratchSpace.NoEntry;
+        for (ulong rest = live; task.Pieces.TryTakeRun(ref rest, out ulong first, out ulong count); )
+        {
+            if (end == CopyEnd.Done)
+                EndRun(task, first, count);
+            else
+                SetBack(task, first, count, task.FirstFault, end == CopyEnd.SourceFailed);
+            for (ulong cluster = first; hadPlace && cluster < first + count; cluster++)
+                _index.Remove(cluster);
+        }
+        (ICopyOwner owner, CopyLane lane, Fault fault) = (task.Owner, task.Lane, task.FirstFault);
+        PieceMap pieces = task.Pieces;
+        FreeTask(task);
+        while (pieces.TryTakeRun(ref live, out ulong first, out ulong count))
+            owner.OnCopied(new CopyOutcome(Map.Bytes(first, count), lane, end, fault, 0));
+        PumpCaptured();
+    }
+
+    void EndRun(CopyTask task, ulong firstCluster, ulong clusterCount)
+    {
+        _trace.Emit(TracePoint.Copied, Map.Bytes(firstCluster, clusterCount));
+        if ((task.Released >> (int)task.Pieces.PieceOf(firstCluster) & 1) != 0)
+            return;
+        ulong set = task.Captured & ~task.Released;
+        Release(task, set);
+    }
+
+    void FreeTask(CopyTask task)
+    {
+        if (task.ScratchEntry != ScratchSpace.NoEntry && !_isOrphaned)
+            _rules.Scratch!.Free(task.ScratchEntry);
+        if (task.Lane == CopyLane.Background)
+            _backgroundCount--;
+        if (task.Lane == CopyLane.Background && task.Lease.IsNone)
+            _zeroingCount--;
+        ReturnMemory(task);
+        _tasks.Free(task.Key);
+    }
+
+    /// <summary>From here on the chunk counts in <see cref="DeviceBytes"/>.</summary>
+    void EnterDevices(CopyTask task)
+    {
+        Check.That(!task.IsAtDevices);
+        task.IsAtDevices = true;
+        DeviceBytes += task.Extent.LengthBytes;
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            _writingCount++;
+    }
+
+    void LeaveDevices(CopyTask task)
+    {
+        if (!task.IsAtDevices)
+            return;
+        task.IsAtDevices = false;
+        DeviceBytes -= task.Extent.LengthBytes;
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            _writingCount--;
+    }
+
+    void Count(CopyTask task)
+    {
+        _counters.WrittenBytes += task.WrittenBytes;
+        _counters.SkippedZeroBytes += task.SkippedZeroBytes;
+        _counters.WrittenZeroBytes += task.WrittenZeroBytes;
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            _counters.CopyBeforeWriteBytes += LiveBytes(task);
     }
 }

@@ -1,22 +1,24 @@
 // The one way data moves from source to target. A cluster is copied by whoever clears its bit in the copy
-// bitmap: claim a run of bits, read it into one buffer, look for zeroes, write the rest.
+// bitmap: claim a run of bits, read it into memory, look for zeroes, write the rest.
 //
-//   claim -> Reading -> captured -> Writing -> done          Zeroing: a hole, known without reading
-//               |                      |
-//               v                      v
-//           set back          not released yet: set back; else Parked, with the only copy in our memory
+//   claim -> Reading -> Captured -> Writing -> done         Zeroing: a hole, known without reading
+//               |        |    ^        |
+//               v        v    |        v
+//           set back    scratch     not released yet: set back; else Parked, with the only copy in our memory
 //
 // A guest may overwrite a cluster at the release point: captured (its data is in our memory) or done. Before
-// that point a failure sets every bit of the chunk back, so whoever comes next copies it again; after it, a
-// set-back would copy the guest's new data, so the chunk is parked, and written again or given up.
+// that point a failure sets its bit back, so whoever comes next copies it again; after it, a set-back would copy
+// the guest's new data, so the chunk is parked, and written again or given up.
 //
-// Zeroes: where the target reads as zero already, runs of at least 4 KiB are not written at all, so holes
-// stay holes at the granularity of file systems; elsewhere runs of a whole cluster become write-zeroes.
-// At most SegmentsInFlightMax target requests of one chunk are out at once.
+// Two lanes. A copy for a waiting guest takes memory of its own size, is read at once, and then waits in memory for
+// its turn at the target: no guest waits for a target while there is memory (CopyEngine.Captured.cs), and when that is
+// full the scratch file takes over (CopyEngine.Scratch.cs). A chunk of the background goes straight through, takes
+// only memory above the reserve, and does not start while captured data piles up; guests' copies are progress of the
+// job as well and there is an end of them, so neither lane can starve the other for ever.
+// A chunk is read in pieces, each captured and released by itself, so that a guest waits for its clusters only; a
+// piece that a guest waits for and that the device has not begun goes to the front of the device's queue.
 //
-// Cost: one read and, for data without zeroes, one write per chunk; a zero test stops at the first byte
-// that is not zero, so random data costs one look per 4 KiB. Nothing is allocated after construction.
-// Some tasks and buffers are kept back for guests that wait, so that the background cannot starve them.
+// Cost: one read a piece and, for data without zeroes, one write per chunk. Nothing is allocated after construction.
 // Does not choose what to copy, nor in which order, nor how much at once: its users do.
 using System;
 using FastBackup.Base;
@@ -25,15 +27,8 @@ using FastBackup.Memory;
 
 namespace FastBackup.Copy;
 
-/// <summary>Sizes and rules of one engine.</summary>
-/// <param name="TaskMax">Chunks in flight at once.</param>
-/// <param name="ReserveCount">Of these, kept for guests that wait; less than TaskMax and than the pool's
-/// buffers.</param>
-/// <param name="ReleasePoint">When the guest may overwrite.</param>
-public readonly record struct CopyRules(uint TaskMax, uint ReserveCount, ReleasePoint ReleasePoint);
-
 /// <summary>Threads: the reactor's. Dispose of what it uses when nothing is in flight.</summary>
-public sealed partial class CopyEngine : IBlockOwner
+public sealed partial class CopyEngine : IBlockOwner, IDisposable
 {
     /// <summary>Requests to the target of one chunk at once.</summary>
     public const uint SegmentsInFlightMax = 8;
@@ -44,13 +39,17 @@ public sealed partial class CopyEngine : IBlockOwner
     readonly IBlockDevice _target;
     readonly BufferPool _pool;
     readonly SlotTable<CopyTask> _tasks;
+    readonly ClusterIndex _index; // of all that has memory or scratch space
     readonly ulong _zeroUnitBytes;
     readonly bool _canSkipZeroes; // nobody else writes to the target while this engine lives
     readonly CopyRules _rules;
     readonly Tracer _trace;
+    readonly IClock _clock;
 
     // --- touched only by the reactor's thread
     CopyCounters _counters;
+    uint _backgroundCount;
+    uint _zeroingCount;
 
     /// <param name="source">Read from.</param>
     /// <param name="target">Written to; at least as large as the source.</param>
@@ -58,54 +57,81 @@ public sealed partial class CopyEngine : IBlockOwner
     /// <param name="pool">Where chunks are held; a chunk is at most one buffer.</param>
     /// <param name="rules">Sizes and the release point.</param>
     /// <param name="trace">Told of claims and what becomes of them.</param>
+    /// <param name="clock">The reactor's.</param>
     public CopyEngine(
         IBlockDevice source,
         IBlockDevice target,
         CopyMap map,
         BufferPool pool,
         CopyRules rules,
-        Tracer trace
+        Tracer trace,
+        IClock clock
     )
     {
         Check.That(target.Limits.CapacityBytes >= source.Limits.CapacityBytes);
         Check.That(map.SizeBytes == source.Limits.CapacityBytes);
         Check.That(pool.BufferBytes >= map.ClusterBytes);
-        Check.That(rules.ReserveCount < rules.TaskMax);
-        Check.That(rules.ReserveCount < pool.BufferCount);
-        (_source, _target, Map, _pool, _rules, _trace) = (source, target, map, pool, rules, trace);
-        _tasks = new SlotTable<CopyTask>(rules.TaskMax);
+        Check.That(rules.BackgroundMax > 0);
+        Check.That(rules.CaptureMax > 0);
+        Check.That(rules.TargetMax > 0);
+        Check.That(rules.CaptureBytesMax >= map.ClusterBytes);
+        Check.That(rules.Scratch == null || rules.Scratch.ClusterBytes == map.ClusterBytes);
+        (_source, _target, Map, _pool, _rules, _trace, _clock) = (source, target, map, pool, rules, trace, clock);
+        _tasks = new SlotTable<CopyTask>(rules.BackgroundMax + rules.CaptureMax);
+        ulong inMemoryMax = (ulong)pool.UnitCount * pool.UnitBytes / map.ClusterBytes;
+        _index = new ClusterIndex(Math.Max(1, inMemoryMax) + (rules.Scratch?.ClusterMax ?? 0));
         _canSkipZeroes = target.ReadsAsZero;
         _zeroUnitBytes = _canSkipZeroes ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes) : map.ClusterBytes;
+        ReadPieceBytes = pool.BufferBytes;
     }
 
     public CopyMap Map { get; }
 
-    /// <summary>Called when a start that failed for want of a buffer may work: others use the pool too.</summary>
+    public CopyRules Rules => _rules;
+
+    /// <summary>Called when a start that failed for want of memory may work: others use the pool too.</summary>
     public IBufferWaiter? Waiter { get; set; }
 
     /// <summary>Chunks in flight at once, at most.</summary>
     public uint TaskMax => _tasks.Capacity;
 
-    public uint InFlightCount => _tasks.TakenCount;
+    /// <summary>Memory that the background may hold at most, or one buffer if that is more.</summary>
+    public ulong BackgroundBytesMax
+    {
+        get
+        {
+            ulong leftBytes = (ulong)_pool.UnitCount * _pool.UnitBytes - _rules.ReserveBytes;
+            return Math.Max(_pool.BufferBytes, Math.Min(leftBytes, (ulong)_pool.BufferBytes * _rules.BackgroundMax));
+        }
+    }
+
+    /// <summary>Chunks that are claimed and have not ended, those in scratch space among them.</summary>
+    public uint InFlightCount => _tasks.TakenCount + (_rules.Scratch?.WaitingCount ?? 0);
 
     public ulong InFlightBytes { get; private set; }
+
+    /// <summary>What the devices have of it now: the background's chunks, and captured ones being written.</summary>
+    public ulong DeviceBytes { get; private set; }
 
     /// <summary>Chunks that wait for Retry or Abandon.</summary>
     public uint ParkedCount { get; private set; }
 
+    /// <summary>Length of one read of the background: a longer chunk is read in pieces; one cluster at least.</summary>
+    public ulong ReadPieceBytes { get; set; }
+
     public ref readonly CopyCounters Counters => ref _counters;
 
-    public bool CanStart(CopyLane lane)
-    {
-        uint reserve = lane == CopyLane.Background ? _rules.ReserveCount : 0;
-        if (_tasks.TakenCount + reserve >= _tasks.Capacity)
-            return false;
-        if (_pool.FreeCount > reserve)
-            return true;
-        if (Waiter != null)
-            _pool.WaitForBuffer(Waiter);
-        return false;
-    }
+    /// <summary>Whether one cluster can be started now; else the waiter is called when memory is free.</summary>
+    public bool CanStart(CopyLane lane) => StartableBytes(lane, Map.ClusterBytes) > 0;
+
+    /// <summary>Whether one cluster could be started now.</summary>
+    public bool HasRoom(CopyLane lane) => RoomBytes(lane, Map.ClusterBytes) > 0;
+
+    /// <summary>The source has not given this cluster's old data yet.</summary>
+    public bool IsBeingRead(ulong cluster) =>
+        TryGetTask(cluster, out CopyTask task)
+        && task.Step == CopyTask.State.Reading
+        && (task.Captured >> (int)task.Pieces.PieceOf(cluster) & 1) == 0;
 
     /// <summary>The waiter is not called any more.</summary>
     public void StopWaiting()
@@ -133,18 +159,20 @@ public sealed partial class CopyEngine : IBlockOwner
     )
     {
         claimed = default;
-        if (!CanStart(lane))
-            return false;
-        ulong clusterMax = Math.Max(1, Math.Min(lengthBytesMax, _pool.BufferBytes) / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, lane, out ulong key, out CopyTask task))
+        ulong clusterMax = StartableBytes(lane, Math.Max(lengthBytesMax, Map.ClusterBytes)) / Map.ClusterBytes;
+        if (clusterMax == 0 || !TryClaim(firstCluster, endCluster, clusterMax, lane, out CopyTask task))
             return false;
         task.Owner = owner;
         claimed = task.Extent;
-        Check.That(_pool.TryRent(out task.Lease));
+        TakeMemory(task);
         task.Step = CopyTask.State.Reading;
+        for (ulong cluster = task.Pieces.FirstCluster, count = task.Pieces.ClusterCount; count > 0; count--)
+            _index.Set(cluster++, task.Key);
+        if (lane == CopyLane.Background)
+            EnterDevices(task);
         if (Planted.Is(PlantedBug.ReleasedWhenClaimed) && _rules.ReleasePoint == ReleasePoint.Captured)
-            Release(task);
-        Submit(_source, BlockOperation.Read, BlockFlags.Padded, task, key, task.Extent, 0);
+            Release(task, task.Pieces.All);
+        Read(task);
         return true;
     }
 
@@ -159,25 +187,49 @@ public sealed partial class CopyEngine : IBlockOwner
     )
     {
         claimed = default;
-        if (_tasks.TakenCount + _rules.ReserveCount >= _tasks.Capacity)
+        if (!HasTask(CopyLane.Background))
             return false;
         ulong clusterMax = Math.Max(1, lengthBytesMax / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Background, out ulong key, out CopyTask task))
+        if (!TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Background, out CopyTask task))
             return false;
         task.Owner = owner;
         claimed = task.Extent;
+        task.Pieces = PieceMap.Cut(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Pieces.ClusterCount);
+        task.Captured = task.Pieces.All;
+        task.Step = CopyTask.State.Zeroing;
+        _zeroingCount++;
+        EnterDevices(task);
+        _trace.Emit(TracePoint.Capture, task.Extent);
         if (_canSkipZeroes)
         {
             task.SkippedZeroBytes = task.Extent.LengthBytes;
-            _trace.Emit(TracePoint.Capture, task.Extent);
-            Finish(key, task, CopyEnd.Done);
+            Finish(task, CopyEnd.Done);
             return true;
         }
-        _trace.Emit(TracePoint.Capture, task.Extent);
         if (_rules.ReleasePoint == ReleasePoint.Captured)
-            Release(task); // what there was is known: zeroes
-        StartZeroing(key, task);
+            Release(task, task.Pieces.All); // what there was is known: zeroes
+        StartZeroing(task);
         return true;
+    }
+
+    /// <summary>
+    /// A guest's write waits for these clusters: reads of them that the device has not begun go to the front.
+    /// </summary>
+    /// <remarks>Cost: O(clusters); each read is moved once.</remarks>
+    public void Promote(ulong firstCluster, ulong clusterCount)
+    {
+        for (ulong cluster = firstCluster; cluster < firstCluster + clusterCount; cluster++)
+        {
+            if (!Map.Busy.GetBit(cluster) || !TryGetTask(cluster, out CopyTask task))
+                continue;
+            if (task.Step != CopyTask.State.Reading || task.Lane != CopyLane.Background)
+                continue;
+            uint piece = task.Pieces.PieceOf(cluster);
+            if (((task.Captured | task.Promoted) >> (int)piece & 1) != 0)
+                continue;
+            task.Promoted |= 1UL << (int)piece;
+            _source.Promote(this, PieceKey(task, piece));
+        }
     }
 
     /// <summary>Writes a parked chunk again, from its first byte.</summary>
@@ -186,13 +238,11 @@ public sealed partial class CopyEngine : IBlockOwner
         CopyTask task = Unpark(taskKey);
         _trace.Emit(TracePoint.Retry, task.Extent);
         task.ResetWrite();
+        EnterDevices(task);
         if (task.Lease.IsNone)
-        {
-            StartZeroing(taskKey, task);
-            return;
-        }
-        task.Step = CopyTask.State.Writing;
-        Advance(taskKey, task);
+            StartZeroing(task);
+        else
+            StartWriting(task);
     }
 
     /// <summary>
@@ -202,56 +252,114 @@ public sealed partial class CopyEngine : IBlockOwner
     {
         CopyTask task = Unpark(taskKey);
         _trace.Emit(TracePoint.Abandon, task.Extent);
-        Finish(taskKey, task, CopyEnd.TargetFailed);
+        Finish(task, CopyEnd.TargetFailed);
     }
 
-    /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>
-    /// <param name="offsetBytes">Device offset.</param>
-    /// <param name="destination">Filled as far as one chunk has it.</param>
-    /// <returns>Bytes copied; 0 when no captured chunk holds the first byte.</returns>
-    /// <remarks>Cost: O(chunks in flight).</remarks>
-    public unsafe ulong ReadCaptured(ulong offsetBytes, Span<byte> destination)
+    /// <summary>The kernel holds nothing any more; what is left in memory was orphaned.</summary>
+    public void Dispose()
     {
-        for (uint slot = 0; slot < _tasks.Capacity; slot++)
+        Check.That(InFlightCount == 0 || _isOrphaned);
+        _index.Dispose();
+    }
+
+    bool HasTask(CopyLane lane)
+    {
+        if (lane == CopyLane.Background)
+            return _backgroundCount < _rules.BackgroundMax;
+        return _tasks.TakenCount - _backgroundCount < _rules.CaptureMax;
+    }
+
+    /// <summary>As RoomBytes; without room the waiter is called when memory is free.</summary>
+    ulong StartableBytes(CopyLane lane, ulong wantedBytes)
+    {
+        ulong lengthBytes = RoomBytes(lane, wantedBytes);
+        if (lengthBytes == 0 && Waiter != null)
+            _pool.WaitForBuffer(Waiter);
+        return lengthBytes;
+    }
+
+    /// <summary>The longest chunk that there is room for: 0, or at least a cluster.</summary>
+    ulong RoomBytes(CopyLane lane, ulong wantedBytes)
+    {
+        if (!HasTask(lane))
+            return 0;
+        ulong clusterBytes = Map.ClusterBytes;
+        ulong allowed = Math.Min(wantedBytes, _pool.BufferBytes);
+        if (lane == CopyLane.CopyBeforeWrite)
         {
-            if (!_tasks.TryGetAt(slot, out _, out CopyTask task) || !task.IsReleased)
-                continue;
-            if (offsetBytes < task.Extent.OffsetBytes || offsetBytes >= task.Extent.EndBytes)
-                continue;
-            ulong start = offsetBytes - task.Extent.OffsetBytes;
-            int lengthBytes = (int)Math.Min(task.Extent.LengthBytes - start, (ulong)destination.Length);
-            if (task.Lease.IsNone)
-                destination[..lengthBytes].Clear(); // a hole on its way to becoming zeroes
-            else
-                // SAFETY: inside the buffer that this task holds.
-                new ReadOnlySpan<byte>(_pool.Address(task.Lease) + start, lengthBytes).CopyTo(destination);
-            return (ulong)lengthBytes;
+            allowed = Math.Min(allowed, Math.Max(clusterBytes, _rules.CaptureChunkBytes));
+            if (!Planted.Is(PlantedBug.CaptureOverItsLimit))
+                allowed = Math.Min(allowed, Units.AlignDown(CaptureLeftBytes, _pool.UnitBytes));
         }
-        return 0;
+        else if (IsCapturePiledUp)
+        {
+            return 0;
+        }
+        else if (!Planted.Is(PlantedBug.BackgroundTakesReserve))
+        {
+            allowed = Math.Min(allowed, _pool.FreeBytes - Math.Min(_rules.ReserveBytes, _pool.FreeBytes));
+        }
+        if (allowed >= clusterBytes)
+            allowed = _pool.LongestFreeBytes(allowed);
+        return allowed >= clusterBytes ? Units.AlignDown(allowed, clusterBytes) : 0;
     }
 
-    bool TryClaim(
-        ulong firstCluster,
-        ulong endCluster,
-        ulong clusterMax,
-        CopyLane lane,
-        out ulong key,
-        out CopyTask task
-    )
+    void TakeMemory(CopyTask task)
     {
-        (key, task) = (0, null!);
+        // A read at the end of the device is padded to its alignment.
+        ulong lengthBytes = Units.AlignUp(task.Extent.LengthBytes, _source.Limits.RequestAlignBytes);
+        Check.That(_pool.TryRent(Math.Min(lengthBytes, _pool.BufferBytes), out task.Lease));
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            CountCapture(MemoryOf(task));
+    }
+
+    void ReturnMemory(CopyTask task)
+    {
+        if (task.Lease.IsNone)
+            return;
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            CaptureBytes -= MemoryOf(task);
+        BufferLease lease = task.Lease;
+        task.Lease = default;
+        _pool.Return(lease);
+    }
+
+    ulong MemoryOf(CopyTask task) => (ulong)task.Lease.UnitCount * _pool.UnitBytes;
+
+    bool TryClaim(ulong firstCluster, ulong endCluster, ulong clusterMax, CopyLane lane, out CopyTask task)
+    {
+        task = null!;
         if (!Map.Todo.TryClaimRun(firstCluster, endCluster, clusterMax, out ulong first, out ulong count))
             return false;
         if (Planted.Is(PlantedBug.R43ClaimedTwice))
             Map.Todo.SetBits(first, 1);
         else
             Check.That(!Map.Busy.IsAnySet(first, count)); // no two copies of one cluster
-        Check.That(_tasks.TryTake(out key, out task));
+        TakeTask(first, count, lane, out task);
         Map.Busy.SetBits(first, count);
-        task.Reset(first, count, Map.Bytes(first, count));
-        task.Lane = lane;
         _trace.Emit(TracePoint.Claim, task.Extent, (int)lane);
         InFlightBytes += task.Extent.LengthBytes;
+        return true;
+    }
+
+    void TakeTask(ulong firstCluster, ulong clusterCount, CopyLane lane, out CopyTask task)
+    {
+        Check.That(_tasks.TryTake(out ulong key, out task));
+        // A guest waits for all that was claimed for it.
+        ulong pieceClusters =
+            lane == CopyLane.Background ? Math.Max(1, ReadPieceBytes / Map.ClusterBytes) : clusterCount;
+        PieceMap pieces = PieceMap.Cut(firstCluster, clusterCount, pieceClusters);
+        task.Reset(key, lane, pieces, Map.Bytes(firstCluster, clusterCount), _clock.NowNs);
+        if (lane == CopyLane.Background)
+            _backgroundCount++;
+    }
+
+    bool TryGetTask(ulong cluster, out CopyTask task)
+    {
+        task = null!;
+        if (!_index.TryGet(cluster, out ulong place) || IsScratchPlace(place))
+            return false;
+        task = _tasks.Get(place);
         return true;
     }
 
@@ -263,62 +371,16 @@ public sealed partial class CopyEngine : IBlockOwner
         return task;
     }
 
-    /// <summary>The release point: from here on the clusters may be overwritten.</summary>
-    void Release(CopyTask task)
+    /// <summary>The release point: from here on the clusters of these pieces may be overwritten.</summary>
+    void Release(CopyTask task, ulong pieces)
     {
-        Check.That(!task.IsReleased);
-        task.IsReleased = true;
-        _trace.Emit(TracePoint.Release, task.Extent);
-        Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
-        task.Owner.OnReleased(task.FirstCluster, task.ClusterCount);
-    }
-
-    unsafe void Park(ulong key, CopyTask task)
-    {
-        task.Step = CopyTask.State.Parked;
-        if (Planted.Is(PlantedBug.R35ParkedBufferGivenBack) && !task.Lease.IsNone)
+        Check.That((task.Released & pieces) == 0);
+        task.Released |= pieces;
+        while (task.Pieces.TryTakeRun(ref pieces, out ulong first, out ulong count))
         {
-            _pool.Return(task.Lease);
-            Check.That(_pool.TryRent(out task.Lease)); // the same, unless somebody else was faster: here after a write
-            new Span<byte>((void*)_pool.Address(task.Lease), 64).Fill(0xEE);
+            _trace.Emit(TracePoint.Release, Map.Bytes(first, count));
+            Map.Busy.ClearBits(first, count);
+            task.Owner.OnReleased(first, count);
         }
-        _trace.Emit(TracePoint.Park, task.Extent, task.FirstFault.Errno);
-        ParkedCount++;
-        task.Owner.OnCopied(new CopyOutcome(task.Extent, task.Lane, CopyEnd.Parked, task.FirstFault, key));
-    }
-
-    void Finish(ulong key, CopyTask task, CopyEnd end)
-    {
-        CopyOutcome outcome = new(task.Extent, task.Lane, end, task.FirstFault, 0);
-        if (end == CopyEnd.Done)
-        {
-            _trace.Emit(TracePoint.Copied, task.Extent);
-            Count(task);
-            if (!task.IsReleased)
-                Release(task);
-        }
-        else
-        {
-            _trace.Emit(TracePoint.SetBack, task.Extent, task.FirstFault.Errno);
-            if (!task.IsReleased)
-                Map.Busy.ClearBits(task.FirstCluster, task.ClusterCount);
-            if (end != CopyEnd.SourceFailed || !Planted.Is(PlantedBug.R36FailedClusterSkipped))
-                Map.Todo.SetBits(task.FirstCluster, task.ClusterCount);
-        }
-        if (!task.Lease.IsNone)
-            _pool.Return(task.Lease);
-        InFlightBytes -= task.Extent.LengthBytes;
-        ICopyOwner owner = task.Owner;
-        _tasks.Free(key);
-        owner.OnCopied(outcome);
-    }
-
-    void Count(CopyTask task)
-    {
-        _counters.WrittenBytes += task.WrittenBytes;
-        _counters.SkippedZeroBytes += task.SkippedZeroBytes;
-        _counters.WrittenZeroBytes += task.WrittenZeroBytes;
-        if (task.Lane == CopyLane.CopyBeforeWrite)
-            _counters.CopyBeforeWriteBytes += task.Extent.LengthBytes;
     }
 }

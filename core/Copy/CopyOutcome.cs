@@ -32,8 +32,8 @@ public readonly record struct CopyOutcome(Extent Extent, CopyLane Lane, CopyEnd 
 public interface ICopyOwner
 {
     /// <summary>
-    /// The clusters' old data is safe: from here on a guest may overwrite them. Called once per chunk, before
-    /// the chunk ends (or at its end, for <see cref="ReleasePoint.Done"/>).
+    /// The clusters' old data is safe: from here on a guest may overwrite them. Called once per cluster, piece by
+    /// piece, before the chunk ends (or at its end, for <see cref="ReleasePoint.Done"/>).
     /// </summary>
     void OnReleased(ulong firstCluster, ulong clusterCount);
 
@@ -44,7 +44,8 @@ public interface ICopyOwner
     bool IsSnapshotWhole { get; }
 
     /// <summary>
-    /// Called on the reactor's thread when a chunk has ended or parked; for a hole inside the call that started it.
+    /// Called on the reactor's thread when a chunk, or a run of its pieces, has ended or parked; for a hole inside the
+    /// call that started it.
     /// </summary>
     void OnCopied(in CopyOutcome outcome);
 }
@@ -63,6 +64,9 @@ public struct CopyCounters
 
     /// <summary>Read from the source.</summary>
     public ulong ReadBytes;
+
+    /// <summary>Written to scratch because memory was short.</summary>
+    public ulong SpilledBytes;
 
     /// <summary>The part of the copied bytes that a guest write asked for.</summary>
     public ulong CopyBeforeWriteBytes;

@@ -34,6 +34,15 @@ sealed class CopyTask
     public enum State
     {
         Reading,
+
+        /// <summary>In memory; waits for its turn at the target, in the list of captured chunks.</summary>
+        Captured,
+
+        /// <summary>In memory, and on its way to the scratch file to make room.</summary>
+        Spilling,
+
+        /// <summary>On its way back from the scratch file.</summary>
+        Recalling,
         Writing,
         Zeroing,
 
@@ -43,32 +52,56 @@ sealed class CopyTask
         Parked,
     }
 
+    public ulong Key;
     public State Step;
     public CopyLane Lane;
     public Extent Extent;
-    public ulong FirstCluster;
-    public ulong ClusterCount;
+    public PieceMap Pieces;
     public BufferLease Lease;
     public ICopyOwner Owner = null!;
-    public bool IsReleased;
+    public ulong StartedNs;
+
+    /// <summary>It counts among the bytes that the devices have.</summary>
+    public bool IsAtDevices;
+
+    /// <summary>Pieces whose old data is in the buffer.</summary>
+    public ulong Captured;
+
+    /// <summary>Pieces that a guest may overwrite, as far as this copy is concerned.</summary>
+    public ulong Released;
+
+    /// <summary>Pieces whose read was moved forward for a guest.</summary>
+    public ulong Promoted;
 
     /// <summary>Writing: bytes of the chunk that were looked at and handed to the target.</summary>
     public ulong CursorBytes;
 
-    /// <summary>Writing: target requests in flight.</summary>
+    /// <summary>Reading: reads in flight. Writing: target requests in flight.</summary>
     public uint PendingCount;
     public Fault FirstFault;
+
+    /// <summary>Recalled: the scratch entry that still has it too; else ScratchSpace.NoEntry.</summary>
+    public uint ScratchEntry;
+
+    // Links of the list of captured chunks, in order of age.
+    public CopyTask? Previous;
+    public CopyTask? Next;
 
     // What the chunk will add to the counters if it succeeds.
     public ulong WrittenBytes;
     public ulong SkippedZeroBytes;
     public ulong WrittenZeroBytes;
 
-    public void Reset(ulong firstCluster, ulong clusterCount, in Extent extent)
+    public bool IsWhole => Captured == Pieces.All;
+
+    public void Reset(ulong key, CopyLane lane, in PieceMap pieces, in Extent extent, ulong nowNs)
     {
-        (FirstCluster, ClusterCount, Extent) = (firstCluster, clusterCount, extent);
-        (Lease, IsReleased) = (default, false);
+        (Key, Lane, Pieces, Extent, StartedNs) = (key, lane, pieces, extent, nowNs);
+        Lease = default;
+        (Captured, Released, Promoted) = (0, 0, 0);
+        IsAtDevices = false;
         PendingCount = 0;
+        ScratchEntry = ScratchSpace.NoEntry;
         ResetWrite();
     }
 

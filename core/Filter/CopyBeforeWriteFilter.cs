@@ -35,6 +35,9 @@ public interface IFilterOwner
 public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposable
 {
     const int HoldsMax = 4096;
+    const uint CaptureChunksMax = 4096;
+    const uint WritingMax = 32;
+    const ulong CaptureChunkBytesMax = 256 * Units.KiB;
 
     // --- fixed at construction
     readonly Disk _disk;
@@ -52,17 +55,37 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     {
         (_disk, Target, Map, _options) = (disk, target, map, options);
         Trace = new Tracer(disk.Loop, disk.Name);
-        // A part of what each device accepts at once: guests, snapshot readers and other jobs want theirs.
+        CopyRules rules = Rules(disk.Device, target, pool, options);
+        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace, disk.Loop.Clock) { Waiter = this };
+    }
+
+    /// <summary>
+    /// A part of what each device accepts at once: guests, snapshot readers and other jobs want theirs.
+    /// </summary>
+    static CopyRules Rules(IBlockDevice source, IBlockDevice target, BufferPool pool, FilterOptions options)
+    {
         uint deviceMax = Math.Min(
-            disk.Device.Limits.InFlightMax / 4,
+            source.Limits.InFlightMax / 4,
             target.Limits.InFlightMax / (2 * CopyEngine.SegmentsInFlightMax)
         );
-        uint taskMax = Math.Max(2, Math.Min(Math.Min(options.TaskMax, deviceMax), pool.BufferCount));
-        uint reserve = Math.Min(Math.Max(1, taskMax / 4), pool.BufferCount - 1);
-        ReleasePoint releasePoint =
-            options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured;
-        CopyRules rules = new(taskMax, reserve, releasePoint);
-        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace) { Waiter = this };
+        deviceMax = Math.Max(1, deviceMax);
+        ulong poolBytes = (ulong)pool.UnitCount * pool.UnitBytes;
+        ulong leastBytes = Units.AlignUp(options.ClusterBytes, pool.UnitBytes);
+        ulong captureBytes = Math.Min(poolBytes, options.CaptureBytesMax);
+        ulong reserveBytes = poolBytes >= 2 * leastBytes ? Math.Max(leastBytes, poolBytes / 2) : 0;
+        return new CopyRules
+        {
+            BackgroundMax = Math.Min(options.TaskMax, deviceMax),
+            CaptureMax = Math.Min(pool.UnitCount, CaptureChunksMax),
+            // What is at the target cannot go to scratch: at most a quarter of the memory for captures is there.
+            TargetMax = (uint)Math.Clamp(captureBytes / leastBytes / 4, 1, Math.Min(deviceMax, WritingMax)),
+            ReserveBytes = Units.AlignDown(reserveBytes, leastBytes),
+            CaptureBytesMax = Math.Max(options.CaptureBytesMax, leastBytes),
+            CaptureChunkBytes = Math.Min(CaptureChunkBytesMax, options.CaptureBytesMax),
+            ReleasePoint =
+                options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured,
+            Scratch = options.Scratch,
+        };
     }
 
     public IBlockDevice Target { get; }
@@ -161,10 +184,14 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
         if (!Protects(extent))
             return true;
         Map.Clusters(extent, out ulong first, out ulong count);
+        ulong start = first;
         ulong end = first + count;
         while (Engine.TryStart(first, end, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out Extent claimed))
             first = Units.DivCeil(claimed.EndBytes, Map.ClusterBytes);
-        return !Protects(extent);
+        if (!Protects(extent))
+            return true;
+        Engine.Promote(start, count); // the background may have claimed some of it, and not be at it yet
+        return false;
     }
 
     /// <summary>A guest write waited too long.</summary>
@@ -261,7 +288,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     {
         Check.That(!_isAttached);
         Engine.StopWaiting();
-        Check.That(Engine.InFlightCount == 0);
+        Engine.Dispose();
         Map.Dispose();
     }
 }

@@ -88,6 +88,9 @@ public sealed partial class Disk : ILoopMember, IDisposable
     /// <summary>Guest writes between grant and end, exact while quiesced.</summary>
     public long WritesInFlight => _inFlight.Sum();
 
+    /// <summary>A quiesced moment is being waited for, or is now: writes wait.</summary>
+    public bool IsGateClosed => Volatile.Read(ref _closedCount) > 0;
+
     /// <summary>Guest requests that wait for a copy, a quiesced moment or each other.</summary>
     public uint WaitingCount { get; private set; }
 

@@ -1,5 +1,6 @@
 // How one point in time behaves when something goes wrong.
 using FastBackup.Base;
+using FastBackup.Copy;
 
 namespace FastBackup.Filter;
 
@@ -28,6 +29,18 @@ public sealed record FilterOptions
     /// <summary>Granularity of the copy: a power of two.</summary>
     public uint ClusterBytes { get; init; } = (uint)(64 * Units.KiB);
 
-    /// <summary>Chunks in flight at once, the background's and the guests' together.</summary>
+    /// <summary>Chunks of the background in flight at once; guests' copies are limited by memory only.</summary>
     public uint TaskMax { get; init; } = 64;
+
+    /// <summary>
+    /// Memory that guests' copies of this point in time may hold until the target has them: at least one cluster, at
+    /// most what the engine's pool has. Beyond it scratch space takes over, then guests wait.
+    /// </summary>
+    public ulong CaptureBytesMax { get; init; } = ulong.MaxValue;
+
+    /// <summary>
+    /// Where old data goes when memory is full, or null; of the same cluster size, used by nobody else. Whoever made it
+    /// disposes of it after the job.
+    /// </summary>
+    public ScratchSpace? Scratch { get; init; }
 }

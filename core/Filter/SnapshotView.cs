@@ -3,6 +3,7 @@
 //
 //   protected            from the disk itself, under a hold: no guest write lands there until the read has ended
 //   captured, in memory  from the copy engine's buffer
+//   captured, spilled    from the scratch file, where it is pinned until the read has ended
 //   done                 from the target
 //   not part of it       refused: an incremental point in time keeps only what its bitmap names
 //
@@ -14,6 +15,7 @@ using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Memory;
 
 namespace FastBackup.Filter;
@@ -27,6 +29,9 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         public ulong DoneBytes;
         public Extent Piece;
         public bool IsHeld;
+
+        /// <summary>The scratch run that is pinned, or ScratchSpace.NoEntry.</summary>
+        public uint Pinned;
         public Fault Fault;
     }
 
@@ -92,6 +97,7 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     {
         Check.That(_slots.TryTake(out ulong key, out Slot slot));
         (slot.Request, slot.DoneBytes, slot.IsHeld, slot.Fault) = (request, 0, false, default);
+        slot.Pinned = ScratchSpace.NoEntry;
         bool isInRange = new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(Limits.CapacityBytes);
         if (!isInRange)
             FinishLater(key, slot, new Fault(FaultKind.Range, 0, request.OffsetBytes));
@@ -143,6 +149,11 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
                     slot.DoneBytes += copied;
                     continue;
                 }
+                if (_filter.Engine.PlaceOf(cluster) == CapturedPlace.Scratch)
+                {
+                    ReadScratch(key, slot);
+                    return;
+                }
                 slot.Piece = slot.Piece with { LengthBytes = UncapturedLength(slot.Piece) };
             }
             Read(key, slot, isProtected);
@@ -166,9 +177,8 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     ulong UncapturedLength(in Extent piece)
     {
         ulong clusterBytes = _filter.Map.ClusterBytes;
-        Span<byte> one = stackalloc byte[1];
         ulong end = Math.Min(piece.EndBytes, (piece.OffsetBytes / clusterBytes + 1) * clusterBytes);
-        while (end < piece.EndBytes && _filter.Engine.ReadCaptured(end, one) == 0)
+        while (end < piece.EndBytes && _filter.Engine.PlaceOf(end / clusterBytes) == CapturedPlace.None)
             end = Math.Min(piece.EndBytes, end + clusterBytes);
         return end - piece.OffsetBytes;
     }
@@ -180,14 +190,33 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         _filter.Trace.Emit(TracePoint.SnapshotRead, slot.Piece, isFromSource ? 0 : 2);
         if (slot.IsHeld)
             _filter.BeginHold(slot.Piece);
+        Submit(key, slot, isFromSource ? _source : _filter.Target, slot.Piece.OffsetBytes);
+    }
+
+    void ReadScratch(ulong key, Slot slot)
+    {
+        slot.Pinned = _filter.Engine.PinScratch(
+            slot.Piece.OffsetBytes,
+            out IBlockDevice device,
+            out ulong scratchOffsetBytes,
+            out ulong lengthBytes
+        );
+        slot.Piece = slot.Piece with { LengthBytes = Math.Min(slot.Piece.LengthBytes, lengthBytes) };
+        _filter.Trace.Emit(TracePoint.SnapshotRead, slot.Piece, 3);
+        Submit(key, slot, device, scratchOffsetBytes);
+    }
+
+    void Submit(ulong key, Slot slot, IBlockDevice device, ulong offsetBytes)
+    {
         BlockRequest request = default;
         request.Operation = BlockOperation.Read;
-        request.OffsetBytes = slot.Piece.OffsetBytes;
+        request.Lane = IoLane.Snapshot;
+        request.OffsetBytes = offsetBytes;
         request.LengthBytes = slot.Piece.LengthBytes;
         request.Buffer = slot.Request.Buffer + (nint)slot.DoneBytes;
         request.Owner = this;
         request.UserData = key;
-        (isFromSource ? _source : _filter.Target).Submit(request);
+        device.Submit(request);
     }
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
@@ -196,6 +225,9 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         if (slot.IsHeld)
             _filter.EndHold(slot.Piece);
         slot.IsHeld = false;
+        if (slot.Pinned != ScratchSpace.NoEntry)
+            _filter.Engine.UnpinScratch(slot.Pinned);
+        slot.Pinned = ScratchSpace.NoEntry;
         if (result.Fault.IsFault)
         {
             Finish(userData, slot, result.Fault);

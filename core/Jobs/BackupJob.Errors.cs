@@ -66,6 +66,7 @@ public sealed partial class BackupJob
     {
         BlockRequest request = default;
         request.Operation = BlockOperation.Discard;
+        request.Lane = IoLane.Background;
         request.OffsetBytes = extent.OffsetBytes;
         request.LengthBytes = extent.LengthBytes;
         request.Owner = this;
@@ -104,6 +105,7 @@ public sealed partial class BackupJob
                 break;
             case ErrorPolicy.Stop:
                 _stoppedBy = fault;
+                _engine.IsTargetHeld = !isSource; // what guests' writes capture waits in memory or scratch
                 PauseByError();
                 break;
             default:
@@ -124,6 +126,7 @@ public sealed partial class BackupJob
     protected override void OnResumedByUser()
     {
         _stoppedBy = Fault.None;
+        _engine.IsTargetHeld = false;
         _window.Forget(_loop.Clock.NowNs);
         RetryParked();
     }

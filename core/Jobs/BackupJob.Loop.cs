@@ -17,6 +17,8 @@ public sealed partial class BackupJob
     const uint StepsPerRunMax = 1024;
     const ulong RunArgument = 0;
     const ulong TimerArgument = 1;
+    const ulong GraceArgument = 2;
+    const ulong AbortGraceNs = 50 * Units.NsPerMs;
 
     ulong _cursorCluster;
     uint _walkCount;
@@ -31,6 +33,7 @@ public sealed partial class BackupJob
     bool _isDeferred;
     ulong _timerKey;
     ulong _timerDeadlineNs;
+    ulong _graceTimerKey;
 
     /// <summary>Takes the job as far as it can go now. Calls from inside itself are folded into the loop.</summary>
     internal override void Run()
@@ -41,6 +44,8 @@ public sealed partial class BackupJob
             return;
         }
         _isRunning = true;
+        _engine.WindowBytes = _window.WindowBytes;
+        _engine.Pump();
         uint stepCount = 0;
         do
         {
@@ -65,6 +70,11 @@ public sealed partial class BackupJob
 
     void ILoopTask.Run(ulong argument)
     {
+        if (argument == GraceArgument)
+        {
+            EndWithoutKernel();
+            return;
+        }
         if (argument == TimerArgument)
         {
             _timerKey = 0;
@@ -151,7 +161,7 @@ public sealed partial class BackupJob
     {
         if (!_engine.CanStart(CopyLane.Background))
             return false;
-        ulong inFlightBytes = _engine.InFlightBytes;
+        ulong inFlightBytes = _engine.DeviceBytes;
         if (inFlightBytes > 0 && inFlightBytes + _window.ChunkBytes > _window.WindowBytes)
             return false;
         ulong nowNs = _loop.Clock.NowNs;
@@ -182,7 +192,11 @@ public sealed partial class BackupJob
     void TryEnd()
     {
         if (_engine.InFlightCount > 0 || _scan.IsQuerying || _isFlushing)
+        {
+            if (Status == JobStatus.Aborting)
+                StartGrace();
             return;
+        }
         if (Status == JobStatus.Aborting)
         {
             TryEndAbort();
@@ -216,6 +230,37 @@ public sealed partial class BackupJob
             return;
         }
         _isAborted = true;
+        CancelGrace();
+        OnAborted();
+    }
+
+    /// <summary>A device that does not answer must not hold up the end of the job for ever.</summary>
+    void StartGrace()
+    {
+        if (_graceTimerKey == 0 && !_isAborted)
+            _graceTimerKey = _loop.StartTimer(_loop.Clock.NowNs + AbortGraceNs, this, GraceArgument);
+    }
+
+    void CancelGrace()
+    {
+        if (_graceTimerKey != 0)
+            _loop.CancelTimer(_graceTimerKey);
+        _graceTimerKey = 0;
+    }
+
+    /// <summary>
+    /// The job ends without what the kernel still holds: memory goes back when that ends. What the target has of it is
+    /// not known.
+    /// </summary>
+    void EndWithoutKernel()
+    {
+        _graceTimerKey = 0;
+        if (Status != JobStatus.Aborting || _isAborted)
+            return;
+        Emit(TracePoint.Orphaned, (int)_engine.InFlightCount);
+        _hasUnsureFlush = true;
+        _engine.Orphan();
+        _isAborted = true;
         OnAborted();
     }
 
@@ -226,14 +271,15 @@ public sealed partial class BackupJob
         _flushingBytes = _doneBytes;
         BlockRequest request = default;
         request.Operation = BlockOperation.Flush;
+        request.Lane = IoLane.Background;
         request.Owner = this;
         _filter.Target.Submit(request);
     }
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
     {
-        if (userData == DiscardKey)
-            return; // a hint, whatever became of it
+        if (userData == DiscardKey || _engine.IsOrphaned)
+            return; // a hint, whatever became of it; or too late to matter
         _isFlushing = false;
         _hasUnsureFlush |= result.Fault.IsFault;
         if (result.Fault.IsNone)

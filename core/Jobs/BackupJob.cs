@@ -64,7 +64,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _window = new CopyWindow(
             Math.Min(pool.BufferBytes, chunkBytesMin),
             pool.BufferBytes,
-            (ulong)pool.BufferBytes * Math.Min(pool.BufferCount, _engine.TaskMax)
+            _engine.BackgroundBytesMax
         );
         _scan = new AllocationScan(disk.Device, Run);
         _rate.Set(options.SpeedBytesPerSecond, loop.Clock.NowNs);
@@ -156,6 +156,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         if (_isLost)
             return; // the reactor failed in the middle: what the kernel may still touch is left where it is
         CancelTimer();
+        CancelGrace();
         View?.Dispose();
         _scan.Dispose();
         _filter.Dispose();
@@ -218,6 +219,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _filter.Break(Fault); // guests pass from here on
         if (!Planted.Is(PlantedBug.R18CancelLeavesParked))
             AbandonParked();
+        _engine.DropCaptured();
         Run();
     }
 

@@ -48,6 +48,11 @@ static class BackupRules
         if (disk.Device is FileDevice source && target is FileDevice file && source.Identity == file.Identity)
             if (source.Identity != default)
                 return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the same storage as the source");
+        if (target.InFlightCount > 0)
+            return Refuse(
+                FaultKind.State,
+                $"target '{target.Name}' still has {target.InFlightCount} requests of another job: it does not answer"
+            );
         if (target.Limits.IsReadOnly)
             return Refuse(FaultKind.Unsupported, $"target '{target.Name}' is read-only");
         if (options.DiscardSource && disk.Device is not SnapshotView)

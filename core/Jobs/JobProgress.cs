@@ -11,7 +11,7 @@ namespace FastBackup.Jobs;
 /// <param name="SkippedZeroBytes">Zero or holes, left as holes on the target.</param>
 /// <param name="WrittenZeroBytes">Made zero without being written out.</param>
 /// <param name="CopyBeforeWriteBytes">The part of these that guests' writes asked for.</param>
-/// <param name="InFlightBytes">Being copied now.</param>
+/// <param name="InFlightBytes">Being copied now; after the end: held by a device that did not answer in time.</param>
 /// <param name="Fault">The root cause once the job fails; None before and on success.</param>
 /// <param name="IsSourceFault">Whether the source failed or the target.</param>
 /// <param name="StoppedBy">Why the job is paused by its error policy; None otherwise.</param>

@@ -1,14 +1,17 @@
-// All I/O memory of an engine: one resident region cut into equal buffers, with a free list. Rent and
-// return are O(1) and allocate nothing. The whole region can be registered with a ring once.
-// A lease is a slot and a generation; a stale one is an invariant failure, not a wild write.
+// All I/O memory of an engine: one resident region, cut into units, rented as contiguous runs of them. A small copy
+// holds a unit, a large one a whole buffer (the longest run), and what is free is one number for both: that is what
+// makes the limit hard and the accounting exact. The whole region can be registered with a ring once.
+// A lease is a place and a generation; a stale one is an invariant failure, not a wild write.
+//
+// Cost: see UnitRuns; a rent in a pool that is mostly free reads one word. Nothing is allocated after construction.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 
 namespace FastBackup.Memory;
 
-/// <summary>A buffer that was rented. The default value is no buffer.</summary>
-public readonly record struct BufferLease(uint Slot, uint Generation)
+/// <summary>A run of units that was rented. The default value is no buffer.</summary>
+public readonly record struct BufferLease(uint Slot, uint UnitCount, uint Generation)
 {
     public bool IsNone => Generation == 0;
 }
@@ -27,56 +30,81 @@ public sealed unsafe class BufferPool : IDisposable
     const int WaitersHint = 64;
 
     readonly AlignedRegion _region;
-    readonly uint[] _generations; // odd while rented
-    readonly uint[] _freeSlots; // a stack: the buffer returned last is the warmest
+    readonly uint[] _generations; // of the first unit of a run: odd while rented
+    readonly UnitRuns _units;
     readonly List<IBufferWaiter> _waiters = new(WaitersHint);
     readonly List<IBufferWaiter> _woken = new(WaitersHint);
-    uint _freeCount;
 
-    BufferPool(uint bufferBytes, uint bufferCount, AlignedRegion region)
+    BufferPool(uint bufferBytes, uint unitBytes, uint unitCount, AlignedRegion region)
     {
-        BufferBytes = bufferBytes;
-        BufferCount = bufferCount;
+        (BufferBytes, UnitBytes) = (bufferBytes, unitBytes);
         _region = region;
-        _generations = new uint[bufferCount];
-        _freeSlots = new uint[bufferCount];
-        for (uint i = 0; i < bufferCount; i++)
-            _freeSlots[i] = bufferCount - 1 - i;
-        _freeCount = bufferCount;
+        _generations = new uint[unitCount];
+        _units = new UnitRuns(unitCount);
     }
 
-    /// <param name="bufferBytes">Size of each buffer: a multiple of the page size.</param>
-    /// <param name="bufferCount">1..2^20.</param>
+    /// <summary>A pool whose unit is a whole buffer.</summary>
+    /// <inheritdoc cref="TryCreate(uint, uint, uint, out BufferPool?)"/>
+    public static Fault TryCreate(uint bufferBytes, uint unitCount, out BufferPool? pool) =>
+        TryCreate(bufferBytes, bufferBytes, unitCount, out pool);
+
+    /// <param name="bufferBytes">The longest run, in bytes: a multiple of the unit.</param>
+    /// <param name="unitBytes">Size of a unit: a multiple of the page size.</param>
+    /// <param name="unitCount">1..2^20, at least one buffer.</param>
     /// <param name="pool">The pool, or null after a fault.</param>
     /// <returns>None, or NoMemory.</returns>
-    public static Fault TryCreate(uint bufferBytes, uint bufferCount, out BufferPool? pool)
+    public static Fault TryCreate(uint bufferBytes, uint unitBytes, uint unitCount, out BufferPool? pool)
     {
+        Check.That(unitBytes > 0);
+        Check.That(unitBytes % AlignedRegion.PageBytes == 0);
+        Check.That(unitCount is > 0 and <= 1 << 20);
+        Check.That(bufferBytes % unitBytes == 0);
         Check.That(bufferBytes > 0);
-        Check.That(bufferBytes % AlignedRegion.PageBytes == 0);
-        Check.That(bufferCount is > 0 and <= 1 << 20);
-        ulong lengthBytes = (ulong)bufferBytes * bufferCount;
+        Check.That(bufferBytes / unitBytes <= unitCount);
+        ulong lengthBytes = (ulong)unitBytes * unitCount;
         Fault fault = AlignedRegion.TryMap(lengthBytes, RegionResidency.Resident, out AlignedRegion? region);
-        pool = fault.IsNone ? new BufferPool(bufferBytes, bufferCount, region!) : null;
+        pool = fault.IsNone ? new BufferPool(bufferBytes, unitBytes, unitCount, region!) : null;
         return fault;
     }
 
+    /// <summary>The most that one lease holds.</summary>
     public uint BufferBytes { get; }
 
-    public uint BufferCount { get; }
+    public uint UnitBytes { get; }
 
-    public uint FreeCount => _freeCount;
+    public uint UnitCount => _units.Count;
+
+    public uint FreeUnitCount => _units.FreeCount;
+
+    public ulong FreeBytes => (ulong)FreeUnitCount * UnitBytes;
 
     public AlignedRegion Region => _region;
 
-    public bool TryRent(out BufferLease lease)
+    /// <summary>The units that hold so many bytes.</summary>
+    public uint UnitsFor(ulong lengthBytes) => (uint)Units.DivCeil(lengthBytes, UnitBytes);
+
+    /// <summary>The longest run that one rent can get now, in bytes: 0..lengthBytesMax rounded up to units.</summary>
+    /// <remarks>Cost: until a run of that length is found, a read per 64 units.</remarks>
+    public ulong LongestFreeBytes(ulong lengthBytesMax) =>
+        (ulong)_units.LongestRun(UnitsFor(Math.Min(lengthBytesMax, BufferBytes))) * UnitBytes;
+
+    /// <summary>A whole buffer.</summary>
+    public bool TryRent(out BufferLease lease) => TryRent(BufferBytes, out lease);
+
+    /// <param name="lengthBytes">1..BufferBytes.</param>
+    /// <param name="lease">Contiguous memory of at least that size.</param>
+    /// <returns>False when no run is long enough.</returns>
+    public bool TryRent(ulong lengthBytes, out BufferLease lease)
     {
+        Check.That(lengthBytes > 0);
+        Check.That(lengthBytes <= BufferBytes);
         lease = default;
-        if (_freeCount == 0)
+        uint length = UnitsFor(lengthBytes);
+        if (!_units.TryTake(length, out uint slot))
             return false;
-        uint slot = _freeSlots[--_freeCount];
         uint generation = ++_generations[slot];
         Check.That((generation & 1) == 1);
-        lease = new BufferLease(slot, generation);
+        lease = new BufferLease(slot, length, generation);
         return true;
     }
 
@@ -84,7 +112,7 @@ public sealed unsafe class BufferPool : IDisposable
     {
         CheckLease(lease);
         _generations[lease.Slot]++;
-        _freeSlots[_freeCount++] = lease.Slot;
+        _units.Return(lease.Slot, lease.UnitCount);
         if (_waiters.Count == 0)
             return;
         _woken.AddRange(_waiters);
@@ -123,7 +151,7 @@ public sealed unsafe class BufferPool : IDisposable
     public byte* Address(BufferLease lease)
     {
         CheckLease(lease);
-        return _region.Pointer + (ulong)lease.Slot * BufferBytes;
+        return _region.Pointer + (ulong)lease.Slot * UnitBytes;
     }
 
     /// <summary>
@@ -133,13 +161,13 @@ public sealed unsafe class BufferPool : IDisposable
 
     public void Dispose()
     {
-        Check.That(_freeCount == BufferCount);
+        Check.That(FreeUnitCount == UnitCount);
         _region.Dispose();
     }
 
     void CheckLease(BufferLease lease)
     {
-        Check.That(lease.Slot < BufferCount);
+        Check.That(lease.Slot < UnitCount);
         Check.That((lease.Generation & 1) == 1);
         Check.That(_generations[lease.Slot] == lease.Generation);
     }

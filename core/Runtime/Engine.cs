@@ -35,6 +35,7 @@ public sealed record EngineOptions
 public sealed class Engine : IDisposable
 {
     const uint SmallDepth = 64;
+    const uint UnitBytes = (uint)(64 * Units.KiB); // of the pool: what one captured cluster takes
 
     readonly IFileIo _fileIo;
     readonly List<string> _warnings = [];
@@ -60,9 +61,11 @@ public sealed class Engine : IDisposable
     {
         engine = null;
         Check.That(Units.IsPowerOfTwo(options.ChunkBytes));
-        ulong count = options.BufferBytes / options.ChunkBytes;
-        Check.That(count is >= 1 and <= 1 << 20);
-        Fault fault = BufferPool.TryCreate(options.ChunkBytes, (uint)count, out BufferPool? pool);
+        uint unitBytes = Math.Min(options.ChunkBytes, UnitBytes);
+        ulong count = options.BufferBytes / unitBytes;
+        Check.That(options.BufferBytes >= options.ChunkBytes);
+        Check.That(count <= 1 << 20);
+        Fault fault = BufferPool.TryCreate(options.ChunkBytes, unitBytes, (uint)count, out BufferPool? pool);
         if (fault.IsFault)
             return fault;
         Fault ringFault = Fault.None;
@@ -90,8 +93,8 @@ public sealed class Engine : IDisposable
     }
 
     /// <summary>
-    /// Devices and jobs must be disposed before; joins the reactor's thread. After a failure with I/O still in flight
-    /// the memory stays mapped, because the kernel may still write to it.
+    /// Devices and jobs must be disposed before; joins the reactor's thread. With I/O still in flight (after a failure,
+    /// or at a device that does not answer) the memory stays mapped, because the kernel may still write to it.
     /// </summary>
     public void Dispose()
     {
@@ -99,10 +102,10 @@ public sealed class Engine : IDisposable
             return;
         _isDisposed = true;
         Reactor.Dispose();
-        if (Reactor.Failure == null || _fileIo.InFlightCount == 0)
+        if (_fileIo.InFlightCount == 0)
         {
             _fileIo.Dispose();
-            if (Pool.FreeCount == Pool.BufferCount)
+            if (Pool.FreeUnitCount == Pool.UnitCount)
                 Pool.Dispose();
             else
                 Pool.Leak();

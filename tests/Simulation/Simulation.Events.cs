@@ -92,6 +92,18 @@ sealed partial class Simulation
             case TracePoint.Abandon:
                 Tallies.Count(Branch.Abandoned);
                 break;
+            case TracePoint.Spill:
+                Tallies.Count(Branch.Spilled);
+                break;
+            case TracePoint.Recall:
+                Tallies.Count(Branch.Recalled);
+                break;
+            case TracePoint.ScratchFailed:
+                Tallies.Count(Branch.ScratchFailed);
+                break;
+            case TracePoint.Orphaned:
+                Tallies.Count(Branch.Orphaned);
+                break;
             case TracePoint.SecondPass:
                 Tallies.Count(Branch.SecondPass);
                 break;
@@ -99,7 +111,8 @@ sealed partial class Simulation
                 Tallies.Count(
                     e.Cause == 0 ? Branch.ViewReadFromDisk
                     : e.Cause == 1 ? Branch.ViewReadFromMemory
-                    : Branch.ViewReadFromTarget
+                    : e.Cause == 2 ? Branch.ViewReadFromTarget
+                    : Branch.ViewReadFromScratch
                 );
                 break;
             case TracePoint.Broken:
@@ -132,7 +145,10 @@ sealed partial class Simulation
             disk.Image.Content.CopyTo(frozen);
         }
         DiskImage? source = run.Base == null ? disk.Image : null;
-        PointInTime point = new(run.Job, run.Options, frozen, source, run.Target.Image, Tallies, Scratch);
+        PointInTime point = new(run.Job, run.Options, frozen, source, run.Target.Image, Tallies, Scratch)
+        {
+            Scratch = run.Scratch,
+        };
         run.Point = point;
         if (run.Bitmap != null)
             SetMembers(run, point);

@@ -28,12 +28,14 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     readonly ImageStore _store;
     readonly Prng _prng;
     readonly AlignedRegion _memory;
+    readonly CaptureRules _captureRules;
     int _nextFd = 1;
 
     public Simulation(ulong seed, ImageStore store, AlignedRegion memory, Tallies tallies, Action<string>? log)
     {
         (_store, _memory, Tallies, Log) = (store, memory, tallies, log);
         _prng = new Prng(seed);
+        _captureRules = new CaptureRules(this);
         Plan = FaultPlan.Draw(_prng);
         int depth = _prng.Chance(1, 5) ? 2 + (int)_prng.Below(8) : 512;
         Port = new SimulationPort(Clock, new Prng(seed + 1), Plan, tallies, depth) { Watcher = this };
@@ -43,7 +45,9 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
         Guests = new GuestLoad(this, new Prng(seed + 2), memory);
         uint bufferBytes = 4096u << (int)_prng.Below(6);
         uint bufferCount = 2 + (uint)_prng.Below(_prng.Chance(1, 2) ? 3u : 14u);
-        Check.That(BufferPool.TryCreate(bufferBytes, bufferCount, out BufferPool? pool).IsNone);
+        uint unitBytes = Math.Max(4096, bufferBytes >> (int)_prng.Below(4));
+        uint unitCount = bufferBytes / unitBytes * bufferCount;
+        Check.That(BufferPool.TryCreate(bufferBytes, unitBytes, unitCount, out BufferPool? pool).IsNone);
         Pool = pool!;
         IsTight = _prng.Chance(1, 5);
         uint diskCount = IsTight ? 1 : 1 + (uint)_prng.Below(3);
@@ -66,6 +70,9 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     public List<JobRun> Runs { get; } = [];
     public Director Director { get; }
     public byte[] Scratch { get; } = new byte[256 * 1024];
+
+    /// <summary>Memory that jobs which have ended left to a device that did not answer.</summary>
+    public ulong OrphanedBytes => Director.OrphanedBytes;
 
     /// <summary>Devices accept few requests at once; then one job at a time is all that they can serve.</summary>
     public bool IsTight { get; }
@@ -92,10 +99,11 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     void Turn(ulong waitNs)
     {
         Reactor.Turn(waitNs);
-        if (Pool.FreeCount == 0)
+        if (Pool.FreeUnitCount == 0)
             Tallies.Count(Mishap.PoolExhausted);
         for (int i = 0; i < Runs.Count; i++)
             Runs[i].CheckProgress();
+        _captureRules.Check();
     }
 
     /// <summary>The liveness phase and what must hold at the very end.</summary>
@@ -123,8 +131,8 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
 
     void CheckAllGivenBack()
     {
-        if (Pool.FreeCount != Pool.BufferCount)
-            throw new SimulationFailure("O10", $"{Pool.BufferCount - Pool.FreeCount} buffers are not given back");
+        if (Pool.FreeUnitCount != Pool.UnitCount)
+            throw new SimulationFailure("O10", $"{Pool.UnitCount - Pool.FreeUnitCount} buffers are not given back");
         foreach (GuestDisk disk in Disks)
         {
             if (disk.Device.InFlightCount + disk.Disk.WaitingCount != 0 || disk.Disk.WritesInFlight != 0)

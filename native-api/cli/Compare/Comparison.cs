@@ -68,7 +68,7 @@ sealed class Comparison : IBlockOwner, IDisposable
         _lengthBytes = Math.Min(left.Limits.CapacityBytes, right.Limits.CapacityBytes);
         _leftMap = new MapWalk(left, Pump);
         _rightMap = new MapWalk(right, Pump);
-        _lanes = new Lane[Math.Min(LanesMax, pool.BufferCount / 2)];
+        _lanes = new Lane[Math.Min(LanesMax, (uint)(pool.FreeBytes / pool.BufferBytes / 2))];
         _freeLanes = new uint[_lanes.Length];
         for (uint i = 0; i < _lanes.Length; i++)
         {

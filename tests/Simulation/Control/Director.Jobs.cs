@@ -3,6 +3,7 @@ using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Tests.Simulation.Guests;
@@ -78,13 +79,15 @@ sealed partial class Director
         );
         if (!refusal.IsNone)
             throw new SimulationFailure("O13", $"a good job was refused: {refusal.Sentence}");
+        job!.Filter.Engine.ReadPieceBytes = (ulong)options.Filter.ClusterBytes << (int)_prng.Below(6);
         JobRun run = new(_world, options.Id!, disk, target, options)
         {
-            Job = job!,
+            Scratch = Take(options.Filter.Scratch),
+            Job = job,
             Group = group,
             Bitmap = bitmap,
         };
-        job!.Listener = run;
+        job.Listener = run;
         group.Members.Add(run);
         target.IsTaken = true;
         _world.Runs.Add(run);
@@ -99,7 +102,8 @@ sealed partial class Director
         {
             TargetSlot target = targets[(start + i) % targets.Count];
             bool isChainBusy = target.Chain is { } chain && (chain.IsBusy || chain.Bitmap.IsBusy);
-            if (!target.IsTaken && !isChainBusy)
+            // A request of an ended job that the device has not answered yet would land in the next one's data.
+            if (!target.IsTaken && !isChainBusy && target.Device.InFlightCount == 0)
                 return target;
         }
         return null;
@@ -155,7 +159,39 @@ sealed partial class Director
                 : _prng.Chance(1, 2) ? 30_000
                 : 1u << (int)_prng.Below(10),
             TaskMax = 1 + (uint)_prng.Below(16),
+            CaptureBytesMax = _prng.Chance(1, 3) ? (ulong)clusterBytes << (int)_prng.Below(5) : ulong.MaxValue,
+            Scratch = DrawScratch(clusterBytes),
         };
+
+    ScratchSpace? DrawScratch(uint clusterBytes)
+    {
+        if (!_prng.Chance(1, 2))
+            return null;
+        foreach (ScratchSlot slot in _scratches)
+        {
+            if (slot.IsTaken || slot.Device.InFlightCount > 0)
+                continue;
+            slot.Image.Reset();
+            slot.Image.HardFaultCount = 0;
+            ulong limitBytes = clusterBytes + _prng.Below(slot.Image.CapacityBytes);
+            Fault fault = ScratchSpace.TryCreate(slot.Device, limitBytes, clusterBytes, out ScratchSpace? scratch);
+            return fault.IsNone ? scratch : null;
+        }
+        return null;
+    }
+
+    /// <summary>The slot of a space that was drawn; it is taken from here on.</summary>
+    ScratchSlot? Take(ScratchSpace? scratch)
+    {
+        foreach (ScratchSlot slot in _scratches)
+        {
+            if (scratch == null || !ReferenceEquals(slot.Device, scratch.Device))
+                continue;
+            slot.IsTaken = true;
+            return slot;
+        }
+        return null;
+    }
 
     uint ClusterBytesFor()
     {

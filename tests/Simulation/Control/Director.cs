@@ -20,6 +20,8 @@ sealed partial class Director
     readonly Prng _prng;
     readonly List<ViewRead> _reads = [];
     readonly List<TargetSlot>[] _targets;
+    readonly List<ScratchSlot> _scratches = [];
+    readonly List<Copy.CopyEngine> _orphans = [];
     readonly uint _actionChance;
     readonly uint _runsMax;
     int _jobCount;
@@ -39,6 +41,21 @@ sealed partial class Director
             for (int i = 0; i < 4; i++)
                 _targets[disk.Index].Add(MakeTarget(disk, i, isZeroInitialised: i % 2 == 1));
             DrawBitmaps(disk);
+        }
+        for (int i = 0; i < 3; i++)
+            _scratches.Add(MakeScratch(i));
+    }
+
+    /// <summary>Memory that jobs which have ended left to a device that did not answer.</summary>
+    public ulong OrphanedBytes
+    {
+        get
+        {
+            _orphans.RemoveAll(engine => engine.InFlightCount == 0);
+            ulong sumBytes = 0;
+            foreach (Copy.CopyEngine engine in _orphans)
+                sumBytes += engine.InFlightBytes;
+            return sumBytes;
         }
     }
 
@@ -92,6 +109,11 @@ sealed partial class Director
                 continue;
             _world.Runs.RemoveAt(i);
             run.Job.Dispose();
+            if (run.Job.Filter.Engine.IsOrphaned)
+                _orphans.Add(run.Job.Filter.Engine);
+            run.Options.Filter.Scratch?.Dispose();
+            if (run.Scratch != null)
+                run.Scratch.IsTaken = false;
             if (run.ViewDisk != null)
                 run.ViewDisk.Dispose();
             run.Target.IsTaken = false;
@@ -113,8 +135,16 @@ sealed partial class Director
         return new TargetSlot(image, device, isZeroInitialised);
     }
 
+    ScratchSlot MakeScratch(int index)
+    {
+        DiskImage image = _world.NewImage(16384 + _prng.Below(400_000), isTarget: true);
+        return new ScratchSlot(image, _world.Open(image, "scratch" + index, isZeroInitialised: false));
+    }
+
     public void Dispose()
     {
+        foreach (ScratchSlot scratch in _scratches)
+            scratch.Device.Dispose();
         foreach (List<TargetSlot> targets in _targets)
         foreach (TargetSlot target in targets)
             target.Device.Dispose();

@@ -26,6 +26,7 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
     public GuestDisk Source { get; } = disk;
     public TargetSlot Target { get; } = target;
     public BackupOptions Options { get; } = options;
+    public ScratchSlot? Scratch { get; init; }
     public BackupJob Job = null!;
     public JobGroup Group = null!;
     public PointInTime? Point;
@@ -151,6 +152,7 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
         Fault fault = jobEvent.Fault;
         bool hasSourceFault = Source.Image.HardFaultCount > _sourceFaults;
         bool hasTargetFault = Target.Image.HardFaultCount > _targetFaults;
+        hasTargetFault |= Scratch != null && Scratch.Image.HardFaultCount > 0; // counted from its job's start
         bool hasBaseFault =
             Base != null && (Base.IsBrokenOrEnded || Base.Target.Image.HardFaultCount > Base._targetFaults);
         string? wrong = fault.Kind switch

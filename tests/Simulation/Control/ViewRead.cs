@@ -63,7 +63,8 @@ sealed class ViewRead(Simulation world, nint buffer) : IBlockOwner
             throw new SimulationFailure("O1", $"a read of the snapshot of {_run.Id} failed without cause: {fault}");
     }
 
-    ulong Faults() => _run.Source.Image.HardFaultCount + _run.Target.Image.HardFaultCount;
+    ulong Faults() =>
+        _run.Source.Image.HardFaultCount + _run.Target.Image.HardFaultCount + (_run.Scratch?.Image.HardFaultCount ?? 0);
 
     bool TouchesGivenUp()
     {

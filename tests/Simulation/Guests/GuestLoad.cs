@@ -134,7 +134,7 @@ sealed class GuestLoad
         disk.OperationsInFlight++;
         operation.BegunNs = _world.Clock.NowNs;
         operation.ClosedNsAtBegin = disk.ClosedNs(operation.BegunNs);
-        (operation.WaitLimitNs, operation.IsUnbounded) = (0, false);
+        (operation.WaitLimitNs, operation.IsUnbounded, operation.StalledTurns) = (0, false, 0);
         foreach (PointInTime point in disk.Points)
             operation.AddLimit(point.WaitLimitNs);
         _busy.Add(operation);

@@ -21,6 +21,9 @@ sealed class GuestOperation(GuestLoad load, nint buffer) : IGuestOwner, IFileIoO
     /// <summary>Sum of the limits of all points in time that it met.</summary>
     public ulong WaitLimitNs;
     public bool IsUnbounded;
+
+    /// <summary>Turns in a row that it waited without need.</summary>
+    public uint StalledTurns;
     public readonly uint[] Floors = new uint[GuestLoad.BufferBytes / Sector.Bytes];
 
     public nint Buffer { get; } = buffer;

@@ -3,8 +3,10 @@
 // break-snapshot, in the engine's memory: bytes are compared, no bit of the engine is trusted for it.
 using System;
 using FastBackup.Base;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Tests.Simulation.Control;
 using FastBackup.Tests.Simulation.World;
 
 namespace FastBackup.Tests.Simulation.Oracle;
@@ -56,6 +58,7 @@ sealed class PointInTime
     }
 
     public DiskImage Target { get; }
+    public ScratchSlot? Scratch { get; init; }
     public BackupSync Sync { get; }
     public int ClusterCount { get; }
     public bool[] IsMember { get; }
@@ -67,6 +70,8 @@ sealed class PointInTime
     public bool[] IsDiscarded { get; }
     public bool[] IsHole { get; }
     public bool IsBroken { get; set; }
+
+    public CopyBeforeWriteFilter Filter => _filter;
 
     public CbwErrorPolicy Policy => _options.OnCbwError;
     public ulong WaitLimitNs => _options.CbwTimeoutMs * Units.NsPerMs;
@@ -124,7 +129,7 @@ sealed class PointInTime
         int done = 0;
         while (done < captured.Length)
         {
-            int copied = (int)_filter.Engine.ReadCaptured(bytes.OffsetBytes + (ulong)done, captured[done..]);
+            int copied = ReadCaptured(bytes.OffsetBytes + (ulong)done, captured[done..]);
             if (copied == 0)
                 break;
             done += copied;
@@ -135,6 +140,20 @@ sealed class PointInTime
                 $"guest write let in before cluster {cluster} was captured ({done} bytes)"
             );
         _tallies.Count(Branch.CapturedVerifiedInMemory);
+    }
+
+    /// <summary>From the engine's memory, or from what its scratch file holds.</summary>
+    int ReadCaptured(ulong offsetBytes, Span<byte> captured)
+    {
+        CopyEngine engine = _filter.Engine;
+        if (engine.PlaceOf(offsetBytes / ClusterBytes) != CapturedPlace.Scratch)
+            return (int)engine.ReadCaptured(offsetBytes, captured);
+        uint entry = engine.PinScratch(offsetBytes, out _, out ulong at, out ulong lengthBytes);
+        int count = (int)Math.Min(lengthBytes, (ulong)captured.Length);
+        Scratch!.Image.Content.Slice((int)at, count).CopyTo(captured);
+        engine.UnpinScratch(entry);
+        _tallies.Count(Branch.CapturedVerifiedInScratch);
+        return count;
     }
 
     /// <summary>O8: nothing is copied twice, unless its first copy failed.</summary>

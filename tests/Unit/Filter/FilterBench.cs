@@ -20,11 +20,16 @@ sealed class FilterBench
 
     readonly uint _inFlightMax;
 
-    public FilterBench(ulong clusterCount = 16, uint bufferCount = 8, uint inFlightMax = 1024)
+    /// <param name="clusterCount">Of each disk.</param>
+    /// <param name="bufferCount">Clusters that the pool holds.</param>
+    /// <param name="inFlightMax">Of each source.</param>
+    /// <param name="bufferClusters">The longest chunk.</param>
+    public FilterBench(ulong clusterCount = 16, uint bufferCount = 8, uint inFlightMax = 1024, uint bufferClusters = 1)
     {
         _inFlightMax = inFlightMax;
         CapacityBytes = clusterCount * Cluster;
-        Assert.True(BufferPool.TryCreate((uint)Cluster, bufferCount, out BufferPool? pool).IsNone);
+        uint bufferBytes = bufferClusters * (uint)Cluster;
+        Assert.True(BufferPool.TryCreate(bufferBytes, (uint)Cluster, bufferCount, out BufferPool? pool).IsNone);
         Pool = pool!;
         Disk = NewDisk("disk", out SimulatedDisk source);
         Source = source;
@@ -41,6 +46,8 @@ sealed class FilterBench
     public SimulatedDisk Source { get; }
 
     public SimulatedDisk LastTarget { get; private set; } = null!;
+
+    public FileDevice LastTargetDevice => _targets[^1];
 
     /// <summary>A disk whose every byte is 1.</summary>
     public Disk NewDisk(string name, out SimulatedDisk image)

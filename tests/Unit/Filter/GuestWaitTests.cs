@@ -142,7 +142,7 @@ public sealed class GuestWaitTests
         bench.Loop.FileIo.Holds = command => command.File.Fd != bench.Source.Handle.Fd;
         GuestProbe hog = new(other, 0, 2 * FilterBench.Cluster); // both buffers
         bench.Loop.RunFor(Units.NsPerMs);
-        Assert.Equal(0u, bench.Pool.FreeCount);
+        Assert.Equal(0u, bench.Pool.FreeUnitCount);
         GuestProbe guest = new(bench.Disk, 0, 512);
         bench.Loop.RunFor(Units.NsPerMs);
         Assert.False(guest.IsAnswered);

@@ -82,7 +82,7 @@ sealed class JobBench : IDisposable
     public void RunToEnd()
     {
         Loop.RunUntil(() => _job!.Query().IsEnded);
-        Assert.Equal(_pool.BufferCount, _pool.FreeCount);
+        Assert.Equal(_pool.UnitCount, _pool.FreeUnitCount);
         Assert.Equal(0u, Loop.FileIo.InFlightCount);
     }
 

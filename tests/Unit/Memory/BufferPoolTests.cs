@@ -45,7 +45,7 @@ public sealed unsafe class BufferPoolTests
                     AssertStale(pool, returned[(int)prng.Below((ulong)returned.Count)]);
                     break;
             }
-            Assert.Equal(count - (uint)rented.Count, pool.FreeCount);
+            Assert.Equal(count - (uint)rented.Count, pool.FreeUnitCount);
         }
         foreach ((BufferLease lease, ulong tag) in rented)
         {
@@ -68,12 +68,12 @@ public sealed unsafe class BufferPoolTests
     }
 
     [Fact]
-    public void Rent_TakesTheBufferReturnedLast()
+    public void Rent_TakesTheLowestFreeBuffer()
     {
         BufferPool pool = Create(4);
         List<BufferLease> leases = RentAll(pool);
-        pool.Return(leases[2]);
         pool.Return(leases[0]);
+        pool.Return(leases[2]);
         Assert.True(pool.TryRent(out BufferLease warm));
         Assert.Equal(leases[0].Slot, warm.Slot);
         pool.Return(warm);
@@ -91,7 +91,7 @@ public sealed unsafe class BufferPoolTests
         AssertStale(pool, lease with { Slot = 2 });
         AssertStale(pool, lease with { Slot = uint.MaxValue });
         AssertStale(pool, lease with { Slot = 1 - lease.Slot });
-        AssertStale(pool, new BufferLease(1 - lease.Slot, 0)); // the very generation of a free buffer
+        AssertStale(pool, new BufferLease(1 - lease.Slot, 1, 0)); // the very generation of a free buffer
         AssertStale(pool, lease with { Generation = lease.Generation + 1 });
         AssertStale(pool, lease with { Generation = lease.Generation + 2 });
         pool.Return(lease);
@@ -167,10 +167,10 @@ public sealed unsafe class BufferPoolTests
 
     static void AssertStale(BufferPool pool, BufferLease lease)
     {
-        uint freeCount = pool.FreeCount;
+        uint freeCount = pool.FreeUnitCount;
         Assert.Throws<InvariantException>(() => pool.Return(lease));
         Assert.Throws<InvariantException>(() => _ = *pool.Address(lease));
-        Assert.Equal(freeCount, pool.FreeCount);
+        Assert.Equal(freeCount, pool.FreeUnitCount);
     }
 
     static void Write(BufferPool pool, BufferLease lease, ulong tag)
