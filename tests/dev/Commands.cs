@@ -23,6 +23,7 @@ static class Commands
         ("losetup", "mount"),
         ("mount", "mount"),
         ("setpriv", "util-linux"),
+        ("fsfreeze", "util-linux"),
         ("script", "bsdutils"),
         ("strace", "strace"),
         ("gcc", "gcc"),

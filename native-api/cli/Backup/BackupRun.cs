@@ -138,6 +138,10 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             + Phrases.Text(
                 $"({(progress.TotalBytes == 0 ? 0 : 100.0 * progress.DoneBytes / progress.TotalBytes):0} %)"
             );
+        if (progress.InFlightBytes > 0)
+            kept +=
+                $"; {ByteSize.Format(progress.InFlightBytes)} are still held by a device that does not answer: "
+                + "this process ends when the kernel gives them back";
         if (bug != null)
             return $"backup stopped {done} by an internal error ({bug.Message}); {kept}";
         if (progress.Fault.Kind == FaultKind.Canceled)
@@ -175,8 +179,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     {
         _job?.Dispose();
         _disk?.Dispose();
-        _target?.Dispose();
-        _source?.Dispose();
+        // A device that does not answer keeps its last requests: it is closed when they have ended.
+        _target?.DisposeWhenIdle();
+        _source?.DisposeWhenIdle();
     }
 
     static WorkProgress Picture(in JobProgress progress) =>
