@@ -61,6 +61,7 @@ public enum PlantedBug
     ScratchReusedTooEarly,
     ScratchForgottenByReader,
     FailedPieceForgotten,
+    OfferedReadOlderThanPointInTime,
     SharedPoolStarves,
     WaitTimerMissing,
     BrokenReadCounts,

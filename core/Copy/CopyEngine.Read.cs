@@ -69,10 +69,10 @@ public sealed partial class CopyEngine
         task.Step = CopyTask.State.Captured;
         if (failed != 0 && !Planted.Is(PlantedBug.FailedPieceForgotten))
             SetBackFailed(task, failed, fault);
-        if (task.Lane == CopyLane.CopyBeforeWrite)
-            WaitForTarget(task);
-        else
+        if (task.Lane == CopyLane.Background)
             StartWriting(task);
+        else
+            WaitForTarget(task);
     }
 
     /// <summary>Part of a chunk could not be read: that part ends here, the rest goes on without it.</summary>

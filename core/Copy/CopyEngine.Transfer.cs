@@ -219,7 +219,7 @@ public sealed partial class CopyEngine
         Check.That(!task.IsAtDevices);
         task.IsAtDevices = true;
         DeviceBytes += task.Extent.LengthBytes;
-        if (task.Lane == CopyLane.CopyBeforeWrite)
+        if (task.Lane != CopyLane.Background)
             _writingCount++;
     }
 
@@ -229,7 +229,7 @@ public sealed partial class CopyEngine
             return;
         task.IsAtDevices = false;
         DeviceBytes -= task.Extent.LengthBytes;
-        if (task.Lane == CopyLane.CopyBeforeWrite)
+        if (task.Lane != CopyLane.Background)
             _writingCount--;
     }
 

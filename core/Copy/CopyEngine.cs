@@ -166,8 +166,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         claimed = task.Extent;
         TakeMemory(task);
         task.Step = CopyTask.State.Reading;
-        for (ulong cluster = task.Pieces.FirstCluster, count = task.Pieces.ClusterCount; count > 0; count--)
-            _index.Set(cluster++, task.Key);
+        Place(task);
         if (lane == CopyLane.Background)
             EnterDevices(task);
         if (Planted.Is(PlantedBug.ReleasedWhenClaimed) && _rules.ReleasePoint == ReleasePoint.Captured)
@@ -210,6 +209,38 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
             Release(task, task.Pieces.All); // what there was is known: zeroes
         StartZeroing(task);
         return true;
+    }
+
+    /// <summary>
+    /// Captures what is marked in a run of clusters from memory that has its old data already.
+    /// </summary>
+    /// <param name="firstCluster">Where the data begins.</param>
+    /// <param name="clusterCount">Whole clusters; the last may be cut by the device end.</param>
+    /// <param name="bytes">Their data as of the point in time; copied before this returns.</param>
+    /// <param name="owner">Told of release and end.</param>
+    /// <remarks>Takes only memory that the background might have. Cost: a copy in memory of what is taken.</remarks>
+    public unsafe void Offer(ulong firstCluster, ulong clusterCount, ReadOnlySpan<byte> bytes, ICopyOwner owner)
+    {
+        ulong baseBytes = Map.Bytes(firstCluster, 1).OffsetBytes;
+        ulong endCluster = firstCluster + clusterCount;
+        while (firstCluster < endCluster)
+        {
+            ulong clusterMax = RoomBytes(CopyLane.Offered, ulong.MaxValue) / Map.ClusterBytes;
+            if (clusterMax == 0 || !TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Offered, out CopyTask task))
+                return;
+            firstCluster = task.Pieces.FirstCluster + task.Pieces.ClusterCount;
+            task.Owner = owner;
+            TakeMemory(task);
+            Place(task);
+            int lengthBytes = (int)task.Extent.LengthBytes;
+            // SAFETY: the chunk fits its buffer, which this task holds until it ends.
+            Span<byte> memory = new(_pool.Address(task.Lease), lengthBytes);
+            bytes.Slice((int)(task.Extent.OffsetBytes - baseBytes), lengthBytes).CopyTo(memory);
+            _counters.OfferedBytes += task.Extent.LengthBytes;
+            _counters.ReadBytes -= task.Extent.LengthBytes; // which Capture adds: it was not read here
+            Capture(task, 0);
+            OnAllRead(task);
+        }
     }
 
     /// <summary>
@@ -285,19 +316,18 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
             return 0;
         ulong clusterBytes = Map.ClusterBytes;
         ulong allowed = Math.Min(wantedBytes, _pool.BufferBytes);
-        if (lane == CopyLane.CopyBeforeWrite)
+        if (lane != CopyLane.Background)
         {
             allowed = Math.Min(allowed, Math.Max(clusterBytes, _rules.CaptureChunkBytes));
             if (!Planted.Is(PlantedBug.CaptureOverItsLimit))
                 allowed = Math.Min(allowed, Units.AlignDown(CaptureLeftBytes, _pool.UnitBytes));
         }
-        else if (IsCapturePiledUp)
+        if (lane != CopyLane.CopyBeforeWrite)
         {
-            return 0;
-        }
-        else if (!Planted.Is(PlantedBug.BackgroundTakesReserve))
-        {
-            allowed = Math.Min(allowed, _pool.FreeBytes - Math.Min(_rules.ReserveBytes, _pool.FreeBytes));
+            if (IsCapturePiledUp)
+                return 0;
+            if (!Planted.Is(PlantedBug.BackgroundTakesReserve))
+                allowed = Math.Min(allowed, _pool.FreeBytes - Math.Min(_rules.ReserveBytes, _pool.FreeBytes));
         }
         if (allowed >= clusterBytes)
             allowed = _pool.LongestFreeBytes(allowed);
@@ -309,7 +339,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         // A read at the end of the device is padded to its alignment.
         ulong lengthBytes = Units.AlignUp(task.Extent.LengthBytes, _source.Limits.RequestAlignBytes);
         Check.That(_pool.TryRent(Math.Min(lengthBytes, _pool.BufferBytes), out task.Lease));
-        if (task.Lane == CopyLane.CopyBeforeWrite)
+        if (task.Lane != CopyLane.Background)
             CountCapture(MemoryOf(task));
     }
 
@@ -317,11 +347,17 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     {
         if (task.Lease.IsNone)
             return;
-        if (task.Lane == CopyLane.CopyBeforeWrite)
+        if (task.Lane != CopyLane.Background)
             CaptureBytes -= MemoryOf(task);
         BufferLease lease = task.Lease;
         task.Lease = default;
         _pool.Return(lease);
+    }
+
+    void Place(CopyTask task)
+    {
+        for (ulong cluster = task.Pieces.FirstCluster, count = task.Pieces.ClusterCount; count > 0; count--)
+            _index.Set(cluster++, task.Key);
     }
 
     ulong MemoryOf(CopyTask task) => (ulong)task.Lease.UnitCount * _pool.UnitBytes;

@@ -65,6 +65,9 @@ public struct CopyCounters
     /// <summary>Read from the source.</summary>
     public ulong ReadBytes;
 
+    /// <summary>Taken from what guests had read.</summary>
+    public ulong OfferedBytes;
+
     /// <summary>Written to scratch because memory was short.</summary>
     public ulong SpilledBytes;
 

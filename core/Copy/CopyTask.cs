@@ -12,6 +12,9 @@ public enum CopyLane : byte
 
     /// <summary>The job's own progress.</summary>
     Background,
+
+    /// <summary>A guest has read it anyway: taken if there is room, nobody waits for it.</summary>
+    Offered,
 }
 
 /// <summary>When the guest may overwrite what is being copied.</summary>

@@ -106,6 +106,9 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// <summary>From T0 until it left the disk.</summary>
     public bool IsAttached => _isAttached;
 
+    /// <summary>The disk's count of points in time when it was attached.</summary>
+    internal ulong Epoch { get; private set; }
+
     /// <summary>
     /// How long guest writes waited for copies of this point in time, from arrival to grant or refusal.
     /// </summary>
@@ -149,7 +152,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
         _isAttached = true;
         _attachedNs = _disk.Loop.Clock.NowNs;
         Volatile.Write(ref _isProtecting, true);
-        _disk.Attach(this);
+        Epoch = _disk.Attach(this);
         Trace.Emit(TracePoint.PointInTime, new Extent(0, Map.SizeBytes));
     }
 
@@ -176,6 +179,22 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// <inheritdoc cref="CopyEngine.TryStartZeroes"/>
     public bool TryStartZeroes(ulong firstCluster, ulong endCluster, ulong lengthBytesMax, out Extent claimed) =>
         Engine.TryStartZeroes(firstCluster, endCluster, lengthBytesMax, this, out claimed);
+
+    /// <summary>A guest has read a range after T0: what is still to be copied of it need not be read again.</summary>
+    /// <param name="extent">Device range; whole clusters of it are taken.</param>
+    /// <param name="bytes">Its data; used during the call only.</param>
+    internal void Offer(in Extent extent, ReadOnlySpan<byte> bytes)
+    {
+        if (!_options.TakesGuestReads || IsBroken)
+            return;
+        ulong first = Units.DivCeil(extent.OffsetBytes, Map.ClusterBytes);
+        bool isToEnd = extent.EndBytes == Map.SizeBytes;
+        ulong end = isToEnd ? Map.ClusterCount : extent.EndBytes / Map.ClusterBytes;
+        if (first >= end)
+            return;
+        int skipped = (int)(first * Map.ClusterBytes - extent.OffsetBytes);
+        Engine.Offer(first, end - first, bytes[skipped..], this);
+    }
 
     /// <summary>Starts the copies that a waiting write needs.</summary>
     /// <returns>True when nothing protects the range any more.</returns>

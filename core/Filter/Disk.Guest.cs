@@ -49,6 +49,25 @@ public sealed partial class Disk
     /// <summary>Hook mode: the write that was granted has landed, or failed. Threads: any, wait-free.</summary>
     public void EndWrite() => CountOut();
 
+    /// <summary>Hook mode: to be asked before the host reads what it may offer. Threads: any, wait-free.</summary>
+    public ulong ReadEpoch => Volatile.Read(ref _epoch);
+
+    /// <summary>
+    /// Hook mode: what the host has read from its disk may be backed up from its memory. A hint.
+    /// </summary>
+    /// <param name="epoch">What <see cref="ReadEpoch"/> was before the read was submitted.</param>
+    /// <param name="read">Range and memory; the memory is ours until the completion.</param>
+    /// <returns>None: one completion will come. Range or QueueFull: none comes.</returns>
+    /// <remarks>Threads: any.</remarks>
+    public Fault OfferRead(ulong epoch, in GuestRequest read)
+    {
+        if (!new Extent(read.OffsetBytes, read.LengthBytes).IsWithin(CapacityBytes))
+            return new Fault(FaultKind.Range, 0, read.OffsetBytes);
+        GuestRequest request = read;
+        request.Operation = BlockOperation.Read;
+        return Post(request, isHook: true, epoch);
+    }
+
     /// <summary>Device mode: the engine does the I/O.</summary>
     /// <returns>None: one completion will come. Range or QueueFull: none comes.</returns>
     /// <remarks>Threads: any.</remarks>
@@ -83,13 +102,14 @@ public sealed partial class Disk
             _loop.TryPost(_quiesceCheck, 0); // a full inbox is no loss: the quiesce looks again by its timer
     }
 
-    Fault Post(in GuestRequest request, bool isHook)
+    Fault Post(in GuestRequest request, bool isHook, ulong epoch = 0)
     {
         if (!_freeSlots.TryTake(out uint index))
             return new Fault(FaultKind.QueueFull);
         GuestSlot slot = _slots[index];
         slot.Request = request;
         slot.IsHook = isHook;
+        slot.Epoch = epoch;
         slot.Step = GuestSlot.Phase.Arrived;
         if (_loop.TryPost(slot, ArriveArgument))
             return Fault.None;
@@ -101,6 +121,12 @@ public sealed partial class Disk
     {
         slot.ArrivedNs = _loop.Clock.NowNs;
         slot.HeldBy = null;
+        if (slot.IsHook && slot.Request.Operation == BlockOperation.Read)
+        {
+            OfferRead(slot);
+            Complete(slot, Fault.None);
+            return;
+        }
         if (!slot.IsWrite)
         {
             if (HasRoom(slot))
@@ -157,6 +183,7 @@ public sealed partial class Disk
     void SubmitToDevice(GuestSlot slot)
     {
         slot.Step = GuestSlot.Phase.AtDevice;
+        slot.Epoch = _epoch;
         _atDeviceCount++;
         BlockRequest request = default;
         request.Operation = slot.Request.Operation;
@@ -179,7 +206,33 @@ public sealed partial class Disk
             if (!IsUncounted(slot))
                 CountOut();
         }
+        else if (slot.Request.Operation == BlockOperation.Read && fault.IsNone && slot.Request.LengthBytes > 0)
+        {
+            OfferRead(slot);
+        }
         Complete(slot, fault);
+    }
+
+    /// <summary>
+    /// "Must read, may back up". A read that was under way at a point in time may have older data than that: writes
+    /// which ended before it may have passed it. One submitted later has what it was at T0, wherever its clusters are
+    /// still to be copied: until then no write lands there.
+    /// </summary>
+    unsafe void OfferRead(GuestSlot slot)
+    {
+        // From the back, by index: a copy may be a job's last, and take its filter off here and now.
+        for (int i = _filterCount - 1; i >= 0; i--)
+        {
+            if (i >= _filterCount)
+                continue;
+            CopyBeforeWriteFilter filter = _filters[i];
+            bool isOlder = slot.Epoch < filter.Epoch && !Planted.Is(PlantedBug.OfferedReadOlderThanPointInTime);
+            if (isOlder || slot.Request.LengthBytes > int.MaxValue)
+                continue;
+            // SAFETY: the guest's memory, ours until the completion.
+            ReadOnlySpan<byte> bytes = new((void*)slot.Request.Buffer, (int)slot.Request.LengthBytes);
+            filter.Offer(slot.Extent, bytes);
+        }
     }
 
     void Wait(GuestSlot slot)

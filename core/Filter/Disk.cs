@@ -52,6 +52,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     GuestSlot? _firstWaiting;
     GuestSlot? _lastWaiting;
     bool _isPumpDeferred;
+    ulong _epoch; // points in time so far
 
     /// <param name="loop">The reactor that the device belongs to.</param>
     /// <param name="device">The guest's data.</param>
@@ -105,11 +106,14 @@ public sealed partial class Disk : ILoopMember, IDisposable
     ReadOnlySpan<CopyBeforeWriteFilter> Filters => _filters.AsSpan(0, _filterCount);
 
     /// <summary>Adds a filter to what guest threads see. The disk must be quiesced.</summary>
-    internal void Attach(CopyBeforeWriteFilter filter)
+    /// <returns>Its number: reads that were submitted before have a lower one.</returns>
+    internal ulong Attach(CopyBeforeWriteFilter filter)
     {
         Check.That(IsQuiesced);
         Check.That(_filterCount < FiltersMax);
         _filters[_filterCount++] = filter;
+        Volatile.Write(ref _epoch, _epoch + 1);
+        return _epoch;
     }
 
     /// <summary>Takes a filter out. The disk must be quiesced.</summary>
@@ -191,7 +195,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
             return;
         if (slot.Step == GuestSlot.Phase.Waiting)
             Unlink(slot);
-        if (slot.IsHook)
+        if (slot.IsHook && slot.IsWrite)
         {
             Record(slot.Extent);
             _inFlight.Add(1);

@@ -39,6 +39,12 @@ public sealed record FilterOptions
     public ulong CaptureBytesMax { get; init; } = ulong.MaxValue;
 
     /// <summary>
+    /// Guests' reads of whole clusters are copied from the guest's memory instead of being read again. Costs a copy in
+    /// memory; see CONTRIBUTING.md for when it pays.
+    /// </summary>
+    public bool TakesGuestReads { get; init; }
+
+    /// <summary>
     /// Where old data goes when memory is full, or null; of the same cluster size, used by nobody else. Whoever made it
     /// disposes of it after the job.
     /// </summary>

@@ -69,6 +69,9 @@ sealed class GuestSlot : ILoopTask
     public Phase Step;
     public ulong ArrivedNs;
 
+    /// <summary>The disk's count of points in time when it went to the device.</summary>
+    public ulong Epoch;
+
     /// <summary>The filter that last held it back, or null: whose statistics its wait belongs to.</summary>
     public CopyBeforeWriteFilter? HeldBy;
     public ulong TimerKey;

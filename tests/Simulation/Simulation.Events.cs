@@ -74,6 +74,8 @@ sealed partial class Simulation
                 break;
             case TracePoint.Claim:
                 run.Point!.OnClaim(e.Extent);
+                if (e.Cause == (int)Copy.CopyLane.Offered)
+                    Tallies.Count(Branch.OfferedReadTaken);
                 break;
             case TracePoint.SetBack:
                 Tallies.Count(Branch.SetBack);

@@ -161,6 +161,7 @@ sealed partial class Director
             TaskMax = 1 + (uint)_prng.Below(16),
             CaptureBytesMax = _prng.Chance(1, 3) ? (ulong)clusterBytes << (int)_prng.Below(5) : ulong.MaxValue,
             Scratch = DrawScratch(clusterBytes),
+            TakesGuestReads = _prng.Chance(1, 2),
         };
 
     ScratchSpace? DrawScratch(uint clusterBytes)

@@ -85,6 +85,19 @@ sealed class GuestLoad
         if (_prng.Chance(1, 40))
             offset = capacity - length; // the tail, whatever its alignment
         operation.Extent = new Extent(offset, length);
+        if (operation.Operation == BlockOperation.Read && _prng.Chance(1, 2))
+            DrawWholeClusters(operation, capacity);
+    }
+
+    /// <summary>A read that a point in time may take over: of what is just being written, if possible.</summary>
+    void DrawWholeClusters(GuestOperation operation, ulong capacity)
+    {
+        ulong offset = _prng.Below(capacity);
+        if (_busy.Count > 0)
+            offset = Math.Min(offset, _busy[(int)_prng.Below((ulong)_busy.Count)].Extent.OffsetBytes);
+        offset = Units.AlignDown(offset, 16384);
+        ulong length = Math.Min(capacity - offset, 16384ul << (int)_prng.Below(3));
+        operation.Extent = new Extent(offset, Math.Min(length, BufferBytes));
     }
 
     void BeginHook(GuestOperation operation)

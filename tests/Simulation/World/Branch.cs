@@ -35,6 +35,7 @@ enum Branch
     RefusedInput,
     CapturedVerifiedInMemory,
     CapturedVerifiedInScratch,
+    OfferedReadTaken,
     Spilled,
     Recalled,
     ScratchFailed,

@@ -1,0 +1,119 @@
+// What a guest has read need not be read again, as long as it is what the disk had at the point in time.
+using System;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Filter;
+using FastBackup.Jobs;
+using FastBackup.Memory;
+using Xunit;
+
+namespace FastBackup.Tests.Unit.Filter;
+
+public sealed class OfferedReadTests : IGuestOwner, IDisposable
+{
+    const ulong Cluster = FilterBench.Cluster;
+
+    readonly AlignedRegion _memory = AlignedRegion.Map(4 * Cluster, RegionResidency.Resident);
+    int _completions;
+
+    public void Dispose() => _memory.Dispose();
+
+    void IGuestOwner.OnGuestCompleted(ulong userData, Fault fault)
+    {
+        Assert.True(fault.IsNone);
+        _completions++;
+    }
+
+    static BackupJob StartFleecing(FilterBench bench, bool takesReads = true) =>
+        bench.Start(
+            new BackupOptions
+            {
+                Sync = BackupSync.None,
+                Filter = new FilterOptions { TakesGuestReads = takesReads },
+            }
+        );
+
+    GuestRequest Read(ulong offsetBytes, ulong lengthBytes) =>
+        new()
+        {
+            Operation = BlockOperation.Read,
+            OffsetBytes = offsetBytes,
+            LengthBytes = lengthBytes,
+            Buffer = _memory.Start,
+            Owner = this,
+        };
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AGuestsRead_OfWholeClusters_IsTaken_WhereAskedFor(bool takesReads)
+    {
+        FilterBench bench = new(bufferClusters: 4);
+        BackupJob job = StartFleecing(bench, takesReads);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.True(bench.Disk.Submit(Read((2 * Cluster) + 512, 3 * Cluster)).IsNone);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(1, _completions);
+        ulong wanted = takesReads ? 2 * Cluster : 0;
+        Assert.Equal(wanted, job.Filter.Engine.Counters.OfferedBytes);
+        Assert.Equal(wanted, job.Query().DoneBytes);
+        Assert.Equal(0ul, job.Filter.Engine.Counters.ReadBytes);
+        byte expected = (byte)(takesReads ? 1 : 0);
+        Assert.Equal(expected, bench.LastTarget.Content[3 * Cluster]);
+        Assert.Equal(expected, bench.LastTarget.Content[(5 * Cluster) - 1]);
+        Assert.Equal(0, bench.LastTarget.Content[2 * Cluster]);
+    }
+
+    [Fact]
+    public void AReadThatWasUnderWayAtThePointInTime_IsNotTaken()
+    {
+        FilterBench bench = new(bufferClusters: 4);
+        bench.Loop.FileIo.Holds = bench.IsSourceRead;
+        Assert.True(bench.Disk.Submit(Read(0, Cluster)).IsNone);
+        bench.Loop.RunFor(Units.NsPerMs);
+        BackupJob job = StartFleecing(bench);
+        bench.Loop.RunFor(Units.NsPerMs);
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(1, _completions);
+        Assert.Equal(0ul, job.Filter.Engine.Counters.OfferedBytes);
+    }
+
+    [Fact]
+    public void AHostOffersWhatItReadAfterThePointInTime_AndOlderReadsAreIgnored()
+    {
+        FilterBench bench = new(bufferClusters: 4);
+        ulong epochBefore = bench.Disk.ReadEpoch;
+        BackupJob job = StartFleecing(bench);
+        bench.Loop.RunFor(Units.NsPerMs);
+        _memory.Slice(0, (int)Cluster).Fill(1);
+        Assert.True(bench.Disk.OfferRead(epochBefore, Read(0, Cluster)).IsNone);
+        Assert.True(bench.Disk.OfferRead(bench.Disk.ReadEpoch, Read(4 * Cluster, Cluster)).IsNone);
+        Assert.Equal(
+            FaultKind.Range,
+            bench.Disk.OfferRead(bench.Disk.ReadEpoch, Read(bench.CapacityBytes, Cluster)).Kind
+        );
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(2, _completions);
+        Assert.Equal(Cluster, job.Filter.Engine.Counters.OfferedBytes);
+        Assert.Equal(1, bench.LastTarget.Content[4 * Cluster]);
+    }
+
+    [Fact]
+    public void AClusterThatAGuestOverwrote_IsNotTakenFromALaterRead()
+    {
+        FilterBench bench = new(bufferClusters: 4);
+        BackupJob job = StartFleecing(bench);
+        bench.Loop.RunFor(Units.NsPerMs);
+        GuestProbe guest = new(bench.Disk, 0, Cluster);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.True(guest.IsGranted);
+        bench.Source.Content.AsSpan(0, (int)Cluster).Fill(2);
+        bench.Disk.EndWrite();
+        Assert.True(bench.Disk.Submit(Read(0, 2 * Cluster)).IsNone);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(Cluster, job.Filter.Engine.Counters.OfferedBytes);
+        Assert.Equal(1, bench.LastTarget.Content[0]);
+        Assert.Equal(1, bench.LastTarget.Content[Cluster]);
+    }
+}
