@@ -12,6 +12,7 @@ namespace FastBackup.Bench.GuestLatency;
 sealed class Campaign(LatencySettings settings, Workspace workspace, Action<string> say)
 {
     const double WarmUpSeconds = 1;
+    const ulong SlowBytesPerSecond = 50_000_000;
 
     readonly List<GuestRun> _runs = [];
     readonly bool _hasQemu = !settings.IsOursOnly && QemuStorageDaemon.IsPresent;
@@ -36,6 +37,12 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
                 foreach (QemuTuning tuning in QemuTuning.Frontier)
                     if (!tuning.IsDefault)
                         RunBoth(round, GuestLoad.Rated, QemuHost.QemuName, tuning, cancel);
+            if (settings.HasSlow)
+                foreach (string who in Sides(round))
+                    RunSlow(round, who, cancel);
+            if (settings.HasHung)
+                foreach (string who in Sides(round))
+                    RunHung(round, who, cancel);
         }
         return _runs;
     }
@@ -82,6 +89,38 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         );
         string name = tuning.IsDefault ? who : $"{who} {tuning}";
         Add(new GuestRun(new RowKey(RowKey.Backup, load.Name, name), round, guest, pace));
+    }
+
+    void RunSlow(int round, string who, CancellationToken cancel)
+    {
+        HostPlan plan = workspace.Prepare() with { LimitBytesPerSecond = SlowBytesPerSecond };
+        using IBackupHost host = Open(who, QemuTuning.Default, plan, cancel);
+        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
+            host,
+            GuestLoad.Rated,
+            settings.SizeBytes,
+            settings.Seconds,
+            cancel
+        );
+        Add(new GuestRun(new RowKey(RowKey.Slow, GuestLoad.Rated.Name, who), round, guest, pace));
+    }
+
+    void RunHung(int round, string who, CancellationToken cancel)
+    {
+        HostPlan plan = workspace.Prepare() with
+        {
+            LimitBytesPerSecond = SlowBytesPerSecond,
+            CbwTimeoutMs = Goals.HungTimeoutMs,
+            IsFailureExpected = true,
+        };
+        using IBackupHost host = Open(who, QemuTuning.Default, plan, cancel);
+        (GuestFigures guest, BackupPace pace, CancelTimes times) = GuestMeasurement.Hung(
+            host,
+            GuestLoad.Rated,
+            settings.SizeBytes,
+            cancel
+        );
+        Add(new GuestRun(new RowKey(RowKey.Hung, GuestLoad.Rated.Name, who), round, guest, pace, times));
     }
 
     static IBackupHost Open(string who, QemuTuning tuning, HostPlan plan, CancellationToken cancel) =>

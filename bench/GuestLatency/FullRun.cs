@@ -36,6 +36,8 @@ static class FullRun
         Console.Error.WriteLine(host);
         foreach (string program in Campaign.MissingPrograms)
             Console.Error.WriteLine($"{program} is not here: its rows are left out");
+        if ((settings.HasSlow || settings.HasHung) && !settings.IsOursOnly && !LimitedServer.IsPresent)
+            throw new PeerException($"QEMU's slow or hung target needs {LimitedServer.Program}");
         Console.Error.WriteLine($"making a disk of {settings.SizeBytes / Units.MiB} MiB of random data");
         workspace.MakeSource((ulong)Random.Shared.NextInt64(), cancel);
         List<GuestRun> runs = new Campaign(settings, workspace, Console.Error.WriteLine).Run(cancel);
@@ -55,6 +57,8 @@ static class FullRun
         }
         Console.WriteLine(host);
         foreach (string line in Report.Table(runs))
+            Console.WriteLine(line);
+        foreach (string line in Report.CancelLines(runs))
             Console.WriteLine(line);
         Console.WriteLine("goals");
         foreach (Goal goal in goals)

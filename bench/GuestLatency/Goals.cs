@@ -14,6 +14,10 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
     const double KeptThroughput = 0.9;
     const double P99Growth = 3;
 
+    /// <summary>Given to our job when its target is going to hang.</summary>
+    public const uint HungTimeoutMs = 1000;
+    const double HungSlackMs = 50;
+
     readonly List<Goal> _goals = [];
 
     public List<Goal> All()
@@ -37,7 +41,25 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
                 Iops,
                 1
             );
+        AddSlow(GuestLoad.Rated);
+        AddHung();
         return _goals;
+    }
+
+    void AddSlow(GuestLoad load)
+    {
+        RowKey slow = Ours(RowKey.Slow, load);
+        string name = $"{RowKey.Slow}, {load.Name}";
+        Ratio($"{name}: p99 / without a backup", slow, Ours(RowKey.Quiet, load), P99, null, P99Growth);
+        Of($"{name}: rate kept", slow, run => run.Iops / load.RatePerSecond, KeptRate, null);
+    }
+
+    void AddHung()
+    {
+        RowKey hung = Ours(RowKey.Hung, GuestLoad.Rated);
+        double boundMs = HungTimeoutMs + HungSlackMs;
+        Of($"{RowKey.Hung}: a write's longest wait, ms", hung, run => run.Guest!.MaxUs / 1000, null, boundMs);
+        Of($"{RowKey.Hung}: the guest's errors", hung, run => run.Guest!.ErrorCount, null, 0);
     }
 
     void AddRated(GuestLoad load)
@@ -47,7 +69,7 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
         RowKey alone = new(RowKey.Alone, "-", OurHost.OurName);
         string name = load.Name;
         Ratio($"{name}: p99 / without a backup", ours, Ours(RowKey.Quiet, load), P99, atMost: P99Growth);
-        Kept($"{name}: rate kept", ours, load.RatePerSecond);
+        Of($"{name}: rate kept", ours, run => run.Iops / load.RatePerSecond, KeptRate, null);
         Ratio($"{name}: backup's MiB/s / without a guest", ours, alone, Pace, KeptThroughput);
         Ratio($"{name}: backup's MiB/s / QEMU's default", ours, qemu, Pace, 1);
         foreach (QemuTuning tuning in QemuTuning.Frontier)
@@ -66,11 +88,11 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
 
     static double Pace(GuestRun run) => run.MiBPerSecond;
 
-    void Kept(string name, RowKey row, double rate)
+    void Of(string name, RowKey row, Func<GuestRun, double> value, double? atLeast, double? atMost)
     {
-        double[] shares = [.. runs.Where(run => run.Row == row).Select(run => run.Iops / rate)];
-        if (shares.Length > 0)
-            _goals.Add(new Goal(name, Spread.Of(shares), "F3", AtLeast: KeptRate));
+        double[] values = [.. runs.Where(run => run.Row == row).Select(value)];
+        if (values.Length > 0)
+            _goals.Add(new Goal(name, Spread.Of(values), "F3", atLeast, atMost));
     }
 
     void Ratio(

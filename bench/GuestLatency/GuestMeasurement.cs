@@ -17,6 +17,11 @@ static class GuestMeasurement
     const int QuietLeadMs = 1000;
     const double SpareSeconds = 5; // the guest goes on for longer than it is watched, and is told to end
     const int PollMs = 2;
+    const double HungLeadSeconds = 0.5;
+    const double HungSeconds = 4;
+    const double HungGuestSeconds = 30;
+
+    static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(3);
 
     static readonly TimeSpan AloneLimit = TimeSpan.FromMinutes(20);
 
@@ -76,6 +81,39 @@ static class GuestMeasurement
         BackupPace pace = host.Pace();
         guest.RequestEnd();
         return (guest.Finish(startMs, endMs, cancel), pace);
+    }
+
+    /// <summary>
+    /// A guest beside a backup whose target stops answering; then the backup is cancelled. The target goes on at the
+    /// end, so that all can be closed; what a guest's write had waited by then is in its figures.
+    /// </summary>
+    public static (GuestFigures Guest, BackupPace Pace, CancelTimes Cancel) Hung(
+        IBackupHost host,
+        GuestLoad load,
+        ulong sizeBytes,
+        CancellationToken cancel
+    )
+    {
+        using FioGuest guest = new(host.SocketPath, load, sizeBytes, HungGuestSeconds);
+        Wait(guest, LeadMs / 1000.0, cancel);
+        host.StartBackup(cancel);
+        double startMs = NowMs();
+        try
+        {
+            Wait(guest, HungLeadSeconds, cancel);
+            host.FreezeTarget();
+            Wait(guest, HungSeconds, cancel);
+            BackupPace pace = host.Pace();
+            CancelTimes times = host.Cancel(CancelLimit);
+            double endMs = NowMs();
+            host.ThawTarget();
+            guest.RequestEnd();
+            return (guest.Finish(startMs, endMs, cancel), pace, times);
+        }
+        finally
+        {
+            host.ThawTarget();
+        }
     }
 
     static void Wait(FioGuest guest, double seconds, CancellationToken cancel)

@@ -7,9 +7,8 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="Round">From 1.</param>
 /// <param name="Guest">What the guest felt; null without one.</param>
 /// <param name="Pace">How fast the backup went; null without one.</param>
-/// <param name="CancelSeconds">A hung target: until a cancelled job had ended; null when it did not within the limit,
-/// or was not asked to.</param>
-sealed record GuestRun(RowKey Row, int Round, GuestFigures? Guest, BackupPace? Pace, double? CancelSeconds = null)
+/// <param name="Cancel">How long it took to be rid of it; null where that was not measured.</param>
+sealed record GuestRun(RowKey Row, int Round, GuestFigures? Guest, BackupPace? Pace, CancelTimes? Cancel = null)
 {
     [JsonIgnore]
     public double P99Us => Guest?.P99Us ?? 0;

@@ -24,7 +24,10 @@ interface IBackupHost : IDisposable
 
     /// <summary>Asks the backup to end at once, and waits.</summary>
     /// <param name="limit">No longer than this.</param>
-    /// <returns>Seconds until it had ended and the guest was free of it; null when it had not within the
-    /// limit.</returns>
-    double? TryCancel(TimeSpan limit);
+    CancelTimes Cancel(TimeSpan limit);
+
+    /// <summary>From now on no write to the target is answered; only for a limited target.</summary>
+    void FreezeTarget();
+
+    void ThawTarget();
 }

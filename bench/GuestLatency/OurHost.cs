@@ -18,11 +18,13 @@ sealed class OurHost : IBackupHost, IJobListener
 {
     public const string OurName = "ours";
 
+    static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(30);
+
     readonly HostPlan _plan;
     readonly Engine _engine;
     readonly ManualResetEventSlim _ended = new();
     FileDevice? _source;
-    FileDevice? _target;
+    IBlockDevice? _target;
     Disk? _disk;
     NbdExport? _export;
     BackupJob? _job;
@@ -56,19 +58,17 @@ sealed class OurHost : IBackupHost, IJobListener
     /// <summary>The job, once it has been started.</summary>
     public BackupJob Job => _job!;
 
-    public void StartBackup(CancellationToken cancel) => StartBackup(new BackupOptions());
+    public void StartBackup(CancellationToken cancel)
+    {
+        FilterOptions filter = new();
+        if (_plan.CbwTimeoutMs is { } limitMs)
+            filter = filter with { CbwTimeoutMs = limitMs };
+        StartBackup(new BackupOptions { Filter = filter });
+    }
 
     public void StartBackup(BackupOptions options)
     {
-        ulong? createBytes = _plan.IsTargetThere ? null : _plan.SizeBytes;
-        _target = Open(
-            new FileOpenOptions
-            {
-                Path = _plan.TargetPath,
-                CreateBytes = createBytes,
-                IsDirect = _plan.IsDirect,
-            }
-        );
+        _target = OpenTarget();
         OpenRefusal refusal = default;
         _start = Stopwatch.GetTimestamp();
         _engine.Reactor.Invoke(() =>
@@ -108,12 +108,29 @@ sealed class OurHost : IBackupHost, IJobListener
         return Query();
     }
 
-    public double? TryCancel(TimeSpan limit)
+    public CancelTimes Cancel(TimeSpan limit)
     {
         long start = Stopwatch.GetTimestamp();
+        double? endSeconds = null;
+        double? detachSeconds = null;
         _engine.Reactor.Invoke(() => _job!.Cancel());
-        return _ended.Wait(limit) ? Stopwatch.GetElapsedTime(start).TotalSeconds : null;
+        while ((endSeconds == null || detachSeconds == null) && Stopwatch.GetElapsedTime(start) < limit)
+        {
+            bool isAttached = true;
+            _engine.Reactor.Invoke(() => isAttached = _job!.Filter.IsAttached);
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            if (_ended.IsSet)
+                endSeconds ??= seconds;
+            if (!isAttached)
+                detachSeconds ??= seconds;
+            Thread.Sleep(1);
+        }
+        return new CancelTimes(endSeconds, detachSeconds);
     }
+
+    public void FreezeTarget() => _engine.Reactor.Invoke(() => (_target as LimitedDevice)!.Freeze());
+
+    public void ThawTarget() => _engine.Reactor.Invoke(() => (_target as LimitedDevice)?.Thaw());
 
     public void OnJobEvent(Job job, in JobEvent jobEvent)
     {
@@ -127,7 +144,8 @@ sealed class OurHost : IBackupHost, IJobListener
         if (_job != null && !_ended.IsSet)
         {
             _engine.Reactor.Invoke(() => _job.Cancel());
-            _ended.Wait();
+            if (!_ended.Wait(EndLimit))
+                throw new PeerException("our backup did not end after it was cancelled");
         }
         _engine.Reactor.Invoke(() =>
         {
@@ -145,9 +163,29 @@ sealed class OurHost : IBackupHost, IJobListener
         if (_engine.Reactor.Failure is { } failure)
             throw new PeerException("the reactor stopped: " + failure);
         JobProgress progress = _job!.Query();
-        if (progress.IsEnded && progress.Fault.IsFault && progress.Fault.Kind != FaultKind.Canceled)
+        if (progress.Fault.IsFault && progress.Fault.Kind != FaultKind.Canceled && !_plan.IsFailureExpected)
             throw new PeerException($"our backup failed: {progress.Fault}");
         return progress;
+    }
+
+    IBlockDevice OpenTarget()
+    {
+        if (_plan.LimitBytesPerSecond == 0)
+            return Open(
+                new FileOpenOptions
+                {
+                    Path = _plan.TargetPath,
+                    CreateBytes = _plan.SizeBytes,
+                    IsDirect = _plan.IsDirect,
+                }
+            );
+        IBlockDevice? device = null;
+        _engine.Reactor.Invoke(() =>
+        {
+            MemoryDevice memory = new(_engine.Reactor, "limited", _plan.SizeBytes);
+            device = new LimitedDevice(_engine.Reactor, memory, _plan.LimitBytesPerSecond);
+        });
+        return device!;
     }
 
     FileDevice Open(FileOpenOptions options)

@@ -35,6 +35,15 @@ static class Program
 
     static readonly Option<bool> Frontier = new("--frontier") { Description = "QEMU also with its x-perf settings." };
 
+    static readonly Option<bool> Slow = new("--slow") { Description = "Also with a target limited to 50 MB/s." };
+
+    static readonly Option<bool> Hung = new("--hung") { Description = "Also with a target that stops answering." };
+
+    static readonly Option<bool> Smoke = new("--smoke")
+    {
+        Description = "A small run that checks work done, not time; exit code 1 when something is off.",
+    };
+
     static readonly Option<bool> OursOnly = new("--ours-only") { Description = "Without QEMU." };
 
     static readonly Option<bool> Json = new("--json") { Description = "One JSON document on standard output." };
@@ -48,6 +57,9 @@ static class Program
             Rounds,
             Seconds,
             Frontier,
+            Slow,
+            Hung,
+            Smoke,
             OursOnly,
             Json,
         };
@@ -68,14 +80,16 @@ static class Program
             return Refuse("--seconds must be 0.5 to 600");
         try
         {
+            if (parsed.GetValue(Smoke))
+                return SmokeRun.Run(parsed.GetValue(Folder), cancel);
             LatencySettings settings = new(
                 parsed.GetValue(Folder),
                 sizeBytes,
                 parsed.GetValue(Rounds),
                 parsed.GetValue(Seconds),
                 parsed.GetValue(Frontier),
-                HasSlow: false,
-                HasHung: false,
+                parsed.GetValue(Slow),
+                parsed.GetValue(Hung),
                 parsed.GetValue(OursOnly)
             );
             return FullRun.Run(settings, parsed.GetValue(Json), cancel);

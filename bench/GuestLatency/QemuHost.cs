@@ -19,6 +19,7 @@ sealed class QemuHost : IBackupHost
     readonly HostPlan _plan;
     readonly QemuTuning _tuning;
     readonly QemuStorageDaemon _daemon;
+    LimitedServer? _limited;
     bool _hasStarted;
     long _start;
     double _copiedSeconds;
@@ -26,19 +27,24 @@ sealed class QemuHost : IBackupHost
     public QemuHost(HostPlan plan, QemuTuning tuning, CancellationToken cancel)
     {
         (_plan, _tuning) = (plan, tuning);
-        if (!plan.IsTargetThere)
-            using (FileStream target = new(plan.TargetPath, FileMode.CreateNew))
-                target.SetLength((long)plan.SizeBytes);
         string[] arguments =
         [
             .. QemuStorageDaemon.RawFile("source", plan.SourcePath, plan.IsDirect),
-            .. QemuStorageDaemon.RawFile("target", plan.TargetPath, plan.IsDirect),
+            .. Target(cancel),
             "--nbd-server",
             $"addr.type=unix,addr.path={plan.SocketPath},max-connections=16",
             "--export",
             "type=nbd,id=guest,node-name=source,name=disk,writable=on",
         ];
-        _daemon = new QemuStorageDaemon(arguments, cancel);
+        try
+        {
+            _daemon = new QemuStorageDaemon(arguments, cancel);
+        }
+        catch
+        {
+            _limited?.Dispose();
+            throw;
+        }
     }
 
     public string Name => QemuName;
@@ -83,15 +89,28 @@ sealed class QemuHost : IBackupHost
         return new BackupPace((ulong)jobs[0]!["current-progress"]!, seconds, IsWhole: false);
     }
 
-    public double? TryCancel(TimeSpan limit)
+    public CancelTimes Cancel(TimeSpan limit)
     {
         long start = Stopwatch.GetTimestamp();
+        CancelTimes times = default;
         _daemon.Qmp.Command("job-cancel", new JsonObject { ["id"] = JobId });
-        while (Stopwatch.GetElapsedTime(start) < limit)
-            if (_daemon.Qmp.TryNextEvent(TimeSpan.FromMilliseconds(20), out JsonObject? happened) && IsEnd(happened!))
-                return Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return null;
+        while (times.DetachSeconds == null && Stopwatch.GetElapsedTime(start) < limit)
+        {
+            if (!_daemon.Qmp.TryNextEvent(TimeSpan.FromMilliseconds(20), out JsonObject? happened))
+                continue;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            string status = Status(happened!);
+            if (status == "concluded")
+                times = times with { EndSeconds = seconds };
+            else if (status == "null")
+                times = times with { DetachSeconds = seconds };
+        }
+        return times;
     }
+
+    public void FreezeTarget() => _limited!.Freeze();
+
+    public void ThawTarget() => _limited?.Thaw();
 
     public void Dispose()
     {
@@ -99,7 +118,7 @@ sealed class QemuHost : IBackupHost
         {
             // A daemon that is killed keeps its files locked for a while: cancel, quit, and wait.
             if (_hasStarted && !HasCopied())
-                TryCancel(EndLimit);
+                Cancel(EndLimit);
             _daemon.Quit(CancellationToken.None);
         }
         catch (PeerException)
@@ -109,6 +128,7 @@ sealed class QemuHost : IBackupHost
         finally
         {
             _daemon.Dispose();
+            _limited?.Dispose();
             File.Delete(_plan.SocketPath);
         }
     }
@@ -122,7 +142,20 @@ sealed class QemuHost : IBackupHost
         _copiedSeconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
     }
 
-    static bool IsEnd(JsonObject happened) =>
-        (string)happened["event"]! == "JOB_STATUS_CHANGE"
-        && (string)happened["data"]!["status"]! is "concluded" or "null";
+    string[] Target(CancellationToken cancel)
+    {
+        if (_plan.LimitBytesPerSecond > 0)
+        {
+            string path = _plan.SocketPath + "-target";
+            _limited = new LimitedServer(path, _plan.SizeBytes, _plan.LimitBytesPerSecond, cancel);
+            return ["--blockdev", $"driver=nbd,node-name=target,server.type=unix,server.path={path}"];
+        }
+        using (FileStream target = new(_plan.TargetPath, FileMode.CreateNew))
+            target.SetLength((long)_plan.SizeBytes);
+        return QemuStorageDaemon.RawFile("target", _plan.TargetPath, _plan.IsDirect);
+    }
+
+    /// <summary>A job's new status; empty for other events.</summary>
+    static string Status(JsonObject happened) =>
+        (string)happened["event"]! == "JOB_STATUS_CHANGE" ? (string)happened["data"]!["status"]! : "";
 }

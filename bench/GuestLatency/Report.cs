@@ -21,6 +21,8 @@ static class Report
             line += Text(
                 $"  {pace.MiBPerSecond, 5:F0} MiB/s over {pace.Seconds:F2} s{(pace.IsWhole ? ", whole" : "")}"
             );
+        if (run.Cancel is { } cancel)
+            line += Text($"  job ended after {Seconds(cancel.EndSeconds)}, off after {Seconds(cancel.DetachSeconds)}");
         if (run.Guest is { ErrorCount: > 0 })
             line += "  THE GUEST HAD ERRORS";
         return line;
@@ -48,6 +50,17 @@ static class Report
             );
         }
     }
+
+    /// <summary>What cannot be put into the table: the end of a job whose target hangs.</summary>
+    public static IEnumerable<string> CancelLines(IReadOnlyList<GuestRun> runs)
+    {
+        foreach (GuestRun run in runs)
+            if (run.Cancel is { } cancel)
+                yield return Text($"  {run.Row.Who, -6} cancelled with a hung target, round {run.Round}: job ended ")
+                    + Text($"after {Seconds(cancel.EndSeconds)}, off the disk after {Seconds(cancel.DetachSeconds)}");
+    }
+
+    static string Seconds(double? seconds) => seconds is { } value ? Text($"{value:F3} s") : "more than 3 s";
 
     public static string GoalLine(Goal goal)
     {

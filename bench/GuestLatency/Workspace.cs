@@ -50,7 +50,7 @@ sealed class Workspace : IDisposable
     {
         File.Delete(TargetPath);
         DiskContent.Settle(RestMs);
-        return new HostPlan(SourcePath, TargetPath, IsTargetThere: false, _sizeBytes, NewSocketPath(), IsDirect);
+        return new HostPlan(SourcePath, TargetPath, _sizeBytes, NewSocketPath(), IsDirect);
     }
 
     public void Dispose()
