@@ -21,7 +21,8 @@ static class GuestMeasurement
     const double HungSeconds = 4;
     const double HungGuestSeconds = 30;
 
-    static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(3);
+    /// <summary>So long a cancelled backup may take to end.</summary>
+    public static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(3);
 
     static readonly TimeSpan AloneLimit = TimeSpan.FromMinutes(20);
 

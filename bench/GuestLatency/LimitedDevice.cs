@@ -16,57 +16,51 @@ sealed class LimitedDevice : IBlockDevice, ILoopTask
     readonly IIoLoop _loop;
     readonly IBlockDevice _device;
     readonly ulong _bytesPerSecond;
-    readonly BlockRequest[] _held;
-    readonly Stack<uint> _free = new();
-    readonly Queue<uint> _frozen = new();
-    ulong _freeFromNs; // when the bytes that were let through so far have been worked off
+    readonly Queue<(ulong DueNs, BlockRequest Request)> _held = new();
+    ulong _workedOffNs; // when the bytes that came so far will have been worked off
     bool _isFrozen;
+    bool _hasTimer;
 
-    public LimitedDevice(IIoLoop loop, IBlockDevice device, ulong bytesPerSecond)
-    {
+    public LimitedDevice(IIoLoop loop, IBlockDevice device, ulong bytesPerSecond) =>
         (_loop, _device, _bytesPerSecond) = (loop, device, bytesPerSecond);
-        _held = new BlockRequest[device.Limits.InFlightMax];
-        for (uint i = 0; i < _held.Length; i++)
-            _free.Push(i);
-    }
 
     public string Name => _device.Name;
 
     public BlockLimits Limits => _device.Limits;
 
-    public uint InFlightCount => _device.InFlightCount + (uint)(_held.Length - _free.Count);
+    public uint InFlightCount => _device.InFlightCount + (uint)_held.Count;
 
     public bool ReadsAsZero => _device.ReadsAsZero;
 
     public void Submit(in BlockRequest request)
     {
         ulong nowNs = _loop.Clock.NowNs;
-        ulong dueNs = nowNs;
         if (request.Operation == BlockOperation.Write)
         {
             ulong burstNs = (ulong)(BurstSeconds * Units.NsPerSecond);
-            ulong earliestNs = nowNs > burstNs ? nowNs - burstNs : 0;
-            _freeFromNs = Math.Max(_freeFromNs, earliestNs);
-            _freeFromNs += (ulong)(request.LengthBytes * (double)Units.NsPerSecond / _bytesPerSecond);
-            dueNs = Math.Max(nowNs, _freeFromNs);
+            _workedOffNs = Math.Max(_workedOffNs, nowNs > burstNs ? nowNs - burstNs : 0);
+            _workedOffNs += (ulong)(request.LengthBytes * (double)Units.NsPerSecond / _bytesPerSecond);
         }
-        if (dueNs == nowNs && !_isFrozen)
+        ulong dueNs = request.Operation == BlockOperation.Write ? Math.Max(nowNs, _workedOffNs) : nowNs;
+        if (dueNs == nowNs && !_isFrozen && _held.Count == 0)
         {
             _device.Submit(request);
             return;
         }
-        uint index = _free.Pop();
-        _held[index] = request;
-        _loop.StartTimer(dueNs, this, index);
+        _held.Enqueue((dueNs, request));
+        StartTimer();
     }
 
-    /// <summary>Its turn has come.</summary>
+    /// <summary>The turn of the first has come.</summary>
     public void Run(ulong argument)
     {
-        if (_isFrozen)
-            _frozen.Enqueue((uint)argument);
-        else
-            Release((uint)argument);
+        _hasTimer = false;
+        while (!_isFrozen && _held.TryPeek(out var first) && first.DueNs <= _loop.Clock.NowNs)
+        {
+            _held.Dequeue();
+            _device.Submit(first.Request);
+        }
+        StartTimer();
     }
 
     /// <summary>From now on nothing is answered.</summary>
@@ -75,17 +69,16 @@ sealed class LimitedDevice : IBlockDevice, ILoopTask
     public void Thaw()
     {
         _isFrozen = false;
-        while (_frozen.TryDequeue(out uint index))
-            Release(index);
+        StartTimer();
     }
 
     public void Dispose() => _device.Dispose();
 
-    void Release(uint index)
+    void StartTimer()
     {
-        BlockRequest request = _held[index];
-        _held[index] = default;
-        _free.Push(index);
-        _device.Submit(request);
+        if (_hasTimer || _isFrozen || !_held.TryPeek(out var first))
+            return;
+        _hasTimer = true;
+        _loop.StartTimer(first.DueNs, this, 0);
     }
 }

@@ -60,7 +60,8 @@ static class Report
                     + Text($"after {Seconds(cancel.EndSeconds)}, off the disk after {Seconds(cancel.DetachSeconds)}");
     }
 
-    static string Seconds(double? seconds) => seconds is { } value ? Text($"{value:F3} s") : "more than 3 s";
+    static string Seconds(double? seconds) =>
+        seconds is { } value ? Text($"{value:F3} s") : Text($"more than {GuestMeasurement.CancelLimit.TotalSeconds} s");
 
     public static string GoalLine(Goal goal)
     {

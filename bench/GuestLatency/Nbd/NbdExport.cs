@@ -31,9 +31,6 @@ sealed class NbdExport : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Connections that ended, whoever ended them.</summary>
-    public int SessionCount { get; private set; }
-
     /// <summary>Hangs up, and waits for the last request of the client.</summary>
     public void Dispose()
     {
@@ -72,7 +69,6 @@ sealed class NbdExport : IDisposable
             }
             lock (_lock)
                 _client = null;
-            SessionCount++;
         }
     }
 

@@ -76,7 +76,7 @@ sealed unsafe class NbdSession : IGuestOwner, ILoopTask, IDisposable
     public void Run()
     {
         while (TryServeOne()) { }
-        for (int waitedMs = 0; Volatile.Read(ref _busyCount) > 0; waitedMs++)
+        for (int waitedMs = 0; Volatile.Read(ref _busyCount) > 0 && !_reactor.HasFailed; waitedMs++)
         {
             if (waitedMs == GoneLimitMs)
                 _reactor.Invoke(() => _isGone = true); // it has asked to end, and does not read what it asked for
@@ -86,6 +86,8 @@ sealed unsafe class NbdSession : IGuestOwner, ILoopTask, IDisposable
 
     public void Dispose()
     {
+        if (_reactor.HasFailed)
+            return; // no reply will ever be sent, and the kernel may still write to the memory: it stays mapped
         Check.That(Volatile.Read(ref _busyCount) == 0);
         _reactor.Invoke(() =>
         {
