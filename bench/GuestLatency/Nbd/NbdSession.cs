@@ -87,7 +87,10 @@ sealed unsafe class NbdSession : IGuestOwner, ILoopTask, IDisposable
     public void Dispose()
     {
         if (_reactor.HasFailed)
-            return; // no reply will ever be sent, and the kernel may still write to the memory: it stays mapped
+        {
+            _payloads.Leak(); // no reply will ever be sent, and the kernel may still write to it
+            return;
+        }
         Check.That(Volatile.Read(ref _busyCount) == 0);
         _reactor.Invoke(() =>
         {
