@@ -74,8 +74,8 @@ static class GuestMeasurement
         double startMs = NowMs(); // not before: until the command is accepted the guest is alone
         while (NowMs() < startMs + seconds * 1000 && !host.HasCopied())
         {
+            cancel.ThrowIfCancellationRequested(); // first: Ctrl-C ends the guest too
             Require(guest);
-            cancel.ThrowIfCancellationRequested();
             Thread.Sleep(PollMs);
         }
         double endMs = NowMs();
@@ -122,8 +122,8 @@ static class GuestMeasurement
         double endMs = NowMs() + seconds * 1000;
         while (NowMs() < endMs)
         {
+            cancel.ThrowIfCancellationRequested(); // first: Ctrl-C ends the guest too
             Require(guest);
-            cancel.ThrowIfCancellationRequested();
             Thread.Sleep((int)Math.Clamp(endMs - NowMs(), 1, 50));
         }
     }

@@ -59,7 +59,7 @@ public sealed class QmpClient : IDisposable
         JsonObject message = new() { ["execute"] = name };
         if (arguments != null)
             message["arguments"] = arguments;
-        _socket.Send(JsonSerializer.SerializeToUtf8Bytes(message));
+        Send(JsonSerializer.SerializeToUtf8Bytes(message));
         while (true)
         {
             JsonObject reply = ReadLine();
@@ -127,6 +127,18 @@ public sealed class QmpClient : IDisposable
                 return parsed;
             }
             Receive();
+        }
+    }
+
+    void Send(byte[] message)
+    {
+        try
+        {
+            _socket.Send(message);
+        }
+        catch (SocketException exception)
+        {
+            throw new PeerException("the QEMU daemon has gone: " + _daemon.Errors.Trim(), exception);
         }
     }
 
