@@ -1,5 +1,8 @@
 // QEMU's target for the slow and the hung scenarios: nbdkit's memory behind its rate filter, over NBD; stopped by a
-// signal it leaves every request without an answer. Source: nbdkit-rate-filter(1).
+// signal it leaves every request without an answer. Ours has LimitedDevice, in its own process. One file for both, made
+// of the same nbdkit by nbdfuse, was tried first and is no fair target: the kernel makes the thread that submits to
+// such a file wait once a dozen requests are under way, and QEMU's monitor did not answer for a minute.
+// Source: nbdkit-rate-filter(1).
 using System;
 using System.Globalization;
 using System.IO;
