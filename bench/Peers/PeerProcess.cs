@@ -6,15 +6,21 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading;
 
 namespace FastBackup.Bench.Peers;
 
 /// <summary>Threads: one. One process at a time, for <see cref="ProcessUse.Children"/> sums over all.</summary>
-public sealed class PeerProcess : IDisposable
+public sealed partial class PeerProcess : IDisposable
 {
     const int PollMs = 50;
+
+    // Source: signal(7), the numbers of x86 and arm.
+    const int SignalInterrupt = 2;
+    const int SignalContinue = 18;
+    const int SignalStop = 19;
 
     readonly Process _process;
     readonly StringBuilder _output = new();
@@ -74,9 +80,12 @@ public sealed class PeerProcess : IDisposable
     }
 
     /// <summary>Waits for the end of the program and of its output.</summary>
+    /// <param name="timeLimit">How long it may go on.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <param name="alsoFine">An exit code that is no failure, beside 0.</param>
     /// <returns>What the process and its own children used, from start to end.</returns>
     /// <exception cref="PeerException">It failed, or the time was over; then it was killed.</exception>
-    public ProcessUse Wait(TimeSpan timeLimit, CancellationToken cancel)
+    public ProcessUse Wait(TimeSpan timeLimit, CancellationToken cancel, int alsoFine = 0)
     {
         Stopwatch watch = Stopwatch.StartNew();
         while (!_process.WaitForExit(PollMs))
@@ -87,7 +96,7 @@ public sealed class PeerProcess : IDisposable
         }
         _process.WaitForExit(); // and for the end of both pipes
         cancel.ThrowIfCancellationRequested();
-        if (_process.ExitCode != 0)
+        if (_process.ExitCode != 0 && _process.ExitCode != alsoFine)
             throw new PeerException(
                 string.Create(
                     CultureInfo.InvariantCulture,
@@ -96,6 +105,14 @@ public sealed class PeerProcess : IDisposable
             );
         return ProcessUse.Children() - _childrenBefore;
     }
+
+    /// <summary>As Ctrl-C does: asks it to end.</summary>
+    public void Interrupt() => Signal(SignalInterrupt);
+
+    /// <summary>Stops it where it is, until <see cref="Thaw"/>.</summary>
+    public void Freeze() => Signal(SignalStop);
+
+    public void Thaw() => Signal(SignalContinue);
 
     public void Dispose()
     {
@@ -112,6 +129,13 @@ public sealed class PeerProcess : IDisposable
             // Ended in between, or never started.
         }
         _process.Dispose();
+    }
+
+    /// <summary>Until it was waited for, its id is not given to another.</summary>
+    void Signal(int signal)
+    {
+        if (!_process.HasExited)
+            _ = Kill(_process.Id, signal);
     }
 
     string Tail()
@@ -133,4 +157,7 @@ public sealed class PeerProcess : IDisposable
         lock (text)
             return text.ToString();
     }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int processId, int signal);
 }

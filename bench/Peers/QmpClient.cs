@@ -59,7 +59,7 @@ public sealed class QmpClient : IDisposable
         JsonObject message = new() { ["execute"] = name };
         if (arguments != null)
             message["arguments"] = arguments;
-        _socket.Send(JsonSerializer.SerializeToUtf8Bytes(message));
+        Send(JsonSerializer.SerializeToUtf8Bytes(message));
         while (true)
         {
             JsonObject reply = ReadLine();
@@ -74,6 +74,18 @@ public sealed class QmpClient : IDisposable
 
     /// <summary>The next event; blocks.</summary>
     public JsonObject NextEvent() => _events.TryDequeue(out JsonObject? kept) ? kept : ReadLine();
+
+    /// <summary>The next event, if one comes within the time.</summary>
+    public bool TryNextEvent(TimeSpan limit, out JsonObject? happened)
+    {
+        if (_events.TryDequeue(out happened))
+            return true;
+        bool isBuffered = _consumedBytes < _received.WrittenCount; // at most the begin of a line, whose rest follows
+        if (!isBuffered && !_socket.Poll(limit, SelectMode.SelectRead))
+            return false;
+        happened = ReadLine();
+        return true;
+    }
 
     /// <summary>Waits until the job has concluded, and throws if it failed.</summary>
     public void WaitForJob(string jobId)
@@ -115,6 +127,18 @@ public sealed class QmpClient : IDisposable
                 return parsed;
             }
             Receive();
+        }
+    }
+
+    void Send(byte[] message)
+    {
+        try
+        {
+            _socket.Send(message);
+        }
+        catch (SocketException exception)
+        {
+            throw new PeerException("the QEMU daemon has gone: " + _daemon.Errors.Trim(), exception);
         }
     }
 

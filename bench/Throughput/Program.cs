@@ -68,7 +68,7 @@ static class Program
 
     static int Run(ParseResult parsed, CancellationToken cancel)
     {
-        if (!BenchSettings.TryParseSize(parsed.GetValue(Size)!, out ulong sizeBytes))
+        if (!SizeText.TryParse(parsed.GetValue(Size)!, out ulong sizeBytes))
             return Refuse($"--size {parsed.GetValue(Size)}: give a whole number of MiB, for example 4GiB");
         if (parsed.GetValue(Rounds) < 1)
             return Refuse("--rounds must be at least 1");
@@ -84,7 +84,7 @@ static class Program
                 parsed.GetValue(Rounds),
                 parsed.GetValue(Thorough),
                 parsed.GetValue(Keep),
-                isTmpfs || (folder != null && Workspace.IsInMemory(folder))
+                isTmpfs || (folder != null && DiskFolder.IsInMemory(folder))
             );
             return FullRun.Run(settings, parsed.GetValue(Json), cancel);
         }

@@ -6,7 +6,6 @@ using System.IO;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bench.Peers;
-using FastBackup.Interop.Linux;
 
 namespace FastBackup.Bench.Throughput;
 
@@ -18,8 +17,8 @@ sealed class Workspace : IDisposable
     public Workspace(BenchSettings settings)
     {
         _sizeBytes = settings.SizeBytes;
-        string parent = settings.Folder ?? DefaultFolder();
-        RequireSpace(parent, 2 * settings.SizeBytes);
+        string parent = settings.Folder ?? DiskFolder.Default();
+        DiskFolder.RequireSpace(parent, 2 * settings.SizeBytes);
         string name = string.Create(CultureInfo.InvariantCulture, $"fastbackup-bench-{Environment.ProcessId}");
         _folder = Directory.CreateDirectory(Path.Combine(parent, name));
         TargetPath = Path.Combine(_folder.FullName, "target");
@@ -72,33 +71,4 @@ sealed class Workspace : IDisposable
     public void RemoveTarget() => File.Delete(TargetPath);
 
     public void Dispose() => _folder.Delete(recursive: true);
-
-    static string DefaultFolder()
-    {
-        string temporary = Path.GetTempPath();
-        return IsInMemory(temporary) && Directory.Exists("/var/tmp") ? "/var/tmp" : temporary;
-    }
-
-    public static unsafe bool IsInMemory(string folder)
-    {
-        int fd = Files.Open(folder, Files.O_RDONLY | Files.O_CLOEXEC, 0);
-        if (fd < 0)
-            return false;
-        StatFs fs = default;
-        // SAFETY: the kernel fills the structure during the call only.
-        bool isKnown = Files.FStatFs(fd, &fs) == 0;
-        _ = Files.Close(fd);
-        return isKnown && fs.Type is Files.TMPFS_MAGIC or Files.RAMFS_MAGIC;
-    }
-
-    static void RequireSpace(string folder, ulong neededBytes)
-    {
-        if (!Directory.Exists(folder))
-            throw new PeerException($"'{folder}' is not a directory");
-        ulong freeBytes = (ulong)new DriveInfo(folder).AvailableFreeSpace;
-        if (freeBytes < neededBytes + neededBytes / 16)
-            throw new PeerException(
-                $"'{folder}' has {freeBytes / Units.MiB} MiB free; source and target need {neededBytes / Units.MiB} MiB"
-            );
-    }
 }

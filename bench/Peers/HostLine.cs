@@ -5,9 +5,9 @@ using System.IO;
 using System.Linq;
 using FastBackup.Base;
 
-namespace FastBackup.Bench.Throughput;
+namespace FastBackup.Bench.Peers;
 
-static class HostLine
+public static class HostLine
 {
     public static string Describe(string folder)
     {

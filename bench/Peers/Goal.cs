@@ -1,7 +1,7 @@
 // One figure of the summary, with what it should be.
 using System.Globalization;
 
-namespace FastBackup.Bench.Throughput;
+namespace FastBackup.Bench.Peers;
 
 /// <param name="Name">What is compared.</param>
 /// <param name="Value">Over the rounds; ratios are taken within each round.</param>
@@ -9,7 +9,7 @@ namespace FastBackup.Bench.Throughput;
 /// <param name="AtLeast">The goal's lower bound, or null.</param>
 /// <param name="AtMost">The goal's upper bound, or null.</param>
 /// <param name="Believable">Above it the figure says that its yardstick was measured too low.</param>
-sealed record Goal(
+public sealed record Goal(
     string Name,
     Spread Value,
     string Format,

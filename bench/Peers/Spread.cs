@@ -4,12 +4,12 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 
-namespace FastBackup.Bench.Throughput;
+namespace FastBackup.Bench.Peers;
 
 /// <param name="Median">Mean of the two in the middle when their number is even.</param>
 /// <param name="Min">Smallest.</param>
 /// <param name="Max">Largest.</param>
-readonly record struct Spread(double Median, double Min, double Max)
+public readonly record struct Spread(double Median, double Min, double Max)
 {
     /// <param name="values">At least one.</param>
     public static Spread Of(IEnumerable<double> values)

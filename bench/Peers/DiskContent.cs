@@ -5,14 +5,13 @@ using System.IO;
 using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.Bench.Peers;
 using FastBackup.Interop.Linux;
 using FastBackup.Memory;
 using Microsoft.Win32.SafeHandles;
 
-namespace FastBackup.Bench.Throughput;
+namespace FastBackup.Bench.Peers;
 
-static partial class DiskContent
+public static partial class DiskContent
 {
     const ulong PieceBytes = Units.MiB;
     const ulong PoisonBytes = 4 * Units.KiB;

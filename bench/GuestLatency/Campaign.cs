@@ -1,0 +1,134 @@
+// The alternation: in every round each row is measured on ours and on QEMU, one right after the other, and who
+// comes first changes from round to round, so that a machine that slows down does so for both.
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using FastBackup.Bench.Peers;
+
+namespace FastBackup.Bench.GuestLatency;
+
+/// <summary>Threads: one.</summary>
+sealed class Campaign(LatencySettings settings, Workspace workspace, Action<string> say)
+{
+    const double WarmUpSeconds = 1;
+    const ulong SlowBytesPerSecond = 50_000_000;
+
+    readonly List<GuestRun> _runs = [];
+    readonly bool _hasQemu = !settings.IsOursOnly && QemuStorageDaemon.IsPresent;
+
+    public static IEnumerable<string> MissingPrograms =>
+        new[] { FioGuest.Program, QemuStorageDaemon.Program }.Where(program => !PeerProcess.IsPresent(program));
+
+    public List<GuestRun> Run(CancellationToken cancel)
+    {
+        WarmUp(cancel);
+        for (int round = 1; round <= settings.RoundCount; round++)
+        {
+            foreach (GuestLoad load in GuestLoad.All)
+            foreach (string who in Sides(round))
+                RunQuiet(round, load, who, cancel);
+            foreach (string who in Sides(round))
+                RunAlone(round, who, cancel);
+            foreach (GuestLoad load in GuestLoad.All)
+            foreach (string who in Sides(round))
+                RunBoth(round, load, who, QemuTuning.Default, cancel);
+            if (settings.HasFrontier && _hasQemu)
+                foreach (QemuTuning tuning in QemuTuning.Frontier)
+                    if (!tuning.IsDefault)
+                        RunBoth(round, GuestLoad.Rated, QemuHost.QemuName, tuning, cancel);
+            if (settings.HasSlow)
+                foreach (string who in Sides(round))
+                    RunSlow(round, who, cancel);
+            if (settings.HasHung)
+                foreach (string who in Sides(round))
+                    RunHung(round, who, cancel);
+        }
+        return _runs;
+    }
+
+    IEnumerable<string> Sides(int round)
+    {
+        if (!_hasQemu)
+            return [OurHost.OurName];
+        string[] sides = [OurHost.OurName, QemuHost.QemuName];
+        return round % 2 == 1 ? sides : sides.Reverse();
+    }
+
+    /// <summary>Our code is compiled at its first use; a guest of ours must not be the one who waits for it.</summary>
+    void WarmUp(CancellationToken cancel)
+    {
+        say("warming up");
+        using IBackupHost host = Open(OurHost.OurName, QemuTuning.Default, workspace.Prepare(), cancel);
+        GuestMeasurement.Both(host, GuestLoad.All[1], settings.SizeBytes, WarmUpSeconds, cancel);
+    }
+
+    void RunQuiet(int round, GuestLoad load, string who, CancellationToken cancel)
+    {
+        using IBackupHost host = Open(who, QemuTuning.Default, workspace.Prepare(), cancel);
+        GuestFigures guest = GuestMeasurement.Quiet(host, load, settings.SizeBytes, settings.Seconds, cancel);
+        Add(new GuestRun(new RowKey(RowKey.Quiet, load.Name, who), round, guest, null));
+    }
+
+    void RunAlone(int round, string who, CancellationToken cancel)
+    {
+        using IBackupHost host = Open(who, QemuTuning.Default, workspace.Prepare(), cancel);
+        BackupPace pace = GuestMeasurement.Alone(host, cancel);
+        Add(new GuestRun(new RowKey(RowKey.Alone, "-", who), round, null, pace));
+    }
+
+    void RunBoth(int round, GuestLoad load, string who, QemuTuning tuning, CancellationToken cancel)
+    {
+        using IBackupHost host = Open(who, tuning, workspace.Prepare(), cancel);
+        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
+            host,
+            load,
+            settings.SizeBytes,
+            settings.Seconds,
+            cancel
+        );
+        string name = tuning.IsDefault ? who : $"{who} {tuning}";
+        Add(new GuestRun(new RowKey(RowKey.Backup, load.Name, name), round, guest, pace));
+    }
+
+    void RunSlow(int round, string who, CancellationToken cancel)
+    {
+        HostPlan plan = workspace.Prepare() with { LimitBytesPerSecond = SlowBytesPerSecond };
+        using IBackupHost host = Open(who, QemuTuning.Default, plan, cancel);
+        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
+            host,
+            GuestLoad.Rated,
+            settings.SizeBytes,
+            settings.Seconds,
+            cancel
+        );
+        Add(new GuestRun(new RowKey(RowKey.Slow, GuestLoad.Rated.Name, who), round, guest, pace));
+    }
+
+    void RunHung(int round, string who, CancellationToken cancel)
+    {
+        HostPlan plan = workspace.Prepare() with
+        {
+            LimitBytesPerSecond = SlowBytesPerSecond,
+            CbwTimeoutMs = Goals.HungTimeoutMs,
+            IsFailureExpected = true,
+        };
+        using IBackupHost host = Open(who, QemuTuning.Default, plan, cancel);
+        (GuestFigures guest, BackupPace pace, CancelTimes times) = GuestMeasurement.Hung(
+            host,
+            GuestLoad.Rated,
+            settings.SizeBytes,
+            cancel
+        );
+        Add(new GuestRun(new RowKey(RowKey.Hung, GuestLoad.Rated.Name, who), round, guest, pace, times));
+    }
+
+    static IBackupHost Open(string who, QemuTuning tuning, HostPlan plan, CancellationToken cancel) =>
+        who == OurHost.OurName ? new OurHost(plan) : new QemuHost(plan, tuning, cancel);
+
+    void Add(GuestRun run)
+    {
+        _runs.Add(run);
+        say(Report.RunLine(run));
+    }
+}

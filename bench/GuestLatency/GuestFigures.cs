@@ -1,0 +1,39 @@
+// What the guest felt in one stretch of time, from its own record of every write.
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace FastBackup.Bench.GuestLatency;
+
+/// <param name="Count">Writes that ended in that time.</param>
+/// <param name="Seconds">Its length.</param>
+/// <param name="P50Us">Median latency.</param>
+/// <param name="P99Us">99 in a hundred were at most so long.</param>
+/// <param name="MaxUs">The longest.</param>
+/// <param name="ErrorCount">Writes that failed, in the guest's whole life.</param>
+sealed record GuestFigures(int Count, double Seconds, double P50Us, double P99Us, double MaxUs, int ErrorCount)
+{
+    public double Iops => Seconds > 0 ? Count / Seconds : 0;
+
+    /// <summary>
+    /// Rates count what ended in the time. Latencies are also those of writes that were still under way at its end:
+    /// one that hangs is not left out because it has not ended.
+    /// </summary>
+    public static GuestFigures Of(IEnumerable<GuestWrite> writes, double startMs, double endMs, int errorCount)
+    {
+        GuestWrite[] felt = [.. writes.Where(write => write.EndMs >= startMs && write.StartMs <= endMs)];
+        double[] latenciesUs = [.. felt.Select(write => write.LatencyNs / 1e3).Order()];
+        double At(double share) =>
+            latenciesUs.Length == 0
+                ? 0
+                : latenciesUs[Math.Min(latenciesUs.Length - 1, (int)(latenciesUs.Length * share))];
+        return new GuestFigures(
+            felt.Count(write => write.EndMs <= endMs),
+            (endMs - startMs) / 1000,
+            At(0.5),
+            At(0.99),
+            latenciesUs.Length == 0 ? 0 : latenciesUs[^1],
+            errorCount
+        );
+    }
+}

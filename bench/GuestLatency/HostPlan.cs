@@ -1,0 +1,21 @@
+// The files that a host works with.
+namespace FastBackup.Bench.GuestLatency;
+
+/// <param name="SourcePath">The guest's disk, a raw file without holes.</param>
+/// <param name="TargetPath">Where the backup goes: made, sparse.</param>
+/// <param name="SizeBytes">Of both.</param>
+/// <param name="SocketPath">Where the host serves the guest.</param>
+/// <param name="IsDirect">Whether the file system takes O_DIRECT.</param>
+sealed record HostPlan(string SourcePath, string TargetPath, ulong SizeBytes, string SocketPath, bool IsDirect)
+{
+    /// <summary>The target is in memory and takes so many bytes a second; 0 = it is the file named above.</summary>
+    public ulong LimitBytesPerSecond { get; init; }
+
+    /// <summary>
+    /// Ours: how long a guest's write may wait for a copy; null takes the default. QEMU 7.2's backup has no such limit.
+    /// </summary>
+    public uint? CbwTimeoutMs { get; init; }
+
+    /// <summary>The backup is meant to fail.</summary>
+    public bool IsFailureExpected { get; init; }
+}

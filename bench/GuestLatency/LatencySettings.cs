@@ -1,0 +1,21 @@
+// What a run of the benchmark was asked to do.
+namespace FastBackup.Bench.GuestLatency;
+
+/// <param name="Folder">Where the disks are made; null chooses one that is not in memory.</param>
+/// <param name="SizeBytes">Of the guest's disk, a multiple of 1 MiB.</param>
+/// <param name="RoundCount">How often each row is measured.</param>
+/// <param name="Seconds">How long a guest is watched at most; a backup that ends before ends the row.</param>
+/// <param name="HasFrontier">Whether QEMU is also measured with its hand-tuned settings.</param>
+/// <param name="HasSlow">Whether a slow target is measured.</param>
+/// <param name="HasHung">Whether a target that stops answering is measured.</param>
+/// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
+sealed record LatencySettings(
+    string? Folder,
+    ulong SizeBytes,
+    int RoundCount,
+    double Seconds,
+    bool HasFrontier,
+    bool HasSlow,
+    bool HasHung,
+    bool IsOursOnly = false
+);
