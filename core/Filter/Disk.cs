@@ -22,6 +22,7 @@ using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Memory;
 
 namespace FastBackup.Filter;
@@ -69,6 +70,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
             _slots[i] = new GuestSlot(this, i);
             Check.That(_freeSlots.TryPut(i));
         }
+        Pulse = new GuestPulse(_inFlight);
         _pump = new Pump(this);
         _deviceSide = new DeviceSide(this);
         loop.Join(this);
@@ -84,6 +86,9 @@ public sealed partial class Disk : ILoopMember, IDisposable
     public ulong CapacityBytes => Device.Limits.CapacityBytes;
 
     public IReadOnlyList<DirtyBitmap> Bitmaps => _bitmaps;
+
+    /// <summary>How its guests fare, for whoever loads this disk beside them.</summary>
+    public GuestPulse Pulse { get; }
 
     /// <summary>Guest writes between grant and end, exact while quiesced.</summary>
     public long WritesInFlight => _inFlight.Sum();
@@ -191,7 +196,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         if (slot.IsHook)
         {
             Record(slot.Extent);
-            _inFlight.Add(1);
+            _inFlight.Begin();
         }
         (IGuestOwner owner, ulong userData, bool isHook) = (slot.Request.Owner, slot.Request.UserData, slot.IsHook);
         Free(slot);

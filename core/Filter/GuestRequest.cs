@@ -69,6 +69,12 @@ sealed class GuestSlot : ILoopTask
     public Phase Step;
     public ulong ArrivedNs;
 
+    /// <summary>When it went to the device.</summary>
+    public ulong SubmittedNs;
+
+    /// <summary>No background copy was at the device then.</summary>
+    public bool WasQuiet;
+
     /// <summary>The filter that last held it back, or null: whose statistics its wait belongs to.</summary>
     public CopyBeforeWriteFilter? HeldBy;
     public ulong TimerKey;

@@ -68,7 +68,11 @@ public sealed partial class BackupJob
         if (argument == TimerArgument)
         {
             _timerKey = 0;
-            RetryParked();
+            // It may have been for the rate limit or the governor, and the back-off is not over.
+            if (_parkedCount > 0 && _loop.Clock.NowNs < _backOffUntilNs)
+                StartTimer(_backOffUntilNs);
+            else
+                RetryParked();
         }
         else
         {
@@ -80,7 +84,7 @@ public sealed partial class BackupJob
     protected override void OnSpeed(ulong bytesPerSecond)
     {
         _rate.Set(bytesPerSecond, _loop.Clock.NowNs);
-        _window.Forget(_loop.Clock.NowNs);
+        _governor.Forget(_loop.Clock.NowNs);
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
         CancelTimer(); // it may have been for the old limit
@@ -122,7 +126,7 @@ public sealed partial class BackupJob
     {
         if (!isHole)
         {
-            bool isStarted = _filter.TryStartBackground(first, end, _window.ChunkBytes, out claimed);
+            bool isStarted = _filter.TryStartBackground(first, end, _governor.ChunkBytes, out claimed);
             if (isStarted)
                 _rate.Take(claimed.LengthBytes, _loop.Clock.NowNs);
             return isStarted;
@@ -151,16 +155,29 @@ public sealed partial class BackupJob
     {
         if (!_engine.CanStart(CopyLane.Background))
             return false;
-        ulong inFlightBytes = _engine.InFlightBytes;
-        if (inFlightBytes > 0 && inFlightBytes + _window.ChunkBytes > _window.WindowBytes)
-            return false;
         ulong nowNs = _loop.Clock.NowNs;
+        if (!_governor.MayStart(_engine.InFlightBytes, nowNs, out ulong askAgainNs))
+        {
+            if (askAgainNs != 0)
+                StartTimer(askAgainNs);
+            return false;
+        }
         bool isFree = _rate.IsFree(nowNs, out ulong retryAtNs);
         retryAtNs = Math.Max(isFree ? 0 : retryAtNs, _backOffUntilNs);
         if (retryAtNs <= nowNs)
             return true;
         StartTimer(retryAtNs);
         return false;
+    }
+
+    bool IGuestListener.IsLoading => _engine.InFlightCount > _engine.ParkedCount && !_governor.IsDrained;
+
+    void IGuestListener.OnGuestDone(in GuestSample sample) => _governor.OnGuestDone(sample);
+
+    void IGuestListener.OnGuestsGone()
+    {
+        if (_governor.IsGated && Status == JobStatus.Running)
+            RunLater();
     }
 
     void StartTimer(ulong deadlineNs)
