@@ -14,28 +14,20 @@ namespace FastBackup.Copy;
 public sealed class GuestPulse
 {
     const ulong LargeBytes = 32 * Units.KiB;
-    const ulong LookNsMin = 100 * Units.NsPerUs;
+    const ulong LookNs = 200 * Units.NsPerUs;
     const ulong GapNsMax = Units.NsPerSecond;
     const ulong QuietNsMin = 50 * Units.NsPerMs;
     const ulong QuietNsMax = 400 * Units.NsPerMs;
     const ulong QuietGaps = 4;
-    const ulong WaitBaseNsMax = 5 * Units.NsPerSecond;
-    const int HostMeanWeight = 4; // a mean stands for many requests
-    const int ClassCount = (int)GuestClass.HostWrite + 1;
+    const int ClassCount = (int)GuestClass.CopiedWrite + 1;
 
     readonly LatencySketch[] _idle = new LatencySketch[ClassCount];
     readonly List<IGuestListener> _listeners = new(4);
     readonly WriteMeter _meter;
     ulong _arrivedSumNs;
-    ulong _lookedNs;
     ulong _deviceNs;
     ulong _gapNs;
     ulong _arrivalNs;
-
-    // The shortest wait for a copy in this period and the one before: what a copy costs without a queue.
-    ulong _waitMinNs = ulong.MaxValue;
-    ulong _lastWaitMinNs = ulong.MaxValue;
-    ulong _waitPeriodNs;
 
     /// <param name="counts">The host's own writes.</param>
     public GuestPulse(IWriteCounts counts)
@@ -85,16 +77,6 @@ public sealed class GuestPulse
         }
     }
 
-    /// <summary>The shortest wait for a copy of the last seconds; 0 = not known.</summary>
-    public ulong WaitBaseNs
-    {
-        get
-        {
-            ulong minNs = Math.Min(_waitMinNs, _lastWaitMinNs);
-            return minNs == ulong.MaxValue ? 0 : minNs;
-        }
-    }
-
     public void Join(IGuestListener listener) => _listeners.Add(listener);
 
     /// <summary>By reference: the framework's own search makes a comparer at its first use, inside a job.</summary>
@@ -132,7 +114,7 @@ public sealed class GuestPulse
     /// <param name="arrivedNs">When it came.</param>
     /// <param name="submittedNs">When it went to the device.</param>
     /// <param name="nowNs">Now.</param>
-    /// <param name="wasQuiet">No background copy was at the device when it went there.</param>
+    /// <param name="wasQuiet">No background copy was at the device when it came.</param>
     public void Sample(bool isWrite, ulong lengthBytes, ulong arrivedNs, ulong submittedNs, ulong nowNs, bool wasQuiet)
     {
         DoneCount++;
@@ -147,28 +129,36 @@ public sealed class GuestPulse
         };
         wasQuiet &= !IsLoaded;
         (wasQuiet ? QuietLatency : LoadedLatency).Add(nowNs - arrivedNs);
-        if (wasQuiet)
-            _idle[(int)kind].Add(nowNs - submittedNs);
         ulong waitNs = submittedNs - arrivedNs;
-        if (waitNs > 0)
-            SeeWait(waitNs, nowNs);
+        // A write that was copied first has its own copy on the device beside it: second choice.
+        if (wasQuiet && (waitNs == 0 || !_idle[(int)kind].IsKnown))
+            _idle[(int)kind].Add(nowNs - submittedNs);
+        if (wasQuiet && waitNs > 0)
+            _idle[(int)GuestClass.CopiedWrite].Add(nowNs - arrivedNs);
         Tell(new GuestSample(kind, arrivedNs, waitNs, nowNs - arrivedNs, nowNs));
     }
 
     /// <summary>A write of a host was granted after a wait.</summary>
-    public void SampleWait(ulong arrivedNs, ulong nowNs)
+    public void SampleWait(ulong arrivedNs, ulong nowNs, bool wasQuiet)
     {
         ulong waitNs = nowNs - arrivedNs;
-        SeeWait(waitNs, nowNs);
+        if (wasQuiet && !IsLoaded)
+            _idle[(int)GuestClass.CopiedWrite].Add(waitNs);
         Tell(new GuestSample(GuestClass.HostWrite, arrivedNs, waitNs, waitNs, nowNs));
     }
 
-    /// <summary>Looks whether hosts write; often calls are cheap.</summary>
+    /// <summary>
+    /// When hosts are looked at again, at the earliest. Not by the event of a moment: those that follow a guest's
+    /// request would see it more often than it is there.
+    /// </summary>
+    public ulong NextLookNs { get; private set; }
+
+    /// <summary>Looks whether hosts write; calls before the next look are cheap.</summary>
     public void LookAtHosts(ulong nowNs)
     {
-        if (nowNs - Math.Min(nowNs, _lookedNs) < LookNsMin)
+        if (nowNs < NextLookNs)
             return;
-        _lookedNs = nowNs;
+        NextLookNs = nowNs + LookNs;
         if (!_meter.Look(nowNs, out ulong newCount))
             return;
         LastNs = nowNs;
@@ -184,21 +174,23 @@ public sealed class GuestPulse
     /// <summary>What was counted so far says nothing about what comes.</summary>
     public void RestartHostMean() => _meter.Restart();
 
-    /// <summary>A mean of the host's own writes on an idle disk.</summary>
-    public void LearnHostMean(ulong meanNs)
-    {
-        for (int i = 0; i < HostMeanWeight; i++)
-            _idle[(int)GuestClass.HostWrite].Add(meanNs);
-    }
+    /// <summary>The host's own writes since the restart were on the idle disk.</summary>
+    public void LearnHostMean() => _meter.LearnIdle();
 
-    /// <summary>The latency of a class on the idle disk; for a host's writes its mean.</summary>
+    /// <summary>The mean latency of the host's own writes on the idle disk; 0 = not known.</summary>
+    public double HostIdleMeanNs => IsHostMode ? _meter.IdleMeanNs : 0;
+
+    /// <summary>Writes of the host since the restart.</summary>
+    public ulong HostCount => IsHostMode ? _meter.BegunCount : 0;
+
+    /// <summary>The latency of a class on the idle disk; none for a host's writes.</summary>
     internal LatencySketch Idle(GuestClass kind) => _idle[(int)kind];
 
     /// <summary>What was learnt of the idle disk counts a quarter from now on: a probe follows.</summary>
     public void FadeIdle()
     {
         foreach (LatencySketch sketch in _idle)
-            sketch.Fade(2);
+            sketch.FadeAtNext();
     }
 
     /// <summary>Idle samples of all classes, old ones fading.</summary>
@@ -215,16 +207,6 @@ public sealed class GuestPulse
 
     /// <summary>How long the requests that are out are out already, in the mean.</summary>
     public ulong MeanAgeNs(ulong nowNs) => InFlightCount == 0 ? 0 : nowNs - _arrivedSumNs / InFlightCount;
-
-    void SeeWait(ulong waitNs, ulong nowNs)
-    {
-        if (nowNs - _waitPeriodNs > WaitBaseNsMax)
-        {
-            _waitPeriodNs = nowNs;
-            (_lastWaitMinNs, _waitMinNs) = (_waitMinNs, ulong.MaxValue);
-        }
-        _waitMinNs = Math.Min(_waitMinNs, waitNs);
-    }
 
     void SeeArrivals(ulong count, ulong nowNs)
     {

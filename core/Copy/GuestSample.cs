@@ -11,6 +11,9 @@ public enum GuestClass : byte
 
     /// <summary>A write that the host does itself: only its wait for a copy is known.</summary>
     HostWrite,
+
+    /// <summary>Any write that waited for a copy, with that wait: only for what is learnt of the idle disk.</summary>
+    CopiedWrite,
 }
 
 /// <param name="Class">What it is to be compared with.</param>

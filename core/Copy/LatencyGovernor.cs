@@ -29,7 +29,7 @@ using FastBackup.Base;
 namespace FastBackup.Copy;
 
 /// <summary>Threads: the reactor's.</summary>
-sealed class LatencyGovernor
+sealed partial class LatencyGovernor
 {
     const ulong ProbeEveryNs = 5 * Units.NsPerSecond;
     const ulong ProbeAgainNs = Units.NsPerSecond;
@@ -37,20 +37,25 @@ sealed class LatencyGovernor
     const ulong ProbeNsMax = 100 * Units.NsPerMs; // for guests so slow that ProbeNs sees too few requests
     const uint ProbeSamples = 32;
     const uint ProbeSamplesMin = 4;
-    const uint HostMeanCount = 16;
-    const ulong ProbeLookNs = 200 * Units.NsPerUs;
+    const uint HostMeanCount = 64;
 
     const double LateShare = 0.01;
     const double SevereRatio = 4;
-    const double CopyWaitFactor = 1.3; // a late copy-before-write takes at least so many times an undisturbed one
+    const double HostTailRatio = 1.75; // of a host's writes only the mean is known: what their tail is taken to be
     const ulong GrowNs = Units.NsPerMs; // at most one step in this time
     const double GrowFirst = 0.125; // per step, until the first cut
+    const double GrowFirstHost = 0.5; // per mean: they are rare
+    const double GrowWeightHost = 8;
+    const uint HostWindowChunks = 8; // of the smallest: a mean does not show what a long queue does to a few
     const double GrowMin = 0.003;
     const double GrowByHeadroom = 0.03;
     const double HeadroomAt = 0.6; // of late: below it growth is faster
     const double CutLittle = 0.8;
     const double CutMuch = 0.5;
     const uint FirstWindowChunks = 4; // of the smallest
+    const ulong RestNsMax = 100 * Units.NsPerMs; // however slow the disk, ten chunks a second beside their own time
+    const double UnitShrinkAbove = 3;
+    const uint UnitVotes = 4;
     const uint BusyChunks = 3; // in a busy window, so that source and target are not idle in turn
 
     enum Mode
@@ -73,6 +78,7 @@ sealed class LatencyGovernor
     double _busyWindowBytes;
     double _budget;
     double _meanRatio;
+    double _meanFactor = 1;
     bool _hasBeenCut;
     bool _wasFull;
     bool _isSettling;
@@ -81,6 +87,9 @@ sealed class LatencyGovernor
     ulong _startedNs;
     ulong _doneNs;
     ulong _aloneNs; // how long a chunk takes with no other in flight
+    uint _unitBytes; // the smallest chunk that is worth its while
+    int _unitVotes;
+    uint _aloneLeft; // so many chunks are to be alone, to see how long they take
     bool _isAlone;
 
     ulong _probeStartNs;
@@ -108,6 +117,7 @@ sealed class LatencyGovernor
         (_pulse, _priority, _tuning) = (pulse, priority, GovernorTuning.Of(priority));
         _search = new RateSearch(chunkBytesMin, chunkBytesMax, windowBytesMax);
         _busyWindowBytes = Math.Min(windowBytesMax, FirstWindowChunks * (ulong)chunkBytesMin);
+        _unitBytes = chunkBytesMin;
     }
 
     /// <summary>Bytes that may be in flight now, reads and writes together.</summary>
@@ -120,8 +130,8 @@ sealed class LatencyGovernor
         {
             if (_mode == Mode.Quiet)
                 return _search.ChunkBytes;
-            ulong part = Units.AlignDown(WindowBytes / BusyChunks, _chunkBytesMin);
-            return (uint)Math.Clamp(part, _chunkBytesMin, _chunkBytesMax);
+            ulong part = IsGated || _aloneLeft > 0 ? _unitBytes : WindowBytes / BusyChunks;
+            return (uint)Math.Clamp(Units.AlignDown(part, _chunkBytesMin), _unitBytes, _chunkBytesMax);
         }
     }
 
@@ -134,14 +144,18 @@ sealed class LatencyGovernor
     public GuestPriority Priority
     {
         get => _priority;
-        set => (_priority, _tuning) = (value, GovernorTuning.Of(value));
+        set
+        {
+            (_priority, _tuning) = (value, GovernorTuning.Of(value));
+            _unitBytes = _chunkBytesMin;
+        }
     }
 
     /// <summary>The background may begin: guests that are there already are known from before.</summary>
     public void Start(ulong nowNs)
     {
         _pulse.LookAtHosts(nowNs);
-        _probedNs = nowNs;
+        (_probedNs, _aloneLeft) = (nowNs, UnitVotes);
         Look(nowNs);
     }
 
@@ -164,6 +178,7 @@ sealed class LatencyGovernor
         if (_mode == Mode.Quiet)
             return mayStart;
         _wasFull |= !mayStart;
+        mayStart &= _aloneLeft == 0 || inFlightBytes == 0;
         if (_isSettling && inFlightBytes <= WindowBytes)
             (_isSettling, _settledNs) = (false, nowNs);
         if (mayStart && _pulse.IsGuestOut)
@@ -176,11 +191,11 @@ sealed class LatencyGovernor
     /// <summary>A request of a guest is out: only the share of time that the background always has is left.</summary>
     bool MayPassGate(ulong inFlightBytes, ulong nowNs, out ulong retryAtNs)
     {
-        ulong restNs = (ulong)(_aloneNs * (1 - _tuning.FloorShare) / _tuning.FloorShare);
+        ulong restNs = Math.Min(RestNsMax, (ulong)(_aloneNs * (1 - _tuning.FloorShare) / _tuning.FloorShare));
         bool mayPass = inFlightBytes == 0 && nowNs - _doneNs >= restNs;
         retryAtNs = !mayPass && inFlightBytes == 0 ? _doneNs + restNs : 0;
-        IsGated = !mayPass;
-        _wasFull |= IsGated;
+        IsGated = true;
+        _wasFull |= !mayPass;
         return mayPass;
     }
 
@@ -194,7 +209,8 @@ sealed class LatencyGovernor
             return;
         }
         if (_isAlone)
-            (_aloneNs, _isAlone) = (nowNs - _startedNs, false);
+            SeeAlone(lengthBytes, nowNs - _startedNs);
+        _isAlone = false;
         _doneNs = nowNs;
         if (_mode != Mode.Busy || _isSettling)
             return;
@@ -206,154 +222,30 @@ sealed class LatencyGovernor
             JudgeHostMean(meanNs, nowNs);
     }
 
-    /// <summary>A guest's request has ended.</summary>
-    public void OnGuestDone(in GuestSample sample)
+    /// <summary>
+    /// A chunk was alone in flight. Its read and its write should each take about twice as long as a small request:
+    /// below that, a larger one costs a guest hardly more and brings much more (a seek costs 1 MiB of transfer).
+    /// </summary>
+    void SeeAlone(ulong lengthBytes, ulong durationNs)
     {
-        if (_mode != Mode.Busy || _isSettling || sample.ArrivedNs < _settledNs)
+        _aloneNs = durationNs;
+        _aloneLeft -= Math.Min(1, _aloneLeft);
+        double smallNs = SmallNs;
+        if (smallNs <= 0 || _pulse.IsHostMode)
             return;
-        LatencySketch idle = _pulse.Idle(sample.Class);
-        if (!idle.IsKnown)
-        {
-            _wantsProbe = true;
-            return;
-        }
-        double targetNs = TargetNs(idle);
-        ulong totalNs = sample.TotalNs;
-        if (sample.Class == GuestClass.HostWrite)
-            totalNs += idle.MedianNs; // its own I/O comes after the wait, and is not seen
-        if (sample.WaitNs > 0)
-            targetNs = Math.Max(targetNs, CopyWaitFactor * (_pulse.WaitBaseNs + idle.MedianNs));
-        Judge(totalNs / targetNs, sample.NowNs);
-    }
-
-    double TargetNs(LatencySketch idle) => _tuning.TailFactor * idle.TailNs;
-
-    /// <summary>The largest target of a known class; 0 when none is known.</summary>
-    ulong OldestTargetNs
-    {
-        get
-        {
-            double targetNs = 0;
-            for (GuestClass kind = 0; kind < GuestClass.HostWrite; kind++)
-                targetNs = Math.Max(targetNs, TargetNs(_pulse.Idle(kind)));
-            return (ulong)targetNs;
-        }
-    }
-
-    void Judge(double ratio, ulong nowNs)
-    {
-        _meanRatio += (ratio - _meanRatio) / 16;
-        _budget = Math.Min(1, _budget + LateShare);
-        if (ratio > 1)
-            _budget -= ratio > SevereRatio ? 2 : 1;
-        if (_budget < 0)
-            Cut(ratio > 2 ? CutMuch : CutLittle, nowNs);
-        else if (ratio <= 1)
-            Grow(nowNs);
-    }
-
-    void JudgeHostMean(ulong meanNs, ulong nowNs)
-    {
-        LatencySketch idle = _pulse.Idle(GuestClass.HostWrite);
-        if (!idle.IsKnown)
-        {
-            _wantsProbe = true;
-            return;
-        }
-        double ratio = meanNs / (_tuning.MeanFactor * idle.MedianNs);
-        _meanRatio = ratio;
-        if (ratio > 1)
-            Cut(ratio > 2 ? CutMuch : CutLittle, nowNs);
+        double ratio = durationNs / 2.0 / smallNs;
+        if (ratio < _tuning.UnitGrowBelow && lengthBytes >= _unitBytes && _unitBytes * 2 <= _chunkBytesMax)
+            _unitVotes = Math.Max(1, _unitVotes + 1);
+        else if (ratio > UnitShrinkAbove && lengthBytes <= _unitBytes && _unitBytes / 2 >= _chunkBytesMin)
+            _unitVotes = Math.Min(-1, _unitVotes - 1);
         else
-            Grow(nowNs);
-    }
-
-    void Cut(double factor, ulong nowNs)
-    {
-        ulong floorBytes = Math.Min(_windowBytesMax, _tuning.FloorChunks * (ulong)_chunkBytesMin);
-        // At the floor and still late: perhaps the guests do more now, and would be slower on the idle disk too.
-        _wantsProbe |= _busyWindowBytes <= floorBytes;
-        _busyWindowBytes = Math.Max(floorBytes, _busyWindowBytes * factor);
-        (_hasBeenCut, _budget, _isSettling, _wasFull, _grownNs) = (true, 0, true, false, nowNs);
-        _pulse.RestartHostMean();
-    }
-
-    /// <summary>One step up, if the window was in the way since the last one.</summary>
-    void Grow(ulong nowNs)
-    {
-        if (!_wasFull || nowNs - _grownNs < GrowNs)
+            _unitVotes = 0;
+        if (Math.Abs(_unitVotes) < UnitVotes)
             return;
-        double step = GrowMin + GrowByHeadroom * Math.Max(0, HeadroomAt - _meanRatio);
-        _busyWindowBytes *= 1 + (_hasBeenCut ? step : GrowFirst);
-        _busyWindowBytes = Math.Min(_busyWindowBytes, _search.WindowBytes); // more gives no more rate even alone
-        (_wasFull, _grownNs) = (false, nowNs);
+        _unitBytes = _unitVotes > 0 ? _unitBytes * 2 : _unitBytes / 2;
+        (_unitVotes, _aloneLeft) = (0, UnitVotes);
     }
 
-    /// <summary>Which of the three it is now.</summary>
-    void Look(ulong nowNs)
-    {
-        if (_priority == GuestPriority.Off)
-        {
-            _mode = Mode.Quiet;
-            return;
-        }
-        _pulse.LookAtHosts(nowNs);
-        bool isBusy = _pulse.InFlightCount > 0 || (_pulse.LastNs != 0 && nowNs - _pulse.LastNs < _pulse.QuietNs);
-        if (!isBusy)
-        {
-            if (_mode != Mode.Quiet)
-                _search.Forget(nowNs);
-            _mode = Mode.Quiet;
-            return;
-        }
-        if (_mode == Mode.Quiet)
-        {
-            (_mode, _isSettling, _wasFull, _budget) = (Mode.Busy, true, false, 0);
-            _pulse.RestartHostMean();
-            _wantsProbe |= _pulse.IdleCount == 0;
-        }
-        ulong sinceNs = nowNs - _probedNs;
-        if (
-            _mode == Mode.Busy
-            && (
-                sinceNs > (_isProbeSoiled ? ProbeAgainNs : ProbeEveryNs)
-                || (_wantsProbe && (_probeCount == 0 || sinceNs > ProbeAgainNs))
-            )
-        )
-            BeginProbe(nowNs);
-    }
-
-    void BeginProbe(ulong nowNs)
-    {
-        (_mode, _probeStartNs, _probeDrainedNs) = (Mode.Probing, nowNs, 0);
-        (_wantsProbe, _isProbeSoiled) = (false, false);
-        _probeCount++;
-        _pulse.FadeIdle();
-    }
-
-    /// <summary>Whether the probe goes on; at its end it is busy again.</summary>
-    bool IsProbing(ulong inFlightBytes, ulong nowNs, out ulong retryAtNs)
-    {
-        if (_probeDrainedNs == 0 && (inFlightBytes == 0 || nowNs - _probeStartNs > ProbeNs))
-        {
-            // Copies for guests may still be in flight: with enough guests they always are.
-            _probeDrainedNs = nowNs;
-            _probeBaseCount = _pulse.IdleCount;
-            _pulse.RestartHostMean();
-        }
-        _isProbeSoiled |= _probeDrainedNs != 0 && inFlightBytes > 0;
-        retryAtNs = nowNs + ProbeLookNs;
-        if (_probeDrainedNs == 0)
-            return true;
-        ulong sinceNs = nowNs - _probeDrainedNs;
-        if (sinceNs > ProbeNs && _pulse.TryTakeHostMean(ProbeSamplesMin, out ulong meanNs))
-            _pulse.LearnHostMean(meanNs);
-        uint sampleCount = _pulse.IdleCount - Math.Min(_pulse.IdleCount, _probeBaseCount);
-        bool isOver = sampleCount >= ProbeSamples || sinceNs > (sampleCount >= ProbeSamplesMin ? ProbeNs : ProbeNsMax);
-        if (!isOver)
-            return true;
-        (_mode, _probedNs, _isSettling, _wasFull, _budget) = (Mode.Busy, nowNs, true, false, 0);
-        _pulse.RestartHostMean();
-        return false;
-    }
+    /// <summary>A small request on the idle disk; 0 = not known.</summary>
+    double SmallNs => Math.Max(_pulse.Idle(GuestClass.SmallRead).MedianNs, _pulse.Idle(GuestClass.SmallWrite).MedianNs);
 }

@@ -26,6 +26,7 @@ sealed class LatencySketch
     uint _addedSinceLook;
     double _tailRatio = 2;
     ulong _medianNs;
+    bool _mustFade;
 
     /// <summary>Enough samples for a median.</summary>
     public bool IsKnown => _count >= CountMin;
@@ -48,14 +49,19 @@ sealed class LatencySketch
 
     public void Add(ulong durationNs)
     {
+        if (_mustFade)
+            Fade(2);
+        _mustFade = false;
         _counts[Bucket(durationNs)]++;
         _addedSinceLook++;
         if (++_count >= CountMax)
             Fade(1);
     }
 
-    /// <summary>What is known counts less from now on: by two to this power.</summary>
-    public void Fade(int shift)
+    /// <summary>What is known counts a quarter as soon as something newer is known.</summary>
+    public void FadeAtNext() => _mustFade = true;
+
+    void Fade(int shift)
     {
         Look();
         _count = 0;

@@ -16,10 +16,13 @@ public interface IWriteCounts
 sealed class WriteMeter(IWriteCounts counts)
 {
     const uint LookMin = 16;
+    const double IdleBegunMin = 3;
 
     ulong _lookedNs;
     ulong _lastBegunCount;
     double _areaNs;
+    double _idleAreaNs;
+    double _idleBegunCount;
     ulong _begunCount;
     uint _lookCount;
 
@@ -50,6 +53,20 @@ sealed class WriteMeter(IWriteCounts counts)
         Restart();
         return true;
     }
+
+    /// <summary>The mean on the idle disk; 0 = not known.</summary>
+    public double IdleMeanNs => _idleBegunCount >= IdleBegunMin ? _idleAreaNs / _idleBegunCount : 0;
+
+    /// <summary>What was counted since the restart was on the idle disk; what is older counts half.</summary>
+    public void LearnIdle()
+    {
+        _idleAreaNs = _idleAreaNs / 2 + _areaNs;
+        _idleBegunCount = _idleBegunCount / 2 + _begunCount;
+        Restart();
+    }
+
+    /// <summary>Writes that began since the restart.</summary>
+    public ulong BegunCount => _begunCount;
 
     /// <summary>Forgets what was counted for the next mean.</summary>
     public void Restart() => (_areaNs, _begunCount, _lookCount) = (0, 0, 0);

@@ -107,6 +107,7 @@ public sealed partial class Disk
     {
         slot.ArrivedNs = _loop.Clock.NowNs;
         slot.HeldBy = null;
+        slot.WasQuiet = !Pulse.IsLoaded;
         Pulse.Arrive(slot.ArrivedNs);
         if (!slot.IsWrite)
         {
@@ -158,7 +159,7 @@ public sealed partial class Disk
             return;
         }
         if (slot.HeldBy != null)
-            Pulse.SampleWait(slot.ArrivedNs, nowNs);
+            Pulse.SampleWait(slot.ArrivedNs, nowNs, slot.WasQuiet);
         Complete(slot, Fault.None, nowNs);
     }
 
@@ -169,7 +170,6 @@ public sealed partial class Disk
     {
         slot.Step = GuestSlot.Phase.AtDevice;
         slot.SubmittedNs = nowNs;
-        slot.WasQuiet = !Pulse.IsLoaded;
         _atDeviceCount++;
         BlockRequest request = default;
         request.Operation = slot.Request.Operation;

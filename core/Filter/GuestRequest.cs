@@ -72,7 +72,7 @@ sealed class GuestSlot : ILoopTask
     /// <summary>When it went to the device.</summary>
     public ulong SubmittedNs;
 
-    /// <summary>No background copy was at the device then.</summary>
+    /// <summary>No background copy was at the device when it came.</summary>
     public bool WasQuiet;
 
     /// <summary>The filter that last held it back, or null: whose statistics its wait belongs to.</summary>

@@ -156,18 +156,17 @@ public sealed partial class BackupJob
         if (!_engine.CanStart(CopyLane.Background))
             return false;
         ulong nowNs = _loop.Clock.NowNs;
-        if (!_governor.MayStart(_engine.InFlightBytes, nowNs, out ulong askAgainNs))
-        {
-            if (askAgainNs != 0)
-                StartTimer(askAgainNs);
-            return false;
-        }
         bool isFree = _rate.IsFree(nowNs, out ulong retryAtNs);
         retryAtNs = Math.Max(isFree ? 0 : retryAtNs, _backOffUntilNs);
-        if (retryAtNs <= nowNs)
-            return true;
-        StartTimer(retryAtNs);
-        return false;
+        if (retryAtNs > nowNs)
+        {
+            StartTimer(retryAtNs);
+            return false;
+        }
+        bool mayStart = _governor.MayStart(_engine.InFlightBytes, nowNs, out retryAtNs);
+        if (!mayStart && retryAtNs != 0)
+            StartTimer(retryAtNs);
+        return mayStart;
     }
 
     bool IGuestListener.IsLoading => _engine.InFlightCount > _engine.ParkedCount && !_governor.IsDrained;
