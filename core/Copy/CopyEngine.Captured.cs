@@ -1,8 +1,8 @@
 // Captured data on its way to the target: guests have been let go, so nobody waits for it, and it is written as
-// background traffic: within the window that the job's governor gives, oldest first, a few chunks at once. Only when
-// memory runs short is it written as fast as the target takes it, and goes to the scratch file as well.
-//
-// One chunk at least is always being written, so that memory becomes free however small the window is.
+// background traffic, oldest first, when the job's pacer says so: between guests' requests. The fuller memory is, the
+// more chunks are written at once whatever the pacer says, so that what comes and what goes balance at the smallest
+// load that does it. When memory runs short it is written as fast as the target takes it, and goes to the scratch file
+// as well.
 using System;
 using FastBackup.Base;
 using FastBackup.BlockIo;
@@ -26,8 +26,8 @@ public sealed partial class CopyEngine
     /// <summary>Captured chunks that wait for their turn at the target, those in scratch space not counted.</summary>
     public uint CapturedCount => _captured.Count;
 
-    /// <summary>How much the devices should have at once; captured data waits in memory for room.</summary>
-    public ulong WindowBytes { get; set; } = ulong.MaxValue;
+    /// <summary>Says when captured data may go to the target; null = always.</summary>
+    public ICopyPacer? Pacer { get; set; }
 
     /// <summary>The target refuses for the time being: captured data stays where it is, or goes to scratch.</summary>
     public bool IsTargetHeld { get; set; }
@@ -182,7 +182,10 @@ public sealed partial class CopyEngine
         if (IsTargetHeld || _isDropping || _writingCount >= _rules.TargetMax)
             return false;
         // A guest waits for the target itself where it is let go only then.
-        bool mustHurry = _rules.ReleasePoint == ReleasePoint.Done || IsPressed;
-        return _writingCount == 0 || mustHurry || DeviceBytes + lengthBytes <= WindowBytes;
+        if (_rules.ReleasePoint == ReleasePoint.Done || IsPressed || Pacer == null)
+            return true;
+        ulong roomBytes = Math.Max(1, Math.Min(_rules.ReserveBytes, _rules.CaptureBytesMax));
+        ulong byFill = (ulong)((UInt128)_captured.LengthBytes * _rules.TargetMax / roomBytes);
+        return _writingCount < byFill || Pacer.MayWrite(DeviceBytes, lengthBytes);
     }
 }

@@ -229,8 +229,10 @@ public sealed partial class CopyEngine
             return;
         task.IsAtDevices = false;
         DeviceBytes -= task.Extent.LengthBytes;
-        if (task.Lane != CopyLane.Background)
-            _writingCount--;
+        if (task.Lane == CopyLane.Background)
+            return;
+        _writingCount--;
+        Pacer?.OnWritten();
     }
 
     void Count(CopyTask task)

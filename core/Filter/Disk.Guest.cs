@@ -34,10 +34,11 @@ public sealed partial class Disk
             fault = new Fault(FaultKind.Range, 0, offsetBytes);
             return Grant.Refused;
         }
-        _inFlight.Add(1); // the full fence between "I am here" and "is the gate open"
+        _inFlight.Begin(); // the full fence between "I am here" and "is the gate open"
         if (Volatile.Read(ref _closedCount) == 0 && TryPass(extent))
             return Grant.Granted;
-        CountOut();
+        _inFlight.Undo();
+        AfterCountOut();
         GuestRequest request = default;
         request.Operation = BlockOperation.Write;
         (request.OffsetBytes, request.LengthBytes) = (offsetBytes, lengthBytes);
@@ -97,7 +98,12 @@ public sealed partial class Disk
 
     void CountOut()
     {
-        _inFlight.Add(-1); // a full fence: either the reactor's sum has it, or this sees the closed gate
+        _inFlight.End(); // a full fence: either the reactor's sum has it, or this sees the closed gate
+        AfterCountOut();
+    }
+
+    void AfterCountOut()
+    {
         if (Volatile.Read(ref _closedCount) != 0)
             _loop.TryPost(_quiesceCheck, 0); // a full inbox is no loss: the quiesce looks again by its timer
     }
@@ -124,19 +130,21 @@ public sealed partial class Disk
         if (slot.IsHook && slot.Request.Operation == BlockOperation.Read)
         {
             OfferRead(slot);
-            Complete(slot, Fault.None);
+            Answer(slot, Fault.None);
             return;
         }
+        slot.WasQuiet = !Pulse.IsLoaded;
+        Pulse.Arrive(slot.ArrivedNs);
         if (!slot.IsWrite)
         {
             if (HasRoom(slot))
-                SubmitToDevice(slot);
+                SubmitToDevice(slot, slot.ArrivedNs);
             else
                 Wait(slot);
             return;
         }
         if (_closedCount == 0 && MayLand(slot))
-            Land(slot);
+            Land(slot, slot.ArrivedNs);
         else
             Wait(slot);
     }
@@ -162,28 +170,33 @@ public sealed partial class Disk
 
     bool HasRoom(GuestSlot slot) => slot.IsHook || _atDeviceCount < _atDeviceMax;
 
-    void Land(GuestSlot slot)
+    void Land(GuestSlot slot, ulong nowNs)
     {
         _trace.Emit(TracePoint.Grant, slot.Extent);
-        slot.HeldBy?.GuestWaits.Add(_loop.Clock.NowNs - slot.ArrivedNs);
+        slot.HeldBy?.GuestWaits.Add(nowNs - slot.ArrivedNs);
         if (!Planted.Is(PlantedBug.R59SlowWriteNotRecorded))
             Record(slot.Extent);
         if (!IsUncounted(slot))
-            _inFlight.Add(1);
+            _inFlight.Begin();
         CancelTimer(slot);
-        if (slot.IsHook)
-            Complete(slot, Fault.None);
-        else
-            SubmitToDevice(slot);
+        if (!slot.IsHook)
+        {
+            SubmitToDevice(slot, nowNs);
+            return;
+        }
+        if (slot.HeldBy != null)
+            Pulse.SampleWait(slot.ArrivedNs, nowNs, slot.WasQuiet);
+        Complete(slot, Fault.None, nowNs);
     }
 
     static bool IsUncounted(GuestSlot slot) =>
         slot.Request.Operation == BlockOperation.Discard && Planted.Is(PlantedBug.R37DiscardNotCounted);
 
-    void SubmitToDevice(GuestSlot slot)
+    void SubmitToDevice(GuestSlot slot, ulong nowNs)
     {
         slot.Step = GuestSlot.Phase.AtDevice;
         slot.Epoch = _epoch;
+        slot.SubmittedNs = nowNs;
         _atDeviceCount++;
         BlockRequest request = default;
         request.Operation = slot.Request.Operation;
@@ -206,11 +219,20 @@ public sealed partial class Disk
             if (!IsUncounted(slot))
                 CountOut();
         }
-        else if (slot.Request.Operation == BlockOperation.Read && fault.IsNone && slot.Request.LengthBytes > 0)
-        {
+        ulong nowNs = _loop.Clock.NowNs;
+        bool isTransfer = slot.Request.Operation is BlockOperation.Read or BlockOperation.Write;
+        if (isTransfer && fault.IsNone)
+            Pulse.Sample(
+                slot.Request.Operation == BlockOperation.Write,
+                slot.Request.LengthBytes,
+                slot.ArrivedNs,
+                slot.SubmittedNs,
+                nowNs,
+                slot.WasQuiet
+            );
+        if (slot.Request.Operation == BlockOperation.Read && fault.IsNone && slot.Request.LengthBytes > 0)
             OfferRead(slot);
-        }
-        Complete(slot, fault);
+        Complete(slot, fault, nowNs);
     }
 
     /// <summary>
@@ -327,9 +349,10 @@ public sealed partial class Disk
     void Deny(GuestSlot slot, Fault fault)
     {
         _trace.Emit(TracePoint.Deny, slot.Extent, fault.Errno);
-        slot.HeldBy?.GuestWaits.Add(_loop.Clock.NowNs - slot.ArrivedNs);
+        ulong nowNs = _loop.Clock.NowNs;
+        slot.HeldBy?.GuestWaits.Add(nowNs - slot.ArrivedNs);
         Unlink(slot);
-        Complete(slot, fault);
+        Complete(slot, fault, nowNs);
     }
 
     /// <summary>Looks at the waiting writes again in the next turn: something was released, freed or opened.</summary>
@@ -361,7 +384,7 @@ public sealed partial class Disk
         if (!HasRoom(slot))
             return;
         Unlink(slot);
-        SubmitToDevice(slot);
+        SubmitToDevice(slot, _loop.Clock.NowNs);
     }
 
     void PumpWrite(GuestSlot slot)
@@ -369,7 +392,7 @@ public sealed partial class Disk
         if (MayLand(slot))
         {
             Unlink(slot);
-            Land(slot);
+            Land(slot, _loop.Clock.NowNs);
         }
         else if (!Planted.Is(PlantedBug.WaitTimerMissing))
         {
@@ -377,9 +400,15 @@ public sealed partial class Disk
         }
     }
 
-    void Complete(GuestSlot slot, Fault fault)
+    void Complete(GuestSlot slot, Fault fault, ulong nowNs)
     {
         CancelTimer(slot);
+        Pulse.Depart(slot.ArrivedNs, nowNs);
+        Answer(slot, fault);
+    }
+
+    void Answer(GuestSlot slot, Fault fault)
+    {
         (IGuestOwner owner, ulong userData) = (slot.Request.Owner, slot.Request.UserData);
         Free(slot);
         owner.OnGuestCompleted(userData, fault);

@@ -22,6 +22,7 @@ using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Memory;
 
 namespace FastBackup.Filter;
@@ -70,6 +71,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
             _slots[i] = new GuestSlot(this, i);
             Check.That(_freeSlots.TryPut(i));
         }
+        Pulse = new GuestPulse(_inFlight);
         _pump = new Pump(this);
         _deviceSide = new DeviceSide(this);
         loop.Join(this);
@@ -85,6 +87,9 @@ public sealed partial class Disk : ILoopMember, IDisposable
     public ulong CapacityBytes => Device.Limits.CapacityBytes;
 
     public IReadOnlyList<DirtyBitmap> Bitmaps => _bitmaps;
+
+    /// <summary>How its guests fare, for whoever loads this disk beside them.</summary>
+    public GuestPulse Pulse { get; }
 
     /// <summary>Guest writes between grant and end, exact while quiesced.</summary>
     public long WritesInFlight => _inFlight.Sum();
@@ -198,7 +203,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         if (slot.IsHook && slot.IsWrite)
         {
             Record(slot.Extent);
-            _inFlight.Add(1);
+            _inFlight.Begin();
         }
         (IGuestOwner owner, ulong userData, bool isHook) = (slot.Request.Owner, slot.Request.UserData, slot.IsHook);
         Free(slot);

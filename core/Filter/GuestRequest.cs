@@ -72,6 +72,12 @@ sealed class GuestSlot : ILoopTask
     /// <summary>The disk's count of points in time when it went to the device.</summary>
     public ulong Epoch;
 
+    /// <summary>When it went to the device.</summary>
+    public ulong SubmittedNs;
+
+    /// <summary>No background copy was at the device when it came.</summary>
+    public bool WasQuiet;
+
     /// <summary>The filter that last held it back, or null: whose statistics its wait belongs to.</summary>
     public CopyBeforeWriteFilter? HeldBy;
     public ulong TimerKey;

@@ -57,7 +57,7 @@ public sealed partial class BackupJob
         _doneBytes += outcome.Extent.LengthBytes;
         _backOffNs = BackOffNsMin;
         if (outcome.Lane == CopyLane.Background)
-            _window.OnChunkDone(outcome.Extent.LengthBytes, _loop.Clock.NowNs);
+            _governor.OnChunkDone(outcome.Extent.LengthBytes, _loop.Clock.NowNs);
         if (_options.DiscardSource)
             DiscardSource(outcome.Extent);
     }
@@ -127,7 +127,7 @@ public sealed partial class BackupJob
     {
         _stoppedBy = Fault.None;
         _engine.IsTargetHeld = false;
-        _window.Forget(_loop.Clock.NowNs);
+        _governor.Forget(_loop.Clock.NowNs);
         RetryParked();
     }
 

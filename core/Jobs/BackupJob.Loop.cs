@@ -44,8 +44,7 @@ public sealed partial class BackupJob
             return;
         }
         _isRunning = true;
-        _engine.WindowBytes = _window.WindowBytes;
-        _engine.Pump();
+        _engine.Pump(); // before the background: what is in memory has been read already
         uint stepCount = 0;
         do
         {
@@ -78,7 +77,11 @@ public sealed partial class BackupJob
         if (argument == TimerArgument)
         {
             _timerKey = 0;
-            RetryParked();
+            // It may have been for the rate limit or the governor, and the back-off is not over.
+            if (_parkedCount > 0 && _loop.Clock.NowNs < _backOffUntilNs)
+                StartTimer(_backOffUntilNs);
+            else
+                RetryParked();
         }
         else
         {
@@ -90,7 +93,7 @@ public sealed partial class BackupJob
     protected override void OnSpeed(ulong bytesPerSecond)
     {
         _rate.Set(bytesPerSecond, _loop.Clock.NowNs);
-        _window.Forget(_loop.Clock.NowNs);
+        _governor.Forget(_loop.Clock.NowNs);
         if (Status is not (JobStatus.Running or JobStatus.Paused))
             return;
         CancelTimer(); // it may have been for the old limit
@@ -132,7 +135,7 @@ public sealed partial class BackupJob
     {
         if (!isHole)
         {
-            bool isStarted = _filter.TryStartBackground(first, end, _window.ChunkBytes, out claimed);
+            bool isStarted = _filter.TryStartBackground(first, end, _governor.ChunkBytes, out claimed);
             if (isStarted)
                 _rate.Take(claimed.LengthBytes, _loop.Clock.NowNs);
             return isStarted;
@@ -161,16 +164,39 @@ public sealed partial class BackupJob
     {
         if (!_engine.CanStart(CopyLane.Background))
             return false;
-        ulong inFlightBytes = _engine.DeviceBytes;
-        if (inFlightBytes > 0 && inFlightBytes + _window.ChunkBytes > _window.WindowBytes)
-            return false;
         ulong nowNs = _loop.Clock.NowNs;
         bool isFree = _rate.IsFree(nowNs, out ulong retryAtNs);
         retryAtNs = Math.Max(isFree ? 0 : retryAtNs, _backOffUntilNs);
-        if (retryAtNs <= nowNs)
-            return true;
-        StartTimer(retryAtNs);
-        return false;
+        if (retryAtNs > nowNs)
+        {
+            StartTimer(retryAtNs);
+            return false;
+        }
+        bool mayStart = _governor.MayStart(_engine.DeviceBytes, nowNs, out retryAtNs);
+        if (!mayStart && retryAtNs != 0)
+            StartTimer(retryAtNs);
+        return mayStart;
+    }
+
+    bool ICopyPacer.MayWrite(ulong deviceBytes, ulong lengthBytes)
+    {
+        ulong nowNs = _loop.Clock.NowNs;
+        bool mayWrite = _governor.MayDrain(deviceBytes, lengthBytes, nowNs, out ulong retryAtNs);
+        if (!mayWrite && retryAtNs != 0)
+            StartTimer(retryAtNs);
+        return mayWrite;
+    }
+
+    void ICopyPacer.OnWritten() => _governor.OnDrained(_loop.Clock.NowNs);
+
+    bool IGuestListener.IsLoading => _engine.DeviceBytes > 0 && !_governor.IsDrained;
+
+    void IGuestListener.OnGuestDone(in GuestSample sample) => _governor.OnGuestDone(sample);
+
+    void IGuestListener.OnGuestsGone()
+    {
+        if (_governor.IsGated)
+            RunLater();
     }
 
     void StartTimer(ulong deadlineNs)

@@ -24,7 +24,15 @@ using FastBackup.Memory;
 namespace FastBackup.Jobs;
 
 /// <summary>Threads: the reactor's, except Query, which any may call. Dispose after it has ended.</summary>
-public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTask, ILoopMember, IDisposable
+public sealed partial class BackupJob
+    : Job,
+        IFilterOwner,
+        IBlockOwner,
+        IGuestListener,
+        ICopyPacer,
+        ILoopTask,
+        ILoopMember,
+        IDisposable
 {
     // --- fixed at construction
     readonly IIoLoop _loop;
@@ -33,7 +41,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     readonly CopyEngine _engine;
     readonly CopyMap _map;
     readonly AllocationScan _scan;
-    readonly CopyWindow _window;
+    readonly LatencyGovernor _governor;
     readonly RateLimit _rate = new();
 
     // --- touched only by the reactor's thread
@@ -59,12 +67,15 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         (_loop, _options, _filter, View) = (loop, options, filter, view);
         (_engine, _map) = (filter.Engine, filter.Map);
         filter.Owner = this;
+        _engine.Pacer = this;
         filter.Trace.Job = Id;
-        uint chunkBytesMin = Math.Max(options.Filter.ClusterBytes, (uint)(256 * Units.KiB));
-        _window = new CopyWindow(
+        uint chunkBytesMin = Math.Max(options.Filter.ClusterBytes, (uint)(64 * Units.KiB));
+        _governor = new LatencyGovernor(
             Math.Min(pool.BufferBytes, chunkBytesMin),
             pool.BufferBytes,
-            _engine.BackgroundBytesMax
+            _engine.BackgroundBytesMax,
+            disk.Pulse,
+            options.GuestPriority
         );
         _scan = new AllocationScan(disk.Device, Run);
         _rate.Set(options.SpeedBytesPerSecond, loop.Clock.NowNs);
@@ -91,7 +102,10 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
     public LatencyHistogram GuestWaits => _filter.GuestWaits;
 
     /// <summary>What the window allows now.</summary>
-    public ulong WindowBytes => _window.WindowBytes;
+    public ulong WindowBytes => _governor.WindowBytes;
+
+    /// <summary>Who comes first on the source's disk.</summary>
+    public GuestPriority GuestPriority => _governor.Priority;
 
     /// <summary>Makes a job in state Created; nothing is read, written or frozen yet.</summary>
     /// <param name="loop">The reactor that disk and target belong to.</param>
@@ -149,6 +163,14 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         }
     }
 
+    /// <summary>Changes who comes first, also while the job runs.</summary>
+    public void SetGuestPriority(GuestPriority priority)
+    {
+        _governor.Priority = priority;
+        if (Status == JobStatus.Running)
+            RunLater();
+    }
+
     public void Dispose()
     {
         Check.That(Status is JobStatus.Created or JobStatus.Concluded or JobStatus.Null);
@@ -190,15 +212,23 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         _totalBytes = _options.Sync == BackupSync.None ? 0 : _map.Todo.CountBytes();
         View?.Open();
         _filter.Attach();
+        Disk.Pulse.Join(this);
+        _governor.Start(_loop.Clock.NowNs);
         return Fault.None;
     }
 
-    protected override void LeaveEarly() => Disk.Quiesce(_loop, [Disk], _filter.Detach);
+    protected override void LeaveEarly() => Disk.Quiesce(_loop, [Disk], Detach);
+
+    void Detach()
+    {
+        _filter.Detach();
+        Disk.Pulse.Leave(this);
+    }
 
     internal override void CommitQuiesced()
     {
         if (_filter.IsAttached)
-            _filter.Detach();
+            Detach();
         if (_options.Bitmap is not { } bitmap)
             return;
         if (Mode == BitmapMode.Never)
@@ -228,7 +258,7 @@ public sealed partial class BackupJob : Job, IFilterOwner, IBlockOwner, ILoopTas
         if (!_hasBegun)
             return;
         if (_filter.IsAttached)
-            _filter.Detach();
+            Detach();
         if (_options.Bitmap is not { } bitmap)
             return;
         if (Planted.Is(PlantedBug.R19BitmapLostOnFailure))

@@ -1,6 +1,7 @@
 // What a backup job is asked to do, in the words of the field.
 using FastBackup.Base;
 using FastBackup.Bitmaps;
+using FastBackup.Copy;
 using FastBackup.Filter;
 
 namespace FastBackup.Jobs;
@@ -76,6 +77,9 @@ public sealed record BackupOptions
     /// Bytes per second, 0 = unlimited; changeable while running. Guests' copies are never delayed by it.
     /// </summary>
     public ulong SpeedBytesPerSecond { get; init; }
+
+    /// <summary>Who comes first on the source's disk; changeable while running.</summary>
+    public GuestPriority GuestPriority { get; init; } = GuestPriority.Balanced;
 
     public ErrorPolicy OnSourceError { get; init; } = ErrorPolicy.Report;
 

@@ -1,5 +1,6 @@
 // What the command line asks a backup to do, checked and in numbers.
 using FastBackup.Base;
+using FastBackup.Copy;
 using FastBackup.Jobs;
 
 namespace FastBackup.Cli;
@@ -11,6 +12,9 @@ sealed record BackupRequest
     public required string Target { get; init; }
 
     public BackupSync Sync { get; init; } = BackupSync.Full;
+
+    /// <summary>Who comes first on the source's disk.</summary>
+    public GuestPriority GuestPriority { get; init; } = GuestPriority.Balanced;
 
     /// <summary>Bytes per second, 0 = unlimited.</summary>
     public ulong SpeedBytesPerSecond { get; init; }

@@ -68,6 +68,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             MayTargetBeLarger = true, // a block device that is larger: its rest is left alone
             Filter = new FilterOptions { ClusterBytes = request.ClusterBytes },
             SpeedBytesPerSecond = request.SpeedBytesPerSecond,
+            GuestPriority = request.GuestPriority,
         };
         engine.Reactor.Invoke(() => refusal = TryCreateJob(engine, options));
         if (!refusal.IsNone)

@@ -2,6 +2,7 @@
 using System;
 using System.CommandLine;
 using FastBackup.Base;
+using FastBackup.Copy;
 using FastBackup.Jobs;
 
 namespace FastBackup.Cli;
@@ -39,6 +40,7 @@ static class BackupCommand
             HelpName = "full|top",
         };
         Option<ulong?> speed = SizeOption.Create("--speed", "At most so many bytes a second.", CheckSpeed);
+        Option<GuestPriority> guestPriority = GuestPriorityOption.Create();
         Option<ulong?> cluster = SizeOption.Create(
             "--cluster",
             "Unit of copying: a power of two, 4KiB..1GiB; 64KiB by default.",
@@ -59,6 +61,7 @@ static class BackupCommand
             target,
             sync,
             speed,
+            guestPriority,
             cluster,
             memory,
             force,
@@ -73,6 +76,7 @@ static class BackupCommand
                     Target = parsed.GetRequiredValue(target),
                     Sync = parsed.GetValue(sync),
                     SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
+                    GuestPriority = parsed.GetValue(guestPriority),
                     ClusterBytes = (uint)(parsed.GetValue(cluster) ?? ClusterBytesDefault),
                     MemoryBytes = parsed.GetValue(memory) ?? MemoryBytesDefault,
                     IsForced = parsed.GetValue(force),

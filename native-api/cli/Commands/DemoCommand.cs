@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.IO;
 using FastBackup.Base;
+using FastBackup.Copy;
 
 namespace FastBackup.Cli;
 
@@ -21,10 +22,12 @@ static class DemoCommand
             Description = "Where its files lie meanwhile; the system's folder for temporary files by default.",
             HelpName = "DIR",
         };
+        Option<GuestPriority> guestPriority = GuestPriorityOption.Create();
         Command command = new("demo", "Make a disk, back it up, compare, show the figures, remove everything.")
         {
             size,
             folder,
+            guestPriority,
             CommonOptions.Quiet,
         };
         command.SetAction(parsed =>
@@ -34,6 +37,7 @@ static class DemoCommand
             return new DemoRun(
                 parsed.GetValue(size) ?? SizeBytesDefault,
                 parsed.GetValue(folder) ?? Path.GetTempPath(),
+                parsed.GetValue(guestPriority),
                 output,
                 interruption
             ).Execute();

@@ -3,11 +3,18 @@ using System.Diagnostics;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 
 namespace FastBackup.Cli;
 
 /// <summary>Threads: one.</summary>
-sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interruption interruption)
+sealed class DemoRun(
+    ulong sizeBytes,
+    string parentFolder,
+    GuestPriority guestPriority,
+    Output output,
+    Interruption interruption
+)
 {
     /// <summary>
     /// The disk without its holes, two copies without their zeroes, and some for the guests and the file system.
@@ -65,7 +72,7 @@ sealed class DemoRun(ulong sizeBytes, string parentFolder, Output output, Interr
         output.Line("");
         output.Line("Backing it up again while guests write to it ...");
         string liveTarget = folder.File("live.img");
-        using LiveDemo live = new(source, target, liveTarget, interruption);
+        using LiveDemo live = new(source, target, liveTarget, guestPriority, interruption);
         string? sentence = live.Run(out LiveResult? result);
         if (interruption.IsRequested)
             return Fail("interrupted; everything was removed", ExitCode.Interrupted);

@@ -7,6 +7,7 @@ using System.IO;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Runtime;
@@ -30,9 +31,13 @@ sealed record LiveResult(
 );
 
 /// <summary>Threads: one.</summary>
-sealed class LiveDemo(string diskPath, string basePath, string targetPath, Interruption interruption)
-    : IJobListener,
-        IDisposable
+sealed class LiveDemo(
+    string diskPath,
+    string basePath,
+    string targetPath,
+    GuestPriority guestPriority,
+    Interruption interruption
+) : IJobListener, IDisposable
 {
     const int GuestCount = 4;
     const int QuietMs = 1000;
@@ -97,7 +102,7 @@ sealed class LiveDemo(string diskPath, string basePath, string targetPath, Inter
             engine.Reactor.Invoke(() =>
             {
                 _disk = new Disk(engine.Reactor, _source!, "disk");
-                BackupOptions options = new();
+                BackupOptions options = new() { GuestPriority = guestPriority };
                 refusal = BackupJob.TryCreate(
                     engine.Reactor,
                     _disk,

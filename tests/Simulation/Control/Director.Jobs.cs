@@ -141,6 +141,7 @@ sealed partial class Director
             Bitmap = bitmap?.Bitmap,
             BitmapMode = mode,
             SpeedBytesPerSecond = _prng.Chance(1, 5) ? 1000ul << (int)_prng.Below(20) : 0,
+            GuestPriority = (GuestPriority)_prng.Below(3),
             OnSourceError = DrawPolicy(),
             OnTargetError = DrawPolicy(),
             AutoFinalize = _prng.Chance(3, 4),
@@ -268,6 +269,9 @@ sealed partial class Director
                 ulong speed = _prng.Chance(1, 2) ? 0 : 1000ul << (int)_prng.Below(24);
                 Expect(run, JobVerb.SetSpeed, run.Job.SetSpeed(speed), JobLife.Allows(status, JobVerb.SetSpeed));
                 Expect(run, JobVerb.SetSpeed, run.Job.SetSpeed(ulong.MaxValue), isAllowed: false);
+                break;
+            case 6 when _prng.Chance(1, 2):
+                run.Job.SetGuestPriority((GuestPriority)_prng.Below(3));
                 break;
             case 6:
                 if (status == JobStatus.Pending)

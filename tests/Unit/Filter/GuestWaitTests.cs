@@ -1,6 +1,7 @@
 // How long a guest's write waits, for whom, and with which answer: each a replay of what the simulator found.
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
@@ -111,7 +112,7 @@ public sealed class GuestWaitTests
             (request.Buffer, request.Owner) = (memory.Start, guest);
             Assert.True(bench.Disk.Submit(request).IsNone);
         }
-        BackupJob job = bench.Start(new BackupOptions());
+        BackupJob job = bench.Start(new BackupOptions { GuestPriority = GuestPriority.Off });
         bench.Loop.RunFor(Units.NsPerMs);
         Assert.InRange(bench.Disk.Device.InFlightCount, 5u, 8u);
         Assert.True(job.Filter.Engine.InFlightCount > 0);

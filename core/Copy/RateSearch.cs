@@ -1,4 +1,5 @@
-// How much the background copy keeps in flight: a search for the smallest window that keeps the rate.
+// How much the background copy keeps in flight while no guest is there: a search for the smallest window that keeps
+// the rate.
 //
 // Beyond the bandwidth-delay product a longer queue adds latency, not throughput, and latency is what a
 // guest on the same disk feels. So each epoch (long enough to count) tries one step on a ladder of windows
@@ -12,7 +13,7 @@ using FastBackup.Base;
 namespace FastBackup.Copy;
 
 /// <summary>Threads: the reactor's.</summary>
-sealed class CopyWindow
+sealed class RateSearch
 {
     const ulong EpochNsMin = 40 * Units.NsPerMs;
     const uint EpochChunksMin = 24;
@@ -44,7 +45,7 @@ sealed class CopyWindow
     /// <param name="chunkBytesMin">At least one cluster.</param>
     /// <param name="chunkBytesMax">One buffer.</param>
     /// <param name="windowBytesMax">The memory that the background may use, at least one buffer.</param>
-    public CopyWindow(uint chunkBytesMin, uint chunkBytesMax, ulong windowBytesMax)
+    public RateSearch(uint chunkBytesMin, uint chunkBytesMax, ulong windowBytesMax)
     {
         Check.That(chunkBytesMin <= chunkBytesMax);
         Check.That(windowBytesMax >= chunkBytesMax);

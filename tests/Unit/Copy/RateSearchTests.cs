@@ -6,7 +6,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Copy;
 
-public sealed class CopyWindowTests
+public sealed class RateSearchTests
 {
     const uint ChunkMax = 1 << 20;
     const uint ChunkMin = 256 << 10;
@@ -18,7 +18,7 @@ public sealed class CopyWindowTests
     [InlineData(7_000, 1_000)]
     public void Window_FindsTheRate_WithoutALongQueue(ulong peakMiBPerSecond, ulong latencyUs)
     {
-        CopyWindow window = new(ChunkMin, ChunkMax, 64ul * ChunkMax);
+        RateSearch window = new(ChunkMin, ChunkMax, 64ul * ChunkMax);
         double peak = peakMiBPerSecond * (double)Units.MiB;
         double delayBytes = peak * latencyUs / 1e6; // the bandwidth-delay product: the shortest queue with full rate
         (double doneBytes, double ns) = Simulate(window, peak, latencyUs, seconds: 5);
@@ -30,14 +30,14 @@ public sealed class CopyWindowTests
     [Fact]
     public void Window_StaysInItsBounds()
     {
-        CopyWindow window = new(ChunkMin, ChunkMax, ChunkMax);
+        RateSearch window = new(ChunkMin, ChunkMax, ChunkMax);
         Assert.Equal(ChunkMax, window.WindowBytes);
         Simulate(window, 1e9, 100, seconds: 2);
         Assert.Equal(ChunkMax, window.WindowBytes);
         Assert.InRange(window.ChunkBytes, ChunkMin, ChunkMax);
     }
 
-    static (double DoneBytes, double Ns) Simulate(CopyWindow window, double peak, ulong latencyUs, double seconds)
+    static (double DoneBytes, double Ns) Simulate(RateSearch window, double peak, ulong latencyUs, double seconds)
     {
         double nowNs = 1e9;
         double doneBytes = 0;

@@ -1,0 +1,37 @@
+// --guest-priority: who comes first when a backup and guests want the same disk.
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using FastBackup.Copy;
+
+namespace FastBackup.Cli;
+
+static class GuestPriorityOption
+{
+    public static Option<GuestPriority> Create() =>
+        new("--guest-priority")
+        {
+            Description =
+                "balanced (default): guests on the disk keep nearly their latency. strict: even at the cost of speed. "
+                + "off: the backup takes what it can.",
+            CustomParser = Parse,
+            DefaultValueFactory = _ => GuestPriority.Balanced,
+            HelpName = "strict|balanced|off",
+        };
+
+    static GuestPriority Parse(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+        switch (text)
+        {
+            case "strict":
+                return GuestPriority.Strict;
+            case "balanced":
+                return GuestPriority.Balanced;
+            case "off":
+                return GuestPriority.Off;
+            default:
+                result.AddError($"--guest-priority '{text}' is not known; it is 'strict', 'balanced' or 'off'");
+                return default;
+        }
+    }
+}

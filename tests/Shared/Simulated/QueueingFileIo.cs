@@ -1,0 +1,116 @@
+// A port over disks that queue: virtual time, no content, and latencies that come from who else is in the queue.
+//
+//   push -> FIFO (or reads first) -> the pipe, one at a time -> the delay, all at once -> completion
+//
+// All files share one pipe: source and target lie on the same device. Reads deliver data that is not zero.
+using System;
+using System.Collections.Generic;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Memory;
+
+namespace FastBackup.Tests.Simulated;
+
+sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong seed) : IFileIo
+{
+    readonly Prng _prng = new(seed);
+    readonly Queue<FileCommand> _reads = new();
+    readonly Queue<FileCommand> _writes = new(); // all others, and reads too where order is kept
+    readonly PriorityQueue<FileCommand, (ulong TimeNs, ulong Sequence)> _delayed = new();
+    FileCommand _served;
+    ulong _servedUntilNs = ulong.MaxValue; // of the pipe; MaxValue = idle
+    ulong _sequence;
+    (int Fd, ulong OffsetBytes) _head;
+
+    public string Name => profile.Name;
+
+    public uint InFlightCount =>
+        (uint)(_reads.Count + _writes.Count + _delayed.Count) + (_servedUntilNs == ulong.MaxValue ? 0u : 1u);
+
+    public bool TryPush(in FileCommand command)
+    {
+        if (profile.IsReadFirst && command.Operation == FileOperation.Read)
+            _reads.Enqueue(command);
+        else
+            _writes.Enqueue(command);
+        if (_servedUntilNs == ulong.MaxValue)
+            Serve();
+        return true;
+    }
+
+    public uint Poll(ulong waitNs)
+    {
+        ulong untilNs = waitNs > ulong.MaxValue - clock.NowNs ? ulong.MaxValue : clock.NowNs + waitNs;
+        while (true)
+        {
+            ulong dueNs = _delayed.TryPeek(out _, out (ulong TimeNs, ulong Sequence) first)
+                ? first.TimeNs
+                : ulong.MaxValue;
+            if (Math.Min(dueNs, _servedUntilNs) > untilNs)
+                break;
+            if (_servedUntilNs <= dueNs)
+            {
+                clock.AdvanceTo(_servedUntilNs);
+                ulong delayNs = _prng.Chance(1, 50) ? profile.SlowDelayNs : profile.DelayNs;
+                _delayed.Enqueue(
+                    _served,
+                    (_servedUntilNs + delayNs + _prng.Below(profile.DelayNs / 2 + 1), _sequence++)
+                );
+                _servedUntilNs = ulong.MaxValue;
+                Serve();
+                continue;
+            }
+            clock.AdvanceTo(dueNs);
+            FileCommand command = _delayed.Dequeue();
+            command.Owner.OnFileCompleted(command.Tag, Execute(command));
+            return 1;
+        }
+        Check.That(untilNs != ulong.MaxValue); // nothing in flight, no timer: the loop would sleep for ever
+        clock.AdvanceTo(untilNs);
+        return 0;
+    }
+
+    public void Wake() { }
+
+    public Fault RegisterMemory(AlignedRegion region) => Fault.None;
+
+    public void UnregisterMemory(AlignedRegion region) { }
+
+    public void UnregisterFile(FileHandle file) { }
+
+    public void Abandon() { }
+
+    public void Dispose() { }
+
+    void Serve()
+    {
+        if (!_reads.TryDequeue(out _served) && !_writes.TryDequeue(out _served))
+            return;
+        ulong lengthBytes = _served.Operation is FileOperation.Read or FileOperation.Write ? _served.LengthBytes : 0;
+        ulong serviceNs = profile.RequestNs + (ulong)(lengthBytes * 1e9 / profile.BytesPerSecond);
+        bool isNext = _head == (_served.File.Fd, _served.OffsetBytes);
+        if (profile.SeekNs > 0 && lengthBytes > 0 && !isNext)
+            serviceNs += profile.SeekNs / 2 + _prng.Below(profile.SeekNs);
+        if (lengthBytes > 0)
+            _head = (_served.File.Fd, _served.OffsetBytes + lengthBytes);
+        _servedUntilNs = clock.NowNs + serviceNs;
+    }
+
+    static unsafe long Execute(in FileCommand command)
+    {
+        if (command.Operation == FileOperation.Map)
+        {
+            *(MapEntry*)command.Buffer = new MapEntry
+            {
+                OffsetBytes = command.OffsetBytes,
+                LengthBytes = command.LengthBytes,
+                Kind = ExtentKind.Data,
+            };
+            return 1;
+        }
+        if (command.Operation == FileOperation.Read)
+            for (ulong offset = 0; offset < command.LengthBytes; offset += 4096)
+                ((byte*)command.Buffer)[offset] = 1;
+        return command.Operation is FileOperation.Read or FileOperation.Write ? (long)command.LengthBytes : 0;
+    }
+}

@@ -1,0 +1,142 @@
+// A guest in virtual time that writes 4 KiB at random places of a disk: at random times at a given rate (open loop), or
+// so many at a time (closed loop); through the engine (device mode) or by itself with the engine's leave (hook mode).
+using System;
+using System.Collections.Generic;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Filter;
+using FastBackup.Memory;
+using FastBackup.Runtime;
+
+namespace FastBackup.Tests.Unit.Jobs;
+
+sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
+{
+    const ulong WriteBytes = 4096;
+    const ulong ThinkNs = 8_000;
+
+    readonly Reactor _reactor;
+    readonly Disk _disk;
+    readonly FileHandle _file;
+    readonly ModelLoad _load;
+    readonly Prng _prng;
+    readonly AlignedRegion _buffer = AlignedRegion.Map(WriteBytes, RegionResidency.Resident);
+    readonly List<(ulong ArrivedNs, ulong OffsetBytes)> _requests = [];
+    bool _isOn;
+    bool _isLooping;
+
+    public ModelGuest(Reactor reactor, Disk disk, FileHandle file, ModelLoad load, ulong seed)
+    {
+        (_reactor, _disk, _file, _load) = (reactor, disk, file, load);
+        _prng = new Prng(seed);
+    }
+
+    /// <summary>When each request ended, and how long it took.</summary>
+    public List<(ulong EndedNs, ulong LatencyNs)> Ended { get; } = [];
+
+    public int OutCount { get; private set; }
+
+    public void SetOn(bool isOn)
+    {
+        _isOn = isOn;
+        if (!isOn || _isLooping)
+            return;
+        _isLooping = true;
+        if (_load.PerSecond > 0)
+            Later();
+        for (int i = 0; i < _load.Depth; i++)
+            Begin();
+    }
+
+    /// <summary>Latencies of what ended in the interval, sorted.</summary>
+    public List<ulong> Latencies(ulong fromNs, ulong toNs)
+    {
+        List<ulong> latencies = [];
+        foreach ((ulong endedNs, ulong latencyNs) in Ended)
+            if (endedNs >= fromNs && endedNs < toNs)
+                latencies.Add(latencyNs);
+        latencies.Sort();
+        return latencies;
+    }
+
+    /// <summary>Open loop: the next arrival. Closed loop: a slot has thought enough.</summary>
+    public void Run(ulong argument)
+    {
+        if (!_isOn)
+        {
+            _isLooping = false;
+            return;
+        }
+        Begin();
+        if (_load.PerSecond > 0)
+            Later();
+    }
+
+    public void OnGuestCompleted(ulong userData, Fault fault)
+    {
+        Check.That(fault.IsNone);
+        if (_load.IsHook)
+            Write(userData);
+        else
+            End(userData);
+    }
+
+    public void OnFileCompleted(ulong tag, long result)
+    {
+        _disk.EndWrite();
+        End(tag);
+    }
+
+    void Later()
+    {
+        double gapNs = -Math.Log(1 - _prng.NextULong() / 18446744073709551616.0) * 1e9 / _load.PerSecond;
+        _reactor.StartTimer(_reactor.Clock.NowNs + (ulong)gapNs + 1, this, 0);
+    }
+
+    void Begin()
+    {
+        ulong spanBytes = _load.SpanBytes == 0 ? _disk.CapacityBytes : _load.SpanBytes;
+        ulong offsetBytes = _prng.Below(spanBytes / WriteBytes) * WriteBytes;
+        _requests.Add((_reactor.Clock.NowNs, offsetBytes));
+        ulong index = (ulong)_requests.Count - 1;
+        OutCount++;
+        if (_load.IsHook)
+        {
+            Grant grant = _disk.BeginWrite(offsetBytes, WriteBytes, this, index, out _);
+            Check.That(grant != Grant.Refused);
+            if (grant == Grant.Granted)
+                Write(index);
+            return;
+        }
+        GuestRequest request = new()
+        {
+            Operation = BlockOperation.Write,
+            OffsetBytes = offsetBytes,
+            LengthBytes = WriteBytes,
+            Buffer = _buffer.Start,
+            Owner = this,
+            UserData = index,
+        };
+        Check.That(_disk.Submit(request).IsNone);
+    }
+
+    void Write(ulong index)
+    {
+        FileCommand command = default;
+        command.Operation = FileOperation.Write;
+        command.File = _file;
+        (command.OffsetBytes, command.LengthBytes) = (_requests[(int)index].OffsetBytes, WriteBytes);
+        command.Buffer = _buffer.Start;
+        (command.Owner, command.Tag) = (this, index);
+        Check.That(_reactor.FileIo.TryPush(command));
+    }
+
+    void End(ulong index)
+    {
+        OutCount--;
+        ulong nowNs = _reactor.Clock.NowNs;
+        Ended.Add((nowNs, nowNs - _requests[(int)index].ArrivedNs));
+        if (_load.Depth > 0)
+            _reactor.StartTimer(nowNs + ThinkNs, this, 0);
+    }
+}
