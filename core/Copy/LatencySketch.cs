@@ -19,7 +19,7 @@ sealed class LatencySketch
     const uint TailCountMin = 200;
     const uint LookEvery = 64;
     const double TailRatioMin = 1.5;
-    const double TailRatioMax = 5;
+    const double TailRatioMax = 3;
 
     readonly uint[] _counts = new uint[BucketCount];
     double _sumNs;
@@ -48,7 +48,7 @@ sealed class LatencySketch
     /// <summary>0 while nothing is known; at most two medians, since others may have disturbed a few.</summary>
     public double MeanNs => _count == 0 ? 0 : Math.Min(_sumNs / _count, 2.0 * MedianNs);
 
-    /// <summary>The 99th percentile, at least 1.5 and at most 5 medians.</summary>
+    /// <summary>The 99th percentile, at least 1.5 and at most 3 medians.</summary>
     public ulong TailNs => (ulong)(MedianNs * _tailRatio);
 
     public void Add(ulong durationNs)
