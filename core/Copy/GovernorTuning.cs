@@ -2,7 +2,7 @@
 namespace FastBackup.Copy;
 
 /// <param name="TailFactor">A guest request slower than this many times the idle 99th percentile is late.</param>
-/// <param name="MeanFactor">So many times the idle median is too much for the mean of requests that needed no copy.
+/// <param name="MeanFactor">So many times the idle mean is too much for the mean of requests that needed no copy.
 /// Where the host does the I/O, only a mean is known: the same for all its writes.</param>
 /// <param name="CopiedFactor">A write that waited for a copy is late above so many times what is usual for one on the
 /// otherwise idle disk, where that is more.</param>

@@ -15,7 +15,7 @@ public sealed class GuestPulse
 {
     const ulong LargeBytes = 32 * Units.KiB;
     const ulong LookNs = 200 * Units.NsPerUs;
-    const ulong GapNsMax = Units.NsPerSecond;
+    const ulong GapNsMax = 200 * Units.NsPerMs;
     const ulong QuietNsMin = 50 * Units.NsPerMs;
     const ulong QuietNsMax = 400 * Units.NsPerMs;
     const ulong QuietGaps = 4;
@@ -210,8 +210,9 @@ public sealed class GuestPulse
 
     void SeeArrivals(ulong count, ulong nowNs)
     {
-        ulong gapNs = Math.Min(GapNsMax, (nowNs - _arrivalNs) / count);
-        _gapNs = (7 * _gapNs + gapNs) / 8;
+        ulong gapNs = (nowNs - _arrivalNs) / count;
+        if (gapNs <= GapNsMax) // else they were gone, and have come back
+            _gapNs = (7 * _gapNs + gapNs) / 8;
         _arrivalNs = nowNs;
     }
 

@@ -24,7 +24,7 @@ sealed partial class LatencyGovernor
         if (sample.WaitNs > 0)
             targetNs = Math.Max(targetNs, _tuning.CopiedFactor * _pulse.Idle(GuestClass.CopiedWrite).MedianNs);
         else if (!isHost)
-            JudgeMean(sample.TotalNs / (double)_pulse.Idle(sample.Class).MedianNs, sample.NowNs);
+            JudgeMean(sample.TotalNs / _pulse.Idle(sample.Class).MeanNs, sample.NowNs);
         if (!_isSettling)
             Judge(sample.TotalNs / targetNs, mayGrow: !isHost, sample.NowNs);
     }

@@ -19,9 +19,10 @@ sealed class LatencySketch
     const uint TailCountMin = 200;
     const uint LookEvery = 64;
     const double TailRatioMin = 1.5;
-    const double TailRatioMax = 4;
+    const double TailRatioMax = 3;
 
     readonly uint[] _counts = new uint[BucketCount];
+    double _sumNs;
     uint _count;
     uint _addedSinceLook;
     double _tailRatio = 2;
@@ -44,7 +45,10 @@ sealed class LatencySketch
         }
     }
 
-    /// <summary>The 99th percentile, at least 1.5 and at most 4 medians.</summary>
+    /// <summary>0 while nothing is known; at most two medians, since others may have disturbed a few.</summary>
+    public double MeanNs => _count == 0 ? 0 : Math.Min(_sumNs / _count, 2.0 * MedianNs);
+
+    /// <summary>The 99th percentile, at least 1.5 and at most 3 medians.</summary>
     public ulong TailNs => (ulong)(MedianNs * _tailRatio);
 
     public void Add(ulong durationNs)
@@ -52,6 +56,7 @@ sealed class LatencySketch
         if (_mustFade)
             Fade(2);
         _mustFade = false;
+        _sumNs += durationNs;
         _counts[Bucket(durationNs)]++;
         _addedSinceLook++;
         if (++_count >= CountMax)
@@ -64,9 +69,11 @@ sealed class LatencySketch
     void Fade(int shift)
     {
         Look();
+        uint oldCount = _count;
         _count = 0;
         for (int i = 0; i < BucketCount; i++)
             _count += _counts[i] >>= shift;
+        _sumNs *= (double)_count / Math.Max(1, oldCount);
     }
 
     void Look()
