@@ -72,7 +72,12 @@ sealed class LimitedDevice : IBlockDevice, ILoopTask
         StartTimer();
     }
 
-    public void Dispose() => _device.Dispose();
+    /// <summary>Also with requests held: a job that ended without them left their memory to us, for good.</summary>
+    public void Dispose()
+    {
+        _held.Clear();
+        _device.Dispose();
+    }
 
     void StartTimer()
     {

@@ -13,6 +13,7 @@ public sealed partial class CopyEngine
 {
     readonly CapturedList _captured = new();
     uint _writingCount; // captured chunks at the target
+    ulong _cbwReadBytes; // being read for guests
     bool _isPumping;
     bool _isDropping;
     bool _isOrphaned;

@@ -58,6 +58,8 @@ public sealed partial class CopyEngine
 
     void OnAllRead(CopyTask task)
     {
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            _cbwReadBytes -= task.Extent.LengthBytes;
         if (task.Captured == 0)
         {
             Finish(task, CopyEnd.SourceFailed);

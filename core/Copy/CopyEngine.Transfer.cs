@@ -218,7 +218,7 @@ public sealed partial class CopyEngine
     {
         Check.That(!task.IsAtDevices);
         task.IsAtDevices = true;
-        DeviceBytes += task.Extent.LengthBytes;
+        _atDevicesBytes += task.Extent.LengthBytes;
         if (task.Lane != CopyLane.Background)
             _writingCount++;
     }
@@ -228,7 +228,7 @@ public sealed partial class CopyEngine
         if (!task.IsAtDevices)
             return;
         task.IsAtDevices = false;
-        DeviceBytes -= task.Extent.LengthBytes;
+        _atDevicesBytes -= task.Extent.LengthBytes;
         if (task.Lane == CopyLane.Background)
             return;
         _writingCount--;

@@ -50,6 +50,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     CopyCounters _counters;
     uint _backgroundCount;
     uint _zeroingCount;
+    ulong _atDevicesBytes;
 
     /// <param name="source">Read from.</param>
     /// <param name="target">Written to; at least as large as the source.</param>
@@ -110,8 +111,8 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
 
     public ulong InFlightBytes { get; private set; }
 
-    /// <summary>What the devices have of it now: the background's chunks, and captured ones being written.</summary>
-    public ulong DeviceBytes { get; private set; }
+    /// <summary>What the devices have of it now: the background's chunks, captured ones, reads for guests.</summary>
+    public ulong DeviceBytes => _atDevicesBytes + _cbwReadBytes;
 
     /// <summary>Chunks that wait for Retry or Abandon.</summary>
     public uint ParkedCount { get; private set; }
@@ -166,6 +167,8 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         claimed = task.Extent;
         TakeMemory(task);
         task.Step = CopyTask.State.Reading;
+        if (lane == CopyLane.CopyBeforeWrite)
+            _cbwReadBytes += task.Extent.LengthBytes;
         Place(task);
         if (lane == CopyLane.Background)
             EnterDevices(task);
@@ -330,7 +333,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
                 allowed = Math.Min(allowed, _pool.FreeBytes - Math.Min(_rules.ReserveBytes, _pool.FreeBytes));
         }
         if (allowed >= clusterBytes)
-            allowed = _pool.LongestFreeBytes(allowed);
+            allowed = Math.Min(allowed, _pool.LongestFreeBytes(allowed)); // which is in whole units
         return allowed >= clusterBytes ? Units.AlignDown(allowed, clusterBytes) : 0;
     }
 

@@ -86,6 +86,7 @@ sealed partial class LatencyGovernor
     ulong _grownNs;
     ulong _startedNs;
     ulong _doneNs;
+    ulong _drainedNs;
     ulong _aloneNs; // how long a chunk takes with no other in flight
     uint _unitBytes; // the smallest chunk that is worth its while
     int _unitVotes;
@@ -182,7 +183,7 @@ sealed partial class LatencyGovernor
         if (_isSettling && inFlightBytes <= WindowBytes)
             (_isSettling, _settledNs) = (false, nowNs);
         if (mayStart && _pulse.IsGuestOut)
-            mayStart = MayPassGate(inFlightBytes, nowNs, out retryAtNs);
+            mayStart = MayPassGate(inFlightBytes, _doneNs, nowNs, out retryAtNs);
         if (mayStart)
             (_startedNs, _isAlone) = (nowNs, inFlightBytes == 0);
         return mayStart;
@@ -201,19 +202,19 @@ sealed partial class LatencyGovernor
             return !IsProbing(inFlightBytes, nowNs, out retryAtNs);
         bool mayStart = inFlightBytes == 0 || inFlightBytes + lengthBytes <= WindowBytes;
         if (_mode == Mode.Busy && mayStart && _pulse.IsGuestOut)
-            return MayPassGate(inFlightBytes, nowNs, out retryAtNs);
+            return MayPassGate(inFlightBytes, Math.Max(_doneNs, _drainedNs), nowNs, out retryAtNs);
         return mayStart;
     }
 
-    /// <summary>Captured data has left for the target and is there.</summary>
-    public void OnDrained(ulong nowNs) => _doneNs = nowNs;
+    /// <summary>Captured data has reached the target.</summary>
+    public void OnDrained(ulong nowNs) => _drainedNs = nowNs;
 
     /// <summary>A request of a guest is out: only the share of time that the background always has is left.</summary>
-    bool MayPassGate(ulong inFlightBytes, ulong nowNs, out ulong retryAtNs)
+    bool MayPassGate(ulong inFlightBytes, ulong lastNs, ulong nowNs, out ulong retryAtNs)
     {
         ulong restNs = Math.Min(RestNsMax, (ulong)(_aloneNs * (1 - _tuning.FloorShare) / _tuning.FloorShare));
-        bool mayPass = inFlightBytes == 0 && nowNs - _doneNs >= restNs;
-        retryAtNs = !mayPass && inFlightBytes == 0 ? _doneNs + restNs : 0;
+        bool mayPass = inFlightBytes == 0 && nowNs - lastNs >= restNs;
+        retryAtNs = !mayPass && inFlightBytes == 0 ? lastNs + restNs : 0;
         IsGated = true;
         _wasFull |= !mayPass;
         return mayPass;
