@@ -15,6 +15,10 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     const ulong SlowBytesPerSecond = 50_000_000;
 
     readonly List<GuestRun> _runs = [];
+    readonly GuestLoad[] _loads =
+    [
+        .. GuestLoad.All.Where(load => settings.LoadName is not { } name || load.Name == name),
+    ];
     readonly bool _hasQemu = !settings.IsOursOnly && QemuStorageDaemon.IsPresent;
 
     public static IEnumerable<string> MissingPrograms =>
@@ -25,12 +29,12 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         WarmUp(cancel);
         for (int round = 1; round <= settings.RoundCount; round++)
         {
-            foreach (GuestLoad load in GuestLoad.All)
+            foreach (GuestLoad load in _loads)
             foreach (string who in Sides(round))
                 RunQuiet(round, load, who, cancel);
             foreach (string who in Sides(round))
                 RunAlone(round, who, cancel);
-            foreach (GuestLoad load in GuestLoad.All)
+            foreach (GuestLoad load in _loads)
             foreach (string who in Sides(round))
                 RunBoth(round, load, who, QemuTuning.Default, cancel);
             if (settings.HasFrontier && _hasQemu)

@@ -9,6 +9,7 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="HasSlow">Whether a slow target is measured.</param>
 /// <param name="HasHung">Whether a target that stops answering is measured.</param>
 /// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
+/// <param name="LoadName">The only load to measure; null = all.</param>
 sealed record LatencySettings(
     string? Folder,
     ulong SizeBytes,
@@ -17,5 +18,6 @@ sealed record LatencySettings(
     bool HasFrontier,
     bool HasSlow,
     bool HasHung,
-    bool IsOursOnly = false
+    bool IsOursOnly = false,
+    string? LoadName = null
 );

@@ -46,6 +46,12 @@ static class Program
 
     static readonly Option<bool> OursOnly = new("--ours-only") { Description = "Without QEMU." };
 
+    static readonly Option<string?> Load = new("--load")
+    {
+        Description = "One load only: qd1, qd16 or 500/s.",
+        HelpName = "NAME",
+    };
+
     static readonly Option<bool> Json = new("--json") { Description = "One JSON document on standard output." };
 
     static Task<int> Main(string[] arguments)
@@ -61,6 +67,7 @@ static class Program
             Hung,
             Smoke,
             OursOnly,
+            Load,
             Json,
         };
         // On a thread of the pool: Ctrl-C is heard only once the action has given control back.
@@ -78,6 +85,8 @@ static class Program
             return Refuse("--rounds must be at least 1");
         if (parsed.GetValue(Seconds) is not (>= 0.5 and <= 600))
             return Refuse("--seconds must be 0.5 to 600");
+        if (parsed.GetValue(Load) is { } name && !Array.Exists(GuestLoad.All, load => load.Name == name))
+            return Refuse($"--load {name}: it is one of qd1, qd16, 500/s");
         try
         {
             if (parsed.GetValue(Smoke))
@@ -90,7 +99,8 @@ static class Program
                 parsed.GetValue(Frontier),
                 parsed.GetValue(Slow),
                 parsed.GetValue(Hung),
-                parsed.GetValue(OursOnly)
+                parsed.GetValue(OursOnly),
+                parsed.GetValue(Load)
             );
             return FullRun.Run(settings, parsed.GetValue(Json), cancel);
         }

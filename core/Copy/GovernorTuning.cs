@@ -30,9 +30,9 @@ readonly record struct GovernorTuning(
                 UnitGrowBelow: 1.15
             )
             : new GovernorTuning(
-                TailFactor: 2.6,
+                TailFactor: 2.8,
                 MeanFactor: 2.1,
-                CopiedFactor: 1.5,
+                CopiedFactor: 1.8,
                 FloorChunks: 2,
                 FloorShare: 0.6,
                 UnitGrowBelow: 1.5

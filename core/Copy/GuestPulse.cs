@@ -54,6 +54,9 @@ public sealed class GuestPulse
     /// <summary>The hosts do the I/O: none passed through the engine lately.</summary>
     public bool IsHostMode => _deviceNs == 0 || LastNs - Math.Min(LastNs, _deviceNs) > Units.NsPerSecond;
 
+    /// <summary>The mean time from one request to the next.</summary>
+    public ulong GapNs => _gapNs;
+
     /// <summary>Requests that the engine carried out, and their bytes.</summary>
     public ulong DoneCount { get; private set; }
 

@@ -15,16 +15,16 @@ sealed partial class LatencyGovernor
         // A host's own I/O comes after the wait, and is not seen one by one: the wait may take what a mean one leaves.
         double targetNs = isHost
             ? (_tuning.TailFactor * HostTailRatio - 1) * _pulse.HostIdleMeanNs
-            : _tuning.TailFactor * _pulse.Idle(sample.Class).TailNs;
+            : Allowed(_tuning.TailFactor, _pulse.Idle(sample.Class).TailNs);
         if (targetNs <= 0)
         {
             _wantsProbe = true;
             return;
         }
         if (sample.WaitNs > 0)
-            targetNs = Math.Max(targetNs, _tuning.CopiedFactor * _pulse.Idle(GuestClass.CopiedWrite).MedianNs);
-        else if (!isHost)
-            JudgeMean(sample.TotalNs / _pulse.Idle(sample.Class).MeanNs, sample.NowNs);
+            targetNs = Math.Max(targetNs, CopiedTargetNs);
+        else if (!isHost && sample.TotalNs > _pulse.GapNs / 2)
+            JudgeMean(sample.TotalNs / Allowed(1, _pulse.Idle(sample.Class).MeanNs), sample.NowNs);
         if (!_isSettling)
             Judge(sample.TotalNs / targetNs, mayGrow: !isHost, sample.NowNs);
     }
@@ -36,10 +36,19 @@ sealed partial class LatencyGovernor
         {
             double targetNs = 0;
             for (GuestClass kind = 0; kind < GuestClass.HostWrite; kind++)
-                targetNs = Math.Max(targetNs, _tuning.TailFactor * _pulse.Idle(kind).TailNs);
-            return (ulong)Math.Max(targetNs, _tuning.CopiedFactor * _pulse.Idle(GuestClass.CopiedWrite).MedianNs);
+                targetNs = Math.Max(targetNs, Allowed(_tuning.TailFactor, _pulse.Idle(kind).TailNs));
+            return (ulong)Math.Max(targetNs, CopiedTargetNs);
         }
     }
+
+    double CopiedTargetNs => Allowed(_tuning.CopiedFactor, _pulse.Idle(GuestClass.CopiedWrite).MedianNs);
+
+    /// <summary>
+    /// What a request may take here so that it takes so many times its idle latency where the guest is: there every
+    /// request takes TransportNs more, with or without a backup.
+    /// </summary>
+    static double Allowed(double factor, double idleNs) =>
+        idleNs <= 0 ? 0 : factor * (idleNs + TransportNs) - TransportNs;
 
     void Judge(double ratio, bool mayGrow, ulong nowNs)
     {
@@ -53,7 +62,9 @@ sealed partial class LatencyGovernor
             Grow(GrowFirst, 1, nowNs);
     }
 
-    /// <summary>Requests that needed no copy: guests with a fixed number of requests out feel their mean.</summary>
+    /// <summary>
+    /// Requests that needed no copy, of guests that always have some out: their rate is what the mean allows.
+    /// </summary>
     void JudgeMean(double ratio, ulong nowNs)
     {
         _meanFactor += (ratio - _meanFactor) / 32;
@@ -71,7 +82,7 @@ sealed partial class LatencyGovernor
             _wantsProbe = true;
             return;
         }
-        double ratio = meanNs / (_tuning.MeanFactor * idleNs);
+        double ratio = meanNs / Allowed(_tuning.MeanFactor, idleNs);
         _meanRatio = ratio;
         if (ratio > 1)
             Cut(ratio > 2 ? CutMuch : CutLittle, nowNs);

@@ -39,6 +39,7 @@ sealed partial class LatencyGovernor
     const uint ProbeSamplesMin = 4;
     const uint HostMeanCount = 64;
 
+    const double TransportNs = 50_000; // between the guest and here: a virtio queue or a socket, and a wake-up
     const double LateShare = 0.01;
     const double SevereRatio = 4;
     const double HostTailRatio = 1.75; // of a host's writes only the mean is known: what their tail is taken to be

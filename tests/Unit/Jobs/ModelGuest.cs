@@ -48,13 +48,16 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
             Begin();
     }
 
-    /// <summary>Latencies of what ended in the interval, sorted.</summary>
+    /// <summary>What every request takes between the guest and the engine, or the host's own path to the device.</summary>
+    const ulong TransportNs = 50 * Units.NsPerUs;
+
+    /// <summary>Latencies of what ended in the interval, as the guest sees them, sorted.</summary>
     public List<ulong> Latencies(ulong fromNs, ulong toNs)
     {
         List<ulong> latencies = [];
         foreach ((ulong endedNs, ulong latencyNs) in Ended)
             if (endedNs >= fromNs && endedNs < toNs)
-                latencies.Add(latencyNs);
+                latencies.Add(latencyNs + TransportNs);
         latencies.Sort();
         return latencies;
     }
