@@ -1,5 +1,6 @@
-// How long something took, in powers of two of a microsecond: 40 counters, one add each time, cheap enough to be
-// always on. A percentile is the upper edge of its bucket, at most twice the truth.
+// How long something took: eight buckets for every power of two, so that a percentile is at most an eighth above the
+// truth; one add each time, cheap enough to be always on. Durations are cut to 128 ns units: what is measured here
+// takes microseconds. The layout is that of HdrHistogram with three significant bits.
 using System;
 using System.Numerics;
 using System.Threading;
@@ -9,7 +10,10 @@ namespace FastBackup.Base;
 /// <summary>Threads: one adds; any reads, each figure by itself exact, the figures among each other nearly.</summary>
 public sealed class LatencyHistogram
 {
-    const int BucketCount = 40;
+    const int UnitShift = 7;
+    const int StepBits = 3;
+    const int Steps = 1 << StepBits;
+    const int BucketCount = (64 - UnitShift - StepBits + 1) * Steps;
 
     readonly ulong[] _counts = new ulong[BucketCount];
     ulong _count;
@@ -24,9 +28,8 @@ public sealed class LatencyHistogram
 
     public void Add(ulong durationNs)
     {
-        ulong us = durationNs / Units.NsPerUs;
-        int bucket = Math.Min(BucketCount - 1, 64 - BitOperations.LeadingZeroCount(us));
-        Volatile.Write(ref _counts[bucket], _counts[bucket] + 1);
+        ref ulong count = ref _counts[BucketOf(durationNs >> UnitShift)];
+        Volatile.Write(ref count, count + 1);
         Volatile.Write(ref _sumNs, _sumNs + durationNs);
         if (durationNs > _maxNs)
             Volatile.Write(ref _maxNs, durationNs);
@@ -37,6 +40,7 @@ public sealed class LatencyHistogram
     /// <param name="perThousand">0..1000: 500 is the median, 990 the 99th percentile.</param>
     /// <returns>Nanoseconds: the upper edge of a bucket, or the maximum where that is less; 0 when nothing was
     /// added.</returns>
+    /// <remarks>Cost: a walk over 440 counters.</remarks>
     public ulong PercentileNs(uint perThousand)
     {
         Check.That(perThousand <= 1000);
@@ -47,8 +51,30 @@ public sealed class LatencyHistogram
         {
             seen += Volatile.Read(ref _counts[bucket]);
             if (seen >= wanted)
-                return Math.Min(MaxNs, (1UL << bucket) * Units.NsPerUs);
+                return Math.Min(MaxNs, UpperEdgeNs(bucket));
         }
         return count == 0 ? 0 : MaxNs;
+    }
+
+    /// <summary>Count, sum, median, 99th percentile and maximum in one.</summary>
+    public LatencySummary Summarize() => new(Count, SumNs, PercentileNs(500), PercentileNs(990), MaxNs);
+
+    static int BucketOf(ulong units)
+    {
+        if (units < Steps)
+            return (int)units;
+        int exponent = BitOperations.Log2(units);
+        int step = (int)(units >> (exponent - StepBits)) & (Steps - 1);
+        return (exponent - StepBits + 1) * Steps + step;
+    }
+
+    /// <summary>The last nanosecond of a bucket.</summary>
+    static ulong UpperEdgeNs(int bucket)
+    {
+        if (bucket < Steps)
+            return ((ulong)bucket + 1 << UnitShift) - 1;
+        int shift = bucket / Steps - 1;
+        ulong units = (ulong)(Steps + bucket % Steps + 1) << shift;
+        return units > ulong.MaxValue >> UnitShift ? ulong.MaxValue : (units << UnitShift) - 1;
     }
 }

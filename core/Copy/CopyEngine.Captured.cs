@@ -27,6 +27,15 @@ public sealed partial class CopyEngine
     /// <summary>Captured chunks that wait for their turn at the target, those in scratch space not counted.</summary>
     public uint CapturedCount => _captured.Count;
 
+    /// <summary>The most that they may hold.</summary>
+    public ulong CaptureLimitBytes => Math.Min(_rules.CaptureBytesMax, (ulong)_pool.UnitCount * _pool.UnitBytes);
+
+    /// <summary>Chunks that are being read for guests that wait.</summary>
+    public uint GuestReadCount { get; private set; }
+
+    /// <summary>Chunks of the background in flight.</summary>
+    public uint BackgroundCount => _backgroundCount;
+
     /// <summary>Says when captured data may go to the target; null = always.</summary>
     public ICopyPacer? Pacer { get; set; }
 

@@ -24,6 +24,12 @@ public sealed partial class CopyEngine
         }
     }
 
+    void CountGuestRead(CopyTask task, int sign)
+    {
+        GuestReadCount = (uint)((int)GuestReadCount + sign);
+        _cbwReadBytes = (ulong)((long)_cbwReadBytes + sign * (long)task.Extent.LengthBytes);
+    }
+
     Extent PieceExtent(CopyTask task, uint piece)
     {
         ulong set = 1UL << (int)piece;
@@ -59,7 +65,7 @@ public sealed partial class CopyEngine
     void OnAllRead(CopyTask task)
     {
         if (task.Lane == CopyLane.CopyBeforeWrite)
-            _cbwReadBytes -= task.Extent.LengthBytes;
+            CountGuestRead(task, -1);
         if (task.Captured == 0)
         {
             Finish(task, CopyEnd.SourceFailed);

@@ -168,7 +168,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         TakeMemory(task);
         task.Step = CopyTask.State.Reading;
         if (lane == CopyLane.CopyBeforeWrite)
-            _cbwReadBytes += task.Extent.LengthBytes;
+            CountGuestRead(task, 1);
         Place(task);
         if (lane == CopyLane.Background)
             EnterDevices(task);

@@ -22,6 +22,9 @@ public interface IFilterOwner
     /// <summary>A chunk of either lane ended or parked; there is room for another.</summary>
     void OnCopied(in CopyOutcome outcome);
 
+    /// <summary>Old data is in memory: guests go on; nothing is asked for.</summary>
+    void OnCaptured();
+
     /// <summary>A buffer of the shared pool is free again: look in a later turn whether something can start.</summary>
     void OnRoom();
 
@@ -253,7 +256,11 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     bool ICopyOwner.IsSnapshotWhole => !IsBroken || Planted.Is(PlantedBug.BrokenReadCounts);
 
-    void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount) => Release(firstCluster, clusterCount);
+    void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount)
+    {
+        Release(firstCluster, clusterCount);
+        Owner?.OnCaptured();
+    }
 
     /// <summary>
     /// The old data of the clusters is safe: guests may write there, unless a snapshot reader still reads.

@@ -48,6 +48,8 @@ public sealed partial class BackupJob
         Run();
     }
 
+    void IFilterOwner.OnCaptured() => Publish();
+
     void IFilterOwner.OnRoom() => RunLater();
 
     void IFilterOwner.OnBroken(Fault fault, bool isSource) => Fail(fault, isSource);

@@ -53,6 +53,7 @@ public sealed partial class BackupJob
     // --- any thread: a picture, rewritten after each step; odd sequence = being written
     uint _pictureSequence;
     JobProgress _picture;
+    JobGauges _gauges;
 
     BackupJob(
         IIoLoop loop,
@@ -150,12 +151,28 @@ public sealed partial class BackupJob
     }
 
     /// <summary>A consistent picture. Threads: any. Cost: O(1), repeated while the reactor writes it.</summary>
-    public JobProgress Query()
+    public JobProgress Query() => Query(out _);
+
+    /// <summary>What is in flight and in memory, and how guests fare. Threads: any.</summary>
+    /// <remarks>Cost: walks over three histograms.</remarks>
+    public JobStatistics QueryStatistics()
+    {
+        _ = Query(out JobGauges gauges);
+        return new JobStatistics(
+            gauges,
+            _filter.GuestWaits.Summarize(),
+            Disk.Pulse.QuietLatency.Summarize(),
+            Disk.Pulse.LoadedLatency.Summarize()
+        );
+    }
+
+    JobProgress Query(out JobGauges gauges)
     {
         while (true)
         {
             uint before = Volatile.Read(ref _pictureSequence);
             JobProgress picture = _picture;
+            gauges = _gauges;
             Interlocked.MemoryBarrier(); // the reads above may not slip below the second look
             if ((before & 1) == 0 && Volatile.Read(ref _pictureSequence) == before)
                 return picture;
@@ -307,6 +324,31 @@ public sealed partial class BackupJob
             IsSourceFault,
             _stoppedBy
         );
+        _gauges = Gauges();
         Volatile.Write(ref _pictureSequence, _pictureSequence + 1); // ... and even only after all of them
+    }
+
+    JobGauges Gauges()
+    {
+        ref readonly CopyCounters counters = ref _engine.Counters;
+        return new JobGauges(
+            _governor.WindowBytes,
+            _governor.ChunkBytes,
+            _governor.Priority,
+            _engine.DeviceBytes,
+            _engine.BackgroundCount,
+            _engine.GuestReadCount,
+            _engine.CapturedCount,
+            View?.InFlightCount ?? 0,
+            Disk.WaitingCount,
+            _engine.CaptureBytes,
+            _engine.CapturePeakBytes,
+            _engine.CaptureLimitBytes,
+            _engine.ScratchBytes,
+            _engine.ScratchLimitBytes,
+            _engine.ScratchFault,
+            counters.SpilledBytes,
+            counters.OfferedBytes
+        );
     }
 }

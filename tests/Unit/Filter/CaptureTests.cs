@@ -31,7 +31,11 @@ public sealed class CaptureTests
             bench.Disk.EndWrite();
         }
         Assert.Equal(0u, bench.Pool.FreeUnitCount);
-        Assert.Equal(8 * Cluster, job.Filter.Engine.CaptureBytes);
+        JobStatistics statistics = job.QueryStatistics();
+        Assert.Equal(8 * Cluster, statistics.Gauges.CaptureBytes);
+        Assert.Equal(8 * Cluster, statistics.Gauges.CaptureLimitBytes);
+        Assert.Equal(8ul, statistics.GuestWaits.Count);
+        Assert.InRange(statistics.GuestWaits.MaxNs, 1ul, 10_000ul);
         GuestProbe last = new(bench.Disk, 9 * Cluster, 512);
         bench.Loop.RunFor(99 * Units.NsPerMs);
         Assert.False(last.IsAnswered);

@@ -48,7 +48,7 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
             Begin();
     }
 
-    /// <summary>What every request takes between the guest and the engine, or the host's own path to the device.</summary>
+    /// <summary>What every request takes between guest and engine, or on the host's own path to the device.</summary>
     const ulong TransportNs = 50 * Units.NsPerUs;
 
     /// <summary>Latencies of what ended in the interval, as the guest sees them, sorted.</summary>
