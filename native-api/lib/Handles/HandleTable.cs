@@ -21,8 +21,7 @@ static class HandleTable
 
     static readonly Lock s_lock = new();
     static readonly Stack<int> s_free = new();
-    static AbiObject?[] s_objects = new AbiObject?[SlotCountFirst];
-    static uint[] s_generations = new uint[SlotCountFirst];
+    static uint[] s_generations = [];
     static int s_nextSlot;
 
     /// <summary>The open object of a handle of this kind, or null.</summary>
@@ -30,7 +29,7 @@ static class HandleTable
     public static T? Find<T>(ulong id)
         where T : AbiObject, IHandleKind
     {
-        AbiObject?[] objects = s_objects;
+        AbiObject?[] objects = HandleSlots.Objects;
         uint slot = (uint)id & (SlotCountMax - 1);
         if (slot < (uint)objects.Length && id >> KindShift == (ulong)T.Kind)
         {
@@ -44,7 +43,7 @@ static class HandleTable
     /// <summary>The open object of any kind, or null.</summary>
     public static AbiObject? Find(ulong id)
     {
-        AbiObject?[] objects = s_objects;
+        AbiObject?[] objects = HandleSlots.Objects;
         uint slot = (uint)id & (SlotCountMax - 1);
         AbiObject? found = slot < (uint)objects.Length ? objects[slot] : null;
         return found != null && found.Id == id && id != 0 ? found : null;
@@ -66,7 +65,7 @@ static class HandleTable
             }
             uint generation = ++s_generations[slot];
             item.Id = (ulong)T.Kind << KindShift | (ulong)generation << GenerationShift | (uint)slot;
-            Volatile.Write(ref s_objects[slot], item);
+            Volatile.Write(ref HandleSlots.Objects[slot], item);
             return item.Id;
         }
     }
@@ -77,8 +76,8 @@ static class HandleTable
         lock (s_lock)
         {
             int slot = (int)((uint)item.Id & (SlotCountMax - 1));
-            Check.That(ReferenceEquals(s_objects[slot], item));
-            Volatile.Write(ref s_objects[slot], null);
+            Check.That(ReferenceEquals(HandleSlots.Objects[slot], item));
+            Volatile.Write(ref HandleSlots.Objects[slot], null);
             if (s_generations[slot] != uint.MaxValue)
                 s_free.Push(slot);
         }
@@ -86,13 +85,20 @@ static class HandleTable
 
     static void Grow(int slot)
     {
-        if (slot < s_objects.Length)
+        if (slot < HandleSlots.Objects.Length)
             return;
-        AbiObject?[] objects = new AbiObject?[s_objects.Length * 2];
-        uint[] generations = new uint[objects.Length];
-        s_objects.CopyTo(objects, 0);
+        int count = System.Math.Max(SlotCountFirst, HandleSlots.Objects.Length * 2);
+        AbiObject?[] objects = new AbiObject?[count];
+        uint[] generations = new uint[count];
+        HandleSlots.Objects.CopyTo(objects, 0);
         s_generations.CopyTo(generations, 0);
         s_generations = generations;
-        Volatile.Write(ref s_objects, objects);
+        Volatile.Write(ref HandleSlots.Objects, objects);
     }
+}
+
+/// <summary>Apart, so that reading it needs no look at whether a class was initialised.</summary>
+static class HandleSlots
+{
+    public static AbiObject?[] Objects = [];
 }

@@ -67,7 +67,7 @@ sealed partial class QueueObject
     public unsafe int Fill(byte* completions, uint stride, int capacity, int countMin, long timeoutNs)
     {
         int count = 0;
-        long start = Stopwatch.GetTimestamp();
+        long start = countMin > 0 ? Stopwatch.GetTimestamp() : 0;
         while (true)
         {
             MakeCallsAndLog();
@@ -95,7 +95,7 @@ sealed partial class QueueObject
     public unsafe int Dispatch(int capacity, int countMin, long timeoutNs)
     {
         int count = 0;
-        long start = Stopwatch.GetTimestamp();
+        long start = countMin > 0 ? Stopwatch.GetTimestamp() : 0;
         while (true)
         {
             MakeCallsAndLog();
