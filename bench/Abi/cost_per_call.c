@@ -5,7 +5,9 @@
  * Rows: a call that does nothing but enter and leave (fb_abi_version), looking a handle up, the write hooks with
  * nothing to save, a bitmap mark, a poll of an empty queue. Figures are of one machine: compare rows, not machines.
  */
-#define _GNU_SOURCE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* mallinfo2 */
+#endif
 #include <fastbackup.h>
 #include <malloc.h>
 #include <pthread.h>

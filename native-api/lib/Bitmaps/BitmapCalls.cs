@@ -16,9 +16,6 @@ static partial class BitmapCalls
     const uint StateIsBusy = 2;
     const uint StateIsEnabled = 4;
 
-    /// <summary>Closed bitmaps larger than this are collected at once.</summary>
-    const ulong CollectFromGranules = 1 << 20;
-
     public static unsafe int Create(BitmapOptionsStruct* host, ulong* result)
     {
         if (result == null)
@@ -54,8 +51,7 @@ static partial class BitmapCalls
         if (!bitmap.TryClose())
             return Answer.Handle(BitmapObject.Noun).Tell();
         HandleTable.Close(bitmap);
-        if (bitmap.Bits.BitCount >= CollectFromGranules)
-            Retirement.Collect();
+        Retirement.Retire(bitmap.Bits.BitCount);
         return Status.Ok;
     }
 
