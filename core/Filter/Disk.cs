@@ -60,6 +60,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     public Disk(IIoLoop loop, IBlockDevice device, string name, uint slotCount = 1024)
     {
         (_loop, Device, Name) = (loop, device, name);
+        CapacityBytes = device.Limits.CapacityBytes;
         _trace = new Tracer(loop, name);
         _atDeviceMax = Math.Max(1, device.Limits.InFlightMax / 2);
         _slots = new GuestSlot[slotCount];
@@ -81,7 +82,8 @@ public sealed partial class Disk : ILoopMember, IDisposable
 
     public IBlockDevice Device { get; }
 
-    public ulong CapacityBytes => Device.Limits.CapacityBytes;
+    /// <summary>The device's, which is fixed: kept here because every guest write asks for it.</summary>
+    public ulong CapacityBytes { get; }
 
     public IReadOnlyList<DirtyBitmap> Bitmaps => _bitmaps;
 
