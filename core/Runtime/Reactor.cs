@@ -18,6 +18,7 @@ using System.Collections.Generic;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Interop.Linux;
 using FastBackup.Memory;
 
 namespace FastBackup.Runtime;
@@ -202,6 +203,7 @@ public sealed class Reactor : IIoLoop, IDisposable
 
     void Run()
     {
+        ThreadName.Set(_thread!.Name!);
         while (Volatile.Read(ref _isStopRequested) == 0)
         {
             if (Failure != null)
