@@ -31,9 +31,9 @@
  *   Load the library once; dlclose is harmless and does not unload. The first call of a process starts the
  *   runtime: make it early, on one thread. It installs handlers for SIGSEGV, SIGFPE and one real-time signal,
  *   which hand on what is not theirs to the handlers that were there before; SIGPIPE is left alone. A child after
- *   fork() must not call anything here before exec; every file descriptor is close-on-exec. Threads of the library are
- *   named fb-* and start in fb_engine_open. A new thread pays 50 us at its first call; later calls cost 5 to 10 ns
- *   where a declaration says "I/O path", and allocate nothing.
+ *   fork() must not call anything but fb_is_forked_child before exec; every file descriptor is close-on-exec. The
+ *   first call starts one thread of the runtime; those of an engine are named fb-* and start in fb_engine_open. A
+ *   new thread of the host pays 50 us at its first call. Where a declaration says "I/O path" nothing is allocated.
  */
 #ifndef FASTBACKUP_H
 #define FASTBACKUP_H
