@@ -11,7 +11,9 @@ namespace FastBackup.Tests.Abi.Machine;
 static class BuiltLibrary
 {
     static readonly Lazy<string> Stage = new(Build);
-    static readonly Lazy<string> Programs = new(() => Directory.CreateTempSubdirectory("fastbackup-abi-").FullName);
+    static readonly Lazy<string> Programs = new(() =>
+        Directory.CreateDirectory(Repository.PathOf("tests/Abi/bin/programs")).FullName
+    );
 
     /// <summary>The folder with include and lib.</summary>
     public static string Folder => Stage.Value;
