@@ -133,6 +133,7 @@ public sealed class ThreadedFileIo : IFileIo
 
     void Work()
     {
+        ThreadName.Set(Thread.CurrentThread.Name!);
         while (TakeCommand(out FileCommand command))
         {
             long result = FileCalls.Execute(command);

@@ -62,6 +62,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     public Disk(IIoLoop loop, IBlockDevice device, string name, uint slotCount = 1024)
     {
         (_loop, Device, Name) = (loop, device, name);
+        CapacityBytes = device.Limits.CapacityBytes;
         _trace = new Tracer(loop, name);
         _atDeviceMax = Math.Max(1, device.Limits.InFlightMax / 2);
         _slots = new GuestSlot[slotCount];
@@ -84,7 +85,8 @@ public sealed partial class Disk : ILoopMember, IDisposable
 
     public IBlockDevice Device { get; }
 
-    public ulong CapacityBytes => Device.Limits.CapacityBytes;
+    /// <summary>The device's, which is fixed: kept here because every guest write asks for it.</summary>
+    public ulong CapacityBytes { get; }
 
     public IReadOnlyList<DirtyBitmap> Bitmaps => _bitmaps;
 

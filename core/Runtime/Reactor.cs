@@ -18,6 +18,7 @@ using System.Collections.Generic;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Interop.Linux;
 using FastBackup.Memory;
 
 namespace FastBackup.Runtime;
@@ -193,13 +194,16 @@ public sealed class Reactor : IIoLoop, IDisposable
         if (Failure != null)
             return;
         Volatile.Write(ref _failure, exception);
-        foreach (ILoopMember member in _members.ToArray())
-            Guard(member.OnLoopFailed);
-        Guard(() => OnStopped?.Invoke(exception));
+        // Allocates nothing: what failed may be an allocation. A member that is told may take itself off the list.
+        for (int i = _members.Count - 1; i >= 0; i--)
+            if (i < _members.Count)
+                Tell(_members[i]);
+        Tell(exception);
     }
 
     void Run()
     {
+        ThreadName.Set(_thread!.Name!);
         while (Volatile.Read(ref _isStopRequested) == 0)
         {
             if (Failure != null)
@@ -224,25 +228,41 @@ public sealed class Reactor : IIoLoop, IDisposable
     void AnswerPosts()
     {
         while (_inbox.TryTake(out Deferred item))
-            Guard(() => item.Task.Abandon(item.Argument));
+            Answer(item);
 #pragma warning disable RS0030 // the port cannot be waited on any more, and nothing here is urgent
         Thread.Sleep(AnswerIntervalMs);
 #pragma warning restore RS0030
     }
 
-    static void Guard(Action action)
+    // A handler that fails as well must not end the host process either; the first failure is the one that is kept.
+#pragma warning disable CA1031
+    static void Tell(ILoopMember member)
     {
         try
         {
-            action();
+            member.OnLoopFailed();
         }
-#pragma warning disable CA1031 // a handler that fails as well must not end the host process either
-        catch (Exception)
-#pragma warning restore CA1031
-        {
-            // The first failure is the one that is kept.
-        }
+        catch (Exception) { }
     }
+
+    void Tell(Exception exception)
+    {
+        try
+        {
+            OnStopped?.Invoke(exception);
+        }
+        catch (Exception) { }
+    }
+
+    static void Answer(in Deferred item)
+    {
+        try
+        {
+            item.Task.Abandon(item.Argument);
+        }
+        catch (Exception) { }
+    }
+#pragma warning restore CA1031
 
     ulong WaitNs(ulong waitNs)
     {

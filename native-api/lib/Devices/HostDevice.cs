@@ -1,0 +1,253 @@
+// A device that the host brings: requests go out as calls of its submit function, answers come back by
+// fb_device_complete, on any thread, at any time, or at once as the value that submit returns.
+//
+// The calls are made on the reactor's thread, or by the thread that polls a queue of the host's choice. Either way an
+// answer
+// travels through a ring to the reactor, which alone touches requests. A token that was used is never accepted again.
+// Does not align: a host that asks for an alignment gets only requests that have it. Zeroes and discards that the host
+// did not offer are written as zeroes, or dropped.
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Memory;
+using FastBackup.Native.Errors;
+using FastBackup.Native.Queues;
+using FastBackup.Native.Structs;
+
+namespace FastBackup.Native.Devices;
+
+/// <summary>Threads: the reactor's; TryComplete any; MakeCalls the queue's.</summary>
+sealed class HostDevice : IBlockDevice, ILoopTask
+{
+    const uint FlagReadOnly = 1;
+    const uint FlagZeroed = 2;
+    const uint FlagWriteZeroes = 4;
+    const uint FlagDiscard = 8;
+    const ulong ZeroBytes = Units.MiB;
+
+    public const uint FlagsKnown = FlagReadOnly | FlagZeroed | FlagWriteZeroes | FlagDiscard;
+
+    readonly IIoLoop _loop;
+    readonly DeviceOpsStruct _ops;
+    readonly QueueObject? _queue;
+    readonly HostRequest[] _requests;
+    readonly Stack<uint> _free;
+    readonly Queue<BlockRequest> _backlog = new();
+    readonly ConcurrentRing<uint> _calls; // to be made by the queue's thread
+    readonly ConcurrentRing<uint> _ended; // to be seen by the reactor
+    readonly AlignedRegion _zeroes;
+    int _isPosted;
+
+    public HostDevice(IIoLoop loop, in DeviceOpsStruct ops, QueueObject? queue)
+    {
+        (_loop, _ops, _queue) = (loop, ops, queue);
+        Limits = new BlockLimits
+        {
+            CapacityBytes = ops.CapacityBytes,
+            RequestAlignBytes = ops.RequestAlign,
+            BufferAlignBytes = ops.RequestAlign,
+            IsZeroInitialised = (ops.Flags & FlagZeroed) != 0,
+            IsReadOnly = (ops.Flags & FlagReadOnly) != 0,
+            InFlightMax = ops.InFlightMax,
+        };
+        ReadsAsZero = Limits.IsZeroInitialised;
+        uint capacity = System.Numerics.BitOperations.RoundUpToPowerOf2(ops.InFlightMax);
+        _calls = new ConcurrentRing<uint>(capacity);
+        _ended = new ConcurrentRing<uint>(capacity);
+        _requests = new HostRequest[ops.InFlightMax];
+        _free = new Stack<uint>(_requests.Length);
+        for (uint i = 0; i < _requests.Length; i++)
+        {
+            _requests[i] = new HostRequest(i);
+            _free.Push(i);
+        }
+        _zeroes = AlignedRegion.Map(ZeroBytes, RegionResidency.Lazy);
+        queue?.AddCaller(this);
+    }
+
+    public string Name => "the host's device";
+
+    public BlockLimits Limits { get; }
+
+    public bool ReadsAsZero { get; private set; }
+
+    public uint InFlightCount => (uint)(_requests.Length - _free.Count + _backlog.Count);
+
+    public bool HasCalls => !_calls.IsEmpty;
+
+    public void Submit(in BlockRequest request)
+    {
+        if (request.Operation is BlockOperation.Write or BlockOperation.WriteZeroes or BlockOperation.Discard)
+            ReadsAsZero = false;
+        if (_free.TryPop(out uint index))
+            Begin(_requests[index], request);
+        else
+            _backlog.Enqueue(request);
+    }
+
+    void Begin(HostRequest slot, in BlockRequest request)
+    {
+        (slot.Request, slot.DoneBytes, slot.PartBytes) = (request, 0, 0);
+        slot.Fault = Check(request);
+        if (slot.Fault.IsNone && IsForHost(request))
+            Call(slot);
+        else
+            EndLater(slot);
+    }
+
+    Fault Check(in BlockRequest request)
+    {
+        bool isWrite =
+            request.Operation is BlockOperation.Write or BlockOperation.WriteZeroes or BlockOperation.Discard;
+        if (isWrite && Limits.IsReadOnly)
+            return new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes);
+        if (request.Operation == BlockOperation.Flush)
+            return Fault.None;
+        if (!new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(Limits.CapacityBytes))
+            return new Fault(FaultKind.Range, 0, request.OffsetBytes);
+        bool isAligned = Units.IsAligned(request.OffsetBytes | request.LengthBytes, Limits.RequestAlignBytes);
+        return isAligned ? Fault.None : new Fault(FaultKind.Align, 0, request.OffsetBytes);
+    }
+
+    /// <summary>Whether the host has anything to do for it.</summary>
+    bool IsForHost(in BlockRequest request) =>
+        request.Operation switch
+        {
+            BlockOperation.Map => false, // answers nothing: all is data
+            BlockOperation.Flush => true,
+            BlockOperation.Discard => request.LengthBytes > 0 && (_ops.Flags & FlagDiscard) != 0,
+            _ => request.LengthBytes > 0,
+        };
+
+    void Call(HostRequest slot)
+    {
+        slot.Arm();
+        if (_queue == null)
+        {
+            MakeCall(slot);
+            return;
+        }
+        Base.Check.That(_calls.TryPut(slot.Index));
+        _queue.Signal();
+    }
+
+    /// <summary>Makes the calls that wait for the queue's thread.</summary>
+    public void MakeCalls()
+    {
+        while (_calls.TryTake(out uint index))
+            MakeCall(_requests[index]);
+    }
+
+    unsafe void MakeCall(HostRequest slot)
+    {
+        ulong token = slot.Token;
+        IoRequestStruct call = Describe(slot, token);
+        // SAFETY: the host's function, valid until its release was called; the request is a local of ours.
+        int status = _ops.Submit(_ops.Context, &call);
+        if (status != Status.Pending)
+            _ = TryComplete(token, status, status < 0 ? Errnos.EIO : 0);
+    }
+
+    unsafe IoRequestStruct Describe(HostRequest slot, ulong token)
+    {
+        ref BlockRequest request = ref slot.Request;
+        IoRequestStruct call = new()
+        {
+            Token = token,
+            Offset = request.OffsetBytes,
+            Length = request.LengthBytes,
+            Buffer = (void*)request.Buffer, // SAFETY: the requester owns it until the completion
+            Operation = (uint)request.Operation,
+            Flags = (uint)(request.Flags & (BlockFlags.Fua | BlockFlags.MayUnmap)),
+        };
+        if (request.Operation == BlockOperation.WriteZeroes && (_ops.Flags & FlagWriteZeroes) == 0)
+        {
+            slot.PartBytes = Math.Min(ZeroBytes, request.LengthBytes - slot.DoneBytes);
+            call.Operation = (uint)BlockOperation.Write;
+            call.Offset += slot.DoneBytes;
+            call.Length = slot.PartBytes;
+            call.Buffer = _zeroes.Pointer;
+            call.Flags &= (uint)BlockFlags.Fua;
+        }
+        if (request.Operation is not (BlockOperation.Read or BlockOperation.Write) && slot.PartBytes == 0)
+            call.Buffer = null;
+        return call;
+    }
+
+    /// <summary>The host's answer. Threads: any.</summary>
+    /// <returns>False: no such call is open.</returns>
+    public bool TryComplete(ulong token, int status, int sysErrno)
+    {
+        uint index = (uint)token & 0xFFFFFF;
+        if (index >= (uint)_requests.Length || !_requests[index].TryEnd(token))
+            return false;
+        HostRequest slot = _requests[index];
+        if (status != Status.Ok)
+            slot.Fault = new Fault(KindOf(status, sysErrno), sysErrno, slot.Request.OffsetBytes);
+        EndLater(slot);
+        return true;
+    }
+
+    static FaultKind KindOf(int status, int sysErrno)
+    {
+        FaultKind named = Errnos.Classify(sysErrno);
+        return status == Status.Io && named != FaultKind.None ? named : Status.ToFaultKind(status);
+    }
+
+    void EndLater(HostRequest slot)
+    {
+        Base.Check.That(_ended.TryPut(slot.Index));
+        if (Interlocked.Exchange(ref _isPosted, 1) != 0)
+            return;
+        while (!_loop.TryPost(this, 0) && !_loop.HasFailed)
+            Thread.Yield(); // a full inbox empties within a turn of the loop
+    }
+
+    /// <summary>On the reactor's thread: requests that were answered.</summary>
+    void ILoopTask.Run(ulong argument)
+    {
+        Interlocked.Exchange(ref _isPosted, 0);
+        while (_ended.TryTake(out uint index))
+        {
+            HostRequest slot = _requests[index];
+            slot.DoneBytes += slot.PartBytes;
+            bool isPart = slot.PartBytes > 0 && slot.DoneBytes < slot.Request.LengthBytes;
+            if (slot.Fault.IsNone && isPart)
+                Call(slot);
+            else
+                Finish(slot);
+        }
+    }
+
+    void ILoopTask.Abandon(ulong argument)
+    {
+        // The loop has failed: nobody waits for these requests any more.
+    }
+
+    void Finish(HostRequest slot)
+    {
+        (IBlockOwner owner, ulong userData, Fault fault) = (slot.Request.Owner, slot.Request.UserData, slot.Fault);
+        slot.Request = default;
+        if (_backlog.TryDequeue(out BlockRequest next))
+            Begin(slot, next);
+        else
+            _free.Push(slot.Index);
+        owner.OnBlockCompleted(userData, new BlockResult(fault));
+    }
+
+    public void Dispose()
+    {
+        Base.Check.That(InFlightCount == 0 || _loop.HasFailed);
+        _queue?.RemoveCaller(this);
+        _zeroes.Dispose();
+    }
+
+    /// <summary>Tells the host that no call comes any more. On a thread of the host.</summary>
+    public unsafe void Release()
+    {
+        if (_ops.Release != null)
+            _ops.Release(_ops.Context); // SAFETY: the host's function, called once
+    }
+}

@@ -1,0 +1,160 @@
+// fb_backup_create: the host's numbers become the engine's options, each checked; then the engine's own rules.
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.BlockIo;
+using FastBackup.Filter;
+using FastBackup.Jobs;
+using FastBackup.Native.Bitmaps;
+using FastBackup.Native.Devices;
+using FastBackup.Native.Disks;
+using FastBackup.Native.Engines;
+using FastBackup.Native.Errors;
+using FastBackup.Native.Handles;
+using FastBackup.Native.Structs;
+
+namespace FastBackup.Native.Jobs;
+
+static class BackupCreation
+{
+    const uint FlagManualFinalize = 1;
+    const uint FlagManualDismiss = 2;
+    const uint FlagSnapshot = 4;
+    const uint FlagLargerTarget = 8;
+    const uint FlagsKnown = FlagManualFinalize | FlagManualDismiss | FlagSnapshot | FlagLargerTarget;
+    const uint IdBytesMax = 255;
+    const uint ErrorPolicyMax = (uint)ErrorPolicy.EnoSpc;
+    const uint TimeoutDefaultMs = 30_000;
+
+    public static unsafe int Create(ulong diskId, ulong targetId, BackupOptionsStruct* host, ulong* result)
+    {
+        if (result == null)
+            return Answer.Invalid("out is NULL").Tell();
+        *result = 0;
+        if (HandleTable.Find<DiskObject>(diskId) is not { } disk)
+            return Answer.Handle(DiskObject.Noun).Tell();
+        if (HandleTable.Find<DeviceObject>(targetId) is not { } target)
+            return Answer.Handle(DeviceObject.Noun).Tell();
+        BackupOptionsStruct given = default;
+        Answer answer = host == null ? Answer.Ok : StructSize.TryRead(host, BackupOptionsStruct.SizeFirst, out given);
+        BackupOptions? options = null;
+        if (answer.IsOk)
+            answer = TryTranslate(disk, given, out options);
+        if (answer.IsOk && !ReferenceEquals(disk.Engine, target.Engine))
+            answer = Answer.Invalid("disk and target are of different engines");
+        EngineObject engine = disk.Engine!;
+        if (answer.IsOk && !engine.TryRetain(isChild: true))
+            answer = Answer.Handle(EngineObject.Noun);
+        if (!answer.IsOk)
+            return answer.Tell();
+        bool hasView = (given.Flags & FlagSnapshot) != 0;
+        JobObject? job = null;
+        try
+        {
+            answer = engine.RunUnlessStopped(disk, () => TryMake(disk, target, options!, hasView, out job));
+            if (job != null)
+                *result = job.Id;
+            return answer.Tell();
+        }
+        finally
+        {
+            if (job == null)
+                engine.Release(isChild: true);
+        }
+    }
+
+    static unsafe Answer TryTranslate(DiskObject disk, in BackupOptionsStruct given, out BackupOptions? options)
+    {
+        options = null;
+        Answer answer = CheckNumbers(given);
+        string id = "";
+        if (answer.IsOk)
+            answer = Utf8Name.TryRead(given.Id, given.IdLength, 0, IdBytesMax, out id);
+        if (!answer.IsOk)
+            return answer;
+        DirtyBitmap? dirty = null;
+        if (given.Bitmap != 0)
+        {
+            if (HandleTable.Find<BitmapObject>(given.Bitmap) is not { } bitmap)
+                return Answer.Handle(BitmapObject.Noun);
+            if (!ReferenceEquals(bitmap.Disk, disk))
+                return Answer.Invalid("the bitmap is not one of the disk's");
+            dirty = bitmap.Dirty;
+        }
+        options = new BackupOptions
+        {
+            Id = id.Length == 0 ? null : id,
+            Sync = (BackupSync)given.Sync,
+            Bitmap = dirty,
+            BitmapMode = given.BitmapMode == 0 ? null : (BitmapMode)(given.BitmapMode - 1),
+            SpeedBytesPerSecond = given.Speed,
+            OnSourceError = (ErrorPolicy)given.OnSourceError,
+            OnTargetError = (ErrorPolicy)given.OnTargetError,
+            MayTargetBeLarger = (given.Flags & FlagLargerTarget) != 0,
+            AutoFinalize = (given.Flags & FlagManualFinalize) == 0,
+            AutoDismiss = (given.Flags & FlagManualDismiss) == 0,
+            Filter = new FilterOptions
+            {
+                OnCbwError = (CbwErrorPolicy)given.OnCbwError,
+                CbwTimeoutMs = given.CbwTimeoutMs switch
+                {
+                    0 => TimeoutDefaultMs,
+                    uint.MaxValue => 0,
+                    uint limit => limit,
+                },
+                ClusterBytes = given.ClusterBytes == 0 ? (uint)(64 * Units.KiB) : given.ClusterBytes,
+                TaskMax = given.TaskMax == 0 ? 64 : given.TaskMax,
+            },
+        };
+        return Answer.Ok;
+    }
+
+    static Answer CheckNumbers(in BackupOptionsStruct given)
+    {
+        if ((given.Flags & ~FlagsKnown) != 0 || given.Reserved != 0)
+            return Answer.Unsupported($"backup flags {given.Flags:x} are not all known, or reserved is not 0");
+        if (given.Sync > (uint)BackupSync.None)
+            return Answer.Invalid($"sync {given.Sync} is none of FB_SYNC_*");
+        if (given.BitmapMode > (uint)BitmapMode.Always + 1)
+            return Answer.Invalid($"bitmap_mode {given.BitmapMode} is none of FB_BITMAP_MODE_*");
+        if (given.OnSourceError > ErrorPolicyMax || given.OnTargetError > ErrorPolicyMax)
+            return Answer.Invalid($"an error policy is none of FB_ON_ERROR_*");
+        return given.OnCbwError > (uint)CbwErrorPolicy.BreakGuestWrite
+            ? Answer.Invalid($"on_cbw_error {given.OnCbwError} is none of FB_ON_CBW_ERROR_*")
+            : Answer.Ok;
+    }
+
+    static Answer TryMake(DiskObject disk, DeviceObject target, BackupOptions options, bool hasView, out JobObject? job)
+    {
+        job = null;
+        EngineObject engine = disk.Engine!;
+        if (target.IsClosed)
+            return Answer.Handle(DeviceObject.Noun);
+        if (target.HasDisk && !ReferenceEquals(target, disk.Device))
+            return Answer.State("the target has a disk: guests could write to it");
+        if (target.IsTarget)
+            return Answer.State("the target is one of another job already");
+        OpenRefusal refusal = BackupJob.TryCreate(
+            engine.Reactor,
+            disk.Core,
+            target.Device,
+            engine.Core.Pool,
+            options,
+            hasView,
+            out BackupJob? core
+        );
+        if (!refusal.IsNone)
+            return Answer.Of(refusal);
+        refusal = engine.Jobs.TryAdd(core!);
+        if (!refusal.IsNone)
+        {
+            core!.Dispose();
+            return Answer.Of(refusal);
+        }
+        job = new JobObject(engine, disk, target, core!);
+        core!.Listener = job;
+        disk.JobCount++;
+        target.IsTarget = true;
+        HandleTable.Open(job);
+        return Answer.Ok;
+    }
+}

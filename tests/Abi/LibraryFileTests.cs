@@ -1,0 +1,106 @@
+// The built library as a file: what it exports, its name, its size, its levels, and that it is installed where it says.
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using FastBackup.Tests.Abi.Machine;
+using Xunit;
+
+namespace FastBackup.Tests.Abi;
+
+public sealed partial class LibraryFileTests
+{
+    const long SizeMaxBytes = 6 << 20;
+
+    // What the runtime exports by itself, and the name of the symbols' version.
+    static readonly string[] OfTheRuntime = ["DotNetRuntimeDebugHeader", "V1.0"];
+
+    static readonly string[] MayBeNeeded = ["libc", "libm", "ld-linux-x86-64"];
+
+    [Fact]
+    public void Exports_AreTheHeadersFunctionsAndNothingElse()
+    {
+        string header = File.ReadAllText(Repository.PathOf("native-api/include/fastbackup.h"));
+        IEnumerable<string> declared = DeclarationPattern().Matches(header).Select(match => match.Groups[1].Value);
+        foreach (string file in new[] { BuiltLibrary.File, BuiltLibrary.LevelFile("v3"), BuiltLibrary.LevelFile("v4") })
+        {
+            ToolRun run = ToolRun.Of("nm", ["-D", "--defined-only", file]);
+            IEnumerable<string> exported = run.Output.Split('\n').Select(line => line.Split(' ')[^1].Split('@')[0]);
+            Assert.Equal(declared.Order(), exported.Where(name => !OfTheRuntime.Contains(name)).Order());
+        }
+    }
+
+    [Fact]
+    public void File_HasItsNameAndIsNeverUnloaded()
+    {
+        string dynamic = ToolRun.Of("readelf", ["-d", BuiltLibrary.File]).Output;
+        Assert.Contains("Library soname: [libfastbackup.so.1]", dynamic);
+        Assert.Contains("NODELETE", dynamic);
+        string[] needed = [.. NeededPattern().Matches(dynamic).Select(match => match.Groups[1].Value)];
+        Assert.All(needed, name => Assert.Contains(name.Split('.')[0], MayBeNeeded));
+    }
+
+    [Theory]
+    [InlineData("v1", "+v1")]
+    [InlineData("v3", "+v3")]
+    [InlineData("v4", "+v4")]
+    public void Level_IsSmallAndUsesItsVectors(string level, string suffix)
+    {
+        string file = level == "v1" ? BuiltLibrary.File : BuiltLibrary.LevelFile(level);
+        Assert.InRange(new FileInfo(file).Length, 1, SizeMaxBytes);
+        // The version string is chosen by the same test that chooses the kernels.
+        string strings = ToolRun.Of("grep", ["-aoE", "0\\.1\\.0\\+v[0-9]", file]).Output;
+        Assert.Equal("0.1.0" + suffix, strings);
+    }
+
+    [Fact]
+    public void Loader_TakesTheHighestLevelOfTheProcessor()
+    {
+        string flags = File.ReadLines("/proc/cpuinfo")
+            .First(line => line.StartsWith("flags", StringComparison.Ordinal));
+        string expected =
+            flags.Contains("avx512vl", StringComparison.Ordinal) ? "v4"
+            : flags.Contains("avx2", StringComparison.Ordinal) ? "v3"
+            : "v1";
+        string said = BuiltLibrary.CompileAndRun("tests/Abi/Programs/version.c");
+        Assert.Equal("0.1.0+" + expected, said);
+    }
+
+    [Fact]
+    public void Install_IntoAPackageFolder_CanBeUsedThroughPkgConfig()
+    {
+        Requires.Command("pkg-config");
+        _ = BuiltLibrary.Folder;
+        string root = Directory.CreateTempSubdirectory("fastbackup-install-").FullName;
+        ToolRun run = ToolRun.Of(
+            Repository.PathOf("native-api/packaging/install"),
+            [],
+            ("DESTDIR", root),
+            ("PREFIX", "/opt/fb")
+        );
+        Assert.True(run.ExitCode == 0, run.Output);
+        string folder = Path.Combine(root, "opt/fb/lib");
+        Assert.True(File.Exists(Path.Combine(folder, "glibc-hwcaps/x86-64-v4/libfastbackup.so.1")));
+        ToolRun flags = ToolRun.Of(
+            "pkg-config",
+            ["--cflags", "--libs", "fastbackup"],
+            ("PKG_CONFIG_PATH", Path.Combine(folder, "pkgconfig")),
+            ("PKG_CONFIG_SYSROOT_DIR", root)
+        );
+        Assert.Contains($"-I{root}/opt/fb/include", flags.Output);
+        Assert.Contains("-lfastbackup", flags.Output);
+        string program = Path.Combine(root, "version");
+        string source = Repository.PathOf("tests/Abi/Programs/version.c");
+        ToolRun compiled = ToolRun.Of("gcc", [source, "-o", program, .. flags.Output.Split(' ')]);
+        Assert.True(compiled.ExitCode == 0, compiled.Output);
+        Assert.StartsWith("0.1.0+v", ToolRun.Of(program, [], ("LD_LIBRARY_PATH", folder)).Output);
+        Directory.Delete(root, recursive: true);
+    }
+
+    [GeneratedRegex(@"FB_CALL (fb_\w+)\(")]
+    private static partial Regex DeclarationPattern();
+
+    [GeneratedRegex(@"Shared library: \[(.*?)\]")]
+    private static partial Regex NeededPattern();
+}

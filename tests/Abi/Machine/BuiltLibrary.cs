@@ -1,0 +1,78 @@
+// The library as it is shipped, built once per run of the tests by its own build script, and C programs that are
+// compiled
+// against it.
+using System;
+using System.IO;
+using Xunit;
+
+namespace FastBackup.Tests.Abi.Machine;
+
+/// <summary>Threads: any.</summary>
+static class BuiltLibrary
+{
+    static readonly Lazy<string> Stage = new(Build);
+    static readonly Lazy<string> Programs = new(() =>
+        Directory.CreateDirectory(Repository.PathOf("tests/Abi/bin/programs")).FullName
+    );
+
+    /// <summary>The folder with include and lib.</summary>
+    public static string Folder => Stage.Value;
+
+    public static string LibraryFolder => Path.Combine(Folder, "lib");
+
+    public static string File => Path.Combine(LibraryFolder, "libfastbackup.so.1");
+
+    public static string LevelFile(string level) =>
+        Path.Combine(LibraryFolder, "glibc-hwcaps", "x86-64-" + level, "libfastbackup.so.1");
+
+    /// <summary>Compiles a C program with warnings as errors and links it to the library.</summary>
+    /// <param name="source">From the root of the tree.</param>
+    /// <param name="options">More for the compiler.</param>
+    /// <returns>The program's path.</returns>
+    public static string Compile(string source, params string[] options)
+    {
+        string program = Path.Combine(Programs.Value, Path.GetFileNameWithoutExtension(source));
+        string[] fixedOptions =
+        [
+            "-std=c99",
+            "-O2",
+            "-D_GNU_SOURCE",
+            "-Wall",
+            "-Wextra",
+            "-pedantic",
+            "-Werror",
+            "-I" + Path.Combine(Folder, "include"),
+            Repository.PathOf(source),
+            "-o",
+            program,
+            "-L" + LibraryFolder,
+            "-lfastbackup",
+            "-lpthread",
+            "-ldl",
+        ];
+        ToolRun run = ToolRun.Of("gcc", [.. options, .. fixedOptions]);
+        Assert.True(run.ExitCode == 0, run.Output);
+        return program;
+    }
+
+    /// <summary>Runs a program with the library, as the loader chooses its level.</summary>
+    public static ToolRun Run(string program, params string[] arguments) =>
+        ToolRun.Of(program, arguments, ("LD_LIBRARY_PATH", LibraryFolder));
+
+    /// <summary>Compiles and runs; the program says by its exit code whether its clause holds.</summary>
+    /// <returns>What it printed.</returns>
+    public static string CompileAndRun(string source, params string[] arguments)
+    {
+        ToolRun run = Run(Compile(source), arguments);
+        Assert.True(run.ExitCode == 0, $"exit code {run.ExitCode}\n{run.Output}");
+        return run.Output;
+    }
+
+    static string Build()
+    {
+        Requires.Command("gcc");
+        ToolRun run = ToolRun.Of(Repository.PathOf("native-api/packaging/build"), []);
+        Assert.True(run.ExitCode == 0, run.Output);
+        return Repository.PathOf("native-api/lib/bin/stage");
+    }
+}
