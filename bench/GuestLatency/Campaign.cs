@@ -46,7 +46,15 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
                     RunSlow(round, who, cancel);
             if (settings.HasHung)
                 foreach (string who in Sides(round))
-                    RunHung(round, who, cancel);
+                {
+                    RunHung(round, who, RowKey.Hung, Goals.HungTimeoutMs, cancel);
+                    RunHung(round, who, RowKey.HungCancelled, null, cancel);
+                }
+            if (settings.HasReads)
+            {
+                RunReads(round, isTaken: round % 2 == 0, cancel);
+                RunReads(round, isTaken: round % 2 != 0, cancel);
+            }
         }
         return _runs;
     }
@@ -109,12 +117,30 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         Add(new GuestRun(new RowKey(RowKey.Slow, GuestLoad.Rated.Name, who), round, guest, pace));
     }
 
-    void RunHung(int round, string who, CancellationToken cancel)
+    void RunReads(int round, bool isTaken, CancellationToken cancel)
+    {
+        string scenario = isTaken ? RowKey.ReadTaken : RowKey.Read;
+        HostPlan plan = workspace.Prepare() with { TakesGuestReads = isTaken };
+        using IBackupHost host = Open(OurHost.OurName, QemuTuning.Default, plan, cancel);
+        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
+            host,
+            GuestLoad.Reader,
+            settings.SizeBytes,
+            settings.Seconds,
+            cancel
+        );
+        Add(new GuestRun(new RowKey(scenario, GuestLoad.Reader.Name, OurHost.OurName), round, guest, pace));
+    }
+
+    /// <summary>
+    /// A target that stops answering: until guests' writes have met their limit, or cancelled before any has.
+    /// </summary>
+    void RunHung(int round, string who, string scenario, uint? timeoutMs, CancellationToken cancel)
     {
         HostPlan plan = workspace.Prepare() with
         {
             LimitBytesPerSecond = SlowBytesPerSecond,
-            CbwTimeoutMs = Goals.HungTimeoutMs,
+            CbwTimeoutMs = timeoutMs,
             IsFailureExpected = true,
         };
         using IBackupHost host = Open(who, QemuTuning.Default, plan, cancel);
@@ -122,9 +148,10 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             host,
             GuestLoad.Rated,
             settings.SizeBytes,
+            timeoutMs == null ? GuestMeasurement.HungShortSeconds : GuestMeasurement.HungSeconds,
             cancel
         );
-        Add(new GuestRun(new RowKey(RowKey.Hung, GuestLoad.Rated.Name, who), round, guest, pace, times));
+        Add(new GuestRun(new RowKey(scenario, GuestLoad.Rated.Name, who), round, guest, pace, times));
     }
 
     static IBackupHost Open(string who, QemuTuning tuning, HostPlan plan, CancellationToken cancel) =>

@@ -17,6 +17,7 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
     /// <summary>Given to our job when its target is going to hang.</summary>
     public const uint HungTimeoutMs = 1000;
     const double HungSlackMs = 50;
+    const double CancelMs = 100;
 
     readonly List<Goal> _goals = [];
 
@@ -59,6 +60,9 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
         RowKey hung = Ours(RowKey.Hung, GuestLoad.Rated);
         double boundMs = HungTimeoutMs + HungSlackMs;
         Of($"{RowKey.Hung}: a write's longest wait, ms", hung, run => run.Guest!.MaxUs / 1000, null, boundMs);
+        RowKey ended = Ours(RowKey.HungCancelled, GuestLoad.Rated);
+        Of($"{RowKey.HungCancelled}: job ended after its cancel, ms", ended, run => EndMs(run), null, CancelMs);
+        Of($"{RowKey.HungCancelled}: off the disk, ms", ended, run => DetachMs(run), null, CancelMs);
         Of($"{RowKey.Hung}: the guest's errors", hung, run => run.Guest!.ErrorCount, null, 0);
     }
 
@@ -79,6 +83,10 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
             Ratio($"{name}: backup's MiB/s / QEMU's with {tuning}", ours, point, Pace, 1);
         }
     }
+
+    static double EndMs(GuestRun run) => (run.Cancel?.EndSeconds ?? double.PositiveInfinity) * 1000;
+
+    static double DetachMs(GuestRun run) => (run.Cancel?.DetachSeconds ?? double.PositiveInfinity) * 1000;
 
     static RowKey Ours(string scenario, GuestLoad load) => new(scenario, load.Name, OurHost.OurName);
 

@@ -18,7 +18,8 @@ static class GuestMeasurement
     const double SpareSeconds = 5; // the guest goes on for longer than it is watched, and is told to end
     const int PollMs = 2;
     const double HungLeadSeconds = 0.5;
-    const double HungSeconds = 4;
+    public const double HungSeconds = 4;
+    public const double HungShortSeconds = 0.5;
     const double HungGuestSeconds = 30;
 
     /// <summary>So long a cancelled backup may take to end.</summary>
@@ -92,6 +93,7 @@ static class GuestMeasurement
         IBackupHost host,
         GuestLoad load,
         ulong sizeBytes,
+        double hungSeconds,
         CancellationToken cancel
     )
     {
@@ -103,7 +105,7 @@ static class GuestMeasurement
         {
             Wait(guest, HungLeadSeconds, cancel);
             host.FreezeTarget();
-            Wait(guest, HungSeconds, cancel);
+            Wait(guest, hungSeconds, cancel);
             BackupPace pace = host.Pace();
             CancelTimes times = host.Cancel(CancelLimit);
             double endMs = NowMs();

@@ -16,6 +16,9 @@ sealed record HostPlan(string SourcePath, string TargetPath, ulong SizeBytes, st
     /// </summary>
     public uint? CbwTimeoutMs { get; init; }
 
+    /// <summary>Ours: what guests read is backed up from their memory.</summary>
+    public bool TakesGuestReads { get; init; }
+
     /// <summary>The backup is meant to fail.</summary>
     public bool IsFailureExpected { get; init; }
 }

@@ -8,6 +8,7 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="HasFrontier">Whether QEMU is also measured with its hand-tuned settings.</param>
 /// <param name="HasSlow">Whether a slow target is measured.</param>
 /// <param name="HasHung">Whether a target that stops answering is measured.</param>
+/// <param name="HasReads">Whether a guest that reads is measured, with and without its reads taken over.</param>
 /// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
 /// <param name="LoadName">The only load to measure; null = all.</param>
 sealed record LatencySettings(
@@ -18,6 +19,7 @@ sealed record LatencySettings(
     bool HasFrontier,
     bool HasSlow,
     bool HasHung,
+    bool HasReads,
     bool IsOursOnly = false,
     string? LoadName = null
 );

@@ -60,7 +60,7 @@ sealed class OurHost : IBackupHost, IJobListener
 
     public void StartBackup(CancellationToken cancel)
     {
-        FilterOptions filter = new();
+        FilterOptions filter = new() { TakesGuestReads = _plan.TakesGuestReads };
         if (_plan.CbwTimeoutMs is { } limitMs)
             filter = filter with { CbwTimeoutMs = limitMs };
         StartBackup(new BackupOptions { Filter = filter });

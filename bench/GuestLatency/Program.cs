@@ -44,6 +44,11 @@ static class Program
         Description = "A small run that checks work done, not time; exit code 1 when something is off.",
     };
 
+    static readonly Option<bool> Reads = new("--reads")
+    {
+        Description = "Also a guest that reads its disk from the start, with and without its reads taken over.",
+    };
+
     static readonly Option<bool> OursOnly = new("--ours-only") { Description = "Without QEMU." };
 
     static readonly Option<string?> Load = new("--load")
@@ -65,6 +70,7 @@ static class Program
             Frontier,
             Slow,
             Hung,
+            Reads,
             Smoke,
             OursOnly,
             Load,
@@ -99,6 +105,7 @@ static class Program
                 parsed.GetValue(Frontier),
                 parsed.GetValue(Slow),
                 parsed.GetValue(Hung),
+                parsed.GetValue(Reads),
                 parsed.GetValue(OursOnly),
                 parsed.GetValue(Load)
             );

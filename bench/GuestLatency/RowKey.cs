@@ -11,4 +11,7 @@ readonly record struct RowKey(string Scenario, string Load, string Who)
     public const string Backup = "backup";
     public const string Slow = "slow target";
     public const string Hung = "hung target";
+    public const string HungCancelled = "hung, ended";
+    public const string Read = "reader";
+    public const string ReadTaken = "reads taken";
 }
