@@ -37,6 +37,9 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             foreach (GuestLoad load in _loads)
             foreach (string who in Sides(round))
                 RunBoth(round, load, who, QemuTuning.Default, cancel);
+            if (settings.HasCopiesOnly)
+                foreach (GuestLoad load in _loads)
+                    RunCopiesOnly(round, load, cancel);
             if (settings.HasFrontier && _hasQemu)
                 foreach (QemuTuning tuning in QemuTuning.Frontier)
                     if (!tuning.IsDefault)
@@ -115,6 +118,21 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             cancel
         );
         Add(new GuestRun(new RowKey(RowKey.Slow, GuestLoad.Rated.Name, who), round, guest, pace));
+    }
+
+    /// <summary>The ceiling of what a governor of the background can reach.</summary>
+    void RunCopiesOnly(int round, GuestLoad load, CancellationToken cancel)
+    {
+        HostPlan plan = workspace.Prepare() with { IsCopiesOnly = true };
+        using IBackupHost host = Open(OurHost.OurName, QemuTuning.Default, plan, cancel);
+        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
+            host,
+            load,
+            settings.SizeBytes,
+            settings.Seconds,
+            cancel
+        );
+        Add(new GuestRun(new RowKey(RowKey.CopiesOnly, load.Name, OurHost.OurName), round, guest, pace));
     }
 
     void RunReads(int round, bool isTaken, CancellationToken cancel)

@@ -19,6 +19,9 @@ sealed record HostPlan(string SourcePath, string TargetPath, ulong SizeBytes, st
     /// <summary>Ours: what guests read is backed up from their memory.</summary>
     public bool TakesGuestReads { get; init; }
 
+    /// <summary>Ours: only what guests overwrite is copied, nothing in the background.</summary>
+    public bool IsCopiesOnly { get; init; }
+
     /// <summary>The backup is meant to fail.</summary>
     public bool IsFailureExpected { get; init; }
 }

@@ -9,6 +9,7 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="HasSlow">Whether a slow target is measured.</param>
 /// <param name="HasHung">Whether a target that stops answering is measured.</param>
 /// <param name="HasReads">Whether a guest that reads is measured, with and without its reads taken over.</param>
+/// <param name="HasCopiesOnly">Whether the guests are also measured with copy-before-write alone.</param>
 /// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
 /// <param name="LoadName">The only load to measure; null = all.</param>
 sealed record LatencySettings(
@@ -20,6 +21,7 @@ sealed record LatencySettings(
     bool HasSlow,
     bool HasHung,
     bool HasReads,
+    bool HasCopiesOnly,
     bool IsOursOnly = false,
     string? LoadName = null
 );

@@ -63,7 +63,8 @@ sealed class OurHost : IBackupHost, IJobListener
         FilterOptions filter = new() { TakesGuestReads = _plan.TakesGuestReads };
         if (_plan.CbwTimeoutMs is { } limitMs)
             filter = filter with { CbwTimeoutMs = limitMs };
-        StartBackup(new BackupOptions { Filter = filter });
+        BackupSync sync = _plan.IsCopiesOnly ? BackupSync.None : BackupSync.Full;
+        StartBackup(new BackupOptions { Filter = filter, Sync = sync });
     }
 
     public void StartBackup(BackupOptions options)
@@ -88,7 +89,7 @@ sealed class OurHost : IBackupHost, IJobListener
         if (_copiedSeconds > 0)
             return true;
         JobProgress progress = Query();
-        if (progress.TotalBytes == 0 || progress.DoneBytes < progress.TotalBytes)
+        if (_plan.IsCopiesOnly || progress.TotalBytes == 0 || progress.DoneBytes < progress.TotalBytes)
             return false;
         _copiedSeconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
         return true;

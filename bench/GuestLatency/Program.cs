@@ -49,6 +49,12 @@ static class Program
         Description = "Also a guest that reads its disk from the start, with and without its reads taken over.",
     };
 
+    static readonly Option<bool> CopiesOnly = new("--copies-only")
+    {
+        Description =
+            "Also ours with sync none: what copy-before-write costs a guest when nothing runs in the background.",
+    };
+
     static readonly Option<bool> OursOnly = new("--ours-only") { Description = "Without QEMU." };
 
     static readonly Option<string?> Load = new("--load")
@@ -71,6 +77,7 @@ static class Program
             Slow,
             Hung,
             Reads,
+            CopiesOnly,
             Smoke,
             OursOnly,
             Load,
@@ -106,6 +113,7 @@ static class Program
                 parsed.GetValue(Slow),
                 parsed.GetValue(Hung),
                 parsed.GetValue(Reads),
+                parsed.GetValue(CopiesOnly),
                 parsed.GetValue(OursOnly),
                 parsed.GetValue(Load)
             );
