@@ -20,6 +20,12 @@ public sealed record FileOpenOptions
     /// <summary>Creates the file, which must not exist, with this size; null opens what is there.</summary>
     public ulong? CreateBytes { get; init; }
 
+    /// <summary>
+    /// With CreateBytes: the name is taken away as soon as the file is open, so that nothing is left behind however the
+    /// process ends.
+    /// </summary>
+    public bool IsNameless { get; init; }
+
     /// <summary>False takes the page cache on purpose.</summary>
     public bool IsDirect { get; init; } = true;
 
@@ -52,6 +58,7 @@ public sealed partial class FileDevice
     public static OpenRefusal TryOpen(IIoLoop loop, FileOpenOptions options, out FileDevice? device)
     {
         device = null;
+        Check.That(!options.IsNameless || options.CreateBytes != null);
         OpenRefusal refusal = CheckType(options, out bool isBlock);
         if (!refusal.IsNone)
             return refusal;
@@ -69,7 +76,10 @@ public sealed partial class FileDevice
             return RefuseOpen(options);
         try
         {
-            refusal = TryOpenSized(loop, options, fd, isBlock, out device);
+            bool isStuck = options.IsNameless && Files.Unlink(options.Path) < 0;
+            refusal = isStuck
+                ? Refuse(options.Path, "take the name away from", LastFault())
+                : TryOpenSized(loop, options, fd, isBlock, out device);
         }
         finally
         {
@@ -77,7 +87,7 @@ public sealed partial class FileDevice
             if (device == null)
             {
                 _ = Files.Close(fd);
-                if (options.CreateBytes != null)
+                if (options.CreateBytes != null && !options.IsNameless)
                     _ = Files.Unlink(options.Path);
             }
         }

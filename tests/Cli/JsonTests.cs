@@ -1,6 +1,5 @@
 // --json: every line of stdout is an object, the first one a start, the last one always a done.
 using System;
-using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -24,7 +23,7 @@ public sealed class JsonTests : IDisposable
     public void Backup_StartsAndIsDone()
     {
         JsonElement[] events = Run(0, "backup", "disk.img", "copy.img");
-        Assert.Equal(["start", "done"], events.Select(Name));
+        Assert.Equal(["start", "done"], events.Select(JsonLines.Name));
         Assert.Equal(DiskBytes, events[0].GetProperty("total_bytes").GetInt64());
         Assert.True(events[0].GetProperty("engine").GetString() is "io_uring" or "threads");
         JsonElement done = events[^1];
@@ -44,7 +43,7 @@ public sealed class JsonTests : IDisposable
     public void LongBackup_ReportsProgressThatNeverGoesBack()
     {
         JsonElement[] events = Run(0, "backup", "disk.img", "copy.img", "--speed", "3MiB");
-        JsonElement[] progress = [.. events.Where(item => Name(item) == "progress")];
+        JsonElement[] progress = [.. events.Where(item => item.Name() == "progress")];
         Assert.NotEmpty(progress);
         long[] bytes = [.. progress.Select(item => item.GetProperty("bytes").GetInt64())];
         Assert.Equal(bytes.Order(), bytes);
@@ -56,7 +55,7 @@ public sealed class JsonTests : IDisposable
     public void Refusal_IsAnErrorAndDone()
     {
         JsonElement[] events = Run(1, "backup", "nothing.img", "copy.img");
-        Assert.Equal(["error", "done"], events.Select(Name));
+        Assert.Equal(["error", "done"], events.Select(JsonLines.Name));
         Assert.Contains("'nothing.img'", events[0].GetProperty("message").GetString());
         Assert.Equal(2, events[0].GetProperty("errno").GetInt32());
         Assert.Equal("refused", events[1].GetProperty("status").GetString());
@@ -69,7 +68,7 @@ public sealed class JsonTests : IDisposable
         using RunningProgram backup = RunningProgram.Fastbackup(_folder.Path, line);
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
         backup.Signal("INT");
-        JsonElement done = Parse(backup.Wait().Expect(130))[^1];
+        JsonElement done = backup.Wait().Expect(130).Events()[^1];
         Assert.Equal("interrupted", done.GetProperty("status").GetString());
         Assert.Equal("copy.img.partial", done.GetProperty("partial").GetString());
         Assert.InRange(done.GetProperty("bytes").GetInt64(), 0, DiskBytes - 1);
@@ -80,7 +79,7 @@ public sealed class JsonTests : IDisposable
     {
         using MountPoint mount = MountPoint.Tmpfs(_folder["mount"], "size=3m");
         JsonElement[] events = Run(1, "backup", "disk.img", "mount/copy.img");
-        JsonElement error = Assert.Single(events, item => Name(item) == "error");
+        JsonElement error = Assert.Single(events, item => item.Name() == "error");
         Assert.Equal(28, error.GetProperty("errno").GetInt32());
         Assert.InRange(error.GetProperty("offset_bytes").GetInt64(), 1 << 20, DiskBytes);
         Assert.Equal("failed", events[^1].GetProperty("status").GetString());
@@ -114,20 +113,5 @@ public sealed class JsonTests : IDisposable
     }
 
     JsonElement[] Run(int exitCode, params string[] arguments) =>
-        Parse(Programs.Fastbackup(_folder.Path, [.. arguments, "--json"]).Expect(exitCode));
-
-    static JsonElement[] Parse(ProgramResult result)
-    {
-        List<JsonElement> events = [];
-        foreach (string line in result.OutputLines)
-        {
-            using JsonDocument document = JsonDocument.Parse(line);
-            events.Add(document.RootElement.Clone());
-        }
-        Assert.Equal("done", Name(events[^1]));
-        events.RemoveAll(item => Name(item) == "warning"); // an ordinary user may lock little memory
-        return [.. events];
-    }
-
-    static string? Name(JsonElement item) => item.GetProperty("event").GetString();
+        Programs.Fastbackup(_folder.Path, [.. arguments, "--json"]).Expect(exitCode).Events();
 }

@@ -50,6 +50,17 @@ public sealed partial class ReadmeTests : IDisposable
         Assert.All(OptionPattern().Matches(table).Select(one => one.Value), option => Assert.Contains(option, help));
     }
 
+    [Fact]
+    public void OptionsOfDemo_AreThoseOfTheCommand()
+    {
+        string help = Programs.Fastbackup(_folder.Path, "demo", "--help").Expect(0).Output;
+        string readme = Readme();
+        string table = readme[readme.IndexOf("| option of demo")..readme.IndexOf("Block devices are named")];
+        string[] offered = [.. OptionPattern().Matches(help[..help.IndexOf("Examples:")]).Select(one => one.Value)];
+        string[] shown = [.. OptionPattern().Matches(table).Select(one => one.Value)];
+        Assert.Equal(offered.Except(["--help"]).Distinct().Order(), shown.Distinct().Order());
+    }
+
     static IEnumerable<(string Command, string Shown)> Examples()
     {
         foreach (Match block in BlockPattern().Matches(Readme()))

@@ -61,6 +61,12 @@ public sealed class UsageTests : IDisposable
     )]
     [InlineData("demo --size 0", "--size '0' is below the smallest", "1MiB")]
     [InlineData("demo --size 1EiB", "--size '1EiB' is above the largest", "16TiB")]
+    [InlineData("demo --guest-priority fast", "--guest-priority 'fast' is not known", "'strict', 'balanced' or 'off'")]
+    [InlineData("demo --memory 64KiB", "is below two clusters of 64.0 KiB", "give more memory")]
+    [InlineData("demo --target-speed 1MiB", "--target-speed '1MiB' is below the smallest", "4MiB a second")]
+    [InlineData("demo --scratch ,1GiB", "--scratch ',1GiB' has no path", "a new file")]
+    [InlineData("demo --scratch a,b", "--scratch 'a,b' has a limit 'b' that is not a size", "1.5GiB")]
+    [InlineData("demo --scratch a,4KiB", "has a limit '4KiB' that is below one cluster of 64.0 KiB", "give more")]
     public void WrongCommandLine_IsOneSentenceAndExitCode2(string line, string what, string next)
     {
         string[] arguments = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

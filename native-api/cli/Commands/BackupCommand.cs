@@ -13,7 +13,6 @@ static class BackupCommand
     const ulong ClusterBytesMax = Units.GiB;
 
     const ulong ClusterBytesDefault = 64 * Units.KiB;
-    const ulong MemoryBytesDefault = 64 * Units.MiB;
 
     /// <summary>No disk is near it: a larger number is a slip of the pen.</summary>
     const ulong SpeedMax = Units.TiB;
@@ -46,11 +45,7 @@ static class BackupCommand
             "Unit of copying: a power of two, 4KiB..1GiB; 64KiB by default.",
             CheckCluster
         );
-        Option<ulong?> memory = SizeOption.Create(
-            "--memory",
-            "I/O memory, taken at start: two clusters at least; 64MiB by default.",
-            CheckMemory
-        );
+        Option<ulong?> memory = MemoryOption.Create();
         Option<bool> force = new("--force")
         {
             Description = "Replace an existing TARGET or left-over TARGET.partial; overwrite a block device.",
@@ -78,7 +73,7 @@ static class BackupCommand
                     SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
                     GuestPriority = parsed.GetValue(guestPriority),
                     ClusterBytes = (uint)(parsed.GetValue(cluster) ?? ClusterBytesDefault),
-                    MemoryBytes = parsed.GetValue(memory) ?? MemoryBytesDefault,
+                    MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault,
                     IsForced = parsed.GetValue(force),
                 },
                 CommonOptions.CreateOutput(parsed)
@@ -89,12 +84,10 @@ static class BackupCommand
 
     static int Run(BackupRequest request, Output output)
     {
-        if (request.MemoryBytes < 2UL * request.ClusterBytes)
+        string? sentence = MemoryOption.Check(request.MemoryBytes, request.ClusterBytes);
+        if (sentence != null)
         {
-            Console.Error.WriteLine(
-                $"fastbackup: --memory of {ByteSize.Format(request.MemoryBytes)} is below two clusters of {
-                    ByteSize.Format(request.ClusterBytes)}; give more memory or a smaller --cluster"
-            );
+            Console.Error.WriteLine("fastbackup: " + sentence + " or a smaller --cluster");
             return ExitCode.Usage;
         }
         using Interruption interruption = new();
@@ -159,13 +152,4 @@ static class BackupCommand
         : bytes < ClusterBytesMin ? "is below the smallest, 4KiB"
         : !Units.IsPowerOfTwo(bytes) ? "is not a power of two; give for example 64KiB or 128KiB"
         : null;
-
-    static string? CheckMemory(ulong bytes)
-    {
-        ulong availableBytes = MachineMemory.AvailableBytes();
-        return bytes == 0 ? "is zero; give at least two clusters, for example 64MiB"
-            : bytes > availableBytes
-                ? $"is more than the {ByteSize.Format(availableBytes)} of memory free here; give less"
-            : null;
-    }
 }

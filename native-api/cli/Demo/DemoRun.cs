@@ -1,160 +1,187 @@
-// The main job in one go on a disk of its own: make, back up, compare, show the figures, clean up.
+// The main job in one go on a disk of its own: make, back up, compare, the same beside guests, show the figures, clean
+// up. With --json the work inside is silent: its start, its live objects and its done are the demo's.
+using System;
 using System.Diagnostics;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.BlockIo;
-using FastBackup.Copy;
+using FastBackup.Jobs;
 
 namespace FastBackup.Cli;
 
 /// <summary>Threads: one.</summary>
-sealed class DemoRun(
-    ulong sizeBytes,
-    string parentFolder,
-    GuestPriority guestPriority,
-    Output output,
-    Interruption interruption
-)
+sealed class DemoRun(DemoRequest request, Output output, Interruption interruption)
 {
+    readonly Output _inner = output.IsJson ? new Output(isJson: false, isQuiet: true) : output;
+    readonly DemoTables _tables = new(output);
+    BackupResult? _backup;
+    CompareResult? _compare;
+    LiveResult? _live;
+    bool? _imageEqualsT0;
+
     /// <summary>
     /// The disk without its holes, two copies without their zeroes, and some for the guests and the file system.
     /// </summary>
-    ulong NeededBytes => sizeBytes / 10 * 23 + 32 * Units.MiB;
+    ulong NeededBytes => request.SizeBytes / 10 * 23 + 32 * Units.MiB;
 
+    /// <returns>The exit code.</returns>
     public int Execute()
     {
-        string? sentence = DemoFolder.TryCreate(parentFolder, NeededBytes, out DemoFolder? folder);
+        RunStatus status = ExecuteAll();
+        WriteDone(status);
+        return status.ExitCode();
+    }
+
+    RunStatus ExecuteAll()
+    {
+        if (request.ScratchPath != null)
+        {
+            OpenRefusal refusal = DemoScratch.TryRehearse(request);
+            if (!refusal.IsNone)
+                return End(RunStatus.Refused, refusal.Sentence, refusal.Fault);
+        }
+        string? sentence = DemoFolder.TryCreate(request.ParentFolder, NeededBytes, out DemoFolder? folder);
         if (sentence != null)
-            return Fail(sentence, ExitCode.Failed);
+            return End(RunStatus.Refused, sentence);
         using (folder)
         {
+            WriteStart(folder!);
             try
             {
-                return Execute(folder!);
+                return ExecuteIn(folder!);
             }
             catch (IOException exception)
             {
-                return Fail($"the demo cannot write to '{folder!.Path}': {exception.Message}", ExitCode.Failed);
+                return End(RunStatus.Failed, $"the demo cannot write to '{folder!.Path}': {exception.Message}");
             }
         }
     }
 
-    int Execute(DemoFolder folder)
+    RunStatus ExecuteIn(DemoFolder folder)
     {
         string source = folder.File("disk.img");
         string target = folder.File("backup.img");
-        output.Line($"Making a disk of {ByteSize.Format(sizeBytes)} in {folder.Path} ...");
+        output.Line($"Making a disk of {ByteSize.Format(request.SizeBytes)} in {folder.Path} ...");
         long start = Stopwatch.GetTimestamp();
-        DemoDisk disk = DemoDisk.Write(source, sizeBytes, interruption);
+        DemoDisk disk = DemoDisk.Write(source, request.SizeBytes, interruption);
         double makeSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         if (interruption.IsRequested)
-            return Fail("interrupted while making the disk; everything was removed", ExitCode.Interrupted);
+            return End(RunStatus.Interrupted, "interrupted while making the disk; everything was removed");
 
         output.Line("Backing it up ...");
-        BackupRequest request = new() { Source = source, Target = target };
-        using BackupRun run = new(request, output, interruption);
+        BackupRequest first = new()
+        {
+            Source = source,
+            Target = target,
+            ClusterBytes = DemoRequest.ClusterBytes,
+            MemoryBytes = request.MemoryBytes,
+        };
+        using BackupRun run = new(first, _inner, interruption);
         BackupResult backup = run.Execute();
         if (backup.Status != RunStatus.Done)
-            return Fail("demo: " + backup.Sentence + " (the demo removes all its files)", backup.Status.ExitCode());
+            return End(backup.Status, $"demo: {backup.Sentence} (the demo removes all its files)", backup.Fault);
+        _backup = backup;
 
         output.Line("Comparing the copy with the disk ...");
-        CompareResult compare = new CompareRun(source, target, output, interruption).Execute();
+        CompareResult compare = new CompareRun(source, target, _inner, interruption).Execute();
         if (compare.Status != RunStatus.Done)
-            return Fail("demo: " + compare.Sentence, compare.ExitCode);
-        Show(disk, makeSeconds, backup, compare, target);
+            return End(compare.Status, "demo: " + compare.Sentence, compare.Fault);
+        _compare = compare;
+        _tables.ShowRest(disk, request.SizeBytes, makeSeconds, backup, compare, AllocatedBytes(target));
         return compare.IsIdentical
             ? ExecuteLive(folder, source, target)
-            : Fail("demo: the copy differs from the disk", ExitCode.Failed);
+            : End(RunStatus.Failed, "demo: the copy differs from the disk");
     }
 
-    int ExecuteLive(DemoFolder folder, string source, string target)
+    RunStatus ExecuteLive(DemoFolder folder, string source, string target)
     {
         output.Line("");
         output.Line("Backing it up again while guests write to it ...");
         string liveTarget = folder.File("live.img");
-        using LiveDemo live = new(source, target, liveTarget, guestPriority, interruption);
-        string? sentence = live.Run(out LiveResult? result);
+        using LiveDemo live = new(request, source, target, liveTarget, output, interruption);
+        string? sentence = live.Run(out _live);
         if (interruption.IsRequested)
-            return Fail("interrupted; everything was removed", ExitCode.Interrupted);
+            return End(RunStatus.Interrupted, "interrupted; everything was removed");
         if (sentence != null)
-            return Fail("demo: " + sentence, ExitCode.Failed);
+            return End(RunStatus.Failed, "demo: " + sentence);
         live.ApplyWritesBefore();
-        CompareResult compare = new CompareRun(target, liveTarget, output, interruption).Execute();
+        CompareResult compare = new CompareRun(target, liveTarget, _inner, interruption).Execute();
         if (compare.Status != RunStatus.Done)
-            return Fail("demo: " + compare.Sentence, compare.ExitCode);
-        ShowLive(result!);
+            return End(compare.Status, "demo: " + compare.Sentence, compare.Fault);
+        _imageEqualsT0 = compare.IsIdentical;
+        _tables.ShowLive(_live!);
         if (!compare.IsIdentical)
-            return Fail("demo: the image does not equal the disk at the backup's start", ExitCode.Failed);
+            return End(RunStatus.Failed, "demo: the image does not equal the disk at the backup's start");
         output.Line("image equals T0: the backup is the disk as it was when the backup began, to the byte.");
         output.Line("All files of the demo were removed.");
-        return ExitCode.Done;
+        return RunStatus.Done;
     }
 
-    void ShowLive(LiveResult result)
+    void WriteStart(DemoFolder folder) =>
+        output.Event(
+            new DemoStartEvent(
+                "start",
+                "demo",
+                folder.Path,
+                request.SizeBytes,
+                request.MemoryBytes,
+                LiveView.Word(request.GuestPriority),
+                request.ScratchPath,
+                request.TargetBytesPerSecond == 0 ? null : request.TargetBytesPerSecond
+            ),
+            JsonEvents.Readable.DemoStartEvent
+        );
+
+    void WriteDone(RunStatus status) =>
+        output.Event(
+            new DemoDoneEvent(
+                "done",
+                "demo",
+                status.Word(),
+                status.ExitCode(),
+                request.SizeBytes,
+                _backup == null ? null : Figures(_backup),
+                _compare?.IsIdentical,
+                _live == null ? null : Figures(_live),
+                _imageEqualsT0
+            ),
+            JsonEvents.Readable.DemoDoneEvent
+        );
+
+    static DemoBackupFigures Figures(BackupResult result) =>
+        new(
+            result.Progress.DoneBytes,
+            result.Progress.WrittenBytes,
+            result.Progress.SkippedZeroBytes,
+            result.Progress.WrittenZeroBytes,
+            Math.Round(result.Seconds, 6),
+            Math.Round(result.CpuSeconds, 6),
+            Math.Round(result.BytesPerSecond)
+        );
+
+    static DemoLiveFigures Figures(LiveResult result)
     {
-        output.Line("");
-        output.Line("  guest writes             count    p50 ms    p99 ms    max ms");
-        LatencyRow("without a backup", result.Quiet);
-        LatencyRow("while backed up", result.UnderBackup);
-        output.Line("");
-        double seconds = result.Seconds;
-        output.Line(
-            Phrases.Text(
-                $"The backup took {seconds:0.00} s; {result.WritesBefore} writes came before its point in time, {
-                    result.WritesAfter} after it; {
-                    ByteSize.Format(result.Progress.CopyBeforeWriteBytes)} were saved just before a guest's write."
-            )
+        JobStatistics statistics = result.Statistics;
+        return new DemoLiveFigures(
+            result.Progress.DoneBytes,
+            result.Progress.WrittenBytes,
+            Math.Round(result.Seconds, 6),
+            Math.Round(result.BytesPerSecond),
+            result.WritesBefore,
+            result.WritesAfter,
+            result.Progress.CopyBeforeWriteBytes,
+            result.Quiet,
+            result.UnderBackup,
+            statistics.GuestWaits,
+            LiveView.Gauges(statistics.Gauges)
         );
     }
 
-    void LatencyRow(string what, in Percentiles times) =>
-        output.Line(
-            Phrases.Text($"  {what, -20}{times.Count, 10}{times.P50, 10:0.00}{times.P99, 10:0.00}{times.Max, 10:0.00}")
-        );
-
-    void Show(DemoDisk disk, double makeSeconds, BackupResult backup, CompareResult compare, string target)
+    RunStatus End(RunStatus status, string sentence, Fault fault = default)
     {
-        output.Line("");
-        Row("step", "bytes", "seconds", "rate", "CPU s", "result");
-        Row("make the disk", ByteSize.Format(sizeBytes), Seconds(makeSeconds), "", "", "");
-        Row(
-            "backup",
-            ByteSize.Format(backup.Progress.DoneBytes),
-            Seconds(backup.Seconds),
-            Phrases.Rate(backup.BytesPerSecond),
-            Seconds(backup.CpuSeconds),
-            "flushed"
-        );
-        Row(
-            "compare",
-            ByteSize.Format(compare.Progress.DoneBytes),
-            Seconds(compare.Seconds),
-            Phrases.Rate(compare.BytesPerSecond),
-            Seconds(compare.CpuSeconds),
-            compare.Word
-        );
-        output.Line("");
-        output.Line(
-            $"The disk: {ByteSize.Format(disk.RandomBytes)} random, {ByteSize.Format(disk.ZeroBytes)} zeroes, "
-                + $"{ByteSize.Format(disk.HoleBytes)} holes."
-        );
-        output.Line(
-            $"The copy: {ByteSize.Format(backup.Progress.WrittenBytes)} written, "
-                + $"{ByteSize.Format(backup.SkippedBytes)} skipped as zero, "
-                + $"{ByteSize.Format(AllocatedBytes(target))} on disk."
-        );
+        output.Error(sentence, fault);
+        return status;
     }
-
-    void Row(string step, string bytes, string seconds, string rate, string cpuSeconds, string result) =>
-        output.Line($"  {step, -14}{bytes, 10}{seconds, 10}{rate, 14}{cpuSeconds, 8}  {result}".TrimEnd());
-
-    int Fail(string sentence, int exitCode)
-    {
-        output.Error(sentence);
-        return exitCode;
-    }
-
-    static string Seconds(double seconds) => Phrases.Text($"{seconds:0.00}");
 
     static ulong AllocatedBytes(string path) =>
         PathLook.TryLook(path, out PathLook look).IsNone ? look.AllocatedBytes : 0;

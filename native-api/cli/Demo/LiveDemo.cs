@@ -2,7 +2,7 @@
 // backup, and the backup must be the disk as it was at the instant the backup began. What that was is known from
 // the copy made before and from the guests' own record: their writes up to that instant, applied to it.
 using System;
-using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Threading;
 using FastBackup.Base;
@@ -15,38 +15,26 @@ using Microsoft.Win32.SafeHandles;
 
 namespace FastBackup.Cli;
 
-/// <param name="Quiet">Latencies of guest writes without a backup.</param>
-/// <param name="UnderBackup">And with one.</param>
-/// <param name="Progress">The job's end.</param>
-/// <param name="Seconds">From the job's start to its end.</param>
-/// <param name="WritesBefore">Guest writes up to the point in time.</param>
-/// <param name="WritesAfter">And after it, while the backup ran.</param>
-sealed record LiveResult(
-    Percentiles Quiet,
-    Percentiles UnderBackup,
-    JobProgress Progress,
-    double Seconds,
-    int WritesBefore,
-    int WritesAfter
-);
-
 /// <summary>Threads: one.</summary>
 sealed class LiveDemo(
+    DemoRequest request,
     string diskPath,
     string basePath,
     string targetPath,
-    GuestPriority guestPriority,
+    Output output,
     Interruption interruption
 ) : IJobListener, IDisposable
 {
     const int GuestCount = 4;
     const int QuietMs = 1000;
-    const ulong MemoryBytes = 64 * Units.MiB;
 
     readonly ManualResetEvent _concluded = new(false);
     readonly LiveWrites _writes = new();
+    readonly LiveView _view = new(output);
     FileDevice? _source;
     FileDevice? _target;
+    SlowDevice? _slowTarget;
+    DemoScratch? _scratch;
     Disk? _disk;
     BackupJob? _job;
     int _writesBefore;
@@ -55,9 +43,12 @@ sealed class LiveDemo(
     public string? Run(out LiveResult? result)
     {
         result = null;
-        string? sentence = WorkEngine.TryOpen(MemoryBytes, (uint)Units.MiB, out Engine? engine);
+        uint chunkBytes = WorkEngine.ChunkBytes(request.MemoryBytes, DemoRequest.ClusterBytes);
+        string? sentence = WorkEngine.TryOpen(request.MemoryBytes, chunkBytes, out Engine? engine);
         if (sentence != null)
             return sentence;
+        if (output.IsJson)
+            WorkEngine.Warn(engine!, output); // people have heard them in the first half
         try
         {
             sentence = TryOpen(engine!);
@@ -98,22 +89,25 @@ sealed class LiveDemo(
             FileOpenOptions create = new() { Path = targetPath, CreateBytes = _source!.Limits.CapacityBytes };
             refusal = FileDevice.TryOpen(engine.Reactor, create, out _target);
         }
+        if (refusal.IsNone && request.ScratchPath != null)
+            refusal = DemoScratch.TryOpen(engine.Reactor, request, out _scratch);
         if (refusal.IsNone)
-            engine.Reactor.Invoke(() =>
-            {
-                _disk = new Disk(engine.Reactor, _source!, "disk");
-                BackupOptions options = new() { GuestPriority = guestPriority };
-                refusal = BackupJob.TryCreate(
-                    engine.Reactor,
-                    _disk,
-                    _target!,
-                    engine.Pool,
-                    options,
-                    hasView: false,
-                    out _job
-                );
-            });
+            engine.Reactor.Invoke(() => refusal = TryCreateJob(engine));
         return refusal.IsNone ? null : refusal.Sentence;
+    }
+
+    OpenRefusal TryCreateJob(Engine engine)
+    {
+        _disk = new Disk(engine.Reactor, _source!, "disk");
+        if (request.TargetBytesPerSecond > 0)
+            _slowTarget = new SlowDevice(engine.Reactor, _target!, request.TargetBytesPerSecond);
+        BackupOptions options = new()
+        {
+            GuestPriority = request.GuestPriority,
+            Filter = new FilterOptions { ClusterBytes = DemoRequest.ClusterBytes, Scratch = _scratch?.Space },
+        };
+        IBlockDevice target = _slowTarget ?? (IBlockDevice)_target!;
+        return BackupJob.TryCreate(engine.Reactor, _disk, target, engine.Pool, options, hasView: false, out _job);
     }
 
     string? RunGuests(Engine engine, out LiveResult? result)
@@ -124,7 +118,7 @@ sealed class LiveDemo(
             guests[i] = new LiveGuest(_disk!, _writes, (ulong)i + 1);
         foreach (LiveGuest guest in guests)
             guest.Start();
-        interruption.Event.WaitOne(QuietMs);
+        WaitWithoutBackup();
         double seconds = 0;
         if (!interruption.IsRequested)
             seconds = RunJob(engine, guests);
@@ -141,9 +135,10 @@ sealed class LiveDemo(
             if (guest.Fault.IsFault)
                 return $"a guest's write failed: {guest.Fault}";
         result = new LiveResult(
-            Percentiles.Of(guests, guest => guest.QuietMs),
-            Percentiles.Of(guests, guest => guest.BackupMs),
+            LiveGuest.Summarize(guests, guest => guest.QuietMs),
+            LiveGuest.Summarize(guests, guest => guest.BackupMs),
             progress,
+            _job.QueryStatistics(),
             seconds,
             _writesBefore,
             _writes.Count - _writesBefore
@@ -153,12 +148,26 @@ sealed class LiveDemo(
         return null;
     }
 
+    void WaitWithoutBackup()
+    {
+        long start = Stopwatch.GetTimestamp();
+        int leftMs = QuietMs;
+        while (leftMs > 0)
+        {
+            int intervalMs = _view.IntervalMs == Timeout.Infinite ? QuietMs : _view.IntervalMs;
+            if (interruption.Event.WaitOne(Math.Min(leftMs, intervalMs)))
+                return;
+            _view.Show(_job!);
+            leftMs = QuietMs - (int)Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        }
+    }
+
     /// <summary>Takes the point in time and runs the job to its end; returns its seconds.</summary>
     double RunJob(Engine engine, LiveGuest[] guests)
     {
         foreach (LiveGuest guest in guests)
             guest.SetUnderBackup(true);
-        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        long start = Stopwatch.GetTimestamp();
         BackupJob job = _job!;
         job.Listener = this;
         engine.Reactor.Invoke(() =>
@@ -172,8 +181,21 @@ sealed class LiveDemo(
                 }
             )
         );
-        WorkEngine.Wait(engine, _concluded, interruption, () => job.Cancel(), Timeout.Infinite, () => { });
-        double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
+        _view.BeginBackup();
+        WorkEngine.Wait(
+            engine,
+            _concluded,
+            interruption,
+            () =>
+            {
+                job.Cancel();
+                _slowTarget?.Release(); // what it holds back would only delay the end
+            },
+            _view.IntervalMs,
+            () => _view.Show(job)
+        );
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        _view.Show(job, isLast: true);
         foreach (LiveGuest guest in guests)
             guest.SetUnderBackup(false);
         return seconds;
@@ -183,22 +205,11 @@ sealed class LiveDemo(
     {
         _job?.Dispose();
         _disk?.Dispose();
-        _target?.Dispose();
-        _source?.Dispose();
-    }
-}
-
-/// <summary>Milliseconds.</summary>
-readonly record struct Percentiles(int Count, double P50, double P99, double Max)
-{
-    public static Percentiles Of(LiveGuest[] guests, Func<LiveGuest, List<double>> times)
-    {
-        List<double> all = [];
-        foreach (LiveGuest guest in guests)
-            all.AddRange(times(guest));
-        all.Sort();
-        return all.Count == 0
-            ? default
-            : new Percentiles(all.Count, all[all.Count / 2], all[(int)(all.Count * 0.99)], all[^1]);
+        _scratch?.Close();
+        // A job that failed may have left requests behind.
+        _slowTarget?.Release();
+        _slowTarget?.Dispose();
+        _target?.DisposeWhenIdle();
+        _source?.DisposeWhenIdle();
     }
 }

@@ -3,6 +3,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.BlockIo;
@@ -42,6 +43,25 @@ sealed class LiveGuest : IGuestOwner, IDisposable
 
     /// <summary>The first fault of a write, or None.</summary>
     public Fault Fault { get; private set; }
+
+    /// <summary>The times of all guests in one; percentiles are exact.</summary>
+    public static LatencySummary Summarize(LiveGuest[] guests, Func<LiveGuest, List<double>> timesMs)
+    {
+        List<double> all = [];
+        foreach (LiveGuest guest in guests)
+            all.AddRange(timesMs(guest));
+        all.Sort();
+        return all.Count == 0
+            ? default
+            : new LatencySummary(
+                (ulong)all.Count,
+                Ns(all.Sum()),
+                Ns(all[all.Count / 2]),
+                Ns(all[(int)(all.Count * 0.99)]),
+                Ns(all[^1])
+            );
+        static ulong Ns(double ms) => (ulong)(ms * Units.NsPerMs);
+    }
 
     public void Start() => _thread.Start();
 

@@ -1,4 +1,5 @@
 // The objects of --json, one a line. Names are stable; members may be added. The last line is always "done".
+// The demo's are in DemoEvents.cs.
 using System.Collections.Generic;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -109,6 +110,9 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(BackupDoneEvent))]
 [JsonSerializable(typeof(CompareDoneEvent))]
 [JsonSerializable(typeof(DoctorDoneEvent))]
+[JsonSerializable(typeof(DemoStartEvent))]
+[JsonSerializable(typeof(LiveEvent))]
+[JsonSerializable(typeof(DemoDoneEvent))]
 sealed partial class JsonEvents : JsonSerializerContext
 {
     // Not an initialiser: those of the generated half may run after this half's.

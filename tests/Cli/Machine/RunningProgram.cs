@@ -50,6 +50,13 @@ sealed class RunningProgram : IDisposable
         return 1024 * long.Parse(kibi, CultureInfo.InvariantCulture);
     }
 
+    /// <summary>What it has open now, as the kernel names it. Source: proc_pid_fd(5).</summary>
+    public string[] OpenFiles()
+    {
+        string folder = $"/proc/{_process.Id.ToString(CultureInfo.InvariantCulture)}/fd";
+        return [.. Directory.GetFiles(folder).Select(path => new FileInfo(path).LinkTarget).OfType<string>()];
+    }
+
     public ProgramResult Wait()
     {
         if (!_process.WaitForExit(TimeLimit))

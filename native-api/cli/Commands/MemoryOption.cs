@@ -1,0 +1,33 @@
+// --memory: how much I/O memory a command may take.
+using System.CommandLine;
+using FastBackup.Base;
+
+namespace FastBackup.Cli;
+
+static class MemoryOption
+{
+    public const ulong BytesDefault = 64 * Units.MiB;
+
+    public static Option<ulong?> Create() =>
+        SizeOption.Create(
+            "--memory",
+            "I/O memory, taken at start: two clusters at least; 64MiB by default.",
+            CheckSize
+        );
+
+    /// <returns>Null, or the rule that both options together break and the first half of the advice.</returns>
+    public static string? Check(ulong memoryBytes, uint clusterBytes) =>
+        memoryBytes >= 2UL * clusterBytes
+            ? null
+            : $"--memory of {ByteSize.Format(memoryBytes)} is below two clusters of {
+                ByteSize.Format(clusterBytes)}; give more memory";
+
+    static string? CheckSize(ulong bytes)
+    {
+        ulong availableBytes = MachineMemory.AvailableBytes();
+        return bytes == 0 ? "is zero; give at least two clusters, for example 64MiB"
+            : bytes > availableBytes
+                ? $"is more than the {ByteSize.Format(availableBytes)} of memory free here; give less"
+            : null;
+    }
+}

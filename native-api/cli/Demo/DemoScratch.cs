@@ -1,0 +1,82 @@
+// The scratch space of the demo's live half: opened by the command's rules, used by one job, given back after it.
+using System;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Copy;
+using FastBackup.Runtime;
+
+namespace FastBackup.Cli;
+
+/// <summary>Threads: one; Close the reactor's.</summary>
+sealed class DemoScratch
+{
+    const ulong MemoryPerClusterBytes = 48; // what ScratchSpace keeps of each
+
+    readonly FileDevice _device;
+
+    DemoScratch(FileDevice device, ScratchSpace space) => (_device, Space) = (device, space);
+
+    public ScratchSpace Space { get; }
+
+    /// <summary>
+    /// Opens and closes it once, before anything else is made: so a bad path costs nobody the time of the first half.
+    /// </summary>
+    /// <returns>None, or why not; then nothing was changed.</returns>
+    public static OpenRefusal TryRehearse(DemoRequest request)
+    {
+        uint leastBytes = DemoRequest.ClusterBytes;
+        string? sentence = WorkEngine.TryOpen(leastBytes, leastBytes, out Engine? engine);
+        if (sentence != null)
+            return new OpenRefusal(new Fault(FaultKind.NoMemory), sentence);
+        OpenRefusal refusal = TryOpen(engine!.Reactor, request, out DemoScratch? scratch);
+        engine.Reactor.Invoke(() => scratch?.Close());
+        engine.Dispose();
+        return refusal;
+    }
+
+    /// <param name="loop">Drives it.</param>
+    /// <param name="request">With a scratch path.</param>
+    /// <param name="scratch">Open, or null.</param>
+    /// <returns>None, or why not; then nothing was changed.</returns>
+    public static OpenRefusal TryOpen(IIoLoop loop, DemoRequest request, out DemoScratch? scratch)
+    {
+        scratch = null;
+        string path = request.ScratchPath!;
+        if (!request.IsForced && PathLook.TryLook(path, out PathLook look).IsNone && look.Kind == PathKind.BlockDevice)
+            return Refuse($"scratch '{path}' is a block device; give --force to overwrite what is on it");
+        ulong limitBytes = Math.Min(
+            request.ScratchLimitBytes,
+            Units.AlignUp(request.SizeBytes, DemoRequest.ClusterBytes)
+        );
+        ulong neededBytes = limitBytes / DemoRequest.ClusterBytes * MemoryPerClusterBytes;
+        if (neededBytes > MachineMemory.AvailableBytes())
+            return Refuse(
+                $"--scratch of {ByteSize.Format(limitBytes)} needs {
+                    ByteSize.Format(neededBytes)} of memory, more than is free here; give a lower LIMIT"
+            );
+        OpenRefusal refusal = ScratchFile.TryOpen(loop, path, limitBytes, request.IsForced, out FileDevice? device);
+        if (!refusal.IsNone)
+            return refusal;
+        Fault fault = ScratchSpace.TryCreate(device!, limitBytes, DemoRequest.ClusterBytes, out ScratchSpace? space);
+        if (fault.IsNone)
+        {
+            scratch = new DemoScratch(device!, space!);
+            return default;
+        }
+        ulong capacityBytes = device!.Limits.CapacityBytes;
+        device.Dispose();
+        return Refuse(
+            $"scratch '{path}' has {ByteSize.Format(capacityBytes)}, less than one cluster of {
+                ByteSize.Format(DemoRequest.ClusterBytes)}"
+        );
+    }
+
+    /// <summary>After its job was disposed of.</summary>
+    public void Close()
+    {
+        Space.Dispose();
+        _device.DisposeWhenIdle();
+    }
+
+    static OpenRefusal Refuse(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
+}
