@@ -10,6 +10,9 @@ namespace FastBackup.Tests.Abi.Machine;
 /// <summary>Threads: any.</summary>
 static class BuiltLibrary
 {
+    // Three levels from nothing, on a machine that does other work: one that is too short fails every test at once.
+    static readonly TimeSpan BuildTimeLimit = TimeSpan.FromMinutes(10);
+
     static readonly Lazy<string> Stage = new(Build);
     static readonly Lazy<string> Programs = new(() =>
         Directory.CreateDirectory(Repository.PathOf("tests/Abi/bin/programs")).FullName
@@ -71,7 +74,7 @@ static class BuiltLibrary
     static string Build()
     {
         Requires.Command("gcc");
-        ToolRun run = ToolRun.Of(Repository.PathOf("native-api/packaging/build"), []);
+        ToolRun run = ToolRun.Of(BuildTimeLimit, Repository.PathOf("native-api/packaging/build"), []);
         Assert.True(run.ExitCode == 0, run.Output);
         return Repository.PathOf("native-api/lib/bin/stage");
     }

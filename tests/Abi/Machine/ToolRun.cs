@@ -20,6 +20,17 @@ readonly record struct ToolRun(int ExitCode, string Output)
         string file,
         IEnumerable<string> arguments,
         params (string Name, string Value)[] environment
+    ) => Of(TimeLimit, file, arguments, environment);
+
+    /// <param name="timeLimit">After which it is ended.</param>
+    /// <param name="file">A command, or the full path of a program.</param>
+    /// <param name="arguments">One each; no quoting.</param>
+    /// <param name="environment">Added to this program's own.</param>
+    public static ToolRun Of(
+        TimeSpan timeLimit,
+        string file,
+        IEnumerable<string> arguments,
+        params (string Name, string Value)[] environment
     )
     {
         ProcessStartInfo start = new(file, arguments)
@@ -44,7 +55,7 @@ readonly record struct ToolRun(int ExitCode, string Output)
         process.StandardInput.Close();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        if (!process.WaitForExit(TimeLimit))
+        if (!process.WaitForExit(timeLimit))
         {
             process.Kill(entireProcessTree: true);
             return new ToolRun(-1, output + "ended at its time limit");
