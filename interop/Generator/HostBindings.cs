@@ -28,14 +28,15 @@ sealed class HostBindings
     readonly SyntaxTree _tree;
     readonly TypeMap _types;
     readonly HeaderComments _comments;
-    readonly CompilerProbe _probe;
+    readonly Dictionary<string, CValue> _values;
 
     HostBindings(string headerFolder)
     {
         _tree = SyntaxTree.Read(Include, headerFolder);
         _types = new TypeMap(_tree.TypedefOf, name => _tree.Structs.ContainsKey(name) ? name : null);
         _comments = new HeaderComments(File.ReadAllBytes(Path.Combine(headerFolder, Header)));
-        _probe = new CompilerProbe(Include, headerFolder);
+        CompilerProbe probe = new(Include, headerFolder);
+        _values = probe.Evaluate(probe.MacroNames(MacroPrefix));
     }
 
     /// <param name="root">The tree's root.</param>
@@ -62,7 +63,9 @@ sealed class HostBindings
             code,
             "Functions of libfastbackup.so. fastbackup.h is the contract; threads, owners and errors are there."
         );
-        code.Line($"{Indent}const string Library = \"fastbackup\";");
+        // The file's own name and not "fastbackup": libfastbackup.so is there for compilers, stands for any version,
+        // and is in the baseline's folder only: the loader would never take the level of a better processor.
+        code.Line($"{Indent}const string Library = \"libfastbackup.so.{_values["FB_ABI_VERSION"].Literal}\";");
         CFunction[] functions =
         [
             .. _tree.Functions.Where(item => item.Name.StartsWith(Prefix, StringComparison.Ordinal)),
@@ -106,16 +109,14 @@ sealed class HostBindings
     {
         CodeText code = new("The constants", Header);
         OpenClass(code, null);
-        string[] names = _probe.MacroNames(MacroPrefix);
-        Dictionary<string, CValue> values = _probe.Evaluate(names);
         bool isFirst = true;
-        foreach (string name in names.OrderBy(name => _comments.PlaceOfMacro(name).Start))
+        foreach (string name in _values.Keys.OrderBy(name => _comments.PlaceOfMacro(name).Start))
         {
             string[] comment = _comments.OfMacro(name);
             if (comment.Length > 0 && !isFirst)
                 code.Line("");
             code.Summary(Indent, comment);
-            code.Line($"{Indent}public const {values[name].Type} {name} = {values[name].Literal};");
+            code.Line($"{Indent}public const {_values[name].Type} {name} = {_values[name].Literal};");
             isFirst = false;
         }
         code.Line("}");

@@ -21,19 +21,21 @@ sealed class KernelBindings
     const string Folder = "interop/Linux/Generated/";
     const string Indent = "    ";
 
-    readonly SyntaxTree _tree = SyntaxTree.Read(Includes);
+    readonly SyntaxTree _tree;
     readonly TypeMap _types;
     readonly Dictionary<string, CValue> _values;
 
-    KernelBindings()
+    KernelBindings(string[] folders)
     {
+        _tree = SyntaxTree.Read(Includes, folders);
         _types = new TypeMap(_tree.TypedefOf, NameOf);
-        _values = new CompilerProbe(Includes).Evaluate([.. Questions()]);
+        _values = new CompilerProbe(Includes, folders).Evaluate([.. Questions()]);
     }
 
-    public static IEnumerable<GeneratedFile> Generate()
+    /// <param name="folders">Where linux/io_uring.h is looked for, before the system's folders.</param>
+    public static IEnumerable<GeneratedFile> Generate(params string[] folders)
     {
-        KernelBindings bindings = new();
+        KernelBindings bindings = new(folders);
         return [bindings.Constants(), .. KernelTable.Structs.Select(bindings.Struct)];
     }
 

@@ -6,7 +6,7 @@ namespace FastBackup.Interop.Host;
 /// <summary>Functions of libfastbackup.so. fastbackup.h is the contract; threads, owners and errors are there.</summary>
 public static unsafe partial class LibFastBackup
 {
-    const string Library = "fastbackup";
+    const string Library = "libfastbackup.so.1";
 
     /// <summary>
     /// [any] FB_ABI_VERSION of the library that was loaded. Compare it with the macro before anything else; the first

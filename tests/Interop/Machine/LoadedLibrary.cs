@@ -1,5 +1,6 @@
 // The bindings' library in this process: the one built from this tree, wherever the system may have another.
 using System;
+using System.IO;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -38,7 +39,7 @@ static unsafe class LoadedLibrary
         nint handle = NativeLibrary.Load(BuiltLibrary.BaselineFile);
         NativeLibrary.SetDllImportResolver(
             typeof(LibFastBackup).Assembly,
-            (name, _, _) => name == "fastbackup" ? handle : 0
+            (name, _, _) => name == Path.GetFileName(BuiltLibrary.BaselineFile) ? handle : 0
         );
         return handle;
     }
