@@ -31,7 +31,9 @@ static class Commands
         ("nm", "binutils"),
         ("readelf", "binutils"),
         ("pkg-config", "pkg-config"),
+        ("clang", "clang"),
         ("/usr/include/stdio.h", "libc6-dev"),
+        ("/usr/include/linux/io_uring.h", "linux-libc-dev"),
         ("nbdkit", "nbdkit"),
         ("python3", "python3"),
     ];

@@ -220,7 +220,7 @@ public sealed unsafe class RingFileIo : IFileIo
             return;
         entry->Opcode = IoUring.IORING_OP_POLL_ADD;
         entry->Fd = _wakeFd;
-        entry->OperationFlags = (uint)Files.POLLIN;
+        entry->PollEvents = (uint)Files.POLLIN;
         entry->UserData = WakeKey;
         _isWakeArmed = true;
     }
@@ -300,7 +300,7 @@ public sealed unsafe class RingFileIo : IFileIo
                 break;
             case FileOperation.Flush:
                 entry->Opcode = IoUring.IORING_OP_FSYNC;
-                entry->OperationFlags = IoUring.IORING_FSYNC_DATASYNC;
+                entry->FsyncFlags = IoUring.IORING_FSYNC_DATASYNC;
                 break;
             case FileOperation.Nop:
                 entry->Opcode = IoUring.IORING_OP_NOP;
@@ -330,7 +330,7 @@ public sealed unsafe class RingFileIo : IFileIo
         entry->Offset = command.OffsetBytes;
         entry->Address = (ulong)command.Buffer;
         entry->Length = (uint)command.LengthBytes;
-        entry->OperationFlags = command.IsDurable ? Files.RWF_DSYNC : 0;
+        entry->RwFlags = command.IsDurable ? Files.RWF_DSYNC : 0;
         if (command.File.CopiesInKernel)
             entry->Flags |= IoUring.IOSQE_ASYNC;
     }
@@ -378,7 +378,7 @@ public sealed unsafe class RingFileIo : IFileIo
 
     Fault UpdateBuffer(uint slot, ulong address, ulong lengthBytes)
     {
-        IoVec vector = new() { Base = (nint)address, LengthBytes = (nuint)lengthBytes };
+        IoVec vector = new() { Base = (void*)address, LengthBytes = (nuint)lengthBytes };
         ulong tag = 0;
         IoUringRsrcUpdate2 update = new()
         {

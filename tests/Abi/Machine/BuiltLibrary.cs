@@ -13,7 +13,8 @@ static class BuiltLibrary
     // Three levels from nothing, on a machine that does other work: one that is too short fails every test at once.
     static readonly TimeSpan BuildTimeLimit = TimeSpan.FromMinutes(10);
 
-    static readonly Lazy<string> Stage = new(Build);
+    static readonly Lazy<string> Stage = new(() => Build());
+    static readonly Lazy<string> Baseline = new(() => Build("v1"));
     static readonly Lazy<string> Programs = new(() =>
         Directory.CreateDirectory(Repository.PathOf("tests/Abi/bin/programs")).FullName
     );
@@ -24,6 +25,9 @@ static class BuiltLibrary
     public static string LibraryFolder => Path.Combine(Folder, "lib");
 
     public static string File => Path.Combine(LibraryFolder, "libfastbackup.so.1");
+
+    /// <summary>The same file for those who need no other level, which are then not built.</summary>
+    public static string BaselineFile => Path.Combine(Baseline.Value, "lib", "libfastbackup.so.1");
 
     public static string LevelFile(string level) =>
         Path.Combine(LibraryFolder, "glibc-hwcaps", "x86-64-" + level, "libfastbackup.so.1");
@@ -71,10 +75,10 @@ static class BuiltLibrary
         return run.Output;
     }
 
-    static string Build()
+    static string Build(params string[] levels)
     {
         Requires.Command("gcc");
-        ToolRun run = ToolRun.Of(BuildTimeLimit, Repository.PathOf("native-api/packaging/build"), []);
+        ToolRun run = ToolRun.Of(BuildTimeLimit, Repository.PathOf("native-api/packaging/build"), levels);
         Assert.True(run.ExitCode == 0, run.Output);
         return Repository.PathOf("native-api/lib/bin/stage");
     }
