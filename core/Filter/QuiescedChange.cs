@@ -4,6 +4,9 @@
 // Closing never waits, so groups that share disks cannot deadlock: a gate is a count, and each group's change
 // runs when all its disks are quiet. Requests that arrive meanwhile wait in order and are looked at afresh
 // afterwards. A drain does not wait for jobs, nor for requests that wait for copies: only for writes under way.
+//
+// A write under way that does not end must not hold up the others for ever: after ClosedNsMax the gates open again,
+// and the change is tried anew a moment later, for as long as it takes. What waits at a gate waits no longer than that.
 // Made once and used again: beginning one allocates nothing.
 using System;
 using FastBackup.Base;
@@ -15,11 +18,15 @@ namespace FastBackup.Filter;
 public sealed class QuiescedChange : ILoopTask
 {
     const ulong LookAgainNs = Units.NsPerMs;
+    const ulong ClosedNsMax = 500 * Units.NsPerMs;
+    const ulong OpenNs = 500 * Units.NsPerMs;
 
     readonly IIoLoop _loop;
     readonly Disk[] _disks;
     readonly Action _change;
     bool _isPending;
+    bool _isClosed;
+    ulong _closedAtNs;
     ulong _timerKey;
 
     /// <param name="loop">The reactor of all disks.</param>
@@ -33,33 +40,50 @@ public sealed class QuiescedChange : ILoopTask
     }
 
     /// <summary>Makes the change as soon as it can be made: inside this call when nothing is in flight.</summary>
-    /// <remarks>The wait is as long as the slowest write under way.</remarks>
+    /// <remarks>
+    /// The wait is as long as the slowest write under way; guests wait for it no longer than half a second at a time.
+    /// </remarks>
     public void Begin()
     {
         Check.That(!_isPending);
         _isPending = true;
+        Close();
+    }
+
+    void Close()
+    {
+        (_isClosed, _closedAtNs) = (true, _loop.Clock.NowNs);
         foreach (Disk disk in _disks)
             disk.CloseGate(this);
         LookAgain();
+    }
+
+    void Open()
+    {
+        _isClosed = false;
+        foreach (Disk disk in _disks)
+            disk.OpenGate(this);
     }
 
     /// <summary>The timer: a guest's post that found the inbox full may be missing.</summary>
     void ILoopTask.Run(ulong argument)
     {
         _timerKey = 0;
-        LookAgain();
+        if (_isPending && !_isClosed)
+            Close();
+        else
+            LookAgain();
     }
 
     internal void LookAgain()
     {
-        if (!_isPending)
+        if (!_isPending || !_isClosed)
             return;
         foreach (Disk disk in _disks)
         {
             if (disk.WritesInFlight == 0 || Planted.Is(PlantedBug.R02PointInTimeNotQuiesced))
                 continue;
-            if (_timerKey == 0)
-                _timerKey = _loop.StartTimer(_loop.Clock.NowNs + LookAgainNs, this, 0);
+            WaitOn();
             return;
         }
         _isPending = false;
@@ -70,9 +94,23 @@ public sealed class QuiescedChange : ILoopTask
             disk.EnterQuiet();
         _change();
         foreach (Disk disk in _disks)
-        {
             disk.LeaveQuiet();
-            disk.OpenGate(this);
+        Open();
+    }
+
+    /// <summary>A write is under way: looks again soon, or lets the others pass and comes back.</summary>
+    void WaitOn()
+    {
+        ulong nowNs = _loop.Clock.NowNs;
+        bool isTooLong = nowNs - _closedAtNs >= ClosedNsMax;
+        if (isTooLong && _timerKey != 0)
+        {
+            _loop.CancelTimer(_timerKey);
+            _timerKey = 0;
         }
+        if (isTooLong)
+            Open();
+        if (_timerKey == 0)
+            _timerKey = _loop.StartTimer(nowNs + (isTooLong ? OpenNs : LookAgainNs), this, 0);
     }
 }

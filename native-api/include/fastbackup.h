@@ -477,7 +477,7 @@ FB_API fb_status FB_CALL fb_bitmap_deserialize_finish(fb_bitmap bitmap);
  *
  * Writes, write-zeroes and discards all go through begin and end. Reads need no leave. Until every write that was
  * granted has ended no point in time can be taken: a lost fb_disk_write_end holds jobs and bitmap changes for ever, one
- * too many does as well. */
+ * too many does as well; other writes wait for that half a second at a time. */
 
 typedef struct fb_disk_options {
   uint32_t struct_size;

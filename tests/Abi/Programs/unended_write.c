@@ -1,5 +1,5 @@
-/* A granted write that does not end: the point in time waits for it, later writes wait with it, reads pass; nothing
- * is lost meanwhile, and its end sets everything free. */
+/* A granted write that does not end: the point in time waits for it, later writes wait with it for half a second at a
+ * time, reads pass; nothing is lost meanwhile, and its end sets everything free. */
 #include "check.h"
 
 static uint32_t state_of(fb_job job) {

@@ -41,6 +41,10 @@ sealed class GuestDisk(int index, DiskImage image, FileDevice device, Disk disk,
     int _closedCount;
     ulong _closedAtNs;
     ulong _closedNs;
+    ulong _shutAtNs;
+
+    /// <summary>Each change keeps it closed for half a second at most; several may follow each other.</summary>
+    const ulong ShutNsMax = 4 * Units.NsPerSecond;
 
     public ulong CapacityBytes => Image.CapacityBytes;
 
@@ -49,13 +53,21 @@ sealed class GuestDisk(int index, DiskImage image, FileDevice device, Disk disk,
 
     public void OnGate(bool isClosed, ulong nowNs)
     {
+        if (_closedCount == 0)
+            _shutAtNs = nowNs;
+        else if (nowNs > _shutAtNs + ShutNsMax)
+            throw new SimulationFailure("O9", $"disk {Index} was closed for {nowNs - _shutAtNs} ns on end");
         _closedNs = ClosedNs(nowNs);
         _closedAtNs = nowNs;
         _closedCount += isClosed ? 1 : -1;
     }
 
     /// <summary>Time that nobody could use.</summary>
-    public void Forgive(ulong ns) => _closedNs += ns;
+    public void Forgive(ulong ns)
+    {
+        _closedNs += ns;
+        _shutAtNs += ns;
+    }
 
     /// <summary>The whole image obeys the history. Only while no write is under way.</summary>
     public void JudgeAll(string when)

@@ -1,4 +1,5 @@
 // Bugs of captured data and of a job's end that a reading of the code found, each as the shortest story that shows it.
+using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.BlockIo;

@@ -27,7 +27,7 @@ public sealed class GuestWaitTests
         Assert.Equal(Grant.Granted, running.Grant);
         bench.Start(Fleecing(100, CbwErrorPolicy.BreakGuestWrite));
         GuestProbe waiting = new(bench.Disk, 8192, 512); // the gate is closed: no filter yet
-        bench.Loop.RunFor(Units.NsPerSecond);
+        bench.Loop.RunFor(400 * Units.NsPerMs);
         Assert.False(waiting.IsAnswered);
         bench.Loop.FileIo.Holds = bench.IsSourceRead;
         bench.Disk.EndWrite();
@@ -35,6 +35,27 @@ public sealed class GuestWaitTests
         Assert.False(waiting.IsAnswered); // the limit counts from T0, not from the write's arrival
         bench.Loop.RunFor(60 * Units.NsPerMs);
         Assert.Equal(FaultKind.TimedOut, waiting.Fault.Kind);
+    }
+
+    [Fact]
+    public void AWriteThatDoesNotEnd_HoldsUpOthersForHalfASecondAtATime_AndTheJobUntilItHasEnded()
+    {
+        FilterBench bench = new();
+        GuestProbe unended = new(bench.Disk, 0, 512);
+        Assert.Equal(Grant.Granted, unended.Grant);
+        BackupJob job = bench.Start(new BackupOptions());
+        GuestProbe other = new(bench.Disk, 8192, 512);
+        bench.Loop.RunFor(499 * Units.NsPerMs);
+        Assert.False(other.IsAnswered);
+        bench.Loop.RunFor(2 * Units.NsPerMs);
+        Assert.True(other.IsGranted);
+        bench.Disk.EndWrite();
+        bench.Loop.RunFor(10 * Units.NsPerSecond);
+        Assert.False(job.Filter.IsAttached); // tried every second, without a point in time so far
+        Assert.Equal(JobStatus.Created, job.Status);
+        bench.Disk.EndWrite();
+        bench.Loop.RunFor(2 * Units.NsPerSecond);
+        Assert.True(job.Query().IsSuccess);
     }
 
     [Fact]
