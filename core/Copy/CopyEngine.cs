@@ -80,7 +80,8 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         (_source, _target, Map, _pool, _rules, _trace, _clock) = (source, target, map, pool, rules, trace, clock);
         _tasks = new SlotTable<CopyTask>(rules.BackgroundMax + rules.CaptureMax);
         ulong inMemoryMax = (ulong)pool.UnitCount * pool.UnitBytes / map.ClusterBytes;
-        _index = new ClusterIndex(Math.Max(1, inMemoryMax) + (rules.Scratch?.ClusterMax ?? 0));
+        // One more: the disk's last cluster may be short, and take less memory than a cluster has.
+        _index = new ClusterIndex(inMemoryMax + 1 + (rules.Scratch?.ClusterMax ?? 0));
         _canSkipZeroes = target.ReadsAsZero;
         _zeroUnitBytes = _canSkipZeroes ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes) : map.ClusterBytes;
         ReadPieceBytes = pool.BufferBytes;

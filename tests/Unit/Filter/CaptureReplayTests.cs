@@ -1,0 +1,46 @@
+// Bugs of captured data and of a job's end that a reading of the code found, each as the shortest story that shows it.
+using System;
+using FastBackup.Base;
+using FastBackup.BlockIo;
+using FastBackup.Filter;
+using FastBackup.Jobs;
+using FastBackup.Memory;
+using FastBackup.Tests.Simulated;
+using Xunit;
+
+namespace FastBackup.Tests.Unit.Filter;
+
+public sealed class CaptureReplayTests
+{
+    const ulong Cluster = FilterBench.Cluster;
+
+    [Fact]
+    public void TheDisksLastCluster_WhichTakesLessMemory_FitsBesideAFullPool()
+    {
+        // Five units hold two clusters of two units each, and the half cluster at the end of the disk.
+        FilterBench bench = new();
+        const ulong Capacity = 5 * Cluster;
+        Assert.True(BufferPool.TryCreate(2 * (uint)Cluster, (uint)Cluster, 5, out BufferPool? pool).IsNone);
+        FileDevice source = bench.Loop.OpenFile(Capacity, out SimulatedDisk image, alignBytes: 512);
+        image.Content.AsSpan().Fill(1);
+        FileDevice target = bench.Loop.OpenFile(Capacity, out SimulatedDisk copy, alignBytes: 512);
+        Disk disk = new(bench.Loop.Reactor, source, "odd", slotCount: 4);
+        BackupOptions options = new() { Sync = BackupSync.None };
+        options = options with { Filter = new FilterOptions { ClusterBytes = 2 * (uint)Cluster } };
+        BackupJob.TryCreate(bench.Loop.Reactor, disk, target, pool!, options, hasView: false, out BackupJob? job);
+        job!.Start(bench.Loop.Reactor);
+        bench.Loop.FileIo.Holds = command => command.Operation == FileOperation.Write;
+        GuestProbe[] guests =
+        [
+            new(disk, 4 * Cluster, 512), // first: the others' runs of two units are free beside it
+            new(disk, 0 * Cluster, 512),
+            new(disk, 2 * Cluster, 512),
+        ];
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(0u, pool!.FreeUnitCount);
+        Assert.All(guests, guest => Assert.True(guest.IsGranted));
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerSecond);
+        Assert.DoesNotContain((byte)0, copy.Content);
+    }
+}
