@@ -19,6 +19,7 @@ public sealed partial class BackupJob
     const ulong TimerArgument = 1;
     const ulong GraceArgument = 2;
     const ulong AbortGraceNs = 50 * Units.NsPerMs;
+    const ulong FlushGraceNs = 2 * Units.NsPerSecond; // the target has just answered, and a flush may be slow
 
     ulong _cursorCluster;
     uint _walkCount;
@@ -220,7 +221,7 @@ public sealed partial class BackupJob
         if (_engine.InFlightCount > 0 || _scan.IsQuerying || _isFlushing)
         {
             if (Status == JobStatus.Aborting)
-                StartGrace();
+                StartGrace(AbortGraceNs);
             return;
         }
         if (Status == JobStatus.Aborting)
@@ -253,6 +254,8 @@ public sealed partial class BackupJob
         if (mustFlush && _doneBytes > _flushedBytes)
         {
             Flush();
+            CancelGrace();
+            StartGrace(FlushGraceNs);
             return;
         }
         _isAborted = true;
@@ -261,10 +264,10 @@ public sealed partial class BackupJob
     }
 
     /// <summary>A device that does not answer must not hold up the end of the job for ever.</summary>
-    void StartGrace()
+    void StartGrace(ulong graceNs)
     {
         if (_graceTimerKey == 0 && !_isAborted)
-            _graceTimerKey = _loop.StartTimer(_loop.Clock.NowNs + AbortGraceNs, this, GraceArgument);
+            _graceTimerKey = _loop.StartTimer(_loop.Clock.NowNs + graceNs, this, GraceArgument);
     }
 
     void CancelGrace()

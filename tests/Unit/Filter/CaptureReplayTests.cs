@@ -1,6 +1,7 @@
 // Bugs of captured data and of a job's end that a reading of the code found, each as the shortest story that shows it.
 using System;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.BlockIo;
 using FastBackup.Filter;
 using FastBackup.Jobs;
@@ -42,5 +43,28 @@ public sealed class CaptureReplayTests
         bench.Loop.FileIo.ReleaseHeld();
         bench.Loop.RunFor(Units.NsPerSecond);
         Assert.DoesNotContain((byte)0, copy.Content);
+    }
+
+    [Fact]
+    public void ACancelWhoseFlushHangs_EndsTheJob_AndForgetsNothing()
+    {
+        FilterBench bench = new();
+        DirtyBitmap bitmap = bench.AddBitmap("b");
+        BackupJob job = bench.Start(
+            new BackupOptions
+            {
+                Bitmap = bitmap,
+                BitmapMode = BitmapMode.Always,
+                SpeedBytesPerSecond = 10 * Cluster,
+            }
+        );
+        bench.Loop.RunUntil(() => job.Query().DoneBytes > 0 && job.Filter.Engine.InFlightCount == 0);
+        bench.Loop.FileIo.Holds = command => command.Operation == FileOperation.Flush;
+        Assert.True(job.Cancel().IsNone);
+        bench.Loop.RunFor(60 * Units.NsPerSecond);
+        Assert.True(job.Query().IsEnded);
+        Assert.Equal(bench.CapacityBytes, bitmap.Bits.CountBytes());
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerMs);
     }
 }
