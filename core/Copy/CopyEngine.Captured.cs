@@ -53,7 +53,11 @@ public sealed partial class CopyEngine
         || (_rules.Scratch?.WaitingCount ?? 0) > 0;
 
     /// <summary>Memory for guests' copies is running short: the target's speed matters now.</summary>
-    bool IsPressed => _pool.FreeBytes * 2 < _rules.ReserveBytes || CaptureBytes / 2 > _rules.CaptureBytesMax / 4;
+    bool IsPressed =>
+        _pool.FreeBytes * 2 < _rules.ReserveBytes || CaptureBytes / 2 > _rules.CaptureBytesMax / 4 || IsCrowded;
+
+    /// <summary>Guests' copies are so many and so small that tasks run short before memory does.</summary>
+    bool IsCrowded => _tasks.TakenCount - _backgroundCount - _spillingCount > _rules.CaptureMax - _rules.CaptureMax / 4;
 
     void CountCapture(ulong addedBytes)
     {

@@ -67,7 +67,8 @@ public sealed partial class CopyEngine
             ulong heldBytes = CaptureBytes - Math.Min(_spillingBytes, CaptureBytes);
             return freeBytes < Math.Max(Map.ClusterBytes, _rules.ReserveBytes / 2)
                 || heldBytes / 3 > _rules.CaptureBytesMax / 4
-                || heldBytes + Map.ClusterBytes > _rules.CaptureBytesMax;
+                || heldBytes + Map.ClusterBytes > _rules.CaptureBytesMax
+                || IsCrowded;
         }
     }
 

@@ -3,6 +3,7 @@ using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
@@ -66,5 +67,26 @@ public sealed class CaptureReplayTests
         Assert.Equal(bench.CapacityBytes, bitmap.Bits.CountBytes());
         bench.Loop.FileIo.ReleaseHeld();
         bench.Loop.RunFor(Units.NsPerMs);
+    }
+
+    [Fact]
+    public void ManySmallCopies_GoToScratch_BeforeThereIsNoPlaceForAnother()
+    {
+        const ulong Clusters = 6000;
+        FilterBench bench = new(clusterCount: Clusters, bufferCount: 16384);
+        FileDevice device = bench.Loop.OpenFile(Clusters * Cluster, out _, alignBytes: 512);
+        ulong limitBytes = Clusters * Cluster;
+        Assert.True(ScratchSpace.TryCreate(device, limitBytes, (uint)Cluster, out ScratchSpace? scratch).IsNone);
+        BackupOptions options = new() { Sync = BackupSync.None };
+        BackupJob job = bench.Start(options with { Filter = new FilterOptions { Scratch = scratch } });
+        bench.Loop.FileIo.Holds = bench.IsTargetWrite;
+        for (ulong cluster = 0; cluster < 5000; cluster++)
+        {
+            GuestProbe guest = new(bench.Disk, cluster * Cluster, 512);
+            bench.Loop.RunUntil(() => guest.IsAnswered);
+            Assert.True(guest.IsGranted, $"cluster {cluster}");
+            Assert.False(job.Filter.IsBroken, $"cluster {cluster}");
+            bench.Disk.EndWrite();
+        }
     }
 }
