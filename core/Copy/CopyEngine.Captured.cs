@@ -136,7 +136,9 @@ public sealed partial class CopyEngine
             if (!_tasks.TryGetAt(slot, out _, out CopyTask task))
                 continue;
             InFlightBytes += task.Extent.LengthBytes;
-            ulong live = task.Captured == 0 ? task.Pieces.All : task.Captured;
+            // Of a chunk that is being read nothing was set back yet, neither what failed nor what is not there yet.
+            bool isAll = task.Step == CopyTask.State.Reading || task.Captured == 0;
+            ulong live = isAll ? task.Pieces.All : task.Captured;
             while (task.Pieces.TryTakeRun(ref live, out ulong first, out ulong count))
                 SetBack(task, first, count, new Fault(FaultKind.Canceled), isSource: false);
         }

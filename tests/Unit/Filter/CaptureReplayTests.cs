@@ -70,6 +70,25 @@ public sealed class CaptureReplayTests
     }
 
     [Fact]
+    public void WhatIsStillBeingRead_WhenAJobEndsWithoutTheKernel_IsMarkedAgain()
+    {
+        FilterBench bench = new(clusterCount: 4, bufferCount: 16, bufferClusters: 4);
+        BackupJob job = bench.Create(new BackupOptions());
+        job.Filter.Engine.ReadPieceBytes = Cluster;
+        bench.Loop.FileIo.Holds = command => bench.IsSourceRead(command) && command.OffsetBytes == 2 * Cluster;
+        job.Start(bench.Loop.Reactor);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(0ul, job.Query().DoneBytes);
+        Assert.True(job.Cancel().IsNone);
+        bench.Loop.RunFor(Units.NsPerSecond);
+        Assert.True(job.Query().IsEnded);
+        Assert.Equal(4ul, job.Todo.CountBits()); // nothing of it has reached the target
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(bench.Pool.UnitCount, bench.Pool.FreeUnitCount);
+    }
+
+    [Fact]
     public void ManySmallCopies_GoToScratch_BeforeThereIsNoPlaceForAnother()
     {
         const ulong Clusters = 6000;
