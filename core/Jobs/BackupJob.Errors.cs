@@ -107,7 +107,7 @@ public sealed partial class BackupJob
                 break;
             case ErrorPolicy.Stop:
                 _stoppedBy = fault;
-                _engine.IsTargetHeld = !isSource; // what guests' writes capture waits in memory or scratch
+                _engine.IsTargetHeld |= !isSource; // what guests' writes capture waits in memory or scratch
                 PauseByError();
                 break;
             default:

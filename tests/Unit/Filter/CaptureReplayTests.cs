@@ -89,6 +89,26 @@ public sealed class CaptureReplayTests
     }
 
     [Fact]
+    public void ASourceFault_DoesNotOpenATargetThatIsHeld()
+    {
+        FilterBench bench = new();
+        BackupJob job = bench.Start(
+            new BackupOptions { OnTargetError = ErrorPolicy.Stop, OnSourceError = ErrorPolicy.Stop }
+        );
+        bench.Loop.FileIo.Holds = command => bench.IsSourceRead(command) && command.OffsetBytes == 2 * Cluster;
+        bench.Loop.FileIo.Override = command =>
+            bench.IsTargetWrite(command) ? -Errnos.ENOSPC
+            : bench.IsSourceRead(command) && command.OffsetBytes == 2 * Cluster ? -Errnos.EIO
+            : null;
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.True(job.Filter.Engine.IsTargetHeld);
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(JobStatus.Paused, job.Status);
+        Assert.True(job.Filter.Engine.IsTargetHeld);
+    }
+
+    [Fact]
     public void ManySmallCopies_GoToScratch_BeforeThereIsNoPlaceForAnother()
     {
         const ulong Clusters = 6000;
