@@ -34,11 +34,12 @@ sealed class WriteMeter(IWriteCounts counts)
     public bool Look(ulong nowNs, out ulong newCount)
     {
         counts.Read(out ulong begunCount, out ulong endedCount);
-        newCount = begunCount - _lastBegunCount;
+        // A write that has to wait counts itself, and takes that back: the count may have been one too high before.
+        newCount = begunCount - Math.Min(begunCount, _lastBegunCount);
         _begunCount += newCount;
         _areaNs += (double)InFlightCount * (nowNs - Math.Min(nowNs, _lookedNs));
         _lookCount++;
-        (_lookedNs, _lastBegunCount) = (nowNs, begunCount);
+        (_lookedNs, _lastBegunCount) = (nowNs, Math.Max(begunCount, _lastBegunCount));
         InFlightCount = begunCount - Math.Min(begunCount, endedCount);
         return newCount > 0 || InFlightCount > 0;
     }

@@ -60,4 +60,23 @@ public sealed class WriteMeterTests
         Assert.Equal(200, meter.IdleMeanNs, 1.0);
         Assert.Equal(0ul, meter.BegunCount);
     }
+
+    [Fact]
+    public void AWriteThatIsTakenBack_IsNoWrite()
+    {
+        ManualWriteCounts counts = new() { BegunCount = 10, EndedCount = 10 };
+        WriteMeter meter = new(counts);
+        meter.Look(1000, out _);
+        counts.BegunCount = 11; // a guest has counted itself, and is about to find that it must wait
+        meter.Look(2000, out ulong newCount);
+        Assert.Equal(1ul, newCount);
+        meter.Restart();
+        counts.BegunCount = 10;
+        Assert.False(meter.Look(3000, out newCount));
+        Assert.Equal(0ul, newCount);
+        Assert.Equal(0ul, meter.BegunCount);
+        counts.BegunCount = 11; // granted: it was counted above
+        Assert.True(meter.Look(4000, out newCount));
+        Assert.Equal(0ul, newCount);
+    }
 }
