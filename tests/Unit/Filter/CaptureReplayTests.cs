@@ -175,4 +175,44 @@ public sealed class CaptureReplayTests
             IsAnswered = true;
         }
     }
+
+    [Fact]
+    public void ScratchThatCannotBeUsed_IsRefused()
+    {
+        FilterBench bench = new();
+        FileDevice device = bench.Loop.OpenFile(16 * Cluster, out _, alignBytes: 512);
+        FileDevice target = bench.Loop.OpenFile(bench.CapacityBytes, out _, alignBytes: 512);
+        Assert.Equal(FaultKind.Invalid, Refusal(2 * (uint)Cluster, device).Kind);
+        Assert.Equal(FaultKind.Invalid, Refusal((uint)Cluster, target).Kind);
+        BlockRequest late = default; // of an ended job: it would land in this one's data
+        (late.Operation, late.Owner) = (BlockOperation.Flush, new IgnoringOwner());
+        bench.Loop.FileIo.Holds = command => command.Operation == FileOperation.Flush;
+        device.Submit(late);
+        Assert.Equal(FaultKind.State, Refusal((uint)Cluster, device).Kind);
+
+        Fault Refusal(uint clusterBytes, FileDevice scratchDevice)
+        {
+            ulong limitBytes = 16 * Cluster;
+            Assert.True(
+                ScratchSpace.TryCreate(scratchDevice, limitBytes, clusterBytes, out ScratchSpace? scratch).IsNone
+            );
+            FilterOptions filter = new() { ClusterBytes = (uint)Cluster, Scratch = scratch };
+            OpenRefusal refusal = BackupJob.TryCreate(
+                bench.Loop.Reactor,
+                bench.Disk,
+                target,
+                bench.Pool,
+                new BackupOptions { Filter = filter },
+                hasView: false,
+                out _
+            );
+            scratch!.Dispose();
+            return refusal.Fault;
+        }
+    }
+
+    sealed class IgnoringOwner : IBlockOwner
+    {
+        public void OnBlockCompleted(ulong userData, in BlockResult result) { }
+    }
 }
