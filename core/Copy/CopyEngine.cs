@@ -250,12 +250,16 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     /// <summary>
     /// A guest's write waits for these clusters: reads of them that the device has not begun go to the front.
     /// </summary>
-    /// <remarks>Cost: O(clusters); each read is moved once.</remarks>
+    /// <remarks>Cost: O(clusters among them that are in flight); each read is moved once.</remarks>
     public void Promote(ulong firstCluster, ulong clusterCount)
     {
-        for (ulong cluster = firstCluster; cluster < firstCluster + clusterCount; cluster++)
+        ulong endCluster = firstCluster + clusterCount;
+        for (ulong cluster = firstCluster; ; cluster++)
         {
-            if (!Map.Busy.GetBit(cluster) || !TryGetTask(cluster, out CopyTask task))
+            cluster = Map.Busy.NextDirtyBit(cluster, endCluster);
+            if (cluster >= endCluster)
+                return;
+            if (!TryGetTask(cluster, out CopyTask task))
                 continue;
             if (task.Step != CopyTask.State.Reading || task.Lane != CopyLane.Background)
                 continue;

@@ -1,7 +1,7 @@
 // The disk as it was at T0, readable while the guest goes on writing: fleecing. Each piece of a read comes from
 // where its old data is now:
 //
-//   protected            from the disk itself, under a hold: no guest write lands there until the read has ended
+//   not captured yet     from the disk itself, under a hold: no guest write lands there until the read has ended
 //   captured, in memory  from the copy engine's buffer
 //   captured, spilled    from the scratch file, where it is pinned until the read has ended
 //   done                 from the target
@@ -132,10 +132,10 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
                 FinishLater(key, slot, new Fault(FaultKind.Invalid, Errnos.EACCES, offset));
                 return;
             }
-            bool isProtected = _filter.Map.Protected.GetBit(cluster);
-            ulong end = EndOfPiece(cluster, offset + rest, isProtected);
+            bool isOnSource = IsOnSource(cluster);
+            ulong end = EndOfPiece(cluster, offset + rest, isOnSource);
             slot.Piece = new Extent(offset, end - offset);
-            if (!isProtected)
+            if (!isOnSource)
             {
                 // SAFETY: the requester owns LengthBytes at Buffer until the completion.
                 Span<byte> span = new(
@@ -156,19 +156,24 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
                 }
                 slot.Piece = slot.Piece with { LengthBytes = UncapturedLength(slot.Piece) };
             }
-            Read(key, slot, isProtected);
+            Read(key, slot, isOnSource);
             return;
         }
     }
 
+    /// <summary>
+    /// The disk has the only copy. A cluster that is captured and still protected has another: readers that came before
+    /// hold it, and those that come later must not, or a guest's write would wait for as long as there are any.
+    /// </summary>
+    bool IsOnSource(ulong cluster) =>
+        _filter.Map.Protected.GetBit(cluster) && (_filter.Map.Todo.GetBit(cluster) || _filter.Map.Busy.GetBit(cluster));
+
     /// <summary>The clusters from here on that are in the same place, up to the end of the request.</summary>
-    ulong EndOfPiece(ulong cluster, ulong endBytes, bool isProtected)
+    ulong EndOfPiece(ulong cluster, ulong endBytes, bool isOnSource)
     {
         ulong clusterBytes = _filter.Map.ClusterBytes;
         ulong next = cluster + 1;
-        while (
-            next * clusterBytes < endBytes && _access.GetBit(next) && _filter.Map.Protected.GetBit(next) == isProtected
-        )
+        while (next * clusterBytes < endBytes && _access.GetBit(next) && IsOnSource(next) == isOnSource)
             next++;
         return Math.Min(next * clusterBytes, endBytes);
     }

@@ -5,6 +5,7 @@ using System;
 using System.Globalization;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Memory;
 
@@ -26,6 +27,8 @@ static class BackupRules
         OpenRefusal refusal = CheckDevices(disk, target, options);
         if (refusal.IsNone)
             refusal = CheckCluster(disk, target, pool, options.Filter.ClusterBytes);
+        if (refusal.IsNone && options.Filter.Scratch is { } scratch)
+            refusal = CheckScratch(disk, target, scratch, options.Filter.ClusterBytes);
         if (refusal.IsNone)
             refusal = CheckBitmap(disk, options);
         if (refusal.IsNone && hasView && options.Sync == BackupSync.Top)
@@ -89,6 +92,24 @@ static class BackupRules
         uint align = Math.Max(disk.Device.Limits.RequestAlignBytes, target.Limits.RequestAlignBytes);
         return cluster < align
             ? Refuse(FaultKind.Align, $"cluster size {cluster} is below the sector size, {align}")
+            : default;
+    }
+
+    static OpenRefusal CheckScratch(Disk disk, IBlockDevice target, ScratchSpace scratch, uint cluster)
+    {
+        IBlockDevice device = scratch.Device;
+        if (scratch.ClusterBytes != cluster)
+            return Refuse(
+                FaultKind.Invalid,
+                $"scratch space '{device.Name}' has clusters of {scratch.ClusterBytes} bytes, the job of {cluster}"
+            );
+        if (ReferenceEquals(device, disk.Device) || ReferenceEquals(device, target))
+            return Refuse(FaultKind.Invalid, $"scratch space '{device.Name}' is the source or the target itself");
+        return device.InFlightCount > 0
+            ? Refuse(
+                FaultKind.State,
+                $"scratch space '{device.Name}' still has {device.InFlightCount} requests: they could land in new data"
+            )
             : default;
     }
 

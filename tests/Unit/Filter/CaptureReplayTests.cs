@@ -128,4 +128,91 @@ public sealed class CaptureReplayTests
             bench.Disk.EndWrite();
         }
     }
+
+    [Fact]
+    public void ReadersOfTheSnapshot_CannotKeepAGuestFromWhatIsCapturedAlready()
+    {
+        FilterBench bench = new();
+        BackupJob job = bench.Create(new BackupOptions { Sync = BackupSync.None }, hasView: true);
+        job.Start(bench.Loop.Reactor);
+        bench.Loop.FileIo.Holds = command => bench.IsSourceRead(command) && command.LengthBytes == 512;
+        ViewProbe first = new(job.View!, 0, 512);
+        bench.Loop.RunFor(Units.NsPerMs);
+        GuestProbe guest = new(bench.Disk, 0, 512);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.False(first.IsAnswered);
+        Assert.False(guest.IsAnswered); // captured, but the first reader still reads there
+        ViewProbe second = new(job.View!, 1024, 512);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.True(second.IsAnswered); // from memory or from the target: it holds nobody
+        Assert.Equal(1, second.FirstByte);
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.True(first.IsAnswered);
+        Assert.True(guest.IsGranted);
+    }
+
+    sealed unsafe class ViewProbe : IBlockOwner
+    {
+        readonly AlignedRegion _memory = AlignedRegion.Map(Cluster, RegionResidency.Resident);
+
+        public ViewProbe(SnapshotView view, ulong offsetBytes, ulong lengthBytes)
+        {
+            BlockRequest request = default;
+            request.Operation = BlockOperation.Read;
+            (request.OffsetBytes, request.LengthBytes) = (offsetBytes, lengthBytes);
+            (request.Buffer, request.Owner) = (_memory.Start, this);
+            view.Submit(request);
+        }
+
+        public bool IsAnswered { get; private set; }
+
+        public byte FirstByte => _memory.Slice(0, 1)[0];
+
+        public void OnBlockCompleted(ulong userData, in BlockResult result)
+        {
+            Assert.True(result.Fault.IsNone);
+            IsAnswered = true;
+        }
+    }
+
+    [Fact]
+    public void ScratchThatCannotBeUsed_IsRefused()
+    {
+        FilterBench bench = new();
+        FileDevice device = bench.Loop.OpenFile(16 * Cluster, out _, alignBytes: 512);
+        FileDevice target = bench.Loop.OpenFile(bench.CapacityBytes, out _, alignBytes: 512);
+        Assert.Equal(FaultKind.Invalid, Refusal(2 * (uint)Cluster, device).Kind);
+        Assert.Equal(FaultKind.Invalid, Refusal((uint)Cluster, target).Kind);
+        BlockRequest late = default; // of an ended job: it would land in this one's data
+        (late.Operation, late.Owner) = (BlockOperation.Flush, new IgnoringOwner());
+        bench.Loop.FileIo.Holds = command => command.Operation == FileOperation.Flush;
+        device.Submit(late);
+        Assert.Equal(FaultKind.State, Refusal((uint)Cluster, device).Kind);
+
+        Fault Refusal(uint clusterBytes, FileDevice scratchDevice)
+        {
+            ulong limitBytes = 16 * Cluster;
+            Assert.True(
+                ScratchSpace.TryCreate(scratchDevice, limitBytes, clusterBytes, out ScratchSpace? scratch).IsNone
+            );
+            FilterOptions filter = new() { ClusterBytes = (uint)Cluster, Scratch = scratch };
+            OpenRefusal refusal = BackupJob.TryCreate(
+                bench.Loop.Reactor,
+                bench.Disk,
+                target,
+                bench.Pool,
+                new BackupOptions { Filter = filter },
+                hasView: false,
+                out _
+            );
+            scratch!.Dispose();
+            return refusal.Fault;
+        }
+    }
+
+    sealed class IgnoringOwner : IBlockOwner
+    {
+        public void OnBlockCompleted(ulong userData, in BlockResult result) { }
+    }
 }

@@ -59,7 +59,7 @@ sealed class FilterBench
         return new Disk(Loop.Reactor, device, name, slotCount: 16);
     }
 
-    public BackupJob Create(BackupOptions options, Disk? disk = null)
+    public BackupJob Create(BackupOptions options, Disk? disk = null, bool hasView = false)
     {
         FileDevice target = Loop.OpenFile(CapacityBytes, out SimulatedDisk image, alignBytes: 512);
         _targets.Add(target);
@@ -71,7 +71,7 @@ sealed class FilterBench
             target,
             Pool,
             options,
-            hasView: false,
+            hasView,
             out BackupJob? job
         );
         Assert.Equal("", refusal.Sentence ?? "");
