@@ -195,10 +195,11 @@ public sealed partial class CopyEngine
 
     bool MayWrite(ulong lengthBytes)
     {
-        if (IsTargetHeld || _isDropping || _writingCount >= _rules.TargetMax)
+        // A guest waits for the target itself where it is let go only then: it had better learn at once that it fails.
+        bool isAwaited = _rules.ReleasePoint == ReleasePoint.Done;
+        if ((IsTargetHeld && !isAwaited) || _isDropping || _writingCount >= _rules.TargetMax)
             return false;
-        // A guest waits for the target itself where it is let go only then.
-        if (_rules.ReleasePoint == ReleasePoint.Done || IsPressed || Pacer == null)
+        if (isAwaited || IsPressed || Pacer == null)
             return true;
         ulong roomBytes = Math.Max(1, Math.Min(_rules.ReserveBytes, _rules.CaptureBytesMax));
         ulong byFill = (ulong)((UInt128)_captured.LengthBytes * _rules.TargetMax / roomBytes);

@@ -186,9 +186,10 @@ public sealed partial class CopyEngine
         }
         (ICopyOwner owner, CopyLane lane, Fault fault) = (task.Owner, task.Lane, task.FirstFault);
         PieceMap pieces = task.Pieces;
+        bool wasRead = !task.Lease.IsNone;
         FreeTask(task);
         while (pieces.TryTakeRun(ref live, out ulong first, out ulong count))
-            owner.OnCopied(new CopyOutcome(Map.Bytes(first, count), lane, end, fault, 0));
+            owner.OnCopied(new CopyOutcome(Map.Bytes(first, count), lane, end, fault, 0) { WasRead = wasRead });
         PumpCaptured();
     }
 

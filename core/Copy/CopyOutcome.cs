@@ -27,6 +27,9 @@ public enum CopyEnd : byte
 public readonly record struct CopyOutcome(Extent Extent, CopyLane Lane, CopyEnd End, Fault Fault, ulong TaskKey)
 {
     public bool IsSourceFault => End == CopyEnd.SourceFailed;
+
+    /// <summary>It was read; else the map said that it is a hole, and nothing of it took time.</summary>
+    public bool WasRead { get; init; }
 }
 
 public interface ICopyOwner

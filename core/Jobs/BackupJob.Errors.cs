@@ -58,7 +58,7 @@ public sealed partial class BackupJob
     {
         _doneBytes += outcome.Extent.LengthBytes;
         _backOffNs = BackOffNsMin;
-        if (outcome.Lane == CopyLane.Background)
+        if (outcome.Lane == CopyLane.Background && outcome.WasRead)
             _governor.OnChunkDone(outcome.Extent.LengthBytes, _loop.Clock.NowNs);
         if (_options.DiscardSource)
             DiscardSource(outcome.Extent);

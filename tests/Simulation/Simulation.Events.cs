@@ -12,6 +12,9 @@ namespace FastBackup.Tests.Simulation;
 
 sealed partial class Simulation
 {
+    /// <summary>Chunks claimed so far.</summary>
+    public ulong ClaimCount { get; private set; }
+
     /// <summary>Changes of sources submitted so far.</summary>
     public ulong ChangeCount { get; private set; }
 
@@ -73,6 +76,7 @@ sealed partial class Simulation
                     throw new SimulationFailure("O1", $"{run.Id} left its disk while {run.Job.Status}");
                 break;
             case TracePoint.Claim:
+                ClaimCount++;
                 run.Point!.OnClaim(e.Extent);
                 if (e.Cause == (int)Copy.CopyLane.Offered)
                     Tallies.Count(Branch.OfferedReadTaken);

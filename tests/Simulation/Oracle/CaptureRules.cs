@@ -17,10 +17,17 @@ sealed class CaptureRules(Simulation world)
 {
     const uint TurnsOfGrace = 3;
 
+    ulong _claimCount;
+
     public void Check()
     {
+        // What was free has just gone to somebody else: whoever waits still has to wait for the next.
+        bool wasTaken = world.ClaimCount != _claimCount;
+        _claimCount = world.ClaimCount;
         foreach (GuestOperation operation in world.Guests.Busy)
         {
+            if (wasTaken)
+                operation.StalledTurns = 0;
             operation.StalledTurns = IsStalled(operation, out string why) ? operation.StalledTurns + 1 : 0;
             if (operation.StalledTurns > TurnsOfGrace)
                 throw new SimulationFailure("O15", $"guest write {operation.Sequence} waits although {why}");
