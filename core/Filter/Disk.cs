@@ -41,6 +41,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
 
     // --- any thread: written by the reactor
     int _closedCount; // the gate: open at 0
+    int _readTakerCount;
 
     // --- any thread that has found the gate open; changed in place while quiesced, when no thread can be there
     readonly CopyBeforeWriteFilter[] _filters = new CopyBeforeWriteFilter[FiltersMax];
@@ -119,6 +120,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         Check.That(IsQuiesced);
         Check.That(_filterCount < FiltersMax);
         _filters[_filterCount++] = filter;
+        Volatile.Write(ref _readTakerCount, _readTakerCount + (filter.TakesGuestReads ? 1 : 0));
         Volatile.Write(ref _epoch, _epoch + 1);
         return _epoch;
     }
@@ -131,9 +133,16 @@ public sealed partial class Disk : ILoopMember, IDisposable
         while (!ReferenceEquals(_filters[index], filter))
             Check.That(++index < _filterCount);
         _filters[index] = _filters[--_filterCount];
+        Volatile.Write(ref _readTakerCount, _readTakerCount - (filter.TakesGuestReads ? 1 : 0));
         _filters[_filterCount] = null!;
         SchedulePump();
     }
+
+    /// <summary>A point in time takes what guests read: offering a read is worth the way. Threads: any.</summary>
+    public bool WantsReads => Volatile.Read(ref _readTakerCount) > 0;
+
+    /// <summary>Guests' requests that the device has not answered.</summary>
+    public uint AtDeviceCount => _atDeviceCount;
 
     /// <summary>Whether one more point in time can watch this disk.</summary>
     internal bool HasRoomForFilter => _filterCount < FiltersMax;

@@ -6,6 +6,7 @@
 // travels through a ring to the reactor, which alone touches requests. A token that was used is never accepted again.
 // Does not align: a host that asks for an alignment gets only requests that have it. Zeroes and discards that the host
 // did not offer are written as zeroes, or dropped.
+// A device that was closed while the host had requests makes no call any more and ends with the last of them.
 using System;
 using System.Collections.Generic;
 using System.Threading;
@@ -39,6 +40,8 @@ sealed class HostDevice : IBlockDevice, ILoopTask
     readonly ConcurrentRing<uint> _ended; // to be seen by the reactor
     readonly AlignedRegion _zeroes;
     int _isPosted;
+    int _isReleased;
+    Action? _onIdle; // closed: to be called when nothing is in flight any more
 
     public HostDevice(IIoLoop loop, in DeviceOpsStruct ops, QueueObject? queue)
     {
@@ -214,6 +217,8 @@ sealed class HostDevice : IBlockDevice, ILoopTask
             HostRequest slot = _requests[index];
             slot.DoneBytes += slot.PartBytes;
             bool isPart = slot.PartBytes > 0 && slot.DoneBytes < slot.Request.LengthBytes;
+            if (slot.Fault.IsNone && isPart && _onIdle != null)
+                slot.Fault = new Fault(FaultKind.Canceled);
             if (slot.Fault.IsNone && isPart)
                 Call(slot);
             else
@@ -235,6 +240,38 @@ sealed class HostDevice : IBlockDevice, ILoopTask
         else
             _free.Push(slot.Index);
         owner.OnBlockCompleted(userData, new BlockResult(fault));
+        if (_onIdle != null && InFlightCount == 0)
+            End();
+    }
+
+    /// <summary>
+    /// As Dispose and Release, but after the last request that the host has. Nothing may be submitted any more.
+    /// </summary>
+    /// <param name="onIdle">Called before the release, on the reactor's thread.</param>
+    public void DisposeWhenIdle(Action onIdle)
+    {
+        Base.Check.That(InFlightCount > 0);
+        _onIdle = onIdle;
+        _queue?.RemoveCaller(this);
+        // What the host has not been asked yet, it is not asked any more.
+        while (_calls.TryTake(out uint index))
+            _ = TryComplete(_requests[index].Token, Status.Canceled, 0);
+        while (_backlog.TryDequeue(out BlockRequest request))
+            request.Owner.OnBlockCompleted(request.UserData, new BlockResult(new Fault(FaultKind.Canceled)));
+    }
+
+    void End()
+    {
+        _onIdle!();
+        _zeroes.Dispose();
+        Release();
+    }
+
+    /// <summary>The reactor has ended, the host has requests for ever: they may use what they were given.</summary>
+    public void Abandon()
+    {
+        _zeroes.Leak();
+        Release();
     }
 
     public void Dispose()
@@ -244,10 +281,10 @@ sealed class HostDevice : IBlockDevice, ILoopTask
         _zeroes.Dispose();
     }
 
-    /// <summary>Tells the host that no call comes any more. On a thread of the host.</summary>
+    /// <summary>Tells the host that no call comes any more, once.</summary>
     public unsafe void Release()
     {
-        if (_ops.Release != null)
+        if (Interlocked.Exchange(ref _isReleased, 1) == 0 && _ops.Release != null)
             _ops.Release(_ops.Context); // SAFETY: the host's function, called once
     }
 }

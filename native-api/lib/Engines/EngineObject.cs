@@ -7,6 +7,7 @@ using System.Collections.Generic;
 using System.Threading;
 using FastBackup.BlockIo;
 using FastBackup.Jobs;
+using FastBackup.Native.Devices;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
 using FastBackup.Native.Queues;
@@ -121,6 +122,7 @@ sealed class EngineObject() : AbiObject(null), IHandleKind, ILoopTask
         isClosed = true;
         HandleTable.Close(this);
         Core.Dispose();
+        LingeringDevices.Abandon(this);
         return Answer.Ok;
     }
 
