@@ -149,6 +149,12 @@ FB_API uint32_t FB_CALL fb_handle_kind(uint64_t id);
 /* ---- 4. Engine ------------------------------------------------------------------------------------------------- */
 
 #define FB_ENGINE_NO_IO_URING 1u /* worker threads even where io_uring works */
+/* No thread at all: everything happens inside fb_queue_poll and fb_queue_dispatch of its queues, and what must be at
+ * once inside other calls, on one thread at a time. The event fd of each queue tells when to poll, timers included.
+ * Where this file says "the engine's own thread" it is the one that polls. Guests whose writes wait are granted only
+ * while somebody polls. Finding a file's holes blocks the poll, and I/O that ends may end the
+ * host's own wait with EINTR. Needs io_uring, and gives up some of its speed. */
+#define FB_ENGINE_HOST_DRIVEN 2u
 
 typedef struct fb_engine_options {
   uint32_t struct_size;
@@ -171,7 +177,7 @@ typedef struct fb_engine_state {
   uint64_t heap_bytes;    /* ever allocated on the runtime's heap by this process: stands still on the I/O path */
 } fb_engine_state;
 
-/* [setup] Takes all I/O memory and starts the thread fb-reactor-0. options may be NULL.
+/* [setup] Takes all I/O memory and starts the thread fb-reactor-0, unless host-driven. options may be NULL.
  *   FB_OK, FB_E_INVALID, FB_E_UNSUPPORTED, FB_E_NO_MEMORY. Cost: 0.1 s per GiB of buffers. */
 FB_API fb_status FB_CALL fb_engine_open(const fb_engine_options *options, fb_engine *out);
 

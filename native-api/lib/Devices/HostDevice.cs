@@ -16,6 +16,7 @@ using FastBackup.Memory;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Queues;
 using FastBackup.Native.Structs;
+using FastBackup.Runtime;
 
 namespace FastBackup.Native.Devices;
 
@@ -204,8 +205,17 @@ sealed class HostDevice : IBlockDevice, ILoopTask
         Base.Check.That(_ended.TryPut(slot.Index));
         if (Interlocked.Exchange(ref _isPosted, 1) != 0)
             return;
+        if (_loop is Reactor { IsOnThread: true })
+        {
+            _loop.Defer(this, 0); // nobody else would empty a full inbox
+            return;
+        }
+        // A full inbox empties within a turn of the loop, unless this very thread would be the one to drive it.
         while (!_loop.TryPost(this, 0) && !_loop.HasFailed)
-            Thread.Yield(); // a full inbox empties within a turn of the loop
+            if (_loop is Reactor { IsHostDriven: true } driven)
+                driven.TryDrive(1);
+            else
+                Thread.Yield();
     }
 
     /// <summary>On the reactor's thread: requests that were answered.</summary>

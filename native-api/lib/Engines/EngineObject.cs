@@ -35,6 +35,9 @@ sealed class EngineObject() : AbiObject(null), IHandleKind, ILoopTask
 
     public Reactor Reactor => Core.Reactor;
 
+    /// <summary>What drives it from the host's threads; null when it has a thread of its own.</summary>
+    public HostLoop? Loop { get; init; }
+
     /// <summary>The reactor's thread only.</summary>
     public JobTable Jobs { get; } = new();
 
