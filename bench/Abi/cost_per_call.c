@@ -3,7 +3,8 @@
  *   cost_per_call [CALLS]      default 20,000,000 per row and thread; allocations must be zero, else exit code 1
  *
  * Rows: a call that does nothing but enter and leave (fb_abi_version), looking a handle up, the write hooks with
- * nothing to save, a bitmap mark, a poll of an empty queue. Figures are of one machine: compare rows, not machines.
+ * nothing to save, a bitmap mark, a poll of an empty queue. A figure is the fastest of 2000 rounds, of the slower
+ * thread: what else runs on the machine hardly shows. Figures are of one machine: compare rows, not machines.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* mallinfo2 */
@@ -18,6 +19,7 @@
 
 #define DISK_BYTES (UINT64_C(1) << 30)
 #define THREADS_MAX 2
+#define ROUNDS 2000
 
 static fb_engine engine;
 static fb_disk disk;
@@ -28,7 +30,9 @@ typedef struct worker {
   pthread_t thread;
   void (*run)(struct worker *self);
   fb_queue queue;
+  uint64_t round_calls;
   uint64_t failures;
+  double best_ns; /* per call */
 } worker;
 
 static double now_ns(void) {
@@ -43,36 +47,44 @@ static uint64_t offset_of(uint64_t i) {
 }
 
 static void run_empty(worker *self) {
-  for (uint64_t i = 0; i < call_count; i++)
+  for (uint64_t i = 0; i < self->round_calls; i++)
     self->failures += fb_abi_version() != FB_ABI_VERSION;
 }
 
 static void run_lookup(worker *self) {
-  for (uint64_t i = 0; i < call_count; i++)
+  for (uint64_t i = 0; i < self->round_calls; i++)
     self->failures += fb_handle_kind(bitmap.id) != FB_KIND_BITMAP;
 }
 
 static void run_pair(worker *self) {
-  for (uint64_t i = 0; i < call_count; i++) {
+  for (uint64_t i = 0; i < self->round_calls; i++) {
     self->failures += fb_disk_write_begin(disk, self->queue, offset_of(i), 4096, i) != FB_OK;
     self->failures += fb_disk_write_end(disk) != FB_OK;
   }
 }
 
 static void run_mark(worker *self) {
-  for (uint64_t i = 0; i < call_count; i++)
+  for (uint64_t i = 0; i < self->round_calls; i++)
     self->failures += fb_bitmap_mark(bitmap, offset_of(i), 4096) != FB_OK;
 }
 
 static void run_poll(worker *self) {
   fb_completion completion;
-  for (uint64_t i = 0; i < call_count; i++)
+  for (uint64_t i = 0; i < self->round_calls; i++)
     self->failures += fb_queue_poll(self->queue, &completion, sizeof completion, 1, 0, 0) != 0;
 }
 
 static void *start(void *argument) {
   worker *self = argument;
-  self->run(self);
+  self->round_calls = call_count / ROUNDS;
+  self->best_ns = 1e9;
+  for (int round = 0; round < ROUNDS; round++) {
+    double begin = now_ns();
+    self->run(self);
+    double ns = (now_ns() - begin) / (double)self->round_calls;
+    if (ns < self->best_ns)
+      self->best_ns = ns;
+  }
   return NULL;
 }
 
@@ -90,7 +102,7 @@ static uint64_t measure(const char *name, void (*run)(worker *self), fb_queue *q
   memset(workers, 0, sizeof workers);
   uint64_t heap_before = heap_bytes();
   size_t malloc_before = mallinfo2().uordblks;
-  double begin = now_ns();
+  double ns = 0;
   for (int i = 0; i < threads; i++) {
     workers[i].run = run;
     workers[i].queue = queues[i];
@@ -100,8 +112,9 @@ static uint64_t measure(const char *name, void (*run)(worker *self), fb_queue *q
   for (int i = 0; i < threads; i++) {
     pthread_join(workers[i].thread, NULL);
     failures += workers[i].failures;
+    if (workers[i].best_ns > ns)
+      ns = workers[i].best_ns;
   }
-  double ns = (now_ns() - begin) / (double)call_count;
   uint64_t heap = heap_bytes() - heap_before;
   size_t malloced = mallinfo2().uordblks > malloc_before ? mallinfo2().uordblks - malloc_before : 0;
   /* A query and a new thread's own record are allocated once per row. */

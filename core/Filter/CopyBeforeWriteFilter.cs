@@ -93,6 +93,9 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     public IBlockDevice Target { get; }
 
+    /// <summary>Guests' reads are copied from their memory.</summary>
+    public bool TakesGuestReads => _options.TakesGuestReads;
+
     /// <summary>Where this point in time and its job tell what happens.</summary>
     public Tracer Trace { get; }
 

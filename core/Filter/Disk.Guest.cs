@@ -1,5 +1,6 @@
 // The guest's side of a disk: the fast path on any thread, and the reactor's handling of what must wait.
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
@@ -23,10 +24,19 @@ public sealed partial class Disk
     /// <param name="owner">Completed when the answer is Pending.</param>
     /// <param name="userData">Given back with the completion.</param>
     /// <param name="fault">Set when refused: Range, or QueueFull (end some writes, then try again).</param>
-    /// <remarks>Threads: any. Granted is wait-free; cost: two interlocked adds, one read per filter and
+    /// <remarks>Threads: any. Granted is wait-free; cost: two plain adds with EndWrite, one read per filter and
     /// bitmap.</remarks>
-    public Grant BeginWrite(ulong offsetBytes, ulong lengthBytes, IGuestOwner owner, ulong userData, out Fault fault)
+    [SkipLocalsInit]
+    public unsafe Grant BeginWrite(
+        ulong offsetBytes,
+        ulong lengthBytes,
+        IGuestOwner owner,
+        ulong userData,
+        out Fault fault
+    )
     {
+        byte here;
+        ulong frame = (ulong)&here; // SAFETY: an address to compare with, never used as one
         fault = default;
         Extent extent = new(offsetBytes, lengthBytes);
         if (!extent.IsWithin(CapacityBytes))
@@ -34,14 +44,24 @@ public sealed partial class Disk
             fault = new Fault(FaultKind.Range, 0, offsetBytes);
             return Grant.Refused;
         }
-        _inFlight.Begin(); // the full fence between "I am here" and "is the gate open"
-        if (Volatile.Read(ref _closedCount) == 0 && TryPass(extent))
+        ref InFlightCounter.Cell cell = ref _inFlight.Begin(frame); // "I am here" before "is the gate open"
+        bool isOpen = Volatile.Read(ref _closedCount) == 0;
+        if (isOpen && (_filterCount | _recordingCount) == 0)
             return Grant.Granted;
-        _inFlight.Undo();
+        if (isOpen && TryPass(extent))
+            return Grant.Granted;
+        InFlightCounter.Undo(ref cell, frame);
+        return BeginLater(extent, owner, userData, out fault);
+    }
+
+    /// <summary>Apart, because the fast path shall not pay for its locals.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    Grant BeginLater(in Extent extent, IGuestOwner owner, ulong userData, out Fault fault)
+    {
         AfterCountOut();
         GuestRequest request = default;
         request.Operation = BlockOperation.Write;
-        (request.OffsetBytes, request.LengthBytes) = (offsetBytes, lengthBytes);
+        (request.OffsetBytes, request.LengthBytes) = (extent.OffsetBytes, extent.LengthBytes);
         (request.Owner, request.UserData) = (owner, userData);
         fault = Post(request, isHook: true);
         return fault.IsNone ? Grant.Pending : Grant.Refused;
@@ -96,12 +116,25 @@ public sealed partial class Disk
             Check.That(bits.Set(extent.OffsetBytes, extent.LengthBytes).IsNone);
     }
 
-    void CountOut()
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    unsafe void CountOut()
     {
-        _inFlight.End(); // a full fence: either the reactor's sum has it, or this sees the closed gate
-        AfterCountOut();
+        byte here;
+        _inFlight.End((ulong)&here); // SAFETY: as above. Either the reactor's sum has it, or this sees the closed gate
+        if (Volatile.Read(ref _closedCount) != 0)
+            AfterCountOut();
     }
 
+    /// <summary>A granted write of the reactor's own: no guest thread is at it.</summary>
+    [SkipLocalsInit]
+    unsafe void CountIn()
+    {
+        byte here;
+        _ = _inFlight.Begin((ulong)&here); // SAFETY: as above
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     void AfterCountOut()
     {
         if (Volatile.Read(ref _closedCount) != 0)
@@ -177,7 +210,7 @@ public sealed partial class Disk
         if (!Planted.Is(PlantedBug.R59SlowWriteNotRecorded))
             Record(slot.Extent);
         if (!IsUncounted(slot))
-            _inFlight.Begin();
+            CountIn();
         CancelTimer(slot);
         if (!slot.IsHook)
         {

@@ -32,7 +32,7 @@ public sealed partial class Disk
         _trace.Emit(TracePoint.GateClosed);
         _quiesceCheck.Waiting.Add(change);
         Volatile.Write(ref _closedCount, _closedCount + 1);
-        Interlocked.MemoryBarrier(); // closed before the sum is read: see the head of Disk.cs
+        _inFlight.FenceGuests(); // closed before the sum is read: see the head of Disk.cs
     }
 
     internal void OpenGate(QuiescedChange change)

@@ -2,17 +2,19 @@
 // bitmaps that watch it, and the quiesced moments in which they change.
 //
 // A guest write, from any thread:
-//   begin   count it in flight (a full fence), then look: gate open, and no filter protects its clusters?
+//   begin   count it in flight, then look: gate open, and no filter protects its clusters?
 //           yes: set its bits in the recording bitmaps; it may land. No lock, no allocation, no system call.
 //           no:  take the count back and hand it to the reactor in a preallocated slot.
 //   wait    the reactor starts the copies it needs, and grants it when no filter protects its clusters any more
 //   end     count it out
 //
 // The race that matters: a point in time is taken while a write is between "look" and "land". The reactor closes
-// the gate (store, full fence), then sums the writes in flight; a guest counts itself (full fence), then reads
-// the gate. Whoever's fence is second sees the other: either the guest finds the gate closed, or the sum contains
-// it and the reactor waits for its end. So when the sum is zero, every write has wholly happened or not begun:
-// that instant is T0, for all disks of a group at once, and filters, copy maps and bitmaps change only there.
+// the gate (store, full fence), then sums the writes in flight; a guest counts itself, then reads the gate. Between
+// the two it needs a full fence, too, but does not pay for it: the reactor's fence is one on every thread of the
+// process (InFlightCounter has the proof). Wherever it falls in the guest's course, either the guest finds the gate
+// closed, or the sum contains it and the reactor waits for its end. So when the sum is zero, every write has wholly
+// happened or not begun: that instant is T0, for all disks of a group at once, and filters, copy maps and bitmaps
+// change only there.
 //
 // Grants by the reactor count as in flight from the grant on. Reads never wait. Overlapping writes are ordered by
 // nobody, as on real disks.
@@ -41,6 +43,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
 
     // --- any thread: written by the reactor
     int _closedCount; // the gate: open at 0
+    int _readTakerCount;
 
     // --- any thread that has found the gate open; changed in place while quiesced, when no thread can be there
     readonly CopyBeforeWriteFilter[] _filters = new CopyBeforeWriteFilter[FiltersMax];
@@ -119,6 +122,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         Check.That(IsQuiesced);
         Check.That(_filterCount < FiltersMax);
         _filters[_filterCount++] = filter;
+        Volatile.Write(ref _readTakerCount, _readTakerCount + (filter.TakesGuestReads ? 1 : 0));
         Volatile.Write(ref _epoch, _epoch + 1);
         return _epoch;
     }
@@ -131,9 +135,16 @@ public sealed partial class Disk : ILoopMember, IDisposable
         while (!ReferenceEquals(_filters[index], filter))
             Check.That(++index < _filterCount);
         _filters[index] = _filters[--_filterCount];
+        Volatile.Write(ref _readTakerCount, _readTakerCount - (filter.TakesGuestReads ? 1 : 0));
         _filters[_filterCount] = null!;
         SchedulePump();
     }
+
+    /// <summary>A point in time takes what guests read: offering a read is worth the way. Threads: any.</summary>
+    public bool WantsReads => Volatile.Read(ref _readTakerCount) > 0;
+
+    /// <summary>Guests' requests that the device has not answered.</summary>
+    public uint AtDeviceCount => _atDeviceCount;
 
     /// <summary>Whether one more point in time can watch this disk.</summary>
     internal bool HasRoomForFilter => _filterCount < FiltersMax;
@@ -205,7 +216,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         if (slot.IsHook && slot.IsWrite)
         {
             Record(slot.Extent);
-            _inFlight.Begin();
+            CountIn();
         }
         (IGuestOwner owner, ulong userData, bool isHook) = (slot.Request.Owner, slot.Request.UserData, slot.IsHook);
         Free(slot);

@@ -27,11 +27,19 @@ public sealed record EngineOptions
     /// <summary>Called once, on the reactor's thread, if a bug stops it.</summary>
     public Action<Exception>? OnStopped { get; init; }
 
+    /// <summary>
+    /// No thread at all: the host drives the reactor (Reactor.SetWaiter, TryDrive) and watches Engine.ReadyFd. Needs
+    /// io_uring.
+    /// </summary>
+    public bool IsHostDriven { get; init; }
+
     /// <summary>Blocking calls at once without io_uring.</summary>
     public int WorkerCount { get; init; } = 16;
 }
 
-/// <summary>Threads: Open and Dispose on one; the reactor drives itself on a thread called fb-reactor-0.</summary>
+/// <summary>
+/// Threads: Open and Dispose on one; the reactor drives itself on a thread called fb-reactor-0, or has none.
+/// </summary>
 public sealed class Engine : IDisposable
 {
     const uint SmallDepth = 64;
@@ -52,11 +60,14 @@ public sealed class Engine : IDisposable
 
     public BufferPool Pool { get; }
 
+    /// <summary>Readable while the port has completions; -1 without io_uring.</summary>
+    public int ReadyFd { get; private init; }
+
     /// <summary>Why something is slower than it could be, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>Takes memory and port, and starts the reactor's thread.</summary>
-    /// <returns>None, or NoMemory.</returns>
+    /// <returns>None, or NoMemory; host-driven without io_uring: why there is none.</returns>
     public static Fault TryOpen(EngineOptions options, out Engine? engine)
     {
         engine = null;
@@ -71,11 +82,16 @@ public sealed class Engine : IDisposable
         Fault ringFault = Fault.None;
         RingFileIo? ring = null;
         if (options.MayUseRing)
-            ringFault = RingFileIo.TryOpen(options.Depth, out ring);
+            ringFault = RingFileIo.TryOpen(options.Depth, out ring, options.IsHostDriven);
         if (ringFault.Kind == FaultKind.NoMemory) // a small memory-lock limit still allows a small ring
-            ringFault = RingFileIo.TryOpen(Math.Min(options.Depth, SmallDepth), out ring);
+            ringFault = RingFileIo.TryOpen(Math.Min(options.Depth, SmallDepth), out ring, options.IsHostDriven);
+        if (options.IsHostDriven && ring == null)
+        {
+            pool!.Dispose();
+            return ringFault.IsFault ? ringFault : new Fault(FaultKind.Unsupported);
+        }
         IFileIo fileIo = ring ?? (IFileIo)new ThreadedFileIo(options.WorkerCount, options.Depth, "fb-file");
-        engine = new Engine(fileIo, pool!);
+        engine = new Engine(fileIo, pool!) { ReadyFd = ring?.ReadyFd ?? -1 };
         if (ringFault.IsFault)
             engine._warnings.Add(
                 $"io_uring is not available here ({ringFault}): using {options.WorkerCount} threads instead"
@@ -88,7 +104,10 @@ public sealed class Engine : IDisposable
                     + "raise the memory-lock limit (ulimit -l) above the buffer size for less CPU per byte"
             );
         engine.Reactor.OnStopped = options.OnStopped;
-        engine.Reactor.Start("fb-reactor-0");
+        if (options.IsHostDriven)
+            engine.Reactor.BeDriven();
+        else
+            engine.Reactor.Start("fb-reactor-0");
         return Fault.None;
     }
 

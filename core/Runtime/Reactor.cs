@@ -3,8 +3,8 @@
 //
 // One turn: take the inbox, run deferred tasks, run due timers, then poll the port, which submits all I/O
 // asked for since the last turn in one system call and waits there if there was nothing else to do.
-// It is driven by its own thread (Start), by a host or a test (Turn), or by the simulator (Turn, with a
-// simulated port and clock).
+// It is driven by its own thread (Start), by a host (Reactor.Driven.cs), a test (Turn), or by the simulator (Turn, with
+// a simulated port and clock).
 //
 // No wake-up is lost: the loop sets _isSleeping, then (full fence) looks at the inbox once more, then
 // waits; a poster publishes its item, then (full fence) looks at _isSleeping and wakes. Whichever fence
@@ -33,7 +33,7 @@ public readonly record struct ReactorLimits(uint InboxCapacity, uint DeferredCap
 }
 
 /// <summary>Threads: one drives; TryPost, RequestStop and Fault any.</summary>
-public sealed class Reactor : IIoLoop, IDisposable
+public sealed partial class Reactor : IIoLoop, IDisposable
 {
     const uint InboxItemsPerTurn = 256;
     const int AnswerIntervalMs = 1;
@@ -83,7 +83,8 @@ public sealed class Reactor : IIoLoop, IDisposable
 
     public bool HasFailed => Failure != null;
 
-    public bool IsOnThread => _thread == null || Thread.CurrentThread == _thread;
+    public bool IsOnThread =>
+        _driver != null ? _driver.IsHeldByCurrentThread : _thread == null || Thread.CurrentThread == _thread;
 
     public void Defer(ILoopTask task, ulong argument) => _deferred.Enqueue(new Deferred(task, argument));
 
@@ -140,16 +141,21 @@ public sealed class Reactor : IIoLoop, IDisposable
     /// ended.</remarks>
     public void Invoke(Action action)
     {
-        if (IsOnThread || !_thread!.IsAlive)
+        if (IsOnThread || _thread is { IsAlive: false })
         {
             action();
             return;
         }
+        if (_driver != null)
+        {
+            InvokeDriven(action);
+            return;
+        }
         using Invocation invocation = new(this, action);
-        while (!TryPost(invocation, 0) && _thread.IsAlive)
+        while (!TryPost(invocation, 0) && _thread!.IsAlive)
             Thread.Yield();
         while (!invocation.Wait(50))
-            if (!_thread.IsAlive && !invocation.Wait(0))
+            if (!_thread!.IsAlive && !invocation.Wait(0))
                 throw new InvalidOperationException("the reactor has stopped", Failure);
         invocation.ThrowIfFailed();
     }
@@ -159,6 +165,7 @@ public sealed class Reactor : IIoLoop, IDisposable
     public void Start(string name)
     {
         Check.That(_thread == null);
+        Check.That(_driver == null);
         _thread = new Thread(Run, 512 * 1024) { Name = name, IsBackground = true };
         _thread.Start();
     }
@@ -281,7 +288,11 @@ public sealed class Reactor : IIoLoop, IDisposable
         // The item was published by a plain release store: without this fence it could still be on its way
         // when _isSleeping is read, and both sides would see the past.
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _isSleeping) != 0 && Interlocked.Exchange(ref _isSleeping, 0) != 0)
+        if (Volatile.Read(ref _isSleeping) == 0 || Interlocked.Exchange(ref _isSleeping, 0) == 0)
+            return;
+        if (_driver != null)
+            _waiter?.Poke();
+        else
             FileIo.Wake();
     }
 }

@@ -149,6 +149,12 @@ FB_API uint32_t FB_CALL fb_handle_kind(uint64_t id);
 /* ---- 4. Engine ------------------------------------------------------------------------------------------------- */
 
 #define FB_ENGINE_NO_IO_URING 1u /* worker threads even where io_uring works */
+/* No thread at all: everything happens inside fb_queue_poll and fb_queue_dispatch of its queues, and what must be at
+ * once inside other calls, on one thread at a time. The event fd of each queue tells when to poll, timers included.
+ * Where this file says "the engine's own thread" it is the one that polls. Guests whose writes wait are granted only
+ * while somebody polls. Finding a file's holes blocks the poll, and I/O that ends may end the
+ * host's own wait with EINTR. Needs io_uring, and gives up some of its speed. */
+#define FB_ENGINE_HOST_DRIVEN 2u
 
 typedef struct fb_engine_options {
   uint32_t struct_size;
@@ -171,11 +177,12 @@ typedef struct fb_engine_state {
   uint64_t heap_bytes;    /* ever allocated on the runtime's heap by this process: stands still on the I/O path */
 } fb_engine_state;
 
-/* [setup] Takes all I/O memory and starts the thread fb-reactor-0. options may be NULL.
+/* [setup] Takes all I/O memory and starts the thread fb-reactor-0, unless host-driven. options may be NULL.
  *   FB_OK, FB_E_INVALID, FB_E_UNSUPPORTED, FB_E_NO_MEMORY. Cost: 0.1 s per GiB of buffers. */
 FB_API fb_status FB_CALL fb_engine_open(const fb_engine_options *options, fb_engine *out);
 
-/* [setup] Ends the thread and gives the memory back.
+/* [setup] Ends the thread and gives the memory back; the I/O memory only if no request of a closed device is in flight,
+ * since a device may still write to it.
  *   FB_OK, FB_E_HANDLE; FB_E_STATE: queues, devices, disks or jobs are open, or this is a callback's thread */
 FB_API fb_status FB_CALL fb_engine_close(fb_engine engine);
 
@@ -194,6 +201,7 @@ FB_API fb_status FB_CALL fb_engine_warning(fb_engine engine, uint32_t index, cha
 #define FB_COMPLETION_DISK_CHANGE 3u /* fb_disk_bitmap_* */
 #define FB_COMPLETION_JOB 4u         /* the job has ended; bytes: what it copied or skipped */
 #define FB_COMPLETION_SNAPSHOT_IO 5u /* fb_snapshot_read, fb_snapshot_discard */
+#define FB_COMPLETION_READ_OFFER 6u  /* fb_disk_offer_read: the buffer is the host's again; always FB_OK */
 
 typedef struct fb_completion {
   uint64_t user_data; /* as given at submission */
@@ -335,7 +343,11 @@ FB_API fb_status FB_CALL fb_device_complete(fb_device device, uint64_t token, fb
 /* [setup] FB_OK, FB_E_INVALID, FB_E_HANDLE. */
 FB_API fb_status FB_CALL fb_device_query(fb_device device, fb_device_state *out);
 
-/* [setup] FB_OK, FB_E_HANDLE; FB_E_STATE: a disk or a job uses it, or requests are in flight. */
+/* [setup] Requests of ended jobs that are still in flight, at a device that does not answer, do not hold it up. The
+ * file is closed when the last has ended. A host device gets no call from now on but may still end what it has: until
+ * then the buffers stay valid, fb_device_complete takes the old handle, and release waits, at the latest for
+ * fb_engine_close.
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: a disk or a job uses it */
 FB_API fb_status FB_CALL fb_device_close(fb_device device);
 
 /* ---- 7. Bitmaps: what is dirty --------------------------------------------------------------------------------- */
@@ -505,7 +517,7 @@ FB_API fb_status FB_CALL fb_disk_open(fb_engine engine, fb_device device, const 
                                       fb_disk *out);
 
 /* [setup] Its bitmaps become bitmaps of their own, and stay open.
- *   FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, or requests or granted writes have not ended */
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, or requests of guests or granted writes have not ended */
 FB_API fb_status FB_CALL fb_disk_close(fb_disk disk);
 
 /* [setup] FB_OK, FB_E_INVALID, FB_E_HANDLE. */
@@ -520,6 +532,18 @@ FB_API fb_status FB_CALL fb_disk_write_begin(fb_disk disk, fb_queue queue, uint6
 
 /* [any] I/O path. Once for each write that was granted, when it has landed or failed. FB_OK, FB_E_HANDLE. */
 FB_API fb_status FB_CALL fb_disk_write_end(fb_disk disk);
+
+/* Hook mode, "must read, may back up": what the host reads for its guest anyway need not be read again by a job with
+ * FB_BACKUP_TAKE_GUEST_READS. Ask for the epoch before the read goes to the device; offer its data when it came back.
+ *
+ * [any] I/O path, wait-free. FB_OK, FB_E_INVALID, FB_E_HANDLE. */
+FB_API fb_status FB_CALL fb_disk_read_epoch(fb_disk disk, uint64_t *epoch);
+/* [any] I/O path. A hint: data that came too late, or of parts of clusters, is left alone.
+ *   FB_OK       nobody wants it: the buffer was not looked at
+ *   FB_PENDING  the buffer must stay as it is until the completion
+ *   FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE; FB_E_QUEUE_FULL: never mind */
+FB_API fb_status FB_CALL fb_disk_offer_read(fb_disk disk, fb_queue queue, uint64_t epoch, const void *buffer,
+                                            uint64_t offset, uint64_t length, uint64_t user_data);
 
 /* [any] Device mode. Any alignment; on the device's alignment they are faster. flags: FB_IO_*.
  *   FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_QUEUE_FULL, FB_E_UNSUPPORTED */
@@ -580,6 +604,11 @@ FB_API fb_status FB_CALL fb_disk_bitmap_find(fb_disk disk, const char *name, uin
 #define FB_BACKUP_MANUAL_DISMISS 2u  /* keep the id taken until fb_job_dismiss */
 #define FB_BACKUP_SNAPSHOT 4u        /* fb_snapshot_read is wanted; not with FB_SYNC_TOP */
 #define FB_BACKUP_LARGER_TARGET 8u   /* the target may be larger than the disk; its rest is left alone */
+#define FB_BACKUP_TAKE_GUEST_READS 16u /* copy what guests read from their memory: device mode, fb_disk_offer_read */
+
+#define FB_GUEST_PRIORITY_BALANCED 0u /* the slowest hundredth of guests' requests stays below three times the usual */
+#define FB_GUEST_PRIORITY_STRICT 1u   /* guests hardly feel the backup, whatever that costs it in speed */
+#define FB_GUEST_PRIORITY_OFF 2u      /* the backup looks for its own full rate only */
 
 #define FB_NO_TIMEOUT UINT32_MAX
 
@@ -599,11 +628,18 @@ typedef struct fb_backup_options {
   const char *id;           /* UTF-8, unique in its engine while the job lives; NULL = the disk's name */
   uint32_t id_length;       /* 0 to 255 */
   uint32_t reserved;        /* 0 */
+  uint64_t capture_bytes_max; /* memory for guests' copies until the target has them: one cluster at least; 0 = all of
+                                 the engine's. Beyond it scratch takes over, then guests wait */
+  uint64_t scratch_bytes_max; /* of scratch; 0 = all of it. Takes 48 bytes of memory a cluster */
+  fb_device scratch;          /* takes guests' copies when memory is full, its content is lost; zero: none */
+  uint32_t guest_priority;    /* FB_GUEST_PRIORITY_* */
+  uint32_t reserved_2;        /* 0 */
 } fb_backup_options;
 
 /* [setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.
- *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (id in use, bitmap busy, target in use), FB_E_NO_SPACE (target too
- *   small), FB_E_ALIGN, FB_E_NO_MEMORY, FB_E_UNSUPPORTED; the text names the value and the rule */
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (id in use, bitmap busy, target or scratch in use or does not answer),
+ *   FB_E_NO_SPACE (target too small), FB_E_ALIGN, FB_E_NO_MEMORY, FB_E_UNSUPPORTED; the text names the value and the
+ *   rule */
 FB_API fb_status FB_CALL fb_backup_create(fb_disk disk, fb_device target, const fb_backup_options *options,
                                           fb_job *out);
 
@@ -620,11 +656,13 @@ FB_API fb_status FB_CALL fb_transaction_start(const fb_job *jobs, const uint64_t
                                               uint32_t flags, fb_queue queue);
 
 /* [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
- * what happened. */
+ * what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+ * (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended. */
 FB_API fb_status FB_CALL fb_job_pause(fb_job job);
 FB_API fb_status FB_CALL fb_job_resume(fb_job job);
 FB_API fb_status FB_CALL fb_job_cancel(fb_job job);
 FB_API fb_status FB_CALL fb_job_set_speed(fb_job job, uint64_t bytes_per_second); /* also FB_E_INVALID: >= 2^63 */
+FB_API fb_status FB_CALL fb_job_set_guest_priority(fb_job job, uint32_t guest_priority); /* also FB_E_INVALID */
 FB_API fb_status FB_CALL fb_job_finalize(fb_job job);
 FB_API fb_status FB_CALL fb_job_dismiss(fb_job job);
 
@@ -675,6 +713,44 @@ typedef struct fb_latency {
 
 /* [any] How long guest writes waited. FB_OK, FB_E_INVALID, FB_E_HANDLE. */
 FB_API fb_status FB_CALL fb_job_latency(fb_job job, fb_latency *out);
+
+typedef struct fb_latency_summary {
+  uint64_t count;
+  uint64_t sum_ns;
+  uint64_t p50_ns; /* p50 and p99: at most an eighth too much */
+  uint64_t p99_ns;
+  uint64_t max_ns;
+} fb_latency_summary; /* never grows */
+
+typedef struct fb_statistics {
+  uint32_t struct_size;
+  uint32_t flags;               /* 0 */
+  uint64_t window_bytes;        /* what the devices may have of the background now */
+  uint64_t chunk_bytes;         /* and the longest single copy */
+  uint64_t device_bytes;        /* what the devices have of this job */
+  uint64_t capture_bytes;       /* memory that guests' copies hold */
+  uint64_t capture_peak_bytes;  /* the most of it so far */
+  uint64_t capture_limit_bytes;
+  uint64_t scratch_bytes;       /* old data in scratch */
+  uint64_t scratch_limit_bytes; /* 0: none */
+  uint64_t spilled_bytes;       /* written to scratch so far */
+  uint64_t offered_bytes;       /* taken from guests' reads so far */
+  uint32_t background_chunks;   /* in flight */
+  uint32_t guest_reads;         /* chunks being read for a guest that waits */
+  uint32_t captured_chunks;     /* in memory, waiting for the target */
+  uint32_t snapshot_reads;      /* in flight */
+  uint32_t waiting_guests;      /* requests of the disk that wait, for this job or for others */
+  uint32_t guest_priority;      /* FB_GUEST_PRIORITY_* */
+  fb_status scratch_status;     /* why scratch takes nothing any more, or FB_OK */
+  int32_t scratch_errno;
+  fb_latency_summary guest_waits;   /* guest writes that waited for this job's copies */
+  fb_latency_summary quiet_guests;  /* requests through the engine while no copy loaded the disk, since it was opened */
+  fb_latency_summary loaded_guests; /* and while one did */
+} fb_statistics;
+
+/* [any] What a job has in its hands now, and how its guests fare; also after the end, until closed. Cost: 10 us.
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE */
+FB_API fb_status FB_CALL fb_job_statistics(fb_job job, fb_statistics *out);
 
 /* [setup] The job of an id that lives. FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE: no such job. */
 FB_API fb_status FB_CALL fb_job_find(fb_engine engine, const char *id, uint32_t id_length, fb_job *out);

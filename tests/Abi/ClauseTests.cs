@@ -32,6 +32,10 @@ public sealed class ClauseTests
     }
 
     [Fact]
+    public void HooksFromThreads_OfAnEngineWithoutOne_SeeOneInstant() =>
+        BuiltLibrary.CompileAndRun(Folder + "/hooks_from_threads.c", "driven");
+
+    [Fact]
     public void SecondRuntime_InOneProcess_Works()
     {
         string copy = Path.Combine(Path.GetTempPath(), $"second-{System.Environment.ProcessId}.so");

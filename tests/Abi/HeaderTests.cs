@@ -37,6 +37,8 @@ public sealed partial class HeaderTests
         ["fb_backup_options"] = typeof(BackupOptionsStruct),
         ["fb_job_state"] = typeof(JobStateStruct),
         ["fb_latency"] = typeof(LatencyStruct),
+        ["fb_latency_summary"] = typeof(LatencySummaryStruct),
+        ["fb_statistics"] = typeof(StatisticsStruct),
         ["fb_event"] = typeof(EventStruct),
         ["fb_log_sink"] = typeof(LogSinkStruct),
     };

@@ -76,7 +76,10 @@ public sealed unsafe class RawRing : IDisposable
     /// <param name="sqEntries">Submission entries, a power of two; the kernel may grant fewer.</param>
     /// <param name="cqEntries">Completion entries: at least the commands in flight at once.</param>
     /// <param name="ring">The ring, or null after a fault.</param>
-    public static Fault TryOpen(uint sqEntries, uint cqEntries, out RawRing? ring)
+    /// <param name="isShared">
+    /// Threads may take turns, and completions appear by themselves, so that its descriptor tells of them.
+    /// </param>
+    public static Fault TryOpen(uint sqEntries, uint cqEntries, out RawRing? ring, bool isShared = false)
     {
         ring = null;
         const uint common = IoUring.IORING_SETUP_CQSIZE | IoUring.IORING_SETUP_CLAMP | IoUring.IORING_SETUP_R_DISABLED;
@@ -91,7 +94,7 @@ public sealed unsafe class RawRing : IDisposable
             common,
         ];
         Fault fault = Fault.None;
-        foreach (uint flags in flagSets)
+        foreach (uint flags in isShared ? flagSets[^1..] : flagSets)
         {
             IoUringParams parameters = default;
             parameters.Flags = flags;

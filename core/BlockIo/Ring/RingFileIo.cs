@@ -7,6 +7,7 @@
 // Everything is sized at open; a turn allocates nothing. Knows one kernel call at a time: whole requests,
 // short counts and EAGAIN are FileDevice's affair.
 using System;
+using System.Collections.Generic;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Threading;
@@ -34,7 +35,8 @@ public sealed unsafe class RingFileIo : IFileIo
     // --- fixed at construction
     readonly RawRing _ring;
     readonly SlotTable<Pending> _pending;
-    readonly ThreadedFileIo _worker;
+    readonly ThreadedFileIo? _worker; // null: walks are made in Poll
+    readonly Queue<FileCommand> _walks = new();
     readonly bool _hasFileTable;
     readonly bool _hasBufferTable;
 
@@ -47,19 +49,22 @@ public sealed unsafe class RingFileIo : IFileIo
     bool _isEnabled;
     bool _isWakeArmed;
 
-    RingFileIo(RawRing ring, uint depth, int wakeFd)
+    RingFileIo(RawRing ring, uint depth, int wakeFd, bool isShared)
     {
         _ring = ring;
         _wakeFd = wakeFd;
         _pending = new SlotTable<Pending>(depth);
-        _worker = new ThreadedFileIo(1, depth, "fb-map", Wake);
+        _worker = isShared ? null : new ThreadedFileIo(1, depth, "fb-map", Wake);
         _hasFileTable = RegisterFileTable();
         _hasBufferTable = RegisterBufferTable();
     }
 
     public string Name => "io_uring";
 
-    public uint InFlightCount => _pending.TakenCount + _worker.InFlightCount;
+    public uint InFlightCount => _pending.TakenCount + (_worker?.InFlightCount ?? (uint)_walks.Count);
+
+    /// <summary>Readable while there are completions, with a shared ring.</summary>
+    public int ReadyFd => _ring.Fd;
 
     public RingGrant Grant => _ring.Grant;
 
@@ -68,8 +73,11 @@ public sealed unsafe class RingFileIo : IFileIo
 
     /// <param name="depth">Commands in flight at most, 1..16384.</param>
     /// <param name="fileIo">The port, or null after a fault.</param>
+    /// <param name="isShared">
+    /// Threads may take turns with it, and it has none of its own: the lseek walk of a Map is made in Poll.
+    /// </param>
     /// <returns>None, or why this kernel or container refuses io_uring.</returns>
-    public static Fault TryOpen(uint depth, out RingFileIo? fileIo)
+    public static Fault TryOpen(uint depth, out RingFileIo? fileIo, bool isShared = false)
     {
         fileIo = null;
         Check.That(depth is >= 1 and <= 16384);
@@ -77,7 +85,7 @@ public sealed unsafe class RingFileIo : IFileIo
         if (fault.IsFault)
             return fault;
         uint cqEntries = (uint)BitOperations.RoundUpToPowerOf2(depth + 8);
-        fault = RawRing.TryOpen(Math.Min(cqEntries, 256), cqEntries, out RawRing? ring);
+        fault = RawRing.TryOpen(Math.Min(cqEntries, 256), cqEntries, out RawRing? ring, isShared);
         if (fault.IsFault)
             return fault;
         int wakeFd = Files.EventFd(0, Files.EFD_CLOEXEC | Files.EFD_NONBLOCK);
@@ -87,14 +95,14 @@ public sealed unsafe class RingFileIo : IFileIo
             ring!.Dispose();
             return fault;
         }
-        fileIo = new RingFileIo(ring!, depth, wakeFd);
+        fileIo = new RingFileIo(ring!, depth, wakeFd, isShared);
         return Fault.None;
     }
 
     public bool TryPush(in FileCommand command)
     {
         if (command.Operation == FileOperation.Map)
-            return _worker.TryPush(command);
+            return TryPushWalk(command);
         EnsureEnabled();
         if (!_pending.TryTake(out ulong key, out Pending pending))
             return false;
@@ -115,13 +123,31 @@ public sealed unsafe class RingFileIo : IFileIo
     {
         EnsureEnabled();
         ArmWake();
-        uint delivered = _worker.Poll(0);
+        uint delivered = PollWalks();
         // Without an armed wake a wait could last for ever: the queue was full, so completions will come.
         bool mayWait = waitNs > 0 && delivered == 0 && _isWakeArmed && !_ring.HasCompletions;
         if (mayWait || _ring.UnsubmittedCount > 0 || _pending.TakenCount > 0 || !_ring.HasCompletions)
             Enter(mayWait ? 1u : 0u, waitNs);
         delivered += Deliver();
-        return delivered + _worker.Poll(0);
+        return delivered + PollWalks();
+    }
+
+    bool TryPushWalk(in FileCommand command)
+    {
+        if (_worker != null)
+            return _worker.TryPush(command);
+        _walks.Enqueue(command);
+        return true;
+    }
+
+    uint PollWalks()
+    {
+        if (_worker != null)
+            return _worker.Poll(0);
+        if (!_walks.TryDequeue(out FileCommand walk))
+            return 0;
+        walk.Owner.OnFileCompleted(walk.Tag, FileCalls.Execute(walk));
+        return 1;
     }
 
     public void Wake()
@@ -197,7 +223,7 @@ public sealed unsafe class RingFileIo : IFileIo
 
     void Close(int wakeFd)
     {
-        _worker.Abandon();
+        _worker?.Abandon();
         _ring.Dispose();
         _ = Files.Close(wakeFd);
     }

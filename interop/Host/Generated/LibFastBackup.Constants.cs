@@ -64,6 +64,7 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>worker threads even where io_uring works</summary>
     public const uint FB_ENGINE_NO_IO_URING = 1;
+    public const uint FB_ENGINE_HOST_DRIVEN = 2;
 
     /// <summary>a bug stopped it: guests pass, snapshots are lost, all else is FB_E_BUG</summary>
     public const uint FB_ENGINE_IS_STOPPED = 1;
@@ -83,6 +84,9 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>fb_snapshot_read, fb_snapshot_discard</summary>
     public const uint FB_COMPLETION_SNAPSHOT_IO = 5;
+
+    /// <summary>fb_disk_offer_read: the buffer is the host's again; always FB_OK</summary>
+    public const uint FB_COMPLETION_READ_OFFER = 6;
 
     /// <summary>refuse every write</summary>
     public const uint FB_DEVICE_READ_ONLY = 1;
@@ -195,6 +199,18 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>the target may be larger than the disk; its rest is left alone</summary>
     public const uint FB_BACKUP_LARGER_TARGET = 8;
+
+    /// <summary>copy what guests read from their memory: device mode, fb_disk_offer_read</summary>
+    public const uint FB_BACKUP_TAKE_GUEST_READS = 16;
+
+    /// <summary>the slowest hundredth of guests' requests stays below three times the usual</summary>
+    public const uint FB_GUEST_PRIORITY_BALANCED = 0;
+
+    /// <summary>guests hardly feel the backup, whatever that costs it in speed</summary>
+    public const uint FB_GUEST_PRIORITY_STRICT = 1;
+
+    /// <summary>the backup looks for its own full rate only</summary>
+    public const uint FB_GUEST_PRIORITY_OFF = 2;
     public const uint FB_NO_TIMEOUT = 4294967295;
 
     /// <summary>one copy after the other, all of one point in time</summary>

@@ -48,12 +48,15 @@ public static unsafe partial class LibFastBackup
     [LibraryImport(Library)]
     public static partial uint fb_handle_kind(ulong id);
 
-    /// <summary>[setup] Takes all I/O memory and starts the thread fb-reactor-0. options may be NULL.</summary>
+    /// <summary>[setup] Takes all I/O memory and starts the thread fb-reactor-0, unless host-driven. options may be NULL.</summary>
     /// <returns>FB_OK, FB_E_INVALID, FB_E_UNSUPPORTED, FB_E_NO_MEMORY. Cost: 0.1 s per GiB of buffers.</returns>
     [LibraryImport(Library)]
     public static partial int fb_engine_open(fb_engine_options* options, fb_engine* @out);
 
-    /// <summary>[setup] Ends the thread and gives the memory back.</summary>
+    /// <summary>
+    /// [setup] Ends the thread and gives the memory back; the I/O memory only if no request of a closed device is in flight,
+    /// since a device may still write to it.
+    /// </summary>
     /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: queues, devices, disks or jobs are open, or this is a callback's thread</returns>
     [LibraryImport(Library)]
     public static partial int fb_engine_close(fb_engine engine);
@@ -145,7 +148,13 @@ public static unsafe partial class LibFastBackup
     [LibraryImport(Library)]
     public static partial int fb_device_query(fb_device device, fb_device_state* @out);
 
-    /// <summary>[setup] FB_OK, FB_E_HANDLE; FB_E_STATE: a disk or a job uses it, or requests are in flight.</summary>
+    /// <summary>
+    /// [setup] Requests of ended jobs that are still in flight, at a device that does not answer, do not hold it up. The
+    /// file is closed when the last has ended. A host device gets no call from now on but may still end what it has: until
+    /// then the buffers stay valid, fb_device_complete takes the old handle, and release waits, at the latest for
+    /// fb_engine_close.
+    /// </summary>
+    /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: a disk or a job uses it</returns>
     [LibraryImport(Library)]
     public static partial int fb_device_close(fb_device device);
 
@@ -347,7 +356,7 @@ public static unsafe partial class LibFastBackup
     public static partial int fb_disk_open(fb_engine engine, fb_device device, fb_disk_options* options, fb_disk* @out);
 
     /// <summary>[setup] Its bitmaps become bitmaps of their own, and stay open.</summary>
-    /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, or requests or granted writes have not ended</returns>
+    /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, or requests of guests or granted writes have not ended</returns>
     [LibraryImport(Library)]
     public static partial int fb_disk_close(fb_disk disk);
 
@@ -373,6 +382,31 @@ public static unsafe partial class LibFastBackup
     /// <summary>[any] I/O path. Once for each write that was granted, when it has landed or failed. FB_OK, FB_E_HANDLE.</summary>
     [LibraryImport(Library)]
     public static partial int fb_disk_write_end(fb_disk disk);
+
+    /// <summary>
+    /// Hook mode, "must read, may back up": what the host reads for its guest anyway need not be read again by a job with
+    /// FB_BACKUP_TAKE_GUEST_READS. Ask for the epoch before the read goes to the device; offer its data when it came back.
+    /// [any] I/O path, wait-free. FB_OK, FB_E_INVALID, FB_E_HANDLE.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_disk_read_epoch(fb_disk disk, ulong* epoch);
+
+    /// <summary>[any] I/O path. A hint: data that came too late, or of parts of clusters, is left alone.</summary>
+    /// <returns>
+    /// FB_OK       nobody wants it: the buffer was not looked at<br/>
+    /// FB_PENDING  the buffer must stay as it is until the completion<br/>
+    /// FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE; FB_E_QUEUE_FULL: never mind<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_disk_offer_read(
+        fb_disk disk,
+        fb_queue queue,
+        ulong epoch,
+        void* buffer,
+        ulong offset,
+        ulong length,
+        ulong user_data
+    );
 
     /// <summary>[any] Device mode. Any alignment; on the device's alignment they are faster. flags: FB_IO_*.</summary>
     /// <returns>FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_QUEUE_FULL, FB_E_UNSUPPORTED</returns>
@@ -477,8 +511,9 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>[setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.</summary>
     /// <returns>
-    /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (id in use, bitmap busy, target in use), FB_E_NO_SPACE (target too<br/>
-    /// small), FB_E_ALIGN, FB_E_NO_MEMORY, FB_E_UNSUPPORTED; the text names the value and the rule<br/>
+    /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (id in use, bitmap busy, target or scratch in use or does not answer),<br/>
+    /// FB_E_NO_SPACE (target too small), FB_E_ALIGN, FB_E_NO_MEMORY, FB_E_UNSUPPORTED; the text names the value and the<br/>
+    /// rule<br/>
     /// </returns>
     [LibraryImport(Library)]
     public static partial int fb_backup_create(
@@ -511,42 +546,56 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>
     /// [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
-    /// what happened.
+    /// what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+    /// (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended.
     /// </summary>
     [LibraryImport(Library)]
     public static partial int fb_job_pause(fb_job job);
 
     /// <summary>
     /// [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
-    /// what happened.
+    /// what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+    /// (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended.
     /// </summary>
     [LibraryImport(Library)]
     public static partial int fb_job_resume(fb_job job);
 
     /// <summary>
     /// [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
-    /// what happened.
+    /// what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+    /// (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended.
     /// </summary>
     [LibraryImport(Library)]
     public static partial int fb_job_cancel(fb_job job);
 
     /// <summary>
     /// [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
-    /// what happened.
+    /// what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+    /// (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended.
     /// </summary>
     [LibraryImport(Library)]
     public static partial int fb_job_set_speed(fb_job job, ulong bytes_per_second);
 
     /// <summary>
     /// [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
-    /// what happened.
+    /// what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+    /// (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_job_set_guest_priority(fb_job job, uint guest_priority);
+
+    /// <summary>
+    /// [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
+    /// what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+    /// (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended.
     /// </summary>
     [LibraryImport(Library)]
     public static partial int fb_job_finalize(fb_job job);
 
     /// <summary>
     /// [setup] The verbs. FB_OK, FB_E_HANDLE; FB_E_STATE: not in the job's state. Cancel is a request: the completion says
-    /// what happened.
+    /// what happened. It comes within 0.1 s also when a device does not answer: the job then ends without its last requests
+    /// (fb_device_close), and another job onto that target is refused with FB_E_STATE until they have ended.
     /// </summary>
     [LibraryImport(Library)]
     public static partial int fb_job_dismiss(fb_job job);
@@ -558,6 +607,11 @@ public static unsafe partial class LibFastBackup
     /// <summary>[any] How long guest writes waited. FB_OK, FB_E_INVALID, FB_E_HANDLE.</summary>
     [LibraryImport(Library)]
     public static partial int fb_job_latency(fb_job job, fb_latency* @out);
+
+    /// <summary>[any] What a job has in its hands now, and how its guests fare; also after the end, until closed. Cost: 10 us.</summary>
+    /// <returns>FB_OK, FB_E_INVALID, FB_E_HANDLE</returns>
+    [LibraryImport(Library)]
+    public static partial int fb_job_statistics(fb_job job, fb_statistics* @out);
 
     /// <summary>[setup] The job of an id that lives. FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE: no such job.</summary>
     [LibraryImport(Library)]

@@ -47,4 +47,22 @@ public unsafe struct fb_backup_options
 
     /// <summary>0</summary>
     public uint reserved;
+
+    /// <summary>
+    /// memory for guests' copies until the target has them: one cluster at least; 0 = all of
+    /// the engine's. Beyond it scratch takes over, then guests wait
+    /// </summary>
+    public ulong capture_bytes_max;
+
+    /// <summary>of scratch; 0 = all of it. Takes 48 bytes of memory a cluster</summary>
+    public ulong scratch_bytes_max;
+
+    /// <summary>takes guests' copies when memory is full, its content is lost; zero: none</summary>
+    public fb_device scratch;
+
+    /// <summary>FB_GUEST_PRIORITY_*</summary>
+    public uint guest_priority;
+
+    /// <summary>0</summary>
+    public uint reserved_2;
 }

@@ -162,10 +162,12 @@ static class DeviceCalls
 
     public static int Complete(ulong id, ulong token, int status, int sysErrno)
     {
-        if (HandleTable.Find<DeviceObject>(id) is not { } device)
-            return Answer.Handle(DeviceObject.Noun).Tell();
-        if (device.Device is not HostDevice host)
+        DeviceObject? device = HandleTable.Find<DeviceObject>(id);
+        if (device is { Device: not HostDevice })
             return Answer.State("the device was opened by the library").Tell();
+        HostDevice? host = device == null ? LingeringDevices.Find(id) : (HostDevice)device.Device;
+        if (host == null)
+            return Answer.Handle(DeviceObject.Noun).Tell();
         if (status > 0 || sysErrno < 0)
             return Answer.Invalid("a completion has FB_OK or an error, and no negative errno").Tell();
         return host.TryComplete(token, status, sysErrno) ? Status.Ok : Answer.State("no such request is open").Tell();
@@ -206,25 +208,41 @@ static class DeviceCalls
         if (HandleTable.Find<DeviceObject>(id) is not { } device)
             return Answer.Handle(DeviceObject.Noun).Tell();
         EngineObject engine = device.Engine!;
+        bool isLingering = false;
         Answer answer = engine.Run(
             device,
             () =>
             {
-                if (device.HasDisk || device.IsTarget)
+                if (device.HasDisk || device.HasJob)
                     return Answer.State("a disk or a job uses the device");
-                if (device.Device.InFlightCount > 0 && !engine.Reactor.HasFailed)
-                    return Answer.State("requests of the device are in flight");
                 _ = device.TryClose();
+                isLingering = IsLingeringAfterClose(device);
                 HandleTable.Close(device);
-                if (!engine.Reactor.HasFailed || device.Device.InFlightCount == 0)
-                    device.Device.Dispose();
                 return Answer.Ok;
             }
         );
         if (!answer.IsOk)
             return answer.Tell();
-        (device.Device as HostDevice)?.Release();
+        if (!isLingering)
+            (device.Device as HostDevice)?.Release();
         engine.Release(isChild: true);
         return Status.Ok;
+    }
+
+    /// <summary>Ends the device, now or when its last request has ended. On the reactor's thread.</summary>
+    /// <returns>True: a host device, and later.</returns>
+    static bool IsLingeringAfterClose(DeviceObject device)
+    {
+        bool isIdle = device.Device.InFlightCount == 0;
+        if (isIdle)
+            device.Device.Dispose();
+        else if (device.Device is FileDevice file)
+            file.DisposeWhenIdle();
+        if (isIdle || device.Device is not HostDevice host || device.Engine!.Reactor.HasFailed)
+            return false; // of a stopped engine nobody will see an end
+        ulong id = device.Id;
+        LingeringDevices.Add(id, device.Engine, host);
+        host.DisposeWhenIdle(() => LingeringDevices.Remove(id));
+        return true;
     }
 }

@@ -1,4 +1,4 @@
-// A device as hosts hold it, and what uses it: one disk, or one job as its target, never both.
+// A device as hosts hold it, and what uses it: one disk, or one job as its target or scratch, never both.
 using FastBackup.BlockIo;
 using FastBackup.Native.Engines;
 using FastBackup.Native.Handles;
@@ -16,5 +16,5 @@ sealed class DeviceObject(EngineObject engine, IBlockDevice device) : AbiObject(
 
     public bool HasDisk { get; set; }
 
-    public bool IsTarget { get; set; }
+    public bool HasJob { get; set; }
 }

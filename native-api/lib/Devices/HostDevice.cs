@@ -6,6 +6,7 @@
 // travels through a ring to the reactor, which alone touches requests. A token that was used is never accepted again.
 // Does not align: a host that asks for an alignment gets only requests that have it. Zeroes and discards that the host
 // did not offer are written as zeroes, or dropped.
+// A device that was closed while the host had requests makes no call any more and ends with the last of them.
 using System;
 using System.Collections.Generic;
 using System.Threading;
@@ -15,6 +16,7 @@ using FastBackup.Memory;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Queues;
 using FastBackup.Native.Structs;
+using FastBackup.Runtime;
 
 namespace FastBackup.Native.Devices;
 
@@ -39,6 +41,8 @@ sealed class HostDevice : IBlockDevice, ILoopTask
     readonly ConcurrentRing<uint> _ended; // to be seen by the reactor
     readonly AlignedRegion _zeroes;
     int _isPosted;
+    int _isReleased;
+    Action? _onIdle; // closed: to be called when nothing is in flight any more
 
     public HostDevice(IIoLoop loop, in DeviceOpsStruct ops, QueueObject? queue)
     {
@@ -201,8 +205,17 @@ sealed class HostDevice : IBlockDevice, ILoopTask
         Base.Check.That(_ended.TryPut(slot.Index));
         if (Interlocked.Exchange(ref _isPosted, 1) != 0)
             return;
+        if (_loop is Reactor { IsOnThread: true })
+        {
+            _loop.Defer(this, 0); // nobody else would empty a full inbox
+            return;
+        }
+        // A full inbox empties within a turn of the loop, unless this very thread would be the one to drive it.
         while (!_loop.TryPost(this, 0) && !_loop.HasFailed)
-            Thread.Yield(); // a full inbox empties within a turn of the loop
+            if (_loop is Reactor { IsHostDriven: true } driven)
+                driven.TryDrive(1);
+            else
+                Thread.Yield();
     }
 
     /// <summary>On the reactor's thread: requests that were answered.</summary>
@@ -214,6 +227,8 @@ sealed class HostDevice : IBlockDevice, ILoopTask
             HostRequest slot = _requests[index];
             slot.DoneBytes += slot.PartBytes;
             bool isPart = slot.PartBytes > 0 && slot.DoneBytes < slot.Request.LengthBytes;
+            if (slot.Fault.IsNone && isPart && _onIdle != null)
+                slot.Fault = new Fault(FaultKind.Canceled);
             if (slot.Fault.IsNone && isPart)
                 Call(slot);
             else
@@ -235,6 +250,38 @@ sealed class HostDevice : IBlockDevice, ILoopTask
         else
             _free.Push(slot.Index);
         owner.OnBlockCompleted(userData, new BlockResult(fault));
+        if (_onIdle != null && InFlightCount == 0)
+            End();
+    }
+
+    /// <summary>
+    /// As Dispose and Release, but after the last request that the host has. Nothing may be submitted any more.
+    /// </summary>
+    /// <param name="onIdle">Called before the release, on the reactor's thread.</param>
+    public void DisposeWhenIdle(Action onIdle)
+    {
+        Base.Check.That(InFlightCount > 0);
+        _onIdle = onIdle;
+        _queue?.RemoveCaller(this);
+        // What the host has not been asked yet, it is not asked any more.
+        while (_calls.TryTake(out uint index))
+            _ = TryComplete(_requests[index].Token, Status.Canceled, 0);
+        while (_backlog.TryDequeue(out BlockRequest request))
+            request.Owner.OnBlockCompleted(request.UserData, new BlockResult(new Fault(FaultKind.Canceled)));
+    }
+
+    void End()
+    {
+        _onIdle!();
+        _zeroes.Dispose();
+        Release();
+    }
+
+    /// <summary>The reactor has ended, the host has requests for ever: they may use what they were given.</summary>
+    public void Abandon()
+    {
+        _zeroes.Leak();
+        Release();
     }
 
     public void Dispose()
@@ -244,10 +291,10 @@ sealed class HostDevice : IBlockDevice, ILoopTask
         _zeroes.Dispose();
     }
 
-    /// <summary>Tells the host that no call comes any more. On a thread of the host.</summary>
+    /// <summary>Tells the host that no call comes any more, once.</summary>
     public unsafe void Release()
     {
-        if (_ops.Release != null)
+        if (Interlocked.Exchange(ref _isReleased, 1) == 0 && _ops.Release != null)
             _ops.Release(_ops.Context); // SAFETY: the host's function, called once
     }
 }

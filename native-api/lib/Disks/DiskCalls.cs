@@ -69,7 +69,7 @@ static class DiskCalls
     static Answer TryMake(EngineObject engine, DeviceObject device, string name, uint waitingMax, out DiskObject? disk)
     {
         disk = null;
-        if (device.HasDisk || device.IsTarget)
+        if (device.HasDisk || device.HasJob)
             return Answer.State("the device has a disk already, or is the target of a job");
         Disk core = new(engine.Reactor, device.Device, name, waitingMax);
         device.HasDisk = true;
@@ -96,7 +96,7 @@ static class DiskCalls
         if (disk.JobCount > 0)
             return Answer.State("jobs of the disk are open");
         bool isStopped = engine.Reactor.HasFailed;
-        bool isBusy = disk.Core.WaitingCount > 0 || disk.Device.Device.InFlightCount > 0 || disk.ChangeCount > 0;
+        bool isBusy = disk.Core.WaitingCount > 0 || disk.Core.AtDeviceCount > 0 || disk.ChangeCount > 0;
         if (!isStopped && (isBusy || disk.Core.WritesInFlight != 0))
             return Answer.State("requests or granted writes of the disk have not ended");
         _ = disk.TryClose();

@@ -11,6 +11,7 @@ namespace FastBackup.Native.Engines;
 static class EngineCalls
 {
     const uint FlagNoRing = 1;
+    const uint FlagHostDriven = 2;
     const uint StateIsStopped = 1;
     const uint StateHasRing = 2;
     const ulong BufferBytesMax = Units.TiB;
@@ -36,18 +37,27 @@ static class EngineCalls
             ChunkBytes = given.ChunkBytes,
             Depth = given.IoDepth,
             MayUseRing = (given.Flags & FlagNoRing) == 0,
+            IsHostDriven = (given.Flags & FlagHostDriven) != 0,
         };
         Fault fault = Engine.TryOpen(options, out Engine? core);
+        HostLoop? loop = null;
+        if (fault.IsNone && options.IsHostDriven)
+            fault = HostLoop.TryCreate(core!, out loop);
         if (fault.IsFault)
+        {
+            core?.Dispose();
             return Answer.Of(fault).Tell();
-        *result = HandleTable.Open(new EngineObject { Core = core! });
+        }
+        *result = HandleTable.Open(new EngineObject { Core = core!, Loop = loop });
         return Status.Ok;
     }
 
     static Answer Check(ref EngineOptionsStruct given)
     {
-        if ((given.Flags & ~FlagNoRing) != 0)
+        if ((given.Flags & ~(FlagNoRing | FlagHostDriven)) != 0)
             return Answer.Unsupported($"engine flags {given.Flags:x} are not all known");
+        if (given.Flags == (FlagNoRing | FlagHostDriven))
+            return Answer.Invalid("a host-driven engine has no worker threads: it needs io_uring");
         if (given.BufferBytes == 0)
             given.BufferBytes = 64 * Units.MiB;
         if (given.ChunkBytes == 0)

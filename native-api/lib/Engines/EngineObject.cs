@@ -7,6 +7,7 @@ using System.Collections.Generic;
 using System.Threading;
 using FastBackup.BlockIo;
 using FastBackup.Jobs;
+using FastBackup.Native.Devices;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
 using FastBackup.Native.Queues;
@@ -33,6 +34,9 @@ sealed class EngineObject() : AbiObject(null), IHandleKind, ILoopTask
     public required Runtime.Engine Core { get; init; }
 
     public Reactor Reactor => Core.Reactor;
+
+    /// <summary>What drives it from the host's threads; null when it has a thread of its own.</summary>
+    public HostLoop? Loop { get; init; }
 
     /// <summary>The reactor's thread only.</summary>
     public JobTable Jobs { get; } = new();
@@ -121,6 +125,7 @@ sealed class EngineObject() : AbiObject(null), IHandleKind, ILoopTask
         isClosed = true;
         HandleTable.Close(this);
         Core.Dispose();
+        LingeringDevices.Abandon(this);
         return Answer.Ok;
     }
 

@@ -77,6 +77,40 @@ static class DiskExports
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "fb_disk_read_epoch", CallConvs = [typeof(CallConvCdecl)])]
+    public static unsafe int DiskReadEpoch(ulong disk, ulong* epoch)
+    {
+        try
+        {
+            return HookReadCalls.Epoch(disk, epoch);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_disk_offer_read", CallConvs = [typeof(CallConvCdecl)])]
+    public static unsafe int DiskOfferRead(
+        ulong disk,
+        ulong queue,
+        ulong epoch,
+        void* buffer,
+        ulong offset,
+        ulong length,
+        ulong userToken
+    )
+    {
+        try
+        {
+            return HookReadCalls.Offer(disk, queue, epoch, buffer, offset, length, userToken);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "fb_disk_read", CallConvs = [typeof(CallConvCdecl)])]
     public static unsafe int DiskRead(
         ulong disk,

@@ -103,6 +103,19 @@ static class JobExports
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "fb_job_set_guest_priority", CallConvs = [typeof(CallConvCdecl)])]
+    public static int JobSetGuestPriority(ulong job, uint priority)
+    {
+        try
+        {
+            return JobCalls.SetGuestPriority(job, priority);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, job);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "fb_job_finalize", CallConvs = [typeof(CallConvCdecl)])]
     public static int JobFinalize(ulong job)
     {
@@ -148,6 +161,19 @@ static class JobExports
         try
         {
             return JobCalls.Latency(job, result);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, job);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_job_statistics", CallConvs = [typeof(CallConvCdecl)])]
+    public static unsafe int JobStatistics(ulong job, StatisticsStruct* result)
+    {
+        try
+        {
+            return JobPicture.Statistics(job, result);
         }
         catch (Exception exception)
         {

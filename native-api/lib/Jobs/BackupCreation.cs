@@ -2,6 +2,7 @@
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Native.Bitmaps;
@@ -20,7 +21,10 @@ static class BackupCreation
     const uint FlagManualDismiss = 2;
     const uint FlagSnapshot = 4;
     const uint FlagLargerTarget = 8;
-    const uint FlagsKnown = FlagManualFinalize | FlagManualDismiss | FlagSnapshot | FlagLargerTarget;
+    const uint FlagTakeGuestReads = 16;
+    const uint FlagsKnown =
+        FlagManualFinalize | FlagManualDismiss | FlagSnapshot | FlagLargerTarget | FlagTakeGuestReads;
+    const uint ClusterBytesDefault = (uint)(64 * Units.KiB);
     const uint IdBytesMax = 255;
     const uint ErrorPolicyMax = (uint)ErrorPolicy.EnoSpc;
     const uint TimeoutDefaultMs = 30_000;
@@ -41,16 +45,18 @@ static class BackupCreation
             answer = TryTranslate(disk, given, out options);
         if (answer.IsOk && !ReferenceEquals(disk.Engine, target.Engine))
             answer = Answer.Invalid("disk and target are of different engines");
+        DeviceObject? scratch = null;
+        if (answer.IsOk)
+            answer = TryFindScratch(given, disk, out scratch);
         EngineObject engine = disk.Engine!;
         if (answer.IsOk && !engine.TryRetain(isChild: true))
             answer = Answer.Handle(EngineObject.Noun);
         if (!answer.IsOk)
             return answer.Tell();
-        bool hasView = (given.Flags & FlagSnapshot) != 0;
         JobObject? job = null;
         try
         {
-            answer = engine.RunUnlessStopped(disk, () => TryMake(disk, target, options!, hasView, out job));
+            answer = engine.RunUnlessStopped(disk, () => TryMake(disk, target, scratch, given, options!, out job));
             if (job != null)
                 *result = job.Id;
             return answer.Tell();
@@ -71,6 +77,7 @@ static class BackupCreation
             answer = Utf8Name.TryRead(given.Id, given.IdLength, 0, IdBytesMax, out id);
         if (!answer.IsOk)
             return answer;
+        _ = HostGuestPriority.TryRead(given.GuestPriority, out GuestPriority priority); // checked with the others
         DirtyBitmap? dirty = null;
         if (given.Bitmap != 0)
         {
@@ -87,6 +94,7 @@ static class BackupCreation
             Bitmap = dirty,
             BitmapMode = given.BitmapMode == 0 ? null : (BitmapMode)(given.BitmapMode - 1),
             SpeedBytesPerSecond = given.Speed,
+            GuestPriority = priority,
             OnSourceError = (ErrorPolicy)given.OnSourceError,
             OnTargetError = (ErrorPolicy)given.OnTargetError,
             MayTargetBeLarger = (given.Flags & FlagLargerTarget) != 0,
@@ -101,16 +109,36 @@ static class BackupCreation
                     uint.MaxValue => 0,
                     uint limit => limit,
                 },
-                ClusterBytes = given.ClusterBytes == 0 ? (uint)(64 * Units.KiB) : given.ClusterBytes,
+                ClusterBytes = ClusterBytesOf(given),
                 TaskMax = given.TaskMax == 0 ? 64 : given.TaskMax,
+                CaptureBytesMax = given.CaptureBytesMax == 0 ? ulong.MaxValue : given.CaptureBytesMax,
+                TakesGuestReads = (given.Flags & FlagTakeGuestReads) != 0,
             },
         };
         return Answer.Ok;
     }
 
+    static uint ClusterBytesOf(in BackupOptionsStruct given) =>
+        given.ClusterBytes == 0 ? ClusterBytesDefault : given.ClusterBytes;
+
+    static Answer TryFindScratch(in BackupOptionsStruct given, DiskObject disk, out DeviceObject? scratch)
+    {
+        scratch = null;
+        if (given.Scratch == 0)
+            return given.ScratchBytesMax == 0
+                ? Answer.Ok
+                : Answer.Invalid("scratch_bytes_max is given without a scratch device");
+        scratch = HandleTable.Find<DeviceObject>(given.Scratch);
+        if (scratch == null)
+            return Answer.Handle("scratch");
+        return ReferenceEquals(scratch.Engine, disk.Engine)
+            ? Answer.Ok
+            : Answer.Invalid("disk and scratch are of different engines");
+    }
+
     static Answer CheckNumbers(in BackupOptionsStruct given)
     {
-        if ((given.Flags & ~FlagsKnown) != 0 || given.Reserved != 0)
+        if ((given.Flags & ~FlagsKnown) != 0 || (given.Reserved | given.Reserved2) != 0)
             return Answer.Unsupported($"backup flags {given.Flags:x} are not all known, or reserved is not 0");
         if (given.Sync > (uint)BackupSync.None)
             return Answer.Invalid($"sync {given.Sync} is none of FB_SYNC_*");
@@ -118,21 +146,55 @@ static class BackupCreation
             return Answer.Invalid($"bitmap_mode {given.BitmapMode} is none of FB_BITMAP_MODE_*");
         if (given.OnSourceError > ErrorPolicyMax || given.OnTargetError > ErrorPolicyMax)
             return Answer.Invalid($"an error policy is none of FB_ON_ERROR_*");
+        if (!HostGuestPriority.TryRead(given.GuestPriority, out _))
+            return Answer.Invalid($"guest_priority {given.GuestPriority} is none of FB_GUEST_PRIORITY_*");
+        if (given.CaptureBytesMax != 0 && given.CaptureBytesMax < ClusterBytesOf(given))
+            return Answer.Invalid($"capture_bytes_max {given.CaptureBytesMax} is below one cluster");
         return given.OnCbwError > (uint)CbwErrorPolicy.BreakGuestWrite
             ? Answer.Invalid($"on_cbw_error {given.OnCbwError} is none of FB_ON_CBW_ERROR_*")
             : Answer.Ok;
     }
 
-    static Answer TryMake(DiskObject disk, DeviceObject target, BackupOptions options, bool hasView, out JobObject? job)
+    /// <summary>On the reactor's thread.</summary>
+    static Answer TryMake(
+        DiskObject disk,
+        DeviceObject target,
+        DeviceObject? scratch,
+        in BackupOptionsStruct given,
+        BackupOptions options,
+        out JobObject? job
+    )
     {
         job = null;
-        EngineObject engine = disk.Engine!;
-        if (target.IsClosed)
+        if (target.IsClosed || scratch is { IsClosed: true })
             return Answer.Handle(DeviceObject.Noun);
         if (target.HasDisk && !ReferenceEquals(target, disk.Device))
             return Answer.State("the target has a disk: guests could write to it");
-        if (target.IsTarget)
-            return Answer.State("the target is one of another job already");
+        if (target.HasJob)
+            return Answer.State("the target is used by another job already");
+        ScratchSpace? space = null;
+        Answer answer =
+            scratch == null
+                ? Answer.Ok
+                : JobScratch.TryMake(disk, target, scratch, given.ScratchBytesMax, options.Filter, out space);
+        if (space != null)
+            options = options with { Filter = options.Filter with { Scratch = space } };
+        if (answer.IsOk)
+            answer = TryMake(disk, target, (given.Flags & FlagSnapshot) != 0, options, out job);
+        if (job == null)
+        {
+            space?.Dispose();
+            return answer;
+        }
+        if (scratch != null)
+            job.TakeScratch(scratch, space!);
+        return Answer.Ok;
+    }
+
+    static Answer TryMake(DiskObject disk, DeviceObject target, bool hasView, BackupOptions options, out JobObject? job)
+    {
+        job = null;
+        EngineObject engine = disk.Engine!;
         OpenRefusal refusal = BackupJob.TryCreate(
             engine.Reactor,
             disk.Core,
@@ -153,7 +215,7 @@ static class BackupCreation
         job = new JobObject(engine, disk, target, core!);
         core!.Listener = job;
         disk.JobCount++;
-        target.IsTarget = true;
+        target.HasJob = true;
         HandleTable.Open(job);
         return Answer.Ok;
     }

@@ -2,6 +2,7 @@
 using System;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Jobs;
 using FastBackup.Native.Engines;
 using FastBackup.Native.Errors;
@@ -87,6 +88,18 @@ static class JobCalls
     public static int Finalize(ulong id) => Verb(id, job => job.Finalize());
 
     public static int Dismiss(ulong id) => Verb(id, job => job.Dismiss());
+
+    public static int SetGuestPriority(ulong id, uint number) =>
+        Verb(
+            id,
+            job =>
+            {
+                if (!HostGuestPriority.TryRead(number, out GuestPriority priority))
+                    return new Fault(FaultKind.Invalid);
+                job.SetGuestPriority(priority);
+                return Fault.None;
+            }
+        );
 
     static int Verb(ulong id, Func<BackupJob, Fault> verb)
     {

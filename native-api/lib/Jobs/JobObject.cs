@@ -4,6 +4,7 @@
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.BlockIo;
+using FastBackup.Copy;
 using FastBackup.Jobs;
 using FastBackup.Native.Devices;
 using FastBackup.Native.Disks;
@@ -25,6 +26,8 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
     readonly Queue<QueueSlot> _waiting = new();
     QueueSlot? _starter;
     uint _readCount;
+    DeviceObject? _scratch;
+    ScratchSpace? _scratchSpace;
 
     public static HandleKind Kind => HandleKind.Job;
 
@@ -42,6 +45,13 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
 
     /// <summary>Snapshot requests that have not ended.</summary>
     public uint ReadCount => _readCount;
+
+    /// <summary>From here to its own end the job has the scratch device for itself.</summary>
+    public void TakeScratch(DeviceObject scratch, ScratchSpace space)
+    {
+        (_scratch, _scratchSpace) = (scratch, space);
+        scratch.HasJob = true;
+    }
 
     /// <summary>The submission that is completed when the job has ended.</summary>
     public void SetStarter(QueueSlot slot) => _starter = slot;
@@ -110,6 +120,10 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
             _ = Core.Dismiss();
         Core.Dispose();
         disk.JobCount--;
-        target.IsTarget = false;
+        target.HasJob = false;
+        if (_scratch == null)
+            return;
+        _scratchSpace!.Dispose();
+        _scratch.HasJob = false;
     }
 }

@@ -11,7 +11,8 @@ namespace FastBackup.Native.Queues;
 /// <summary>Threads: any.</summary>
 sealed class EventFd
 {
-    EventFd(int number) => Number = number;
+    /// <param name="number">Is closed with this; also of an epoll, which is waited on but not raised.</param>
+    public EventFd(int number) => Number = number;
 
     ~EventFd() => _ = Files.Close(Number);
 

@@ -44,7 +44,12 @@ static class QueueCalls
         Fault fault = Queues.EventFd.TryCreate(out Queues.EventFd? eventFd);
         if (fault.IsFault)
             return Answer.Of(fault);
-        QueueObject made = new(engine, depth, eventFd!);
+        int epollFd = -1;
+        if (engine.Loop != null)
+            fault = engine.Loop.TryWatch(eventFd!.Number, out epollFd);
+        if (fault.IsFault)
+            return Answer.Of(fault);
+        QueueObject made = new(engine, depth, eventFd!, epollFd < 0 ? eventFd! : new Queues.EventFd(epollFd));
         Answer answer = engine.RunUnlessStopped(
             engine,
             () =>

@@ -15,6 +15,7 @@ sealed partial class QueueObject
 
     // --- any thread
     readonly EventFd _eventFd;
+    readonly EventFd _watchFd;
     int _isWatched; // for good: the host has the event fd
     int _isWaiting;
     int _isSignalled;
@@ -35,7 +36,7 @@ sealed partial class QueueObject
         Interlocked.Exchange(ref _isWatched, 1);
         if (HasSomething)
             Signal();
-        return _eventFd.Number;
+        return _watchFd.Number;
     }
 
     public bool TryBeginHarvest() => Interlocked.CompareExchange(ref _isHarvesting, 1, 0) == 0;
@@ -131,7 +132,7 @@ sealed partial class QueueObject
     {
         Interlocked.Exchange(ref _isWaiting, 1);
         if (!HasSomething && Volatile.Read(ref _isWoken) == 0)
-            _eventFd.Wait(waitMs);
+            _watchFd.Wait(waitMs);
         Volatile.Write(ref _isWaiting, 0);
         if (Volatile.Read(ref _isWoken) == 0 || Interlocked.Exchange(ref _isWoken, 0) == 0)
             return true;
@@ -153,6 +154,7 @@ sealed partial class QueueObject
 
     void MakeCallsAndLog()
     {
+        _engine.Loop?.Drive();
         foreach (HostDevice device in Volatile.Read(ref _callers))
             device.MakeCalls();
         if (HasLogToWrite)

@@ -38,9 +38,14 @@ sealed partial class QueueObject : AbiObject, IHandleKind, IGuestOwner, ILoopMem
     long _pendingCount;
     HostDevice[] _callers = []; // devices whose calls this queue makes
 
-    public QueueObject(EngineObject engine, uint depth, EventFd eventFd)
+    /// <param name="engine">Its engine.</param>
+    /// <param name="depth">Slots.</param>
+    /// <param name="eventFd">Raised by posters.</param>
+    /// <param name="watchFd">Readable when that is, or when the engine is to be driven; else the same.</param>
+    public QueueObject(EngineObject engine, uint depth, EventFd eventFd, EventFd watchFd)
         : base(engine)
     {
+        _watchFd = watchFd;
         _engine = engine;
         _eventFd = eventFd;
         _slots = new QueueSlot[depth];

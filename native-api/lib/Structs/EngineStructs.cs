@@ -50,6 +50,7 @@ static class CompletionKind
     public const uint DiskChange = 3;
     public const uint Job = 4;
     public const uint SnapshotIo = 5;
+    public const uint ReadOffer = 6;
 }
 
 /// <summary>fb_callback.</summary>

@@ -22,6 +22,11 @@ public unsafe struct BackupOptionsStruct
     public byte* Id;
     public uint IdLength;
     public uint Reserved;
+    public ulong CaptureBytesMax;
+    public ulong ScratchBytesMax;
+    public ulong Scratch;
+    public uint GuestPriority;
+    public uint Reserved2;
 }
 
 /// <summary>fb_job_state.</summary>
@@ -43,6 +48,46 @@ public struct JobStateStruct
     public ulong WrittenZeroBytes;
     public ulong CbwBytes;
     public ulong InFlightBytes;
+}
+
+/// <summary>fb_latency_summary.</summary>
+public struct LatencySummaryStruct
+{
+    public ulong Count;
+    public ulong SumNs;
+    public ulong P50Ns;
+    public ulong P99Ns;
+    public ulong MaxNs;
+}
+
+/// <summary>fb_statistics.</summary>
+public struct StatisticsStruct
+{
+    public const uint SizeFirst = 240;
+
+    public uint StructSize;
+    public uint Flags;
+    public ulong WindowBytes;
+    public ulong ChunkBytes;
+    public ulong DeviceBytes;
+    public ulong CaptureBytes;
+    public ulong CapturePeakBytes;
+    public ulong CaptureLimitBytes;
+    public ulong ScratchBytes;
+    public ulong ScratchLimitBytes;
+    public ulong SpilledBytes;
+    public ulong OfferedBytes;
+    public uint BackgroundChunks;
+    public uint GuestReads;
+    public uint CapturedChunks;
+    public uint SnapshotReads;
+    public uint WaitingGuests;
+    public uint GuestPriority;
+    public int ScratchStatus;
+    public int ScratchErrno;
+    public LatencySummaryStruct GuestWaits;
+    public LatencySummaryStruct QuietGuests;
+    public LatencySummaryStruct LoadedGuests;
 }
 
 /// <summary>fb_latency.</summary>

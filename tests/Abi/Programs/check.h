@@ -66,12 +66,17 @@ UNUSED static fb_device memory_device(fb_engine engine, memory_disk *disk, uint6
   return device;
 }
 
-UNUSED static fb_engine small_engine(void) {
+UNUSED static fb_engine engine_with(uint32_t flags) {
   fb_engine_options options = FB_INIT(fb_engine_options);
   fb_engine engine;
+  options.flags = flags;
   options.buffer_bytes = 8 * MIB;
   CHECK_OK(fb_engine_open(&options, &engine));
   return engine;
+}
+
+UNUSED static fb_engine small_engine(void) {
+  return engine_with(0);
 }
 
 UNUSED static fb_disk disk_on(fb_engine engine, fb_device device) {

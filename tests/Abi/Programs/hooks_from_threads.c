@@ -1,5 +1,6 @@
 /* Hook mode from 8 threads: each writes its own blocks in rounds, one after the other, so the disk at any instant
- * holds a prefix of one round and the rest of the round before. Backups taken meanwhile must be such an instant. */
+ * holds a prefix of one round and the rest of the round before. Backups taken meanwhile must be such an instant.
+ * With "driven" the engine has no thread: those that wait carry it. */
 #include "check.h"
 #include <pthread.h>
 
@@ -42,7 +43,7 @@ static void check_instant(const unsigned char *bytes) {
   }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   memory_disk target;
   const uint64_t size = (uint64_t)THREADS * BLOCKS * BLOCK;
   pthread_t threads[THREADS];
@@ -51,7 +52,7 @@ int main(void) {
   fb_latency waits = FB_INIT(fb_latency);
   uint64_t waited = 0;
   int i;
-  engine = small_engine();
+  engine = engine_with(argc > 1 && strcmp(argv[1], "driven") == 0 ? FB_ENGINE_HOST_DRIVEN : 0);
   from = memory_device(engine, &data, size);
   to = memory_device(engine, &target, size);
   disk = disk_on(engine, from);

@@ -1,4 +1,5 @@
-/* Threads: 20,000 that come and go without leaving memory behind, and stacks of 64 KiB. */
+/* Threads: 20,000 that come and go without leaving memory behind, some between begin and end of a write, and stacks of
+ * 64 KiB. */
 #include "check.h"
 #include <limits.h>
 #include <pthread.h>
@@ -6,6 +7,7 @@
 static fb_bitmap bitmap;
 static fb_engine engine;
 static fb_disk disk;
+static fb_queue writes;
 
 /* What is in use: closing a queue collects what was left behind. */
 static uint64_t resident_bytes(void) {
@@ -24,9 +26,11 @@ static uint64_t resident_bytes(void) {
 }
 
 static void *short_life(void *argument) {
-  (void)argument;
   CHECK_OK(fb_bitmap_mark(bitmap, 12345, 1));
   CHECK_IS(fb_bitmap_mark(bitmap, UINT64_MAX, 1), FB_E_RANGE);
+  CHECK_OK(fb_disk_write_begin(disk, writes, 4096, 4096, 1)); /* its end comes from another thread, or never */
+  if (argument != NULL)
+    CHECK_OK(fb_disk_write_end(disk));
   return NULL;
 }
 
@@ -63,6 +67,11 @@ int main(void) {
   pthread_t thread;
   pthread_attr_t small;
   uint64_t before = 0;
+  fb_disk_state state = FB_INIT(fb_disk_state);
+  memory_disk target;
+  fb_device to;
+  fb_completion early;
+  fb_job job;
   int i;
   options.size_bytes = MIB;
   options.granularity_bytes = 512;
@@ -70,6 +79,7 @@ int main(void) {
   engine = small_engine();
   device = memory_device(engine, &data, 4 * MIB);
   disk = disk_on(engine, device);
+  CHECK_OK(fb_queue_open(engine, 8, &writes));
   CHECK(pthread_attr_init(&small) == 0);
   CHECK(pthread_attr_setstacksize(&small, 65536) == 0);
   CHECK(pthread_create(&thread, &small, small_stack, NULL) == 0);
@@ -77,9 +87,23 @@ int main(void) {
   for (i = 0; i < 20000; i++) {
     if (i == 10000) /* what the collector lets lie grows at first, then stands still */
       before = resident_bytes();
-    CHECK(pthread_create(&thread, &small, short_life, NULL) == 0);
+    CHECK(pthread_create(&thread, &small, short_life, i % 4 == 0 ? NULL : &disk) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
+    if (i % 4 == 0 && i >= 40)
+      CHECK_OK(fb_disk_write_end(disk));
   }
   CHECK(resident_bytes() < before + 8 * MIB);
+
+  /* Ten writes were never ended by their threads, which are gone: a point in time waits for them, then comes. */
+  CHECK_OK(fb_disk_query(disk, &state));
+  CHECK(state.writes_in_flight == 10);
+  CHECK_IS(fb_disk_close(disk), FB_E_STATE);
+  to = memory_device(engine, &target, 4 * MIB);
+  CHECK_OK(fb_backup_create(disk, to, NULL, &job));
+  CHECK_IS(fb_job_start(job, writes, 5), FB_PENDING);
+  CHECK(fb_queue_poll(writes, &early, sizeof early, 1, 1, 50000000) == 0);
+  for (i = 0; i < 10; i++)
+    CHECK_OK(fb_disk_write_end(disk));
+  CHECK_IS(wait_one(writes).status, FB_OK);
   return 0;
 }

@@ -19,7 +19,8 @@ static volatile uint64_t pool[KINDS][POOL]; /* handles by kind, of all ages */
 static volatile int engine_count;
 static volatile int is_over;
 static volatile uint64_t total;
-static volatile uint64_t ended_jobs; /* of any status: what is random must not only be refused */
+static volatile uint64_t ended_jobs; /* of any status */
+static volatile uint64_t copied_jobs; /* to the end: what is random must not only be refused */
 static memory_disk data;
 
 typedef struct random_caller {
@@ -97,7 +98,7 @@ static void *noise(random_caller *self, uint32_t size) {
   uint64_t *words = (uint64_t *)(void *)self->buffer;
   uint32_t i;
   uint64_t kind = chance(self) % 4;
-  for (i = 0; i < 16; i++)
+  for (i = 0; i < 32; i++)
     words[i] = kind == 0 ? chance(self) : kind == 1 ? chance(self) % 4 : 0;
   *(uint32_t *)(void *)self->buffer = chance(self) % 8 == 0 ? (uint32_t)number(self) : size;
   return self->buffer;
@@ -177,8 +178,10 @@ static void harvest(int32_t count, const fb_completion *done) {
     valid(done->status);
     if (done->kind == FB_COMPLETION_WRITE_GRANT && done->status == FB_OK)
       valid(fb_disk_write_end(disk));
-    else if (done->kind == FB_COMPLETION_JOB)
+    else if (done->kind == FB_COMPLETION_JOB) {
       add(&ended_jobs, 1);
+      add(&copied_jobs, done->status == FB_OK);
+    }
   }
 }
 
@@ -192,7 +195,9 @@ static void call_io(random_caller *self) {
   static unsigned char shared[8192]; /* I/O of requests that outlive this call */
   uint32_t flags = (uint32_t)chance(self) % 4, count;
   int32_t fd;
-  switch (chance(self) % 14) {
+  switch (chance(self) % 16) {
+  case 12: valid(fb_disk_read_epoch(disk, tag % 16 == 0 ? NULL : &offset)); break;
+  case 13: valid(fb_disk_offer_read(disk, queue, tag % 64, shared, offset, length, tag)); break;
   case 0: valid(fb_disk_read(disk, queue, shared, offset, length, tag)); break;
   case 1: valid(fb_disk_write(disk, queue, shared, offset, length, flags, tag)); break;
   case 2: valid(fb_disk_write_zeroes(disk, queue, offset, number(self), flags, tag)); break;
@@ -220,7 +225,7 @@ static void call_cold(random_caller *self) {
   uint64_t tag = chance(self), sequence = tag % 2000;
   uint32_t length = 0;
   int is_closing = chance(self) % 8 == 0; /* else hardly anything would live long enough to be used */
-  switch (chance(self) % 30) {
+  switch (chance(self) % 32) {
   case 0:
     valid(fb_queue_open(engine, (uint32_t)number(self) % 300, &made_queue));
     keep(self, made_queue.id);
@@ -268,13 +273,18 @@ static void call_cold(random_caller *self) {
     options->id = "job-0" + 0;
     options->id_length = (uint32_t)(tag >> 8) % 6;
     if (chance(self) % 2 == 0) {
-      options->flags %= 16;
+      options->flags %= 32;
+      options->reserved_2 = 0;
+      options->guest_priority %= 3;
+      options->capture_bytes_max = tag % 2 == 0 ? 0 : MIB;
       options->sync = options->bitmap_mode = options->task_max = 0;
       options->speed = 0;
       options->cluster_bytes = options->reserved = 0;
       options->on_source_error = options->on_target_error = options->on_cbw_error = 0;
     }
     options->bitmap.id = tag % 3 == 0 ? bitmap.id : 0;
+    options->scratch.id = tag % 7 == 0 ? handle(self, FB_KIND_DEVICE) : 0;
+    options->scratch_bytes_max = tag % 14 == 0 ? number(self) : 0;
     valid(fb_backup_create(disk, device, tag % 5 == 0 ? NULL : options, &made_job));
     keep(self, made_job.id);
     break;
@@ -311,6 +321,8 @@ static void call_cold(random_caller *self) {
   case 25: valid(fb_engine_query(engine, (fb_engine_state *)noise(self, sizeof(fb_engine_state)))); break;
   case 26: valid(fb_device_query(device, (fb_device_state *)noise(self, sizeof(fb_device_state)))); break;
   case 27: valid(fb_disk_query(disk, (fb_disk_state *)noise(self, sizeof(fb_disk_state)))); break;
+  case 29: valid(fb_job_statistics(job, (fb_statistics *)noise(self, sizeof(fb_statistics)))); break;
+  case 30: valid(fb_job_set_guest_priority(job, (uint32_t)tag % 4)); break;
   case 28: valid(fb_engine_warning(engine, (uint32_t)tag % 3, (char *)self->buffer, 64, &length)); break;
   default: {
     fb_engine made = {0};
@@ -421,7 +433,8 @@ int main(int argc, char **argv) {
       CHECK(pthread_join(callers[i].thread, NULL) == 0);
   }
   true_copy();
-  printf("%llu calls, %llu jobs ended\n", (unsigned long long)total, (unsigned long long)ended_jobs);
-  CHECK(ended_jobs > 0 || wanted < 20000000);
+  printf("%llu calls, %llu jobs ended, %llu of them well\n", (unsigned long long)total,
+         (unsigned long long)ended_jobs, (unsigned long long)copied_jobs);
+  CHECK((ended_jobs > 0 && copied_jobs > 0) || wanted < 20000000);
   return 0;
 }
