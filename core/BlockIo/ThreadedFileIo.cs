@@ -67,7 +67,7 @@ public sealed class ThreadedFileIo : IFileIo
         if (_inFlightCount == _depth)
             return false;
         _inFlightCount++;
-        Check.That(_commands.TryPut(command));
+        _commands.Put(command);
         Signal(_commandCountFd, 1);
         return true;
     }
@@ -137,7 +137,7 @@ public sealed class ThreadedFileIo : IFileIo
         while (TakeCommand(out FileCommand command))
         {
             long result = FileCalls.Execute(command);
-            Check.That(_finished.TryPut(new Finished(command.Owner, command.Tag, result)));
+            _finished.Put(new Finished(command.Owner, command.Tag, result));
             if (_onFinished != null)
                 _onFinished();
             else

@@ -458,7 +458,7 @@ public sealed partial class Disk
     {
         slot.Request = default;
         slot.Step = GuestSlot.Phase.Free;
-        Check.That(_freeSlots.TryPut(slot.Index));
+        _freeSlots.Put(slot.Index);
     }
 
     sealed class Pump(Disk disk) : ILoopTask

@@ -73,7 +73,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         for (uint i = 0; i < slotCount; i++)
         {
             _slots[i] = new GuestSlot(this, i);
-            Check.That(_freeSlots.TryPut(i));
+            _freeSlots.Put(i);
         }
         Pulse = new GuestPulse(_inFlight);
         _pump = new Pump(this);

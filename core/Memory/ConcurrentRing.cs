@@ -78,6 +78,17 @@ public sealed class ConcurrentRing<T>
         }
     }
 
+    /// <summary>
+    /// Puts an item that there is room for by the owner's own count: a free list, say. The ring can look full all the
+    /// same while a consumer that was descheduled in the middle of a take still has its cell: then this waits for it.
+    /// </summary>
+    public void Put(in T item)
+    {
+        SpinWait spin = default;
+        while (!TryPut(item))
+            spin.SpinOnce(sleep1Threshold: -1);
+    }
+
     /// <returns>False when empty.</returns>
     public bool TryTake(out T item)
     {

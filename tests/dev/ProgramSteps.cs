@@ -19,6 +19,7 @@ static class ProgramSteps
         new("stress-memory", "tests/Stress", "--disk memory --seconds 6"),
         new("stress-memory-one-core", "tests/Stress", "--disk memory --seconds 6 --cores 1"),
         new("stress-file-hooks", "tests/Stress", "--disk file --mode hook --seconds 6"),
+        new("stress-memory-mixed", "tests/Stress", "--disk memory --mode mixed --seconds 6"),
         new("stress-file-device", "tests/Stress", "--disk file --mode device --seconds 6"),
     ];
 }

@@ -133,7 +133,7 @@ sealed class HostDevice : IBlockDevice, ILoopTask
             MakeCall(slot);
             return;
         }
-        Base.Check.That(_calls.TryPut(slot.Index));
+        _calls.Put(slot.Index);
         _queue.Signal();
     }
 
@@ -202,7 +202,7 @@ sealed class HostDevice : IBlockDevice, ILoopTask
 
     void EndLater(HostRequest slot)
     {
-        Base.Check.That(_ended.TryPut(slot.Index));
+        _ended.Put(slot.Index);
         if (Interlocked.Exchange(ref _isPosted, 1) != 0)
             return;
         if (_loop is Reactor { IsOnThread: true })

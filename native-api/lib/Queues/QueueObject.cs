@@ -54,7 +54,7 @@ sealed partial class QueueObject : AbiObject, IHandleKind, IGuestOwner, ILoopMem
         for (uint i = 0; i < depth; i++)
         {
             _slots[i] = new QueueSlot(this, i);
-            Check.That(_freeSlots.TryPut(i));
+            _freeSlots.Put(i);
         }
     }
 
@@ -87,7 +87,7 @@ sealed partial class QueueObject : AbiObject, IHandleKind, IGuestOwner, ILoopMem
         Interlocked.Decrement(ref _pendingCount);
     }
 
-    public void Return(QueueSlot slot) => Check.That(_freeSlots.TryPut(slot.Index));
+    public void Return(QueueSlot slot) => _freeSlots.Put(slot.Index);
 
     /// <summary>A write that waits: one grant will come.</summary>
     public void CountPendingGrant() => Interlocked.Increment(ref _pendingCount);
