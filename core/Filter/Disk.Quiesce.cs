@@ -15,6 +15,7 @@ public sealed partial class Disk
     // closed
     // makes the sum too high for a moment, also in the middle of a change.
     uint _quietDepth;
+    ulong _shutAtNs; // since when the gate has been closed on end
 
     bool IsQuiesced => _quietDepth > 0;
 
@@ -27,10 +28,15 @@ public sealed partial class Disk
     public static void Quiesce(IIoLoop loop, Disk[] disks, Action change) =>
         new QuiescedChange(loop, disks, change).Begin();
 
+    /// <summary>Changes have kept the gate closed on end for so long: the next lets guests pass first.</summary>
+    internal bool IsShutFor(ulong ns) => _closedCount > 0 && _loop.Clock.NowNs - _shutAtNs >= ns;
+
     internal void CloseGate(QuiescedChange change)
     {
         _trace.Emit(TracePoint.GateClosed);
         _quiesceCheck.Waiting.Add(change);
+        if (_closedCount == 0)
+            _shutAtNs = _loop.Clock.NowNs;
         Volatile.Write(ref _closedCount, _closedCount + 1);
         _inFlight.FenceGuests(); // closed before the sum is read: see the head of Disk.cs
     }

@@ -52,6 +52,14 @@ public sealed class QuiescedChange : ILoopTask
 
     void Close()
     {
+        foreach (Disk disk in _disks)
+        {
+            if (!disk.IsShutFor(ClosedNsMax))
+                continue;
+            if (_timerKey == 0)
+                _timerKey = _loop.StartTimer(_loop.Clock.NowNs + LookAgainNs, this, 0);
+            return;
+        }
         (_isClosed, _closedAtNs) = (true, _loop.Clock.NowNs);
         foreach (Disk disk in _disks)
             disk.CloseGate(this);

@@ -43,8 +43,8 @@ sealed class GuestDisk(int index, DiskImage image, FileDevice device, Disk disk,
     ulong _closedNs;
     ulong _shutAtNs;
 
-    /// <summary>Each change keeps it closed for half a second at most; several may follow each other.</summary>
-    const ulong ShutNsMax = 4 * Units.NsPerSecond;
+    /// <summary>Changes may overlap for half a second, and the last of them may take as long.</summary>
+    const ulong ShutNsMax = 1200 * Units.NsPerMs;
 
     public ulong CapacityBytes => Image.CapacityBytes;
 
