@@ -3,6 +3,7 @@
 // in one warning. After Open nothing here allocates.
 using System;
 using System.Collections.Generic;
+using System.Numerics;
 using FastBackup.Base;
 using FastBackup.BlockIo;
 using FastBackup.BlockIo.Ring;
@@ -43,7 +44,8 @@ public sealed record EngineOptions
 public sealed class Engine : IDisposable
 {
     const uint SmallDepth = 64;
-    const uint UnitBytes = (uint)(64 * Units.KiB); // of the pool: what one captured cluster takes
+    const uint UnitBytesMin = (uint)(64 * Units.KiB); // what one captured cluster takes
+    const uint UnitCountMax = 1 << 20; // of a pool
 
     readonly IFileIo _fileIo;
     readonly List<string> _warnings = [];
@@ -66,16 +68,25 @@ public sealed class Engine : IDisposable
     /// <summary>Why something is slower than it could be, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
+    /// <summary>In what pieces the I/O memory is lent: small ones, but not more of them than a pool can have.</summary>
+    /// <param name="bufferBytes">All I/O memory: at most 2^20 chunks.</param>
+    /// <param name="chunkBytes">A power of two, and the most that comes back.</param>
+    public static uint UnitBytes(ulong bufferBytes, uint chunkBytes)
+    {
+        ulong leastBytes = BitOperations.RoundUpToPowerOf2(Units.DivCeil(bufferBytes, UnitCountMax));
+        return (uint)Math.Min(chunkBytes, Math.Max(UnitBytesMin, leastBytes));
+    }
+
     /// <summary>Takes memory and port, and starts the reactor's thread.</summary>
     /// <returns>None, or NoMemory; host-driven without io_uring: why there is none.</returns>
     public static Fault TryOpen(EngineOptions options, out Engine? engine)
     {
         engine = null;
         Check.That(Units.IsPowerOfTwo(options.ChunkBytes));
-        uint unitBytes = Math.Min(options.ChunkBytes, UnitBytes);
+        uint unitBytes = UnitBytes(options.BufferBytes, options.ChunkBytes);
         ulong count = options.BufferBytes / unitBytes;
         Check.That(options.BufferBytes >= options.ChunkBytes);
-        Check.That(count <= 1 << 20);
+        Check.That(count <= UnitCountMax);
         Fault fault = BufferPool.TryCreate(options.ChunkBytes, unitBytes, (uint)count, out BufferPool? pool);
         if (fault.IsFault)
             return fault;

@@ -16,6 +16,16 @@ public sealed class EngineTests : IDisposable
     readonly string _folder = Directory.CreateTempSubdirectory("fastbackup-").FullName;
 
     [Theory]
+    [InlineData(64UL << 20, 1U << 20, 64U << 10)]
+    [InlineData(64UL << 30, 1U << 20, 64U << 10)]
+    [InlineData((64UL << 30) + 65536, 1U << 20, 128U << 10)]
+    [InlineData(1UL << 40, 1U << 20, 1U << 20)]
+    [InlineData(1UL << 40, 1U << 30, 1U << 20)]
+    [InlineData(8UL << 20, 4096U, 4096U)]
+    public void UnitOfTheMemory_IsSmallUnlessThereWouldBeTooMany(ulong bufferBytes, uint chunkBytes, uint unitBytes) =>
+        Assert.Equal(unitBytes, Engine.UnitBytes(bufferBytes, chunkBytes));
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void ASecondDispose_TouchesNobodyElsesDescriptor(bool mayUseRing)
