@@ -38,13 +38,6 @@ public sealed class RequestLanes
     /// <summary>Requests of all lanes that wait here.</summary>
     public uint WaitingCount { get; private set; }
 
-    /// <summary>Requests that were ever made to wait.</summary>
-    public ulong DeferredCount { get; private set; }
-
-    public uint UnderWayOf(IoLane lane) => _underWay[(int)lane];
-
-    public uint WaitingOf(IoLane lane) => (uint)_waiting[(int)lane].Count;
-
     /// <summary>Whether a request of the lane may begin now; then it counts as under way.</summary>
     /// <param name="lane">Its lane.</param>
     /// <param name="isDeviceFull">Then it may not.</param>
@@ -61,7 +54,6 @@ public sealed class RequestLanes
     {
         _waiting[(int)request.Lane].Enqueue(request);
         WaitingCount++;
-        DeferredCount++;
     }
 
     /// <summary>A request of the lane has ended.</summary>

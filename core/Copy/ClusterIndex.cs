@@ -52,6 +52,18 @@ sealed class ClusterIndex : IDisposable
         entry = new Entry { ClusterPlusOne = cluster + 1, Place = place };
     }
 
+    public void SetRun(ulong firstCluster, ulong clusterCount, ulong place)
+    {
+        for (ulong cluster = firstCluster; cluster < firstCluster + clusterCount; cluster++)
+            Set(cluster, place);
+    }
+
+    public void RemoveRun(ulong firstCluster, ulong clusterCount)
+    {
+        for (ulong cluster = firstCluster; cluster < firstCluster + clusterCount; cluster++)
+            Remove(cluster);
+    }
+
     /// <summary>A cluster that is not here is an invariant failure.</summary>
     public void Remove(ulong cluster)
     {

@@ -28,7 +28,7 @@ public sealed partial class CopyEngine
     public uint CapturedCount => _captured.Count;
 
     /// <summary>The most that they may hold.</summary>
-    public ulong CaptureLimitBytes => Math.Min(_rules.CaptureBytesMax, (ulong)_pool.UnitCount * _pool.UnitBytes);
+    public ulong CaptureLimitBytes => Math.Min(_rules.CaptureBytesMax, _pool.SizeBytes);
 
     /// <summary>Chunks that are being read for guests that wait.</summary>
     public uint GuestReadCount { get; private set; }
@@ -65,9 +65,6 @@ public sealed partial class CopyEngine
         CapturePeakBytes = Math.Max(CapturePeakBytes, CaptureBytes);
     }
 
-    /// <summary>Hands to the target what may go there now: after the window has changed.</summary>
-    public void Pump() => PumpCaptured();
-
     /// <summary>Where the old data of a cluster that a guest may have overwritten is. Cost: O(1).</summary>
     public CapturedPlace PlaceOf(ulong cluster)
     {
@@ -76,9 +73,7 @@ public sealed partial class CopyEngine
         if (IsScratchPlace(place))
             return Planted.Is(PlantedBug.ScratchForgottenByReader) ? CapturedPlace.None : CapturedPlace.Scratch;
         CopyTask task = _tasks.Get(place);
-        return (task.Released >> (int)task.Pieces.PieceOf(cluster) & 1) != 0
-            ? CapturedPlace.Memory
-            : CapturedPlace.None;
+        return task.HasReleased(cluster) ? CapturedPlace.Memory : CapturedPlace.None;
     }
 
     /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>
@@ -174,10 +169,11 @@ public sealed partial class CopyEngine
             return;
         }
         _captured.Append(task);
-        PumpCaptured();
+        Pump();
     }
 
-    void PumpCaptured()
+    /// <summary>Hands to the target what may go there now: also after the pacer has changed its mind.</summary>
+    public void Pump()
     {
         if (_isPumping || _isDropping)
             return;

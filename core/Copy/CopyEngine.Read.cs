@@ -90,10 +90,8 @@ public sealed partial class CopyEngine
         while (task.Pieces.TryTakeRun(ref rest, out ulong first, out ulong count))
         {
             SetBack(task, first, count, fault, isSource: true);
-            for (ulong cluster = first; cluster < first + count; cluster++)
-                _index.Remove(cluster);
-            ulong lengthBytes = Map.Bytes(first, count).LengthBytes;
-            InFlightBytes -= lengthBytes;
+            _index.RemoveRun(first, count);
+            InFlightBytes -= Map.Bytes(first, count).LengthBytes;
         }
         // Told after all is in order: the owner may start copies of these very clusters.
         while (task.Pieces.TryTakeRun(ref failed, out ulong first, out ulong count))
@@ -103,7 +101,7 @@ public sealed partial class CopyEngine
     void SetBack(CopyTask task, ulong firstCluster, ulong clusterCount, Fault fault, bool isSource)
     {
         _trace.Emit(TracePoint.SetBack, Map.Bytes(firstCluster, clusterCount), fault.Errno);
-        if ((task.Released >> (int)task.Pieces.PieceOf(firstCluster) & 1) == 0)
+        if (!task.HasReleased(firstCluster))
             Map.Busy.ClearBits(firstCluster, clusterCount);
         if (!isSource || !Planted.Is(PlantedBug.R36FailedClusterSkipped))
             Map.Todo.SetBits(firstCluster, clusterCount);

@@ -126,10 +126,9 @@ public sealed partial class CopyEngine
         _scratchOwner = task.Owner;
         scratch.Append(entry);
         scratch.Run(entry, out ulong first, out ulong count);
-        for (ulong cluster = first; cluster < first + count; cluster++)
-            _index.Set(cluster, ScratchPlaceBit | entry);
+        _index.SetRun(first, count, ScratchPlaceBit | entry);
         FreeTask(task); // wakes who waits for memory
-        PumpCaptured();
+        Pump();
     }
 
     void Recall()
@@ -187,8 +186,7 @@ public sealed partial class CopyEngine
             Extent extent = Map.Bytes(first, count);
             _trace.Emit(TracePoint.SetBack, extent);
             Map.Todo.SetBits(first, count);
-            for (ulong cluster = first; cluster < first + count; cluster++)
-                _index.Remove(cluster);
+            _index.RemoveRun(first, count);
             InFlightBytes -= extent.LengthBytes;
             scratch.Free(entry);
         }

@@ -162,7 +162,7 @@ public sealed partial class CopyEngine
         ParkedCount++;
         LeaveDevices(task);
         task.Owner.OnCopied(new CopyOutcome(task.Extent, task.Lane, CopyEnd.Parked, task.FirstFault, task.Key));
-        PumpCaptured();
+        Pump();
     }
 
     /// <summary>The end of a chunk: its bits, its memory, its task, and then its owner is told.</summary>
@@ -181,8 +181,8 @@ public sealed partial class CopyEngine
                 EndRun(task, first, count);
             else
                 SetBack(task, first, count, task.FirstFault, end == CopyEnd.SourceFailed);
-            for (ulong cluster = first; hadPlace && cluster < first + count; cluster++)
-                _index.Remove(cluster);
+            if (hadPlace)
+                _index.RemoveRun(first, count);
         }
         (ICopyOwner owner, CopyLane lane, Fault fault) = (task.Owner, task.Lane, task.FirstFault);
         PieceMap pieces = task.Pieces;
@@ -190,16 +190,14 @@ public sealed partial class CopyEngine
         FreeTask(task);
         while (pieces.TryTakeRun(ref live, out ulong first, out ulong count))
             owner.OnCopied(new CopyOutcome(Map.Bytes(first, count), lane, end, fault, 0) { WasRead = wasRead });
-        PumpCaptured();
+        Pump();
     }
 
     void EndRun(CopyTask task, ulong firstCluster, ulong clusterCount)
     {
         _trace.Emit(TracePoint.Copied, Map.Bytes(firstCluster, clusterCount));
-        if ((task.Released >> (int)task.Pieces.PieceOf(firstCluster) & 1) != 0)
-            return;
-        ulong set = task.Captured & ~task.Released;
-        Release(task, set);
+        if (!task.HasReleased(firstCluster))
+            Release(task, task.Captured & ~task.Released);
     }
 
     void FreeTask(CopyTask task)
@@ -207,9 +205,10 @@ public sealed partial class CopyEngine
         if (task.ScratchEntry != ScratchSpace.NoEntry && !_isOrphaned)
             _rules.Scratch!.Free(task.ScratchEntry);
         if (task.Lane == CopyLane.Background)
+        {
             _backgroundCount--;
-        if (task.Lane == CopyLane.Background && task.Lease.IsNone)
-            _zeroingCount--;
+            _zeroingCount -= task.Lease.IsNone ? 1u : 0u;
+        }
         ReturnMemory(task);
         _tasks.Free(task.Key);
     }

@@ -44,7 +44,6 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     readonly bool _canSkipZeroes; // nobody else writes to the target while this engine lives
     readonly CopyRules _rules;
     readonly Tracer _trace;
-    readonly IClock _clock;
 
     // --- touched only by the reactor's thread
     CopyCounters _counters;
@@ -58,15 +57,13 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     /// <param name="pool">Where chunks are held; a chunk is at most one buffer.</param>
     /// <param name="rules">Sizes and the release point.</param>
     /// <param name="trace">Told of claims and what becomes of them.</param>
-    /// <param name="clock">The reactor's.</param>
     public CopyEngine(
         IBlockDevice source,
         IBlockDevice target,
         CopyMap map,
         BufferPool pool,
         CopyRules rules,
-        Tracer trace,
-        IClock clock
+        Tracer trace
     )
     {
         Check.That(target.Limits.CapacityBytes >= source.Limits.CapacityBytes);
@@ -77,9 +74,9 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         Check.That(rules.TargetMax > 0);
         Check.That(rules.CaptureBytesMax >= map.ClusterBytes);
         Check.That(rules.Scratch == null || rules.Scratch.ClusterBytes == map.ClusterBytes);
-        (_source, _target, Map, _pool, _rules, _trace, _clock) = (source, target, map, pool, rules, trace, clock);
+        (_source, _target, Map, _pool, _rules, _trace) = (source, target, map, pool, rules, trace);
         _tasks = new SlotTable<CopyTask>(rules.BackgroundMax + rules.CaptureMax);
-        ulong inMemoryMax = (ulong)pool.UnitCount * pool.UnitBytes / map.ClusterBytes;
+        ulong inMemoryMax = pool.SizeBytes / map.ClusterBytes;
         // One more: the disk's last cluster may be short, and take less memory than a cluster has.
         _index = new ClusterIndex(inMemoryMax + 1 + (rules.Scratch?.ClusterMax ?? 0));
         _canSkipZeroes = target.ReadsAsZero;
@@ -102,7 +99,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     {
         get
         {
-            ulong leftBytes = (ulong)_pool.UnitCount * _pool.UnitBytes - _rules.ReserveBytes;
+            ulong leftBytes = _pool.SizeBytes - _rules.ReserveBytes;
             return Math.Max(_pool.BufferBytes, Math.Min(leftBytes, (ulong)_pool.BufferBytes * _rules.BackgroundMax));
         }
     }
@@ -131,9 +128,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
 
     /// <summary>The source has not given this cluster's old data yet.</summary>
     public bool IsBeingRead(ulong cluster) =>
-        TryGetTask(cluster, out CopyTask task)
-        && task.Step == CopyTask.State.Reading
-        && (task.Captured >> (int)task.Pieces.PieceOf(cluster) & 1) == 0;
+        TryGetTask(cluster, out CopyTask task) && task.Step == CopyTask.State.Reading && !task.HasCaptured(cluster);
 
     /// <summary>The waiter is not called any more.</summary>
     public void StopWaiting()
@@ -170,7 +165,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         task.Step = CopyTask.State.Reading;
         if (lane == CopyLane.CopyBeforeWrite)
             CountGuestRead(task, 1);
-        Place(task);
+        _index.SetRun(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Key);
         if (lane == CopyLane.Background)
             EnterDevices(task);
         if (Planted.Is(PlantedBug.ReleasedWhenClaimed) && _rules.ReleasePoint == ReleasePoint.Captured)
@@ -235,7 +230,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
             firstCluster = task.Pieces.FirstCluster + task.Pieces.ClusterCount;
             task.Owner = owner;
             TakeMemory(task);
-            Place(task);
+            _index.SetRun(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Key);
             int lengthBytes = (int)task.Extent.LengthBytes;
             // SAFETY: the chunk fits its buffer, which this task holds until it ends.
             Span<byte> memory = new(_pool.Address(task.Lease), lengthBytes);
@@ -362,12 +357,6 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         _pool.Return(lease);
     }
 
-    void Place(CopyTask task)
-    {
-        for (ulong cluster = task.Pieces.FirstCluster, count = task.Pieces.ClusterCount; count > 0; count--)
-            _index.Set(cluster++, task.Key);
-    }
-
     ulong MemoryOf(CopyTask task) => (ulong)task.Lease.UnitCount * _pool.UnitBytes;
 
     bool TryClaim(ulong firstCluster, ulong endCluster, ulong clusterMax, CopyLane lane, out CopyTask task)
@@ -393,7 +382,7 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         ulong pieceClusters =
             lane == CopyLane.Background ? Math.Max(1, ReadPieceBytes / Map.ClusterBytes) : clusterCount;
         PieceMap pieces = PieceMap.Cut(firstCluster, clusterCount, pieceClusters);
-        task.Reset(key, lane, pieces, Map.Bytes(firstCluster, clusterCount), _clock.NowNs);
+        task.Reset(key, lane, pieces, Map.Bytes(firstCluster, clusterCount));
         if (lane == CopyLane.Background)
             _backgroundCount++;
     }

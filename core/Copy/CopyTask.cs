@@ -62,7 +62,6 @@ sealed class CopyTask
     public PieceMap Pieces;
     public BufferLease Lease;
     public ICopyOwner Owner = null!;
-    public ulong StartedNs;
 
     /// <summary>It counts among the bytes that the devices have.</summary>
     public bool IsAtDevices;
@@ -97,9 +96,17 @@ sealed class CopyTask
 
     public bool IsWhole => Captured == Pieces.All;
 
-    public void Reset(ulong key, CopyLane lane, in PieceMap pieces, in Extent extent, ulong nowNs)
+    /// <summary>The piece of this cluster has its old data in the buffer.</summary>
+    public bool HasCaptured(ulong cluster) => Has(Captured, cluster);
+
+    /// <summary>A guest may overwrite this cluster, as far as this copy is concerned.</summary>
+    public bool HasReleased(ulong cluster) => Has(Released, cluster);
+
+    bool Has(ulong pieces, ulong cluster) => (pieces >> (int)Pieces.PieceOf(cluster) & 1) != 0;
+
+    public void Reset(ulong key, CopyLane lane, in PieceMap pieces, in Extent extent)
     {
-        (Key, Lane, Pieces, Extent, StartedNs) = (key, lane, pieces, extent, nowNs);
+        (Key, Lane, Pieces, Extent) = (key, lane, pieces, extent);
         Lease = default;
         (Captured, Released, Promoted) = (0, 0, 0);
         IsAtDevices = false;

@@ -57,11 +57,6 @@ public sealed class GuestPulse
     /// <summary>The mean time from one request to the next.</summary>
     public ulong GapNs => _gapNs;
 
-    /// <summary>Requests that the engine carried out, and their bytes.</summary>
-    public ulong DoneCount { get; private set; }
-
-    public ulong DoneBytes { get; private set; }
-
     /// <summary>From arrival to end, while no background copy was at the disk.</summary>
     public LatencyHistogram QuietLatency { get; } = new();
 
@@ -120,8 +115,6 @@ public sealed class GuestPulse
     /// <param name="wasQuiet">No background copy was at the device when it came.</param>
     public void Sample(bool isWrite, ulong lengthBytes, ulong arrivedNs, ulong submittedNs, ulong nowNs, bool wasQuiet)
     {
-        DoneCount++;
-        DoneBytes += lengthBytes;
         _deviceNs = nowNs;
         GuestClass kind = (isWrite, lengthBytes > LargeBytes) switch
         {

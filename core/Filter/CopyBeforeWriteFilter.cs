@@ -59,7 +59,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
         (_disk, Target, Map, _options) = (disk, target, map, options);
         Trace = new Tracer(disk.Loop, disk.Name);
         CopyRules rules = Rules(disk.Device, target, pool, options);
-        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace, disk.Loop.Clock) { Waiter = this };
+        Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace) { Waiter = this };
     }
 
     /// <summary>
@@ -72,7 +72,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
             target.Limits.InFlightMax / (2 * CopyEngine.SegmentsInFlightMax)
         );
         deviceMax = Math.Max(1, deviceMax);
-        ulong poolBytes = (ulong)pool.UnitCount * pool.UnitBytes;
+        ulong poolBytes = pool.SizeBytes;
         ulong leastBytes = Units.AlignUp(options.ClusterBytes, pool.UnitBytes);
         ulong captureBytes = Math.Min(poolBytes, options.CaptureBytesMax);
         ulong reserveBytes = poolBytes >= 2 * leastBytes ? Math.Max(leastBytes, poolBytes / 2) : 0;

@@ -76,6 +76,9 @@ public sealed unsafe class BufferPool : IDisposable
 
     public uint FreeUnitCount => _units.FreeCount;
 
+    /// <summary>Of all units.</summary>
+    public ulong SizeBytes => (ulong)UnitCount * UnitBytes;
+
     public ulong FreeBytes => (ulong)FreeUnitCount * UnitBytes;
 
     public AlignedRegion Region => _region;

@@ -106,7 +106,7 @@ static class EngineCalls
     static void BufferPool(EngineObject engine, ref EngineStateStruct state)
     {
         Memory.BufferPool pool = engine.Core.Pool;
-        state.BufferBytes = (ulong)pool.UnitBytes * pool.UnitCount;
+        state.BufferBytes = pool.SizeBytes;
         state.BufferFreeBytes = pool.FreeBytes;
     }
 

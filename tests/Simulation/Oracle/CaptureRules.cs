@@ -75,7 +75,7 @@ sealed class CaptureRules(Simulation world)
     void CheckMemory()
     {
         BufferPool pool = world.Pool;
-        ulong poolBytes = (ulong)pool.UnitCount * pool.UnitBytes;
+        ulong poolBytes = pool.SizeBytes;
         ulong captureBytes = 0;
         ulong reserveBytes = ulong.MaxValue;
         foreach (JobRun run in world.Runs)
