@@ -12,8 +12,7 @@ public sealed partial class Disk
     readonly QuiesceCheck _quiesceCheck = new();
 
     // Set while a change runs. Not "the sum is zero": a guest that has counted itself and is about to find the gate
-    // closed
-    // makes the sum too high for a moment, also in the middle of a change.
+    // closed makes the sum too high for a moment, also in the middle of a change.
     uint _quietDepth;
     ulong _shutAtNs; // since when the gate has been closed on end
 

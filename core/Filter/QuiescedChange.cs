@@ -56,8 +56,7 @@ public sealed class QuiescedChange : ILoopTask
         {
             if (!disk.IsShutFor(ClosedNsMax))
                 continue;
-            if (_timerKey == 0)
-                _timerKey = _loop.StartTimer(_loop.Clock.NowNs + LookAgainNs, this, 0);
+            StartTimer(LookAgainNs);
             return;
         }
         (_isClosed, _closedAtNs) = (true, _loop.Clock.NowNs);
@@ -95,9 +94,7 @@ public sealed class QuiescedChange : ILoopTask
             return;
         }
         _isPending = false;
-        if (_timerKey != 0)
-            _loop.CancelTimer(_timerKey);
-        _timerKey = 0;
+        CancelTimer();
         foreach (Disk disk in _disks)
             disk.EnterQuiet();
         _change();
@@ -109,16 +106,27 @@ public sealed class QuiescedChange : ILoopTask
     /// <summary>A write is under way: looks again soon, or lets the others pass and comes back.</summary>
     void WaitOn()
     {
-        ulong nowNs = _loop.Clock.NowNs;
-        bool isTooLong = nowNs - _closedAtNs >= ClosedNsMax;
-        if (isTooLong && _timerKey != 0)
+        if (_loop.Clock.NowNs - _closedAtNs < ClosedNsMax)
         {
-            _loop.CancelTimer(_timerKey);
-            _timerKey = 0;
+            StartTimer(LookAgainNs);
+            return;
         }
-        if (isTooLong)
-            Open();
+        Open();
+        CancelTimer();
+        StartTimer(OpenNs);
+    }
+
+    /// <summary>One that runs already is left as it is.</summary>
+    void StartTimer(ulong afterNs)
+    {
         if (_timerKey == 0)
-            _timerKey = _loop.StartTimer(nowNs + (isTooLong ? OpenNs : LookAgainNs), this, 0);
+            _timerKey = _loop.StartTimer(_loop.Clock.NowNs + afterNs, this, 0);
+    }
+
+    void CancelTimer()
+    {
+        if (_timerKey != 0)
+            _loop.CancelTimer(_timerKey);
+        _timerKey = 0;
     }
 }

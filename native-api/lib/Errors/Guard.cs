@@ -1,7 +1,6 @@
 // The one place where exceptions end: every export catches all and comes here (a test reads the IL and proves it),
-// because
-// one that left an export would end the host process. Memory that cannot be had is an answer; anything else is a bug
-// of ours, and stops the engine concerned: its gates open, guests go on, its snapshots are lost.
+// because one that left an export would end the host process. Memory that cannot be had is an answer; anything else is
+// a bug of ours, and stops the engine concerned: its gates open, guests go on, its snapshots are lost.
 using System;
 using FastBackup.Native.Engines;
 using FastBackup.Native.Handles;
