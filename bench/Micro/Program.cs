@@ -2,7 +2,8 @@
 //   bitmap [--peer-hbitmap] [--lazy] [--repetitions n]   the bitmap table once, with ratios
 //   bitmap --smoke                                       the same on 2^18 bits in a few seconds, for the tests
 //   (anything else)                                      BenchmarkDotNet: --list flat, --filter '*Zero*', ...
-//   --job dry --inProcess --filter *RingNoOp* *ZeroDetection*   each of these once, for the tests
+//   --job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*   each of these once, for the tests
+//   --job short --inProcess --filter *HostCall*          what a host in .NET pays per call
 using System;
 using System.Collections.Generic;
 using System.Globalization;

@@ -44,6 +44,43 @@ public sealed class ClauseTests
         File.Delete(copy);
     }
 
+    /// <summary>Root, and a machine on which it may make memory cgroups, of the first or the second kind.</summary>
+    [Fact]
+    public void MemoryCgroup_Of64MiB_IsEnough()
+    {
+        Requires.Root();
+        const string root = "/sys/fs/cgroup";
+        bool isFirstKind = Directory.Exists(root + "/memory");
+        string parent = isFirstKind ? root + "/memory" : root;
+        string limit = isFirstKind ? "memory.limit_in_bytes" : "memory.max";
+        string group = $"{parent}/fastbackup-{System.Environment.ProcessId}";
+        Requires.That(TryMakeGroup(group, limit), $"needs leave to make a memory cgroup in {parent}");
+        try
+        {
+            BuiltLibrary.CompileAndRun(Folder + "/process_cgroup.c", group + "/cgroup.procs");
+        }
+        finally
+        {
+            Directory.Delete(group);
+        }
+    }
+
+    static bool TryMakeGroup(string group, string limit)
+    {
+        try
+        {
+            Directory.CreateDirectory(group);
+            File.WriteAllText($"{group}/{limit}", "67108864");
+            return true;
+        }
+        catch (System.Exception fault) when (fault is IOException or System.UnauthorizedAccessException)
+        {
+            if (Directory.Exists(group))
+                Directory.Delete(group);
+            return false;
+        }
+    }
+
     [Fact]
     public void CallsOfTheIoPath_AllocateNothing() =>
         BuiltLibrary.CompileAndRun("bench/Abi/cost_per_call.c", "1000000");

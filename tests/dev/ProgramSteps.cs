@@ -13,7 +13,7 @@ static class ProgramSteps
         new("simulation", "tests/Simulation", "--seeds 1..6700 --seconds 240"),
         new("simulation-bugs", "tests/Simulation", "--bugs"),
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
-        new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection*"),
+        new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*"),
         new("throughput", "bench/Throughput", "--smoke"),
         new("guest-latency", "bench/GuestLatency", "--smoke"),
         new("stress-memory", "tests/Stress", "--disk memory --seconds 6"),

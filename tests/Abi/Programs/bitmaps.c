@@ -96,7 +96,7 @@ static void against_model(uint64_t bits, uint64_t granularity, uint64_t missing)
         model[k] |= other_model[k];
       break;
     case 5:
-      CHECK_OK(chance(2) ? fb_bitmap_and_not(bitmap, other) : fb_bitmap_and_not(bitmap, other));
+      CHECK_OK(fb_bitmap_and_not(bitmap, other));
       for (k = 0; k < bits; k++)
         model[k] &= (unsigned char)!other_model[k];
       break;
