@@ -41,6 +41,7 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     readonly HierarchicalBitmap _access; // what can be read: part of the snapshot and not discarded
     readonly SlotTable<Slot> _slots;
     readonly BoundedQueue<ulong> _finished;
+    volatile bool _isOpen; // read by all
     bool _isDeferred;
 
     SnapshotView(IIoLoop loop, CopyBeforeWriteFilter filter, IBlockDevice source, HierarchicalBitmap access)
@@ -91,7 +92,14 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     /// <summary>
     /// What the copy map protects now can be read for as long as the snapshot lives. The disk must be quiesced.
     /// </summary>
-    public void Open() => Check.That(_access.CopyFrom(_filter.Map.Protected).IsNone);
+    public void Open()
+    {
+        Check.That(_access.CopyFrom(_filter.Map.Protected).IsNone);
+        _isOpen = true;
+    }
+
+    /// <summary>The point in time lies behind us. Any thread.</summary>
+    public bool IsOpen => _isOpen;
 
     public void Submit(in BlockRequest request)
     {

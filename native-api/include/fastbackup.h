@@ -761,7 +761,7 @@ FB_API fb_status FB_CALL fb_job_close(fb_job job);
 /* [any] The disk as it was at the job's point in time, from the start of the job to its end; for jobs with
  * FB_BACKUP_SNAPSHOT. Completions: FB_E_SNAPSHOT_LOST; FB_E_INVALID with EACCES: not part of it (another bitmap's
  * areas, discarded). Discard aligns inwards to clusters and stops copying there.
- *   FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_STATE (no snapshot), FB_E_QUEUE_FULL */
+ *   FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_STATE (no snapshot, or not yet), FB_E_QUEUE_FULL */
 FB_API fb_status FB_CALL fb_snapshot_read(fb_job job, fb_queue queue, void *buffer, uint64_t offset, uint64_t length,
                                           uint64_t user_data);
 FB_API fb_status FB_CALL fb_snapshot_discard(fb_job job, fb_queue queue, uint64_t offset, uint64_t length,

@@ -626,7 +626,7 @@ public static unsafe partial class LibFastBackup
     /// FB_BACKUP_SNAPSHOT. Completions: FB_E_SNAPSHOT_LOST; FB_E_INVALID with EACCES: not part of it (another bitmap's
     /// areas, discarded). Discard aligns inwards to clusters and stops copying there.
     /// </summary>
-    /// <returns>FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_STATE (no snapshot), FB_E_QUEUE_FULL</returns>
+    /// <returns>FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_STATE (no snapshot, or not yet), FB_E_QUEUE_FULL</returns>
     [LibraryImport(Library)]
     public static partial int fb_snapshot_read(
         fb_job job,
@@ -642,7 +642,7 @@ public static unsafe partial class LibFastBackup
     /// FB_BACKUP_SNAPSHOT. Completions: FB_E_SNAPSHOT_LOST; FB_E_INVALID with EACCES: not part of it (another bitmap's
     /// areas, discarded). Discard aligns inwards to clusters and stops copying there.
     /// </summary>
-    /// <returns>FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_STATE (no snapshot), FB_E_QUEUE_FULL</returns>
+    /// <returns>FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_RANGE, FB_E_STATE (no snapshot, or not yet), FB_E_QUEUE_FULL</returns>
     [LibraryImport(Library)]
     public static partial int fb_snapshot_discard(
         fb_job job,

@@ -239,6 +239,8 @@ static class JobCalls
             return Answer.Invalid("the queue is of another engine").Tell();
         if (job.Core.View == null)
             return Answer.State("the job was made without FB_BACKUP_SNAPSHOT").Tell();
+        if (!job.Core.View.IsOpen)
+            return Answer.State("the job's point in time has not been taken yet").Tell();
         if (!new Extent(offset, length).IsWithin(job.Core.View.Limits.CapacityBytes))
             return LastError.Set(Status.Range, "the range passes the end of the disk", offset);
         if (job.Engine!.IsStopped)

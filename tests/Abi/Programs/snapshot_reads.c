@@ -19,6 +19,7 @@ int main(void) {
   options.sync = FB_SYNC_NONE;
   options.flags = FB_BACKUP_SNAPSHOT;
   CHECK_OK(fb_backup_create(disk, to, &options, &job));
+  CHECK_IS(fb_snapshot_read(job, reads, buffer, 0, 512, 0), FB_E_STATE); /* of which instant? */
   CHECK_IS(fb_job_start(job, queue, 1), FB_PENDING);
   for (i = 0; i < 64; i++) {
     CHECK_OK(hooked_write(disk, reads, &source, i * 131072 + 512, 0x22, 70000 - 512));
