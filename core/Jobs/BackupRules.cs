@@ -48,9 +48,8 @@ static class BackupRules
             return Refuse(FaultKind.QueueFull, $"disk '{disk.Name}' has as many backups at once as it can watch");
         if (ReferenceEquals(disk.Device, target) && !Planted.Is(PlantedBug.R24TargetMayBeSource))
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
-        if (disk.Device is FileDevice source && target is FileDevice file && source.Identity == file.Identity)
-            if (source.Identity != default)
-                return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the same storage as the source");
+        if (IsSameStorage(disk.Device, target))
+            return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the same storage as the source");
         if (target.InFlightCount > 0)
             return Refuse(
                 FaultKind.State,
@@ -103,8 +102,17 @@ static class BackupRules
                 FaultKind.Invalid,
                 $"scratch space '{device.Name}' has clusters of {scratch.ClusterBytes} bytes, the job of {cluster}"
             );
-        if (ReferenceEquals(device, disk.Device) || ReferenceEquals(device, target))
-            return Refuse(FaultKind.Invalid, $"scratch space '{device.Name}' is the source or the target itself");
+        if (IsSameStorage(device, disk.Device))
+            return Refuse(FaultKind.Invalid, $"scratch space '{device.Name}' is the same storage as the source");
+        if (IsSameStorage(device, target))
+            return Refuse(FaultKind.Invalid, $"scratch space '{device.Name}' is the same storage as the target");
+        if (device.Limits.IsReadOnly)
+            return Refuse(FaultKind.Unsupported, $"scratch space '{device.Name}' is read-only");
+        if (cluster % device.Limits.RequestAlignBytes != 0)
+            return Refuse(
+                FaultKind.Align,
+                $"cluster size {cluster} is below the sector size of '{device.Name}', {device.Limits.RequestAlignBytes}"
+            );
         return device.InFlightCount > 0
             ? Refuse(
                 FaultKind.State,
@@ -112,6 +120,10 @@ static class BackupRules
             )
             : default;
     }
+
+    static bool IsSameStorage(IBlockDevice a, IBlockDevice b) =>
+        ReferenceEquals(a, b)
+        || a is FileDevice file && b is FileDevice other && file.Identity == other.Identity && file.Identity != default;
 
     static OpenRefusal CheckBitmap(Disk disk, BackupOptions options)
     {

@@ -176,7 +176,7 @@ static class BackupCreation
         Answer answer =
             scratch == null
                 ? Answer.Ok
-                : JobScratch.TryMake(disk, target, scratch, given.ScratchBytesMax, options.Filter, out space);
+                : JobScratch.TryMake(disk, scratch, given.ScratchBytesMax, options.Filter, out space);
         if (space != null)
             options = options with { Filter = options.Filter with { Scratch = space } };
         if (answer.IsOk)

@@ -184,6 +184,11 @@ public sealed class CaptureReplayTests
         FileDevice target = bench.Loop.OpenFile(bench.CapacityBytes, out _, alignBytes: 512);
         Assert.Equal(FaultKind.Invalid, Refusal(2 * (uint)Cluster, device).Kind);
         Assert.Equal(FaultKind.Invalid, Refusal((uint)Cluster, target).Kind);
+        Assert.Equal(FaultKind.Invalid, Refusal((uint)Cluster, (FileDevice)bench.Disk.Device).Kind);
+        FileDevice readOnly = bench.Loop.OpenFile(16 * Cluster, out _, alignBytes: 512, isReadOnly: true);
+        Assert.Equal(FaultKind.Unsupported, Refusal((uint)Cluster, readOnly).Kind);
+        FileDevice coarse = bench.Loop.OpenFile(16 * Cluster, out _, alignBytes: 2 * (uint)Cluster);
+        Assert.Equal(FaultKind.Align, Refusal((uint)Cluster, coarse).Kind);
         BlockRequest late = default; // of an ended job: it would land in this one's data
         (late.Operation, late.Owner) = (BlockOperation.Flush, new IgnoringOwner());
         bench.Loop.FileIo.Holds = command => command.Operation == FileOperation.Flush;
