@@ -13,9 +13,8 @@ static class Limits
 
     // The runtime remembers the outcome of type casts in one table per process. When two casts collide in it, it makes
     // a table of twice the size, on the thread that happened to cast: 256 entries of 24 bytes, one for the table
-    // itself,
-    // and the array's head. It is not the engine's, happens at most once here, and has this very size.
-    // Source: dotnet/runtime, System.Runtime.CompilerServices.CastCache.
+    // itself, and the array's head. It is not the engine's, happens at most once here, and has this very size. Source:
+    // dotnet/runtime, System.Runtime.CompilerServices.CastCache.
     const ulong CastTableBytes = 257 * 24 + 24;
 
     /// <summary>The bytes of a process's first job that are the engine's own.</summary>

@@ -86,9 +86,8 @@ static partial class BitmapCalls
     }
 
     /// <summary>
-    /// Growth past the room taken at creation makes new bits, so that a reader that comes at the wrong moment
-    /// still reads
-    /// memory that is there.
+    /// Growth past the room taken at creation makes new bits, so that a reader that comes at the wrong moment still
+    /// reads memory that is there.
     /// </summary>
     public static int Truncate(ulong id, ulong sizeBytes)
     {

@@ -2,11 +2,10 @@
 // fb_device_complete, on any thread, at any time, or at once as the value that submit returns.
 //
 // The calls are made on the reactor's thread, or by the thread that polls a queue of the host's choice. Either way an
-// answer
-// travels through a ring to the reactor, which alone touches requests. A token that was used is never accepted again.
-// Does not align: a host that asks for an alignment gets only requests that have it. Zeroes and discards that the host
-// did not offer are written as zeroes, or dropped.
-// A device that was closed while the host had requests makes no call any more and ends with the last of them.
+// answer travels through a ring to the reactor, which alone touches requests. A token that was used is never accepted
+// again. Does not align: a host that asks for an alignment gets only requests that have it. Zeroes and discards that
+// the host did not offer are written as zeroes, or dropped. A device that was closed while the host had requests makes
+// no call any more and ends with the last of them.
 using System;
 using System.Collections.Generic;
 using System.Threading;

@@ -1,6 +1,5 @@
 // fb_disk_bitmap_*: changes of a disk's bitmaps, each in the disk's next quiesced moment. What can be refused is
-// refused at
-// once; what was accepted ends with one completion.
+// refused at once; what was accepted ends with one completion.
 using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps;

@@ -1,6 +1,5 @@
 // The last 1024 things that happened in an engine, each with a number. Readers keep their own place, so there may be
-// any
-// number of them, and one that comes too late sees a gap in the numbers.
+// any number of them, and one that comes too late sees a gap in the numbers.
 using System;
 using System.Threading;
 using FastBackup.Native.Structs;

@@ -1,6 +1,5 @@
-// A job as hosts hold it: it writes the engine's event log, ends the submission that started it, and reads its
-// snapshot for
-// the host, as many requests at once as the view takes; more wait here.
+// A job as hosts hold it: it writes the engine's event log, ends the submission that started it, and reads its snapshot
+// for the host, as many requests at once as the view takes; more wait here.
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.BlockIo;

@@ -1,6 +1,5 @@
-// An eventfd that is closed by the garbage collector, because only it knows when the last call that may still write
-// to it
-// has ended: written to a moment later, the number could be a file of the host.
+// An eventfd that is closed by the garbage collector, because only it knows when the last call that may still write to
+// it has ended: written to a moment later, the number could be a file of the host.
 using System;
 using System.Runtime.InteropServices;
 using FastBackup.Base;

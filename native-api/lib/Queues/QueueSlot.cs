@@ -1,6 +1,5 @@
 // One submission that is on its way: who gets its completion, and what the reactor is to do for it. Made with its
-// queue,
-// used again and again; a state word decides which of two ends (the work's, or that of a stopped engine) counts.
+// queue, used again and again; a state word decides which of two ends (the work's, or that of a stopped engine) counts.
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.BlockIo;

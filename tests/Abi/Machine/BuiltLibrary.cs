@@ -1,6 +1,5 @@
 // The library as it is shipped, built once per run of the tests by its own build script, and C programs that are
-// compiled
-// against it.
+// compiled against it.
 using System;
 using System.IO;
 using Xunit;
