@@ -34,6 +34,7 @@ static class Commands
         ("clang", "clang"),
         ("/usr/include/stdio.h", "libc6-dev"),
         ("/usr/include/linux/io_uring.h", "linux-libc-dev"),
+        ("valgrind", "valgrind"),
         ("nbdkit", "nbdkit"),
         ("python3", "python3"),
     ];

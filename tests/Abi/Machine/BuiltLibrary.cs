@@ -35,9 +35,14 @@ static class BuiltLibrary
     /// <param name="source">From the root of the tree.</param>
     /// <param name="options">More for the compiler.</param>
     /// <returns>The program's path.</returns>
-    public static string Compile(string source, params string[] options)
+    public static string Compile(string source, params string[] options) =>
+        CompileAs(Path.GetFileNameWithoutExtension(source), source, options);
+
+    /// <summary>The same under another name, for tests that run beside those that have the program already.</summary>
+    /// <inheritdoc cref="Compile"/>
+    public static string CompileAs(string name, string source, params string[] options)
     {
-        string program = Path.Combine(Programs.Value, Path.GetFileNameWithoutExtension(source));
+        string program = Path.Combine(Programs.Value, name);
         string[] fixedOptions =
         [
             "-std=c99",

@@ -69,7 +69,7 @@ UNUSED static fb_device memory_device(fb_engine engine, memory_disk *disk, uint6
 UNUSED static fb_engine engine_with(uint32_t flags) {
   fb_engine_options options = FB_INIT(fb_engine_options);
   fb_engine engine;
-  options.flags = flags;
+  options.flags = flags | (getenv("WITHOUT_IO_URING") != NULL ? FB_ENGINE_NO_IO_URING : 0); /* as valgrind needs it */
   options.buffer_bytes = 8 * MIB;
   CHECK_OK(fb_engine_open(&options, &engine));
   return engine;
