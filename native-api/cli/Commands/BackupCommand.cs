@@ -39,7 +39,7 @@ static class BackupCommand
             HelpName = "full|top",
         };
         Option<ulong?> speed = SizeOption.Create("--speed", "At most so many bytes a second.", CheckSpeed);
-        Option<GuestPriority> guestPriority = GuestPriorityOption.Create();
+        Option<GuestPriority?> guestPriority = GuestPriorityOption.Create();
         Option<ulong?> cluster = SizeOption.Create(
             "--cluster",
             "Unit of copying: a power of two, 4KiB..1GiB; 64KiB by default.",
@@ -71,7 +71,7 @@ static class BackupCommand
                     Target = parsed.GetRequiredValue(target),
                     Sync = parsed.GetValue(sync),
                     SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
-                    GuestPriority = parsed.GetValue(guestPriority),
+                    GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,
                     ClusterBytes = (uint)(parsed.GetValue(cluster) ?? ClusterBytesDefault),
                     MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault,
                     IsForced = parsed.GetValue(force),

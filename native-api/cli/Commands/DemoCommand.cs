@@ -31,7 +31,7 @@ static class DemoCommand
             Description = "Where its files lie meanwhile; the system's folder for temporary files by default.",
             HelpName = "DIR",
         };
-        Option<GuestPriority> guestPriority = GuestPriorityOption.Create();
+        Option<GuestPriority?> guestPriority = GuestPriorityOption.Create();
         Option<ulong?> memory = MemoryOption.Create();
         Option<ScratchOption?> scratch = ScratchOption.Create();
         Option<ulong?> targetSpeed = SizeOption.Create(
@@ -58,7 +58,7 @@ static class DemoCommand
                 {
                     SizeBytes = parsed.GetValue(size) ?? SizeBytesDefault,
                     ParentFolder = parsed.GetValue(folder) ?? Path.GetTempPath(),
-                    GuestPriority = parsed.GetValue(guestPriority),
+                    GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,
                     MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault,
                     ScratchPath = parsed.GetValue(scratch)?.Path,
                     ScratchLimitBytes = parsed.GetValue(scratch)?.LimitBytes ?? ulong.MaxValue,
