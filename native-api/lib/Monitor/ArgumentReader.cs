@@ -51,8 +51,8 @@ sealed class ArgumentReader
         if (Take(name, isNeeded: false) is not { } value)
             return null;
         if (value.Kind is not (JsonKind.Integer or JsonKind.Unsigned))
-            return Wrong(name, "integer") ? 0 : null;
-        if (value.Kind == JsonKind.Integer && value.Integer is >= 0 and <= uint.MaxValue)
+            Fail($"Parameter '{Full(name)}' expects uint64");
+        else if (value.Kind == JsonKind.Integer && value.Integer is >= 0 and <= uint.MaxValue)
             return (uint)value.Integer;
         Fail($"Parameter '{Full(name)}' expects uint32_t");
         return null;

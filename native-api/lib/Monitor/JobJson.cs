@@ -191,7 +191,7 @@ static class JobJson
             ("max-ns", JsonValue.Of(summary.MaxNs))
         );
 
-    /// <summary>Per power of two of microseconds: how many waits were shorter than it, and not in a bin before.</summary>
+    /// <summary>By powers of two: how many waits were shorter than each, and not in a bin before it.</summary>
     static JsonValue Histogram(LatencyHistogram waits) =>
         JsonValue.Of(
             [

@@ -207,7 +207,7 @@ static int obey(char *line) {
   else if (strcmp(word, "count") == 0)
     answer((long long)guest_count);
   else if (strcmp(word, "hold") == 0)
-    answer(fb_disk_write_begin(find(a)->disk, queue, 0, BLOCK, 0));
+    answer(finish(queue, fb_disk_write_begin(find(a)->disk, queue, 0, BLOCK, 0)));
   else if (strcmp(word, "release") == 0)
     answer(fb_disk_write_end(find(a)->disk));
   else if (strcmp(word, "snapshot") == 0)
