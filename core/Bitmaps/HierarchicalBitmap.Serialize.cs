@@ -4,7 +4,6 @@
 using System;
 using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
 
@@ -12,8 +11,6 @@ namespace FastBackup.Bitmaps;
 
 public sealed partial class HierarchicalBitmap
 {
-    const int Sha256Bytes = 32;
-
     static readonly byte[] ZeroChunk = new byte[64 * 1024];
 
     bool _isLoading;
@@ -187,9 +184,9 @@ public sealed partial class HierarchicalBitmap
     /// </remarks>
     public Fault Sha256(Span<byte> hash)
     {
-        if (hash.Length < Sha256Bytes)
+        if (hash.Length < Base.Sha256.HashBytes)
             return new Fault(FaultKind.Invalid);
-        using IncrementalHash sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Base.Sha256 sha = new();
         ulong word = 0;
         while (word < LeafWords)
         {
@@ -198,15 +195,15 @@ public sealed partial class HierarchicalBitmap
             for (ulong zeroBytes = (dirtyWord - word) * sizeof(ulong); zeroBytes > 0; )
             {
                 int chunk = (int)Math.Min(zeroBytes, (ulong)ZeroChunk.Length);
-                sha.AppendData(ZeroChunk, 0, chunk);
+                sha.Append(ZeroChunk.AsSpan(0, chunk));
                 zeroBytes -= (ulong)chunk;
             }
             ulong endWord = Math.Min(LeafWords, dirtyWord + BlockLines * LineWords);
             if (dirtyWord < endWord)
-                sha.AppendData(LeafBytes(dirtyWord, (int)(endWord - dirtyWord) * sizeof(ulong)));
+                sha.Append(LeafBytes(dirtyWord, (int)(endWord - dirtyWord) * sizeof(ulong)));
             word = endWord;
         }
-        Check.That(sha.GetHashAndReset(hash) == Sha256Bytes);
+        sha.Finish(hash);
         return Fault.None;
     }
 

@@ -13,6 +13,9 @@ sealed class RateLimit
     ulong _bytesPerSecond; // 0 = unlimited
     ulong _freeAtNs; // when everything taken so far is paid for
 
+    /// <summary>0 = unlimited.</summary>
+    public ulong BytesPerSecond => _bytesPerSecond;
+
     /// <param name="bytesPerSecond">0 = unlimited.</param>
     /// <param name="nowNs">What was taken before is forgiven.</param>
     public void Set(ulong bytesPerSecond, ulong nowNs)

@@ -16,7 +16,8 @@ public sealed partial class Disk
     uint _quietDepth;
     ulong _shutAtNs; // since when the gate has been closed on end
 
-    bool IsQuiesced => _quietDepth > 0;
+    /// <summary>A change runs: no write of a guest is under way.</summary>
+    internal bool IsQuiesced => _quietDepth > 0;
 
     internal void EnterQuiet() => _quietDepth++;
 

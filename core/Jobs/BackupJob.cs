@@ -105,6 +105,9 @@ public sealed partial class BackupJob
     /// <summary>What the window allows now.</summary>
     public ulong WindowBytes => _governor.WindowBytes;
 
+    /// <summary>The limit of its background copy; 0 = none.</summary>
+    public ulong SpeedBytesPerSecond => _rate.BytesPerSecond;
+
     /// <summary>Who comes first on the source's disk.</summary>
     public GuestPriority GuestPriority => _governor.Priority;
 

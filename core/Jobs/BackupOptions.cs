@@ -70,6 +70,11 @@ public sealed record BackupOptions
     /// <summary>One of the source disk's bitmaps, not busy.</summary>
     public DirtyBitmap? Bitmap { get; init; }
 
+    /// <summary>
+    /// The bitmap is put on the disk by whoever starts the job, in the quiesced moment in which it starts.
+    /// </summary>
+    public bool IsBitmapStillToCome { get; init; }
+
     /// <summary>Goes with a bitmap and only with one; Incremental has OnSuccess by itself.</summary>
     public BitmapMode? BitmapMode { get; init; }
 

@@ -145,7 +145,7 @@ static class BackupRules
             return Refuse(FaultKind.Invalid, $"sync none takes no bitmap, '{bitmap.Name}' was given");
         if (sync is BackupSync.Full or BackupSync.Top && mode == BitmapMode.Never)
             return Refuse(FaultKind.Invalid, $"bitmap-mode never has no meaning with sync {Name(sync)}");
-        if (!ReferenceEquals(disk.FindBitmap(bitmap.Name), bitmap))
+        if (!options.IsBitmapStillToCome && !ReferenceEquals(disk.FindBitmap(bitmap.Name), bitmap))
             return Refuse(FaultKind.Invalid, $"bitmap '{bitmap.Name}' is not a bitmap of disk '{disk.Name}'");
         return bitmap.IsBusy
             ? Refuse(FaultKind.State, $"bitmap '{bitmap.Name}' is busy: another job uses it")

@@ -134,6 +134,7 @@ typedef struct fb_device { uint64_t id; } fb_device;
 typedef struct fb_disk { uint64_t id; } fb_disk;
 typedef struct fb_bitmap { uint64_t id; } fb_bitmap;
 typedef struct fb_job { uint64_t id; } fb_job;
+typedef struct fb_monitor { uint64_t id; } fb_monitor;
 
 #define FB_KIND_NONE 0u
 #define FB_KIND_ENGINE 1u
@@ -142,6 +143,7 @@ typedef struct fb_job { uint64_t id; } fb_job;
 #define FB_KIND_DISK 4u
 #define FB_KIND_BITMAP 5u
 #define FB_KIND_JOB 6u
+#define FB_KIND_MONITOR 7u
 
 /* [any] FB_KIND_* of an id that is open now, else FB_KIND_NONE. */
 FB_API uint32_t FB_CALL fb_handle_kind(uint64_t id);
@@ -173,7 +175,7 @@ typedef struct fb_engine_state {
   uint64_t buffer_bytes;
   uint64_t buffer_free_bytes;
   uint32_t warning_count; /* why something is slower than it could be: fb_engine_warning */
-  uint32_t child_count;   /* queues, devices, disks and jobs that are open */
+  uint32_t child_count;   /* queues, devices, disks, jobs and monitors that are open */
   uint64_t heap_bytes;    /* ever allocated on the runtime's heap by this process: stands still on the I/O path */
 } fb_engine_state;
 
@@ -183,7 +185,7 @@ FB_API fb_status FB_CALL fb_engine_open(const fb_engine_options *options, fb_eng
 
 /* [setup] Ends the thread and gives the memory back; the I/O memory only if no request of a closed device is in flight,
  * since a device may still write to it.
- *   FB_OK, FB_E_HANDLE; FB_E_STATE: queues, devices, disks or jobs are open, or this is a callback's thread */
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: queues, devices, disks, jobs or monitors are open, or a callback's thread */
 FB_API fb_status FB_CALL fb_engine_close(fb_engine engine);
 
 /* [setup] FB_OK, FB_E_INVALID, FB_E_HANDLE. */
@@ -459,6 +461,10 @@ FB_API fb_status FB_CALL fb_bitmap_drain(fb_bitmap from, fb_bitmap into);
 /* [exclusive] Changes the size: growth is clean, shrinking forgets exactly what lies past the new end.
  *   FB_OK, FB_E_HANDLE, FB_E_STATE, FB_E_RANGE, FB_E_NO_MEMORY; after an error nothing has changed */
 FB_API fb_status FB_CALL fb_bitmap_truncate(fb_bitmap bitmap, uint64_t size_bytes);
+
+/* [any] SHA-256 of the serialised form of the whole bitmap, as QEMU's x-debug-block-dirty-bitmap-sha256 has it: for
+ * comparing. hash: 32 bytes. 5 ns a byte. FB_OK, FB_E_INVALID, FB_E_HANDLE. */
+FB_API fb_status FB_CALL fb_bitmap_sha256(fb_bitmap bitmap, void *hash);
 
 /* Serialised form: the bits as 64-bit little-endian words, granule 0 lowest. Parts begin on the alignment and end on
  * it or at the size. [any] to write; [exclusive] to load. Bits past the size are dropped when loaded.
@@ -767,6 +773,11 @@ FB_API fb_status FB_CALL fb_snapshot_read(fb_job job, fb_queue queue, void *buff
 FB_API fb_status FB_CALL fb_snapshot_discard(fb_job job, fb_queue queue, uint64_t offset, uint64_t length,
                                              uint64_t user_data);
 
+/* [setup] The newest job of a disk whose point in time can be read now, whoever started it: for hosts that show the
+ * frozen disk of jobs that a monitor's clients began. Not to be closed by whoever finds it.
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE; FB_E_STATE: none */
+FB_API fb_status FB_CALL fb_disk_snapshot(fb_disk disk, fb_job *out);
+
 /* ---- 10. Events and log ---------------------------------------------------------------------------------------- */
 
 #define FB_EVENT_JOB_STATE 1u    /* value: FB_JOB_* */
@@ -812,6 +823,32 @@ typedef struct fb_log_sink {
  * fb_queue_dispatch of this queue, on their thread. sink may be NULL: none from now on.
  *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE, FB_E_UNSUPPORTED */
 FB_API fb_status FB_CALL fb_queue_set_log(fb_queue queue, const fb_log_sink *sink);
+
+/* ---- 11. Monitors ---------------------------------------------------------------------------------------------- */
+
+/* A control socket for programs and people beside the host: what QEMU's monitor protocol (QMP) has for backups, so that
+ * scripts for it work. native-api/docs/monitor.md has the commands. The host's disks are its nodes, by their names. */
+
+typedef struct fb_monitor_options {
+  uint32_t struct_size;
+  uint32_t flags;       /* 0 */
+  const char *path;     /* of the socket, UTF-8; its mode is 0600 */
+  uint32_t path_length; /* 1 to 107 bytes */
+  uint32_t reserved;    /* 0 */
+} fb_monitor_options;
+
+/* [setup] Makes the socket and starts one thread, fb-monitor. A socket where nobody listens is replaced. What clients
+ * start goes on without them. Jobs that they make are closed when dismissed, and their bitmaps with the disk: a host
+ * that finds one (fb_job_find, fb_disk_bitmap_find) may use the handle until then, not close it.
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_IO, FB_E_NO_MEMORY, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_STATE: somebody listens
+ *   there, or it is no socket */
+FB_API fb_status FB_CALL fb_monitor_open(fb_engine engine, const fb_monitor_options *options, fb_monitor *out);
+
+/* [setup] Removes the socket, drops the clients, cancels the jobs that they started, waits for their ends (0.1 s) and
+ * closes what they opened. Bitmaps that they made stay on their disks.
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: this is a callback on the engine's thread, or after 2 s a granted write or a read
+ *   of a snapshot has not ended: end it and call again; socket and clients are gone already */
+FB_API fb_status FB_CALL fb_monitor_close(fb_monitor monitor);
 
 #ifdef __cplusplus
 } /* extern "C" */

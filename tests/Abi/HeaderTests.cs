@@ -41,6 +41,7 @@ public sealed partial class HeaderTests
         ["fb_statistics"] = typeof(StatisticsStruct),
         ["fb_event"] = typeof(EventStruct),
         ["fb_log_sink"] = typeof(LogSinkStruct),
+        ["fb_monitor_options"] = typeof(MonitorOptionsStruct),
     };
 
     [Theory]

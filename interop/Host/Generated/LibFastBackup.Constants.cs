@@ -61,6 +61,7 @@ public static unsafe partial class LibFastBackup
     public const uint FB_KIND_DISK = 4;
     public const uint FB_KIND_BITMAP = 5;
     public const uint FB_KIND_JOB = 6;
+    public const uint FB_KIND_MONITOR = 7;
 
     /// <summary>worker threads even where io_uring works</summary>
     public const uint FB_ENGINE_NO_IO_URING = 1;

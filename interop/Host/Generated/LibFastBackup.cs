@@ -57,7 +57,7 @@ public static unsafe partial class LibFastBackup
     /// [setup] Ends the thread and gives the memory back; the I/O memory only if no request of a closed device is in flight,
     /// since a device may still write to it.
     /// </summary>
-    /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: queues, devices, disks or jobs are open, or this is a callback's thread</returns>
+    /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: queues, devices, disks, jobs or monitors are open, or a callback's thread</returns>
     [LibraryImport(Library)]
     public static partial int fb_engine_close(fb_engine engine);
 
@@ -278,6 +278,13 @@ public static unsafe partial class LibFastBackup
     /// <returns>FB_OK, FB_E_HANDLE, FB_E_STATE, FB_E_RANGE, FB_E_NO_MEMORY; after an error nothing has changed</returns>
     [LibraryImport(Library)]
     public static partial int fb_bitmap_truncate(fb_bitmap bitmap, ulong size_bytes);
+
+    /// <summary>
+    /// [any] SHA-256 of the serialised form of the whole bitmap, as QEMU's x-debug-block-dirty-bitmap-sha256 has it: for
+    /// comparing. hash: 32 bytes. 5 ns a byte. FB_OK, FB_E_INVALID, FB_E_HANDLE.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_bitmap_sha256(fb_bitmap bitmap, void* hash);
 
     /// <summary>
     /// Serialised form: the bits as 64-bit little-endian words, granule 0 lowest. Parts begin on the alignment and end on
@@ -653,6 +660,14 @@ public static unsafe partial class LibFastBackup
     );
 
     /// <summary>
+    /// [setup] The newest job of a disk whose point in time can be read now, whoever started it: for hosts that show the
+    /// frozen disk of jobs that a monitor's clients began. Not to be closed by whoever finds it.
+    /// </summary>
+    /// <returns>FB_OK, FB_E_INVALID, FB_E_HANDLE; FB_E_STATE: none</returns>
+    [LibraryImport(Library)]
+    public static partial int fb_disk_snapshot(fb_disk disk, fb_job* @out);
+
+    /// <summary>
     /// [any] What happened since *sequence (0: from the beginning), oldest first; moves *sequence to the last one returned.
     /// The engine keeps the last 1024; any number of readers, each with its own sequence. event_size is sizeof(fb_event).
     /// </summary>
@@ -673,4 +688,27 @@ public static unsafe partial class LibFastBackup
     /// <returns>FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE, FB_E_UNSUPPORTED</returns>
     [LibraryImport(Library)]
     public static partial int fb_queue_set_log(fb_queue queue, fb_log_sink* sink);
+
+    /// <summary>
+    /// [setup] Makes the socket and starts one thread, fb-monitor. A socket where nobody listens is replaced. What clients
+    /// start goes on without them. Jobs that they make are closed when dismissed, and their bitmaps with the disk: a host
+    /// that finds one (fb_job_find, fb_disk_bitmap_find) may use the handle until then, not close it.
+    /// </summary>
+    /// <returns>
+    /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_IO, FB_E_NO_MEMORY, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_STATE: somebody listens<br/>
+    /// there, or it is no socket<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_monitor_open(fb_engine engine, fb_monitor_options* options, fb_monitor* @out);
+
+    /// <summary>
+    /// [setup] Removes the socket, drops the clients, cancels the jobs that they started, waits for their ends (0.1 s) and
+    /// closes what they opened. Bitmaps that they made stay on their disks.
+    /// </summary>
+    /// <returns>
+    /// FB_OK, FB_E_HANDLE; FB_E_STATE: this is a callback on the engine's thread, or after 2 s a granted write or a read<br/>
+    /// of a snapshot has not ended: end it and call again; socket and clients are gone already<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_monitor_close(fb_monitor monitor);
 }

@@ -16,7 +16,7 @@ public struct fb_engine_state
     /// <summary>why something is slower than it could be: fb_engine_warning</summary>
     public uint warning_count;
 
-    /// <summary>queues, devices, disks and jobs that are open</summary>
+    /// <summary>queues, devices, disks, jobs and monitors that are open</summary>
     public uint child_count;
 
     /// <summary>ever allocated on the runtime's heap by this process: stands still on the I/O path</summary>

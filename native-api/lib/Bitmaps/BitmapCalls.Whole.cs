@@ -116,6 +116,12 @@ static partial class BitmapCalls
         return fault;
     }
 
+    public static unsafe int Sha256(ulong id, byte* hash)
+    {
+        // SAFETY: the host vouches for 32 bytes.
+        return Look(id, hash == null, bits => bits.Sha256(new Span<byte>(hash, Base.Sha256.HashBytes)));
+    }
+
     public static unsafe int SerializeAlign(ulong id, ulong* alignBytes)
     {
         ulong align = 0;

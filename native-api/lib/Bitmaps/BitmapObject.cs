@@ -45,11 +45,23 @@ sealed class BitmapObject : AbiObject, IHandleKind
 
     public ulong SizeMaxBytes { get; private set; }
 
+    /// <summary>Made by a monitor: the handle goes when the disk lets it go, since no host will close it.</summary>
+    public bool IsOfMonitor { get; init; }
+
     /// <summary>Other bits from now on: those of a truncate that needed room.</summary>
     public void Replace(HierarchicalBitmap bits, ulong sizeMaxBytes)
     {
         SizeMaxBytes = sizeMaxBytes;
         Volatile.Write(ref _own, bits);
+    }
+
+    /// <summary>The disk has let go a bitmap of a monitor.</summary>
+    public void CloseUnlessOfHost()
+    {
+        if (!IsOfMonitor || !TryClose())
+            return;
+        HandleTable.Close(this);
+        Retirement.Retire(Bits.BitCount);
     }
 
     /// <summary>The disk has let it go: it is one of its own now.</summary>

@@ -64,6 +64,14 @@ static class DeviceCalls
             : Answer.Ok;
     }
 
+    /// <summary>Opens a file or a block device and gives it a handle.</summary>
+    public static Answer OpenFile(EngineObject engine, FileOpenOptions options, out DeviceObject? device)
+    {
+        Answer answer = AddTo(engine, loop => OpenFile(loop, options), out ulong id);
+        device = HandleTable.Find<DeviceObject>(id);
+        return answer;
+    }
+
     static (Answer, IBlockDevice?) OpenFile(IIoLoop loop, FileOpenOptions options)
     {
         OpenRefusal refusal = FileDevice.TryOpen(loop, options, out FileDevice? file);

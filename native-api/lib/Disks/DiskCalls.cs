@@ -41,7 +41,10 @@ static class DiskCalls
         DiskObject? disk = null;
         try
         {
-            answer = engine.RunUnlessStopped(device, () => TryMake(engine, device, name, given.WaitingMax, out disk));
+            answer = engine.RunUnlessStopped(
+                device,
+                () => TryMake(engine, device, name, given.WaitingMax, false, out disk)
+            );
             if (disk != null)
                 *result = HandleTable.Open(disk);
             return answer.Tell();
@@ -66,14 +69,23 @@ static class DiskCalls
             : Answer.Ok;
     }
 
-    static Answer TryMake(EngineObject engine, DeviceObject device, string name, uint waitingMax, out DiskObject? disk)
+    /// <summary>On the reactor's thread.</summary>
+    public static Answer TryMake(
+        EngineObject engine,
+        DeviceObject device,
+        string name,
+        uint waitingMax,
+        bool isOfMonitor,
+        out DiskObject? disk
+    )
     {
         disk = null;
         if (device.HasDisk || device.HasJob)
             return Answer.State("the device has a disk already, or is the target of a job");
         Disk core = new(engine.Reactor, device.Device, name, waitingMax);
         device.HasDisk = true;
-        disk = new DiskObject(engine, device, core);
+        disk = new DiskObject(engine, device, core) { IsOfMonitor = isOfMonitor };
+        engine.Disks.Add(disk);
         return Answer.Ok;
     }
 
@@ -91,7 +103,8 @@ static class DiskCalls
         return Status.Ok;
     }
 
-    static Answer TryClose(EngineObject engine, DiskObject disk)
+    /// <summary>On the reactor's thread; the caller releases the engine.</summary>
+    public static Answer TryClose(EngineObject engine, DiskObject disk)
     {
         if (disk.JobCount > 0)
             return Answer.State("jobs of the disk are open");
@@ -105,8 +118,12 @@ static class DiskCalls
         if (!isStopped)
             Disk.Quiesce(engine.Reactor, [disk.Core], () => TakeBitmapsOff(disk));
         foreach (BitmapObject bitmap in disk.Bitmaps)
+        {
             bitmap.Detach();
+            bitmap.CloseUnlessOfHost();
+        }
         disk.Bitmaps.Clear();
+        _ = engine.Disks.Remove(disk);
         disk.Device.HasDisk = false;
         if (!isStopped && disk.Core.Bitmaps.Count == 0 && disk.Core.WaitingCount == 0)
             disk.Core.Dispose();

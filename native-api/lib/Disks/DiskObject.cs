@@ -22,6 +22,9 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : A
     /// <summary>Bitmaps that the disk has, or will have in its next quiesced moment.</summary>
     public List<BitmapObject> Bitmaps { get; } = [];
 
+    /// <summary>Made by a monitor over a node of its own.</summary>
+    public bool IsOfMonitor { get; init; }
+
     public uint JobCount { get; set; }
 
     /// <summary>Changes that wait for a quiesced moment.</summary>

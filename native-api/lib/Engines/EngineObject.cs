@@ -8,8 +8,10 @@ using System.Threading;
 using FastBackup.BlockIo;
 using FastBackup.Jobs;
 using FastBackup.Native.Devices;
+using FastBackup.Native.Disks;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
+using FastBackup.Native.Jobs;
 using FastBackup.Native.Queues;
 using FastBackup.Runtime;
 
@@ -42,6 +44,15 @@ sealed class EngineObject() : AbiObject(null), IHandleKind, ILoopTask
     public JobTable Jobs { get; } = new();
 
     public EventLog Events { get; } = new();
+
+    /// <summary>Disks that are open, in the order of their opening. The reactor's thread only.</summary>
+    public List<DiskObject> Disks { get; } = [];
+
+    /// <summary>Jobs so far: each gets the next number. The reactor's thread only.</summary>
+    public ulong JobNumber { get; set; }
+
+    /// <summary>Who is told of jobs. The reactor's thread only; replaced, never changed.</summary>
+    public IJobObserver[] Observers { get; set; } = [];
 
     public uint ChildCount => (uint)Volatile.Read(ref _childCount);
 

@@ -198,4 +198,17 @@ static class BitmapWholeExports
             return Guard.Caught(exception, bitmap);
         }
     }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_bitmap_sha256", CallConvs = [typeof(CallConvCdecl)])]
+    public static unsafe int BitmapSha256(ulong bitmap, byte* hash)
+    {
+        try
+        {
+            return BitmapCalls.Sha256(bitmap, hash);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, bitmap);
+        }
+    }
 }

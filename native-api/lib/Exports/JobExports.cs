@@ -239,4 +239,17 @@ static class JobExports
             return Guard.Caught(exception, job);
         }
     }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_disk_snapshot", CallConvs = [typeof(CallConvCdecl)])]
+    public static unsafe int DiskSnapshot(ulong disk, ulong* result)
+    {
+        try
+        {
+            return JobCalls.FindSnapshot(disk, result);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
 }

@@ -10,4 +10,5 @@ enum HandleKind : byte
     Disk = 4,
     Bitmap = 5,
     Job = 6,
+    Monitor = 7,
 }

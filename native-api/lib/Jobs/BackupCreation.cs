@@ -56,7 +56,11 @@ static class BackupCreation
         JobObject? job = null;
         try
         {
-            answer = engine.RunUnlessStopped(disk, () => TryMake(disk, target, scratch, given, options!, out job));
+            bool hasView = (given.Flags & FlagSnapshot) != 0;
+            answer = engine.RunUnlessStopped(
+                disk,
+                () => TryMake(disk, target, scratch, given.ScratchBytesMax, hasView, options!, false, out job)
+            );
             if (job != null)
                 *result = job.Id;
             return answer.Tell();
@@ -155,13 +159,36 @@ static class BackupCreation
             : Answer.Ok;
     }
 
+    /// <summary>For a monitor: its words were translated by itself. On the reactor's thread.</summary>
+    public static Answer TryMakeForMonitor(
+        DiskObject disk,
+        DeviceObject target,
+        DeviceObject? scratch,
+        ulong scratchBytesMax,
+        bool hasView,
+        BackupOptions options,
+        out JobObject? job
+    )
+    {
+        job = null;
+        EngineObject engine = disk.Engine!;
+        if (!engine.TryRetain(isChild: true))
+            return Answer.Handle(EngineObject.Noun);
+        Answer answer = TryMake(disk, target, scratch, scratchBytesMax, hasView, options, isOfMonitor: true, out job);
+        if (job == null)
+            engine.Release(isChild: true);
+        return answer;
+    }
+
     /// <summary>On the reactor's thread.</summary>
     static Answer TryMake(
         DiskObject disk,
         DeviceObject target,
         DeviceObject? scratch,
-        in BackupOptionsStruct given,
+        ulong scratchBytesMax,
+        bool hasView,
         BackupOptions options,
+        bool isOfMonitor,
         out JobObject? job
     )
     {
@@ -174,13 +201,11 @@ static class BackupCreation
             return Answer.State("the target is used by another job already");
         ScratchSpace? space = null;
         Answer answer =
-            scratch == null
-                ? Answer.Ok
-                : JobScratch.TryMake(disk, scratch, given.ScratchBytesMax, options.Filter, out space);
+            scratch == null ? Answer.Ok : JobScratch.TryMake(disk, scratch, scratchBytesMax, options.Filter, out space);
         if (space != null)
             options = options with { Filter = options.Filter with { Scratch = space } };
         if (answer.IsOk)
-            answer = TryMake(disk, target, (given.Flags & FlagSnapshot) != 0, options, out job);
+            answer = TryMake(disk, target, hasView, options, isOfMonitor, out job);
         if (job == null)
         {
             space?.Dispose();
@@ -191,7 +216,14 @@ static class BackupCreation
         return Answer.Ok;
     }
 
-    static Answer TryMake(DiskObject disk, DeviceObject target, bool hasView, BackupOptions options, out JobObject? job)
+    static Answer TryMake(
+        DiskObject disk,
+        DeviceObject target,
+        bool hasView,
+        BackupOptions options,
+        bool isOfMonitor,
+        out JobObject? job
+    )
     {
         job = null;
         EngineObject engine = disk.Engine!;
@@ -212,11 +244,13 @@ static class BackupCreation
             core!.Dispose();
             return Answer.Of(refusal);
         }
-        job = new JobObject(engine, disk, target, core!);
+        job = new JobObject(engine, disk, target, core!) { IsReleasedAtEnd = isOfMonitor };
         core!.Listener = job;
         disk.JobCount++;
         target.HasJob = true;
         HandleTable.Open(job);
+        foreach (IJobObserver observer in engine.Observers)
+            observer.OnJobMade(job);
         return Answer.Ok;
     }
 }

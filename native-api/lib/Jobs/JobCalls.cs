@@ -4,6 +4,7 @@ using FastBackup.Base;
 using FastBackup.BlockIo;
 using FastBackup.Copy;
 using FastBackup.Jobs;
+using FastBackup.Native.Disks;
 using FastBackup.Native.Engines;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
@@ -187,22 +188,45 @@ static class JobCalls
         if (HandleTable.Find<JobObject>(id) is not { } job)
             return Answer.Handle(JobObject.Noun).Tell();
         EngineObject engine = job.Engine!;
-        Answer answer = engine.Run(
-            job,
-            () =>
-            {
-                if (job.IsStarted && !job.HasEnded)
-                    return Answer.State("the job has started and not ended: cancel it and wait for its completion");
-                if (job.ReadCount > 0 && !engine.Reactor.HasFailed)
-                    return Answer.State("snapshot reads have not ended");
-                _ = job.TryClose();
-                HandleTable.Close(job);
-                job.Dispose();
-                return Answer.Ok;
-            }
-        );
+        Answer answer = engine.Run(job, () => TryClose(engine, job));
         if (answer.IsOk)
             engine.Release(isChild: true);
+        return answer.Tell();
+    }
+
+    /// <summary>On the reactor's thread; the caller releases the engine.</summary>
+    public static Answer TryClose(EngineObject engine, JobObject job)
+    {
+        if (job.IsStarted && !job.HasEnded)
+            return Answer.State("the job has started and not ended: cancel it and wait for its completion");
+        if (job.ReadCount > 0 && !engine.Reactor.HasFailed)
+            return Answer.State("snapshot reads have not ended");
+        _ = job.TryClose();
+        HandleTable.Close(job);
+        job.Dispose();
+        return Answer.Ok;
+    }
+
+    /// <summary>The newest job of a disk whose point in time can be read now.</summary>
+    public static unsafe int FindSnapshot(ulong diskId, ulong* result)
+    {
+        if (result == null)
+            return Answer.Invalid("out is NULL").Tell();
+        *result = 0;
+        if (HandleTable.Find<DiskObject>(diskId) is not { } disk)
+            return Answer.Handle(DiskObject.Noun).Tell();
+        JobObject? newest = null;
+        Answer answer = disk.Engine!.Run(
+            disk,
+            () =>
+            {
+                foreach (Job job in disk.Engine.Jobs.Jobs)
+                    if (job.Listener is JobObject { IsReadable: true } one && ReferenceEquals(one.Disk, disk))
+                        newest = newest == null || one.Number > newest.Number ? one : newest;
+                return newest == null ? Answer.State("no running job of the disk has a snapshot") : Answer.Ok;
+            }
+        );
+        *result = newest?.Id ?? 0;
         return answer.Tell();
     }
 

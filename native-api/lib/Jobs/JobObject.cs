@@ -28,6 +28,8 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
     DeviceObject? _scratch;
     ScratchSpace? _scratchSpace;
 
+    bool _hasReleased;
+
     public static HandleKind Kind => HandleKind.Job;
 
     public static string Noun => "job";
@@ -38,9 +40,27 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
 
     public DeviceObject Target => target;
 
+    /// <summary>Higher than that of each job of the engine that was made before.</summary>
+    public ulong Number { get; } = ++engine.JobNumber;
+
+    /// <summary>Its point in time was taken, or tried to be.</summary>
+    public bool HasBegun { get; private set; }
+
+    /// <summary>
+    /// Target and scratch are free again when it has ended, not only when it is closed: a job of a monitor.
+    /// </summary>
+    public bool IsReleasedAtEnd { get; init; }
+
     public bool IsStarted => _starter != null || Core.Status is not JobStatus.Created;
 
     public bool HasEnded => Core.Status is JobStatus.Concluded or JobStatus.Null;
+
+    /// <summary>Its point in time is there and can be read.</summary>
+    public bool IsReadable =>
+        !IsClosed
+        && HasBegun
+        && Core.View is { Status.IsNone: true }
+        && Core.Status is JobStatus.Running or JobStatus.Paused or JobStatus.Waiting or JobStatus.Pending;
 
     /// <summary>Snapshot requests that have not ended.</summary>
     public uint ReadCount => _readCount;
@@ -73,13 +93,18 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
             _ => (EventKind.JobState, (uint)jobEvent.Status),
         };
         Engine!.Events.Add(happened);
+        HasBegun |= jobEvent is { Kind: JobEventKind.StatusChanged, Status: JobStatus.Running };
         if (happened.Kind == EventKind.JobEnded)
             End(jobEvent.Fault);
         Engine!.WakeLogs();
+        foreach (IJobObserver observer in Engine!.Observers)
+            observer.OnJobEvent(this, jobEvent);
     }
 
     void End(Fault fault)
     {
+        if (IsReleasedAtEnd)
+            ReleaseDevices();
         QueueSlot? starter = _starter;
         if (starter == null)
             return;
@@ -119,10 +144,17 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
             _ = Core.Dismiss();
         Core.Dispose();
         disk.JobCount--;
-        target.HasJob = false;
-        if (_scratch == null)
+        ReleaseDevices();
+        _scratchSpace?.Dispose();
+    }
+
+    void ReleaseDevices()
+    {
+        if (_hasReleased)
             return;
-        _scratchSpace!.Dispose();
-        _scratch.HasJob = false;
+        _hasReleased = true;
+        target.HasJob = false;
+        if (_scratch != null)
+            _scratch.HasJob = false;
     }
 }

@@ -1,0 +1,114 @@
+// What a monitor's clients may name as a node: the host's disks, by their names, and what blockdev-add opened. A host's
+// disk comes first: its name cannot be taken by a node.
+//
+// A node may be the source of a backup as well: then a disk is made over it, which nobody writes to.
+using System.Collections.Generic;
+using FastBackup.Native.Devices;
+using FastBackup.Native.Disks;
+using FastBackup.Native.Engines;
+using FastBackup.Native.Errors;
+using FastBackup.Native.Handles;
+using FastBackup.Native.Structs;
+
+namespace FastBackup.Native.Monitor;
+
+/// <summary>Threads: the monitor's; what touches disks is called while it waits for the reactor.</summary>
+sealed class NodeTable(EngineObject engine)
+{
+    const uint WaitingMax = 1024;
+
+    readonly Dictionary<string, MonitorNode> _nodes = [];
+
+    public IReadOnlyCollection<MonitorNode> Nodes => _nodes.Values;
+
+    public MonitorNode? Find(string name) => _nodes.GetValueOrDefault(name);
+
+    public void Add(MonitorNode node) => _nodes.Add(node.Name, node);
+
+    public void Remove(MonitorNode node) => _nodes.Remove(node.Name);
+
+    /// <summary>The host's disk of a name, or null. On the reactor's thread.</summary>
+    public DiskObject? FindHostDisk(string name)
+    {
+        foreach (DiskObject disk in engine.Disks)
+            if (disk.Core.Name == name && !disk.IsOfMonitor)
+                return disk;
+        return null;
+    }
+
+    /// <summary>A disk to back up or to watch. On the reactor's thread.</summary>
+    /// <returns>Null, or why there is none.</returns>
+    public QmpError? FindSource(string name, out DiskObject? disk)
+    {
+        disk = FindHostDisk(name);
+        if (disk != null)
+            return null;
+        if (Find(name) is not { } node)
+            return Missing(name);
+        disk = node.Disk;
+        return disk != null ? null : MakeDisk(node, out disk);
+    }
+
+    /// <summary>Whether a target of this name is there at all. On the reactor's thread.</summary>
+    public QmpError? HasTarget(string name) => FindHostDisk(name) != null || Find(name) != null ? null : Missing(name);
+
+    /// <summary>A device to write to. On the reactor's thread.</summary>
+    /// <param name="name">Of a node, or of a disk, which the engine will refuse.</param>
+    /// <param name="source">May be named: then it is the source's own device that is found.</param>
+    /// <param name="device">Null when it is not found.</param>
+    /// <returns>Null, or why there is none.</returns>
+    public QmpError? FindTarget(string name, DiskObject source, out DeviceObject? device)
+    {
+        device = FindHostDisk(name)?.Device;
+        if (device != null)
+            return null;
+        if (Find(name) is not { } node)
+            return Missing(name);
+        device = node.Device;
+        if (!ReferenceEquals(node.Disk, source))
+            _ = TryDropDisk(node); // it was a source once, and is not any more
+        return null;
+    }
+
+    /// <summary>Takes the disk off a node that no job and no bitmap needs. On the reactor's thread.</summary>
+    public static Answer TryDropDisk(MonitorNode node)
+    {
+        if (node.Disk == null)
+            return Answer.Ok;
+        if (node.Disk.Bitmaps.Count > 0)
+            return Answer.State("it has bitmaps");
+        return CloseDisk(node);
+    }
+
+    /// <summary>The same, bitmaps or not.</summary>
+    public static Answer CloseDisk(MonitorNode node)
+    {
+        if (node.Disk == null)
+            return Answer.Ok;
+        EngineObject engine = node.Disk.Engine!;
+        Answer answer = DiskCalls.TryClose(engine, node.Disk);
+        if (!answer.IsOk)
+            return answer;
+        node.Disk = null;
+        engine.Release(isChild: true);
+        return answer;
+    }
+
+    QmpError? MakeDisk(MonitorNode node, out DiskObject? disk)
+    {
+        disk = null;
+        if (!engine.TryRetain(isChild: true))
+            return QmpError.Of(Answer.Handle(EngineObject.Noun));
+        Answer answer = DiskCalls.TryMake(engine, node.Device, node.Name, WaitingMax, isOfMonitor: true, out disk);
+        if (disk == null)
+        {
+            engine.Release(isChild: true);
+            return QmpError.Of(answer);
+        }
+        _ = HandleTable.Open(disk);
+        node.Disk = disk;
+        return null;
+    }
+
+    static QmpError Missing(string name) => QmpError.Generic($"Cannot find device='{name}' nor node-name='{name}'");
+}

@@ -1,0 +1,33 @@
+// An action on one bitmap that is there and that no job uses.
+using FastBackup.Native.Bitmaps;
+using FastBackup.Native.Disks;
+
+namespace FastBackup.Native.Monitor.Plans;
+
+abstract class BitmapAction(string node, string name) : PlanAction
+{
+    protected string Name => name;
+
+    protected DiskObject Disk { get; private set; } = null!;
+
+    protected BitmapObject Bitmap { get; private set; } = null!;
+
+    public override QmpError? Check(Plan plan, PlanState state)
+    {
+        if (RefuseGrouped(plan) is { } refusal)
+            return refusal;
+        if (plan.Monitor.Nodes.FindSource(node, out DiskObject? disk) is { } error)
+            return error;
+        Disk = disk!;
+        _ = Disks.Add(Disk);
+        if (state.Find(Disk, name) is not { } found)
+            return QmpError.Generic($"Dirty bitmap '{name}' not found");
+        if (found.IsBusy)
+            return Busy(name);
+        Bitmap = found.Bitmap;
+        return null;
+    }
+
+    public static QmpError Busy(string name) =>
+        QmpError.Generic($"Bitmap '{name}' is currently in use by another operation and cannot be used");
+}

@@ -1,0 +1,13 @@
+// block-dirty-bitmap-enable, block-dirty-bitmap-disable.
+namespace FastBackup.Native.Monitor.Plans;
+
+sealed class EnableBitmapAction(string node, string name, bool isEnabled) : BitmapAction(node, name)
+{
+    public override string Type => isEnabled ? "block-dirty-bitmap-enable" : "block-dirty-bitmap-disable";
+
+    public override void Apply(Plan plan)
+    {
+        Bitmap.Dirty!.SetEnabled(isEnabled);
+        Disk.Core.RefreshRecording();
+    }
+}

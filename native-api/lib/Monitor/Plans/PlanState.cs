@@ -1,0 +1,37 @@
+// The bitmaps of disks as the actions of a plan find them, each after those before it. So a whole plan is checked
+// before anything of it is done: then nothing can fail half way, and nothing needs to be undone.
+using System.Collections.Generic;
+using FastBackup.Native.Bitmaps;
+using FastBackup.Native.Disks;
+
+namespace FastBackup.Native.Monitor.Plans;
+
+/// <summary>Threads: the reactor's.</summary>
+sealed class PlanState
+{
+    readonly Dictionary<(DiskObject Disk, string Name), PlannedBitmap?> _changed = [];
+
+    /// <summary>The bitmap of a name, or null.</summary>
+    public PlannedBitmap? Find(DiskObject disk, string name)
+    {
+        if (_changed.TryGetValue((disk, name), out PlannedBitmap? planned))
+            return planned;
+        foreach (BitmapObject bitmap in disk.Bitmaps)
+            if (bitmap.Dirty!.Name == name && disk.Core.FindBitmap(name) == bitmap.Dirty)
+                return new PlannedBitmap(bitmap, bitmap.Dirty.IsBusy, IsToCome: false);
+        return null;
+    }
+
+    /// <summary>Also of a bitmap that a call of the host is about to add.</summary>
+    public bool IsTaken(DiskObject disk, string name)
+    {
+        if (_changed.TryGetValue((disk, name), out PlannedBitmap? planned))
+            return planned != null;
+        foreach (BitmapObject bitmap in disk.Bitmaps)
+            if (bitmap.Dirty!.Name == name)
+                return true;
+        return false;
+    }
+
+    public void Set(DiskObject disk, string name, PlannedBitmap? planned) => _changed[(disk, name)] = planned;
+}

@@ -1,0 +1,230 @@
+// Clients that come, go, stay silent or misbehave: the others and the jobs do not notice.
+using System;
+using System.IO;
+using System.Linq;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Threading;
+using Xunit;
+
+namespace FastBackup.Tests.Hosts.Monitor;
+
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
+public sealed class ClientTests
+{
+    const long Slow = 2 << 20;
+
+    [Fact]
+    public void Killed_InEveryPlace_TheJobGoesOnAndIsRight()
+    {
+        using MonitorScene scene = new();
+        string target = scene.AddTarget("t");
+        byte[] before = scene.Disk();
+        using (QmpConnection starter = scene.NewClient())
+        {
+            starter.Send(
+                QmpConnection.Command(
+                    "blockdev-backup",
+                    ("device", "vda"),
+                    ("target", "t"),
+                    ("sync", "full"),
+                    ("job-id", "j"),
+                    ("speed", Slow)
+                ) + "\n"
+            );
+            _ = starter.WaitForEvent("JOB_STATUS_CHANGE", "j");
+        }
+        scene.Host.Ask("guest vda");
+        string line = """{"execute":"query-named-block-nodes","id":[1,2,3]}""" + "\n";
+        for (int i = 0; i < 60; i++)
+        {
+            QmpConnection victim = QmpConnection.To(scene.Host.Socket, isNegotiating: i % 3 != 0);
+            victim.Send(line[..(i % line.Length)]);
+            for (int more = 0; more < i % 4; more++)
+                victim.Send(line); // answers that nobody will read
+            victim.Dispose();
+        }
+        Assert.Equal("running", scene.StatusOf("j"));
+        long writes = scene.Host.AskNumber("count");
+        scene.Client.WaitForStatus("j", "null");
+        Assert.True(scene.Host.AskNumber("count") > writes);
+        scene.Host.Ask("guest -");
+        MonitorScene.AssertSame(before, target);
+        scene.Quit();
+    }
+
+    [Fact]
+    public void KilledWhileItsCommandWaits_TheCommandIsCarriedOut()
+    {
+        using MonitorScene scene = new();
+        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
+        using (QmpConnection victim = scene.NewClient())
+        {
+            victim.Send(QmpConnection.Command("block-dirty-bitmap-add", ("node", "vda"), ("name", "b")) + "\n");
+            Thread.Sleep(100);
+        }
+        Thread.Sleep(100);
+        Assert.Empty(scene.Client.Run("query-jobs").AsArray());
+        Assert.Equal(0, scene.Host.AskNumber("release vda"));
+        JsonNode? bitmaps = null;
+        for (int i = 0; i < 100 && bitmaps == null; i++, Thread.Sleep(20))
+            bitmaps = scene.Client.Run("query-named-block-nodes")[0]!["dirty-bitmaps"];
+        Assert.Equal("b", (string?)bitmaps![0]!["name"]);
+        scene.Quit();
+    }
+
+    [Fact]
+    public void WhoDoesNotRead_IsDroppedAndTheOthersAreServed()
+    {
+        using MonitorScene scene = new();
+        using QmpConnection silent = scene.NewClient();
+        byte[] commands = Encoding.ASCII.GetBytes(
+            string.Concat(Enumerable.Repeat("""{"execute":"query-commands"}""" + "\n", 64))
+        );
+        bool isDropped = false;
+        for (int i = 0; i < 400 && !isDropped; i++)
+        {
+            try
+            {
+                silent.Send(commands);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                isDropped = true;
+            }
+            Assert.Empty(scene.Client.Run("query-jobs").AsArray());
+        }
+        Assert.True(isDropped, "25,600 answers of 1.5 KiB were not too many");
+        scene.Quit();
+    }
+
+    [Fact]
+    public void HalfClosed_IsAnsweredToTheEnd()
+    {
+        using MonitorScene scene = new();
+        using QmpConnection half = QmpConnection.To(scene.Host.Socket, isNegotiating: false);
+        half.Send("""{"execute":"qmp_capabilities"}{"execute":"query-jobs","id":1}{"execute":"foo","id":2}""");
+        half.EndSending();
+        Assert.NotNull(half.ReadAnswer()!["return"]);
+        Assert.Equal(1, (int)half.ReadAnswer()!["id"]!);
+        Assert.Equal(2, (int)half.ReadAnswer()!["id"]!);
+        Assert.Null(half.ReadAnswer());
+    }
+
+    [Fact]
+    public void Clients_AreAtMost32AndOneMoreIsTold()
+    {
+        using MonitorScene scene = new();
+        QmpConnection[] clients = [.. Enumerable.Range(0, 31).Select(_ => scene.NewClient())];
+        using System.Net.Sockets.Socket more = new(
+            System.Net.Sockets.AddressFamily.Unix,
+            System.Net.Sockets.SocketType.Stream,
+            0
+        );
+        more.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(scene.Host.Socket));
+        byte[] answer = new byte[1000];
+        string text = Encoding.ASCII.GetString(answer, 0, more.Receive(answer));
+        Assert.Contains("32 clients are connected", text);
+        Assert.Equal(0, more.Receive(answer));
+        foreach (QmpConnection client in clients)
+            client.Dispose();
+        Thread.Sleep(100);
+        using QmpConnection again = scene.NewClient();
+        Assert.Empty(again.Run("query-jobs").AsArray());
+    }
+
+    [Fact]
+    public void Limits_AreAnsweredAndTheClientIsDropped()
+    {
+        using MonitorScene scene = new();
+        using QmpConnection tooLong = scene.NewClient();
+        tooLong.Send("{\"a\":\"");
+        byte[] piece = Encoding.ASCII.GetBytes(new string('x', 65536));
+        for (int i = 0; i < 17; i++)
+            tooLong.Send(piece);
+        JsonNode error = tooLong.ReadAnswer()!["error"]!;
+        Assert.Equal("JSON token size limit exceeded", (string?)error["desc"]);
+        using QmpConnection tooMany = scene.NewClient();
+        tooMany.Send("[" + string.Concat(Enumerable.Repeat("1,", 40_000)));
+        Assert.Equal("JSON token count limit exceeded", (string?)tooMany.ReadAnswer()!["error"]!["desc"]);
+        Assert.Null(tooMany.ReadAnswer());
+        using QmpConnection tooDeep = scene.NewClient();
+        tooDeep.Send(new string('[', 1025) + "\n");
+        Assert.Equal("JSON nesting depth limit exceeded", (string?)tooDeep.ReadAnswer()!["error"]!["desc"]);
+        Assert.Empty(tooDeep.Run("query-jobs").AsArray());
+        tooDeep.Send("""{"execute":"query-jobs","id":""" + new string('[', 1000) + new string(']', 1000) + "}");
+        Assert.NotNull(tooDeep.ReadAnswer()!["return"]);
+    }
+
+    [Fact]
+    public void Socket_IsItsOwnersOnly()
+    {
+        using MonitorScene scene = new();
+        UnixFileMode mode = File.GetUnixFileMode(scene.Host.Socket);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, mode);
+        Assert.Contains("fb-monitor", scene.Host.ThreadNames());
+        scene.Quit();
+        Assert.False(File.Exists(scene.Host.Socket));
+    }
+
+    [Fact]
+    public void Path_ThatIsTaken_IsRefusedOrReplaced()
+    {
+        using MonitorScene scene = new();
+        Assert.Equal(-3, scene.Host.AskNumber($"open {scene.Host.Socket}")); // somebody listens
+        Assert.Equal(-3, scene.Host.AskNumber($"open {scene.Folder["vda.img"]}")); // no socket
+        Assert.Equal(-8, scene.Host.AskNumber($"open {scene.Folder["nowhere/socket"]}"));
+        Assert.Equal(-1, scene.Host.AskNumber($"open {scene.Folder[new string('x', 108)]}"));
+        Assert.Equal(MonitorScene.DiskBytes, scene.Disk().Length);
+        // A host that was killed leaves its socket behind.
+        string left = scene.Folder["left"];
+        MonitorHost dead = new(left);
+        dead.Dispose();
+        Assert.True(File.Exists(left));
+        using MonitorHost next = new(left);
+        using QmpConnection client = QmpConnection.To(left);
+        Assert.Empty(client.Run("query-jobs").AsArray());
+        next.Quit();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Close_WithRunningJobs_EndsThemSoonAndTakesEverythingAway(bool isDriven)
+    {
+        using MonitorScene scene = new(isDriven ? ["--driven"] : []);
+        string[] targets = ["t1", "t2", "t3"];
+        foreach (string target in targets)
+            _ = scene.AddTarget(target);
+        scene.StartBackup("t1", "running", 1000);
+        scene.StartBackup("t2", "none", 0, ("sync", "none"));
+        scene.StartBackup("t3", "pending", 0, ("auto-finalize", false), ("auto-dismiss", false));
+        _ = scene.Client.WaitForEvent("BLOCK_JOB_PENDING", "pending");
+        _ = scene.Client.Run("block-dirty-bitmap-add", ("node", "vda"), ("name", "stays"));
+        scene.Host.Ask("guest vda");
+        string[] closed = scene.Host.Ask("close").Split(' ');
+        Assert.Equal("0", closed[0]);
+        Assert.InRange(int.Parse(closed[1], System.Globalization.CultureInfo.InvariantCulture), 0, 1000);
+        while (scene.Client.ReadLine() != null) { }
+        Assert.False(File.Exists(scene.Host.Socket));
+        Assert.Equal(-3, scene.Host.AskNumber("find running"));
+        Assert.Equal(64, scene.Host.Ask("sha256 vda stays").Length);
+        long writes = scene.Host.AskNumber("count");
+        Thread.Sleep(100);
+        Assert.True(scene.Host.AskNumber("count") > writes);
+        scene.Quit();
+    }
+
+    [Fact]
+    public void Close_WhileAGrantedWriteDoesNotEnd_SaysSoAndWorksAfterwards()
+    {
+        using MonitorScene scene = new();
+        _ = scene.AddTarget("t");
+        scene.StartBackup("t", "j", 1000);
+        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
+        Assert.Equal(-3, scene.Host.AskNumber("close"));
+        Assert.Equal(0, scene.Host.AskNumber("release vda"));
+        Assert.Equal(0, scene.Host.AskNumber("close"));
+        scene.Quit();
+    }
+}

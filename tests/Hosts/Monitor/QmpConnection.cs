@@ -1,0 +1,162 @@
+// One client of a monitor, ours or QEMU's: sends bytes, reads lines, keeps events apart from answers.
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Threading;
+using Xunit;
+
+namespace FastBackup.Tests.Hosts.Monitor;
+
+/// <summary>Threads: one.</summary>
+sealed class QmpConnection : IDisposable
+{
+    static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(40);
+
+    readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    readonly List<byte> _received = [];
+    readonly byte[] _buffer = new byte[65536];
+
+    QmpConnection() { }
+
+    /// <summary>What was sent without being asked for, in order; whoever looks takes it out.</summary>
+    public List<JsonNode> Events { get; } = [];
+
+    /// <summary>Connects, and leaves the negotiation unless told otherwise.</summary>
+    public static QmpConnection To(string path, bool isNegotiating = true)
+    {
+        QmpConnection connection = new();
+        Stopwatch time = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                connection._socket.Connect(new UnixDomainSocketEndPoint(path));
+                break;
+            }
+            catch (SocketException) when (time.Elapsed < TimeLimit)
+            {
+                Thread.Sleep(20);
+            }
+        }
+        JsonNode greeting = connection.ReadLine()!;
+        Assert.NotNull(greeting["QMP"]?["version"]?["qemu"]?["major"]);
+        Assert.NotNull(greeting["QMP"]!["capabilities"]);
+        if (isNegotiating)
+            connection.Return("""{"execute":"qmp_capabilities"}""");
+        return connection;
+    }
+
+    public void Send(byte[] bytes) => _socket.Send(bytes);
+
+    public void Send(string text) => Send(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>The peer is told that nothing more will come.</summary>
+    public void EndSending() => _socket.Shutdown(SocketShutdown.Send);
+
+    /// <summary>Sends a command and gives its whole answer.</summary>
+    public JsonNode Ask(string line)
+    {
+        Send(line + "\n");
+        return ReadAnswer() ?? throw new InvalidOperationException("the monitor has closed the connection");
+    }
+
+    /// <summary>What a command returns; an error fails the test.</summary>
+    public JsonNode Return(string line)
+    {
+        JsonNode answer = Ask(line);
+        Assert.True(answer["return"] != null, $"{line}: {answer}");
+        return answer["return"]!;
+    }
+
+    /// <summary>A command by its name.</summary>
+    public JsonNode Run(string command, params (string Name, JsonNode? Value)[] arguments) =>
+        Return(Command(command, arguments));
+
+    /// <summary>The description of a command's refusal.</summary>
+    public string Refused(string command, params (string Name, JsonNode? Value)[] arguments)
+    {
+        JsonNode answer = Ask(Command(command, arguments));
+        Assert.True(answer["error"] != null, answer.ToJsonString());
+        return (string)answer["error"]!["desc"]!;
+    }
+
+    public static string Command(string command, params (string Name, JsonNode? Value)[] arguments)
+    {
+        JsonObject members = [];
+        foreach ((string name, JsonNode? value) in arguments)
+            members[name] = value?.DeepClone();
+        return new JsonObject { ["execute"] = command, ["arguments"] = members }.ToJsonString();
+    }
+
+    /// <summary>The next answer; null at the end of the connection.</summary>
+    public JsonNode? ReadAnswer()
+    {
+        while (ReadLine() is { } line)
+            if (line["event"] != null)
+                Events.Add(line);
+            else
+                return line;
+        return null;
+    }
+
+    /// <summary>The next event of a name, and for job-events of a job; those before it are dropped.</summary>
+    public JsonNode WaitForEvent(string name, string? id = null)
+    {
+        while (true)
+        {
+            JsonNode line;
+            if (Events.Count > 0)
+            {
+                line = Events[0];
+                Events.RemoveAt(0);
+            }
+            else
+            {
+                line = ReadLine() ?? throw new InvalidOperationException("the monitor has closed the connection");
+            }
+            JsonNode? of = line["data"]?["id"] ?? line["data"]?["device"];
+            if ((string?)line["event"] == name && (id == null || (string?)of == id))
+                return line;
+        }
+    }
+
+    /// <summary>Waits until a job's status is as wanted.</summary>
+    public void WaitForStatus(string id, string status)
+    {
+        while ((string?)WaitForEvent("JOB_STATUS_CHANGE", id)["data"]!["status"] != status) { }
+    }
+
+    /// <summary>One line as JSON; null at the end of the connection.</summary>
+    public JsonNode? ReadLine()
+    {
+        while (true)
+        {
+            int end = _received.IndexOf((byte)'\n');
+            if (end >= 0)
+            {
+                string line = Encoding.UTF8.GetString([.. _received[..end]]);
+                _received.RemoveRange(0, end + 1);
+                return JsonNode.Parse(line, documentOptions: new() { MaxDepth = 2000 });
+            }
+            _socket.ReceiveTimeout = (int)TimeLimit.TotalMilliseconds;
+            int count;
+            try
+            {
+                count = _socket.Receive(_buffer);
+            }
+            catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
+            {
+                count = 0;
+            }
+            if (count == 0)
+                return null;
+            _received.AddRange(_buffer.AsSpan(0, count).ToArray());
+        }
+    }
+
+    /// <summary>Ends the connection as a killed program's ends.</summary>
+    public void Dispose() => _socket.Dispose();
+}
