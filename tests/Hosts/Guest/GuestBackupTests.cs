@@ -83,6 +83,7 @@ public sealed class GuestBackupTests
         DiskFile.Copy(disk.SourcePath, folder["full-offline"]);
         guest.Resume();
         said.AddRange(guest.Finish());
+        Assert.True(job.IsRunning, "the job was over before the guest had done anything beside it");
         job.Finish();
         return moment;
     }
@@ -96,6 +97,7 @@ public sealed class GuestBackupTests
         DiskFile.Copy(disk.SourcePath, folder["incremental-offline"]);
         guest.Run("fsfreeze --unfreeze /mnt");
         said.AddRange(guest.Run("round 6"));
+        Assert.True(job.IsRunning, "the job was over before the guest had done anything beside it");
         job.Finish();
         return moment;
     }

@@ -1,17 +1,23 @@
 // The hosts that tests run against, by name. QEMU is always among them: where a test fails with QEMU, it is the test.
 using System;
 using System.Threading;
-using Xunit;
 
 namespace FastBackup.Tests.Hosts.Machine;
 
 static class HostEngines
 {
     public const string Qemu = "QEMU";
+    public const string QemuOverlay = "QEMU with an overlay";
 
-    public static readonly string[] All = [Qemu];
+    public const string Plugin = "FastBackup";
 
-    /// <param name="engine">One of <see cref="All"/>.</param>
+    /// <summary>Those that guests are run on.</summary>
+    public static readonly string[] All = BuiltPlugin.IsInTree ? [Qemu, Plugin] : [Qemu];
+
+    /// <summary>Those whose points in time are compared with each other.</summary>
+    public static readonly string[] Compared = [.. All, QemuOverlay];
+
+    /// <param name="engine">One of the names above.</param>
     /// <param name="sourcePath">A raw image.</param>
     /// <param name="folder">Takes sockets.</param>
     /// <param name="cancel">Ends every wait.</param>
@@ -19,6 +25,8 @@ static class HostEngines
         engine switch
         {
             Qemu => new QemuDisk(sourcePath, folder, cancel),
+            QemuOverlay => new QemuOverlayDisk(new QemuDisk(sourcePath, folder, cancel)),
+            Plugin => new PluginDisk(sourcePath, folder, cancel),
             _ => throw new ArgumentOutOfRangeException(nameof(engine)),
         };
 }

@@ -19,6 +19,9 @@ interface IServedDisk : IDisposable
 
     QmpClient Qmp { get; }
 
+    /// <summary>A read of the view must not cross a multiple of this; 0 = it may.</summary>
+    uint ViewBoundaryBytes { get; }
+
     /// <summary>From its return on, <see cref="NbdExports.Snapshot"/> reads the disk as it is now.</summary>
     /// <param name="scratchPath">A raw image as large as the disk, which takes what guests overwrite.</param>
     void BeginSnapshot(string scratchPath);

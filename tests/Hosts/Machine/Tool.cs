@@ -8,7 +8,7 @@ namespace FastBackup.Tests.Hosts.Machine;
 
 static class Tool
 {
-    static readonly TimeSpan RunLimit = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs it; every exit code but 0 fails the test.</summary>
     /// <returns>Its standard output.</returns>
