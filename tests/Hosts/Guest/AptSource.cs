@@ -1,5 +1,5 @@
-// The package manager, asked for packages that it is not to install. Needs no privileges: where the system's lists
-// are missing or know nothing, it fetches lists of its own into a folder of ours.
+// The package manager, asked for packages that it is not to install. It needs no privileges,
+// for it can go by lists of its own in a folder of ours.
 // Source: apt-get(8), apt.conf(5).
 using System;
 using System.IO;
@@ -11,59 +11,21 @@ using FastBackup.Tests.Hosts.Machine;
 namespace FastBackup.Tests.Hosts.Guest;
 
 /// <summary>Threads: one. Every failure is a <see cref="PeerException"/>.</summary>
-sealed class AptSource
+/// <param name="folder">Takes downloads, and lists where they are needed.</param>
+/// <param name="cancel">Ends every wait.</param>
+sealed class AptSource(string folder, CancellationToken cancel)
 {
     static readonly TimeSpan RunLimit = TimeSpan.FromSeconds(150);
 
-    readonly string _folder;
-    readonly CancellationToken _cancel;
     string[] _options = [];
 
-    AptSource(string folder, CancellationToken cancel) => (_folder, _cancel) = (folder, cancel);
-
-    /// <param name="folder">Takes downloads, and lists where they are needed.</param>
-    /// <param name="package">A package that the lists must know.</param>
-    /// <param name="cancel">Ends every wait.</param>
-    public static AptSource Open(string folder, string package, CancellationToken cancel)
+    /// <summary>
+    /// From now on it goes by new lists of its own, for a system whose lists are missing or older than the mirror.
+    /// </summary>
+    public void FetchLists()
     {
-        AptSource apt = new(folder, cancel);
-        if (!apt.Knows(package))
-            apt.FetchLists();
-        return apt;
-    }
-
-    /// <summary>What a package without content of its own stands for.</summary>
-    public string FirstDependency(string package) =>
-        Run("apt-cache", "depends", package)
-            .Split('\n')
-            .Select(line => line.Trim())
-            .FirstOrDefault(line => line.StartsWith("Depends: ", StringComparison.Ordinal))
-            ?.Split(' ')[1]
-        ?? throw new PeerException($"apt knows nothing that {package} depends on");
-
-    /// <returns>The package's file.</returns>
-    public string Download(string package)
-    {
-        Run("apt-get", "-q", "download", package);
-        return Directory.GetFiles(_folder, package + "_*.deb").Single();
-    }
-
-    bool Knows(string package)
-    {
-        try
-        {
-            return Run("apt-cache", "depends", package).Contains("Depends: ", StringComparison.Ordinal);
-        }
-        catch (PeerException)
-        {
-            return false;
-        }
-    }
-
-    void FetchLists()
-    {
-        string lists = Directory.CreateDirectory(Path.Combine(_folder, "lists", "partial")).Parent!.FullName;
-        string cache = Directory.CreateDirectory(Path.Combine(_folder, "cache", "archives", "partial")).FullName;
+        string lists = Directory.CreateDirectory(Path.Combine(folder, "lists", "partial")).Parent!.FullName;
+        string cache = Directory.CreateDirectory(Path.Combine(folder, "cache", "archives", "partial")).FullName;
         string cacheRoot = Path.GetDirectoryName(Path.GetDirectoryName(cache))!;
         _options =
         [
@@ -79,11 +41,27 @@ sealed class AptSource
         Run("apt-get", "-q", "update");
     }
 
+    /// <summary>What a package without content of its own stands for.</summary>
+    public string FirstDependency(string package) =>
+        Run("apt-cache", "depends", package)
+            .Split('\n')
+            .Select(line => line.Trim())
+            .FirstOrDefault(line => line.StartsWith("Depends: ", StringComparison.Ordinal))
+            ?.Split(' ')[1]
+        ?? throw new PeerException($"apt knows nothing that {package} depends on");
+
+    /// <returns>The package's file.</returns>
+    public string Download(string package)
+    {
+        Run("apt-get", "-q", "download", package);
+        return Directory.GetFiles(folder, package + "_*.deb").Single();
+    }
+
     string Run(string program, params string[] arguments)
     {
-        string[] line = ["-c", "cd \"$0\" && exec \"$@\"", _folder, program, .. _options, .. arguments];
+        string[] line = ["-c", "cd \"$0\" && exec \"$@\"", folder, program, .. _options, .. arguments];
         using PeerProcess process = PeerProcess.Start("sh", line);
-        process.Wait(RunLimit, _cancel);
+        process.Wait(RunLimit, cancel);
         return process.Output;
     }
 }

@@ -65,8 +65,7 @@ sealed record GuestParts(string Kernel, string ModuleFolder, string Busybox)
         string work = Directory.CreateDirectory(Path.Combine(CacheFolder, ".new-" + Guid.NewGuid())).FullName;
         try
         {
-            AptSource apt = AptSource.Open(work, KernelPackage, limit.Cancel);
-            string file = apt.Download(choosePackage(apt));
+            string file = Download(new AptSource(work, limit.Cancel), choosePackage);
             string content = Path.Combine(work, "content");
             Tool.Run("dpkg-deb", "-x", file, content);
             string kept = Path.Combine(CacheFolder, Path.GetFileNameWithoutExtension(file));
@@ -82,6 +81,19 @@ sealed record GuestParts(string Kernel, string ModuleFolder, string Busybox)
         finally
         {
             Directory.Delete(work, recursive: true);
+        }
+    }
+
+    static string Download(AptSource apt, Func<AptSource, string> choosePackage)
+    {
+        try
+        {
+            return apt.Download(choosePackage(apt));
+        }
+        catch (PeerException)
+        {
+            apt.FetchLists();
+            return apt.Download(choosePackage(apt));
         }
     }
 

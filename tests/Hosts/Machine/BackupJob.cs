@@ -49,8 +49,8 @@ sealed class BackupJob
         return new BackupJob(disk.Qmp, (string)backup["job-id"]!);
     }
 
-    /// <summary>Takes the limit away, waits for the end, and closes the target. A failure of the job throws.</summary>
-    public void Finish()
+    /// <summary>Lets it copy as fast as it can; nothing if it has ended.</summary>
+    public void Unleash()
     {
         try
         {
@@ -60,6 +60,11 @@ sealed class BackupJob
         {
             // It was done already.
         }
+    }
+
+    /// <summary>Waits for the end, and closes the target. A failure of the job throws.</summary>
+    public void Finish()
+    {
         _qmp.WaitForJob(_id);
         _qmp.RemoveNode(Target);
     }

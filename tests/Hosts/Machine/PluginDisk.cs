@@ -28,7 +28,6 @@ sealed class PluginDisk : IServedDisk
         _server = Tool.Start(
             "nbdkit",
             "--foreground",
-            "--exit-with-parent",
             "--unix",
             SocketPath,
             BuiltPlugin.File,

@@ -4,9 +4,11 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Net.Sockets;
 using System.Text;
+using System.Threading;
 using FastBackup.Bench.GuestLatency.Nbd;
 
 namespace FastBackup.Tests.Hosts.Nbd;
@@ -21,6 +23,8 @@ sealed class NbdClient : IDisposable
     const int UnderWayMax = 16;
 
     const int ReplyLimitMs = 30_000;
+    static readonly TimeSpan ListenLimit = TimeSpan.FromSeconds(10);
+
     const int GreetingBytes = 18;
     const int OptionReplyBytes = 20;
     const uint OptionReplyError = 0x8000_0000;
@@ -35,7 +39,7 @@ sealed class NbdClient : IDisposable
         {
             _socket.ReceiveTimeout = ReplyLimitMs;
             _socket.SendTimeout = ReplyLimitMs;
-            _socket.Connect(new UnixDomainSocketEndPoint(socketPath));
+            Connect(socketPath);
             Negotiate(export);
         }
         catch
@@ -85,11 +89,29 @@ sealed class NbdClient : IDisposable
         {
             Start(new NbdRequest(NbdWire.CommandDisconnect, 0, 0, 0, null));
         }
-        catch (Exception failure) when (failure is IOException or SocketException)
+        catch (Exception failure) when (failure is IOException or SocketException or ObjectDisposedException)
         {
             // It has gone already.
         }
         _socket.Dispose();
+    }
+
+    /// <summary>A server that has just been started may have its socket and not listen yet.</summary>
+    void Connect(string socketPath)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                _socket.Connect(new UnixDomainSocketEndPoint(socketPath));
+                return;
+            }
+            catch (SocketException) when (Stopwatch.GetElapsedTime(start) < ListenLimit)
+            {
+                Thread.Sleep(5);
+            }
+        }
     }
 
     void Negotiate(string export)

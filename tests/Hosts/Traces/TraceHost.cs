@@ -1,7 +1,6 @@
 // One host with one disk that traces are run on, one after the other.
 using System;
 using System.IO;
-using System.Threading;
 using FastBackup.Tests.Hosts.Machine;
 using FastBackup.Tests.Hosts.Nbd;
 
@@ -68,6 +67,7 @@ sealed class TraceHost : IDisposable
         BackupJob job = BackupJob.StartFull(_disk, _targetPath, null, SlowBytesPerSecond);
         foreach (TraceBatch batch in trace.After)
             Run(batch, model, null, []);
+        job.Unleash();
         job.Finish();
         return File.ReadAllBytes(_targetPath);
     }

@@ -3,6 +3,9 @@
 // all fail the test is. A failure names its seed; FASTBACKUP_SEED runs it alone.
 using System;
 using System.Collections.Generic;
+using System.IO;
+using System.Net.Sockets;
+using FastBackup.Bench.Peers;
 using FastBackup.Tests.Hosts.Machine;
 using Xunit;
 
@@ -52,9 +55,10 @@ public sealed class TraceTests
             {
                 return host.Run(trace);
             }
-            catch (TraceMismatchException mismatch)
+            catch (Exception failure)
+                when (failure is TraceMismatchException or PeerException or IOException or SocketException)
             {
-                throw new TraceMismatchException($"{engine}, {trace.Describe()}: {mismatch.Message}");
+                throw new TraceMismatchException($"{engine}, {trace.Describe()}: {failure.Message}");
             }
         }
     }
