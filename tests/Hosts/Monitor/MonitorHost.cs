@@ -14,9 +14,7 @@ namespace FastBackup.Tests.Hosts.Monitor;
 sealed class MonitorHost : IDisposable
 {
     static readonly TimeSpan AnswerTimeLimit = TimeSpan.FromSeconds(60);
-    static readonly TimeSpan BuildTimeLimit = TimeSpan.FromMinutes(10);
     static readonly Lazy<string> Program = new(Build);
-    static readonly string Stage = Repository.PathOf("native-api/lib/bin/stage");
 
     readonly Process _process;
 
@@ -30,7 +28,7 @@ sealed class MonitorHost : IDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         };
-        start.Environment["LD_LIBRARY_PATH"] = Path.Combine(Stage, "lib");
+        start.Environment["LD_LIBRARY_PATH"] = BuiltLibrary.LibraryFolder;
         _process = Process.Start(start)!;
         Assert.Equal("ready", ReadLine());
     }
@@ -85,15 +83,16 @@ sealed class MonitorHost : IDisposable
     static string Build()
     {
         Requires.Command("gcc");
-        ToolRun run = ToolRun.Of(BuildTimeLimit, Repository.PathOf("native-api/packaging/build"), ["v1"]);
-        Assert.True(run.ExitCode == 0, run.Output);
         string folder = Directory.CreateDirectory(Repository.PathOf("tests/Hosts/bin/programs")).FullName;
         string program = Path.Combine(folder, "monitor_host");
         string[] warnings = ["-std=c99", "-O2", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-pedantic", "-Werror"];
         string source = Repository.PathOf("tests/Hosts/Monitor/Programs/monitor_host.c");
-        string include = "-I" + Path.Combine(Stage, "include");
-        string library = "-L" + Path.Combine(Stage, "lib");
-        run = ToolRun.Of("gcc", [.. warnings, include, source, "-o", program, library, "-lfastbackup", "-lpthread"]);
+        string include = "-I" + Path.Combine(BuiltLibrary.Folder, "include");
+        string library = "-L" + BuiltLibrary.LibraryFolder;
+        ToolRun run = ToolRun.Of(
+            "gcc",
+            [.. warnings, include, source, "-o", program, library, "-lfastbackup", "-lpthread"]
+        );
         Assert.True(run.ExitCode == 0, run.Output);
         return program;
     }

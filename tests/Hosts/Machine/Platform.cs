@@ -1,0 +1,4 @@
+// These tests run what runs on Linux only.
+using System.Runtime.Versioning;
+
+[assembly: SupportedOSPlatform("linux")]
