@@ -35,6 +35,8 @@ static class Commands
         ("/usr/include/stdio.h", "libc6-dev"),
         ("/usr/include/linux/io_uring.h", "linux-libc-dev"),
         ("nbdkit", "nbdkit"),
+        ("/usr/include/nbdkit-plugin.h", "nbdkit-plugin-dev"),
+        ("nbdinfo", "libnbd-bin"),
         ("python3", "python3"),
     ];
 
