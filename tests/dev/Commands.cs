@@ -27,6 +27,7 @@ static class Commands
         ("script", "bsdutils"),
         ("strace", "strace"),
         ("gcc", "gcc"),
+        ("make", "make"),
         ("g++", "g++"),
         ("nm", "binutils"),
         ("readelf", "binutils"),

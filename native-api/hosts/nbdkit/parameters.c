@@ -20,6 +20,7 @@ const char parameters_help[] =
     "                   export \"snapshot\"; instead of backup=\n"
     "sync=full|top      of backup=: everything, or only what is allocated (full)\n"
     "at=start|connect   of both: when nbdkit starts, or when the first client opens the disk (start)\n"
+    "delay=SECONDS      and so long after that (0)\n"
     "scratch=FILE       of both: takes old data when memory is full; a folder or a new name\n"
     "bitmap=NAME        record what is written, from the start\n"
     "speed=SIZE         at most so many bytes a second\n"
@@ -93,6 +94,8 @@ int parameters_take(const char *key, const char *value) {
     p->when = (enum start_when)choice;
     return answer;
   }
+  if (strcmp(key, "delay") == 0)
+    return nbdkit_parse_unsigned(key, value, &p->delay_s);
   if (strcmp(key, "cache") == 0) {
     answer = take_choice(CACHES, key, value, &choice);
     p->is_page_cache = choice != 0;
@@ -107,26 +110,39 @@ int parameters_take(const char *key, const char *value) {
   return -1;
 }
 
-static int check_source(void) {
-  struct stat state;
+static int check_source(struct stat *source) {
   if (parameters.source == NULL) {
     nbdkit_error("source=FILE is required: the disk to serve");
     return -1;
   }
-  if (stat(parameters.source, &state) != 0) {
+  if (stat(parameters.source, source) != 0) {
     nbdkit_error("%s: %m", parameters.source);
     return -1;
   }
-  if (S_ISREG(state.st_mode) || S_ISBLK(state.st_mode))
+  if (S_ISREG(source->st_mode) || S_ISBLK(source->st_mode))
     return 0;
   nbdkit_error("%s: neither a file nor a block device", parameters.source);
   return -1;
 }
 
+static int check_backup(const struct stat *source) {
+  struct stat target;
+  if (parameters.backup == NULL || stat(parameters.backup, &target) != 0)
+    return 0;
+  if (!parameters.may_overwrite) {
+    nbdkit_error("%s exists; overwrite=true replaces it", parameters.backup);
+    return -1;
+  }
+  if (target.st_dev != source->st_dev || target.st_ino != source->st_ino)
+    return 0;
+  nbdkit_error("%s is the disk itself", parameters.backup); /* its name would go to the copy */
+  return -1;
+}
+
 int parameters_check(void) {
-  struct stat state;
+  struct stat source;
   bool has_job = parameters.backup != NULL || parameters.fleece != NULL;
-  if (check_source() != 0)
+  if (check_source(&source) != 0)
     return -1;
   if (parameters.backup != NULL && parameters.fleece != NULL) {
     nbdkit_error("backup= and fleece= exclude each other: one job at a time; a backup has a snapshot too");
@@ -136,9 +152,5 @@ int parameters_check(void) {
     nbdkit_error("scratch= and speed= belong to backup= or fleece=");
     return -1;
   }
-  if (parameters.backup != NULL && !parameters.may_overwrite && stat(parameters.backup, &state) == 0) {
-    nbdkit_error("%s exists; overwrite=true replaces it", parameters.backup);
-    return -1;
-  }
-  return 0;
+  return check_backup(&source);
 }

@@ -4,6 +4,8 @@
  *   served.c       engine, device and disk: from .after_fork to .cleanup
  *   lanes.c        one queue and one aligned buffer per worker thread of nbdkit, reused when threads end
  *   live.c         export "disk": reads, writes, zeroes, trims and flushes
+ *   direct.c       the short way for most of them while no job runs
+ *   jobs.c         whether a job runs
  *   snapshot.c     export "snapshot": the disk as it was, read-only
  *   extents.c      which parts of the live disk hold data
  *   session.c      the job that the plugin starts itself, and the thread that looks after it
@@ -21,7 +23,6 @@
 
 /* Direct I/O wants memory and ranges on sectors; a page serves every device. */
 #define PAGE_BYTES 4096u
-#define SECTOR_BYTES 512u
 
 /* ---- parameters.c: constant once .config_complete has returned ------------------------------------------------- */
 
@@ -38,6 +39,7 @@ struct parameters {
   uint64_t speed;
   uint64_t memory_bytes;
   enum start_when when;
+  unsigned delay_s;
   bool is_page_cache;
   bool may_overwrite;
 };
@@ -55,8 +57,8 @@ struct served {
   fb_device device;
   fb_disk disk;
   uint64_t size_bytes;
-  uint32_t align_bytes; /* of ranges that go straight to the device */
-  int file;             /* of our own, for extents and for what goes straight to the device */
+  uint32_t align_bytes; /* of ranges that go past the page cache */
+  int file;             /* of our own, for the short way, for flushes and for extents */
   bool is_block;
 };
 
@@ -105,6 +107,34 @@ int live_flush(void);
 /* Whether zeroes cost less than writing them. */
 bool live_zero_is_fast(bool may_trim);
 int live_extents(uint32_t count, uint64_t offset, bool is_one, struct nbdkit_extents *extents);
+
+/* ---- direct.c, jobs.c ------------------------------------------------------------------------------------------- */
+
+enum way {
+  WAY_ENGINE,       /* through the engine, as many as there are */
+  WAY_ENGINE_ALONE, /* through the engine, with nothing on the short way beside it */
+  WAY_SHORT,        /* by this thread */
+};
+
+/* Which way a part of a change goes; way_end when it has gone. has_short: a write, which has a short way. */
+enum way way_begin(uint32_t count, uint64_t offset, bool has_short);
+void way_end(enum way way);
+
+/* To and from the lane's buffer. False: the short way is closed, or did not get all of it; the engine does it. */
+bool direct_read(struct lane *lane, uint32_t count, uint64_t offset);
+
+enum direct_outcome {
+  DIRECT_DONE,
+  DIRECT_UNFINISHED, /* not, or not all of it; the engine must do it again */
+  DIRECT_REFUSED,    /* the gate has refused it, the client's errno is set */
+};
+
+enum direct_outcome direct_write(struct lane *lane, uint32_t count, uint64_t offset, bool is_fua);
+
+/* Events of this queue's engine are looked at by whoever polls it. 0, or -1 after a message. */
+int jobs_watch(fb_queue control);
+void jobs_look(void);
+bool jobs_are_running(void);
 
 int snapshot_read(fb_job job, void *buffer, uint32_t count, uint64_t offset);
 

@@ -37,7 +37,7 @@ static int open_disk(void) {
   served.size_bytes = state.capacity_bytes;
   served.align_bytes = state.request_align > state.buffer_align ? state.request_align : state.buffer_align;
   served.is_block = (state.flags & FB_DEVICE_IS_BLOCK) != 0;
-  served.file = open(parameters.source, O_RDONLY | O_CLOEXEC);
+  served.file = open(parameters.source, O_RDWR | O_CLOEXEC | ((state.flags & FB_DEVICE_IS_DIRECT) != 0 ? O_DIRECT : 0));
   if (served.file < 0) {
     nbdkit_error("%s: %m", parameters.source);
     return -1;

@@ -15,7 +15,7 @@
 #define CONTROL_DEPTH 16u
 #define END_LIMIT_S 5 /* a cancelled job ends within 0.1 s; the rest is for a machine that is busy */
 
-enum phase { PHASE_NONE, PHASE_RUNNING, PHASE_ENDED };
+enum phase { PHASE_NONE, PHASE_DELAYED, PHASE_RUNNING, PHASE_ENDED };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t phase_changed = PTHREAD_COND_INITIALIZER;
@@ -25,6 +25,7 @@ static struct target_file target;
 static fb_device scratch;
 static bool is_closing;
 static bool is_slow;
+static int64_t start_ns; /* while delayed */
 
 static fb_queue control; /* constant while the thread runs */
 static pthread_t thread;
@@ -87,13 +88,45 @@ static void give_up_if_server_ends(void) {
   (void)fb_job_cancel(given);
 }
 
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Under the lock: begins the job now, or lets the thread do it later. */
+static int begin(void) {
+  if (parameters.delay_s == 0)
+    return start();
+  phase = PHASE_DELAYED;
+  start_ns = now_ns() + parameters.delay_s * INT64_C(1000000000);
+  return 0;
+}
+
+static void begin_if_due(void) {
+  if (phase != PHASE_DELAYED || is_closing || now_ns() < start_ns)
+    return;
+  phase = PHASE_ENDED; /* unless it starts: there is no second try, and the disk goes on without a job */
+  (void)start();
+}
+
+static int64_t wait_ns(void) {
+  int64_t left_ns = -1;
+  pthread_mutex_lock(&lock);
+  if (phase == PHASE_DELAYED && !is_closing)
+    left_ns = start_ns - now_ns() > 0 ? start_ns - now_ns() : 0;
+  pthread_mutex_unlock(&lock);
+  return left_ns;
+}
+
 static void *run(void *unused) {
   fb_completion done;
   bool is_end = false, must_look = false;
   while (!is_end) {
-    if (fb_queue_poll(control, &done, sizeof done, 1, 1, -1) == 1 && done.kind == FB_COMPLETION_JOB)
+    if (fb_queue_poll(control, &done, sizeof done, 1, 1, wait_ns()) == 1 && done.kind == FB_COMPLETION_JOB)
       on_ended(&done);
     pthread_mutex_lock(&lock);
+    begin_if_due();
     is_end = is_closing && phase != PHASE_RUNNING;
     must_look = is_slow && phase == PHASE_RUNNING;
     is_slow = false;
@@ -122,9 +155,11 @@ int session_open(void) {
   int failed;
   if (fb_queue_open(served.engine, CONTROL_DEPTH, &control) != FB_OK)
     return answer_refused("control queue");
+  if (jobs_watch(control) != 0)
+    return -1;
   if (parameters.bitmap != NULL && add_bitmap() != 0)
     return -1;
-  if (has_job() && parameters.when == START_AT_START && start() != 0)
+  if (has_job() && parameters.when == START_AT_START && begin() != 0)
     return -1;
   failed = pthread_create(&thread, NULL, run, NULL);
   if (failed != 0)
@@ -139,8 +174,9 @@ int session_on_connect(void) {
     return 0;
   pthread_mutex_lock(&lock);
   if (phase == PHASE_NONE && !is_closing)
-    answer = start();
+    answer = begin();
   pthread_mutex_unlock(&lock);
+  (void)fb_queue_wake(control); /* there may be something to wait for */
   return answer;
 }
 
