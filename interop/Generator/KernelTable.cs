@@ -171,6 +171,7 @@ static class KernelTable
                 "IORING_REGISTER_ENABLE_RINGS",
                 "IORING_REGISTER_BUFFERS2",
                 "IORING_REGISTER_BUFFERS_UPDATE",
+                "IORING_REGISTER_IOWQ_MAX_WORKERS",
             ]
         ),
         new("uint", IsBits: true, ["IORING_RSRC_REGISTER_SPARSE", "IORING_FSYNC_DATASYNC"]),

@@ -30,6 +30,7 @@ static class Commands
         ("script", "bsdutils"),
         ("strace", "strace"),
         ("gcc", "gcc"),
+        ("make", "make"),
         ("g++", "g++"),
         ("nm", "binutils"),
         ("readelf", "binutils"),
@@ -39,6 +40,8 @@ static class Commands
         ("/usr/include/linux/io_uring.h", "linux-libc-dev"),
         ("valgrind", "valgrind"),
         ("nbdkit", "nbdkit"),
+        ("/usr/include/nbdkit-plugin.h", "nbdkit-plugin-dev"),
+        ("nbdinfo", "libnbd-bin"),
         ("python3", "python3"),
     ];
 

@@ -57,6 +57,7 @@ public sealed unsafe class RingFileIo : IFileIo
         _worker = isShared ? null : new ThreadedFileIo(1, depth, "fb-map", Wake);
         _hasFileTable = RegisterFileTable();
         _hasBufferTable = RegisterBufferTable();
+        LiftWorkerLimit(depth);
     }
 
     public string Name => "io_uring";
@@ -386,6 +387,18 @@ public sealed unsafe class RingFileIo : IFileIo
         IoUringFilesUpdate update = new() { Offset = (uint)index, Fds = (ulong)&fd };
         // SAFETY: the kernel reads the structure and the descriptor during the call only.
         return _ring.Register(IoUring.IORING_REGISTER_FILES_UPDATE, &update, 1).IsNone;
+    }
+
+    /// <summary>
+    /// What cannot be done without blocking the kernel gives to workers of its own, four a processor unless asked for
+    /// more. A target that stops answering holds as many as it has requests, and with the last of them every request
+    /// of the guest that needs a worker would wait for that target: so there may be one for each command. They exist
+    /// only while they are blocked. Kernels before 5.15 refuse, and keep their limit.
+    /// </summary>
+    void LiftWorkerLimit(uint depth)
+    {
+        uint* counts = stackalloc uint[2] { depth, 0 }; // SAFETY: of bounded and unbounded work, read during the call
+        _ = _ring.Register(IoUring.IORING_REGISTER_IOWQ_MAX_WORKERS, counts, 2);
     }
 
     bool RegisterFileTable()

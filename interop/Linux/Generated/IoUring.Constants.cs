@@ -35,6 +35,7 @@ public static unsafe partial class IoUring
     public const uint IORING_REGISTER_ENABLE_RINGS = 12;
     public const uint IORING_REGISTER_BUFFERS2 = 15;
     public const uint IORING_REGISTER_BUFFERS_UPDATE = 16;
+    public const uint IORING_REGISTER_IOWQ_MAX_WORKERS = 19;
 
     public const uint IORING_RSRC_REGISTER_SPARSE = 0x1;
     public const uint IORING_FSYNC_DATASYNC = 0x1;

@@ -12,7 +12,7 @@ static class HostEngines
     public const string Plugin = "FastBackup";
 
     /// <summary>Those that guests are run on.</summary>
-    public static readonly string[] All = BuiltPlugin.IsInTree ? [Qemu, Plugin] : [Qemu];
+    public static readonly string[] All = [Qemu, Plugin];
 
     /// <summary>Those whose points in time are compared with each other.</summary>
     public static readonly string[] Compared = [.. All, QemuOverlay];

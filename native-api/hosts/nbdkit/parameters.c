@@ -1,0 +1,159 @@
+/* The command line. All of this runs before nbdkit forks: messages still reach the user, and nothing of the library
+ * may be called.
+ */
+#define NBDKIT_API_VERSION 2
+#include <errno.h>
+#include <nbdkit-plugin.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parts.h"
+
+struct parameters parameters;
+
+const char parameters_help[] =
+    "source=FILE        the disk: a raw file or a block device (required)\n"
+    "backup=FILE        back it up into a new file; FILE.partial until it is whole\n"
+    "fleece=FILE        keep the disk as it was in a nameless file, in this folder or under this name, for the\n"
+    "                   export \"snapshot\"; instead of backup=\n"
+    "sync=full|top      of backup=: everything, or only what is allocated (full)\n"
+    "at=start|connect   of both: when nbdkit starts, or when the first client opens the disk (start)\n"
+    "delay=SECONDS      and so long after that (0)\n"
+    "monitor=SOCKET     a control socket for jobs and bitmaps, which speaks QEMU's monitor protocol\n"
+    "scratch=FILE       of both: takes old data when memory is full; a folder or a new name\n"
+    "bitmap=NAME        record what is written, from the start\n"
+    "speed=SIZE         at most so many bytes a second\n"
+    "priority=balanced|strict|off  how far a backup steps back for guests (balanced)\n"
+    "memory=SIZE        I/O memory of the engine (64M)\n"
+    "cache=direct|page  whether the disk is used past the page cache (direct)\n"
+    "overwrite=BOOL     whether an existing file or a block device may be replaced (false)";
+
+static int take_path(char **path, const char *value) {
+  *path = nbdkit_absolute_path(value); /* nbdkit may change its folder */
+  return *path == NULL ? -1 : 0;
+}
+
+static int take_size(uint64_t *bytes, const char *value) {
+  int64_t size = nbdkit_parse_size(value);
+  if (size < 0)
+    return -1;
+  *bytes = (uint64_t)size;
+  return 0;
+}
+
+struct choice {
+  const char *word;
+  uint32_t value;
+};
+
+static const struct choice SYNCS[] = {{"full", FB_SYNC_FULL}, {"top", FB_SYNC_TOP}, {NULL, 0}};
+static const struct choice WHENS[] = {{"start", START_AT_START}, {"connect", START_AT_CONNECT}, {NULL, 0}};
+static const struct choice CACHES[] = {{"direct", false}, {"page", true}, {NULL, 0}};
+static const struct choice PRIORITIES[] = {{"balanced", FB_GUEST_PRIORITY_BALANCED},
+                                           {"strict", FB_GUEST_PRIORITY_STRICT},
+                                           {"off", FB_GUEST_PRIORITY_OFF},
+                                           {NULL, 0}};
+
+static int take_choice(const struct choice *choices, const char *key, const char *value, uint32_t *out) {
+  for (; choices->word != NULL; choices++)
+    if (strcmp(choices->word, value) == 0) {
+      *out = choices->value;
+      return 0;
+    }
+  nbdkit_error("%s=%s: not one of the values that nbdkit --help names", key, value);
+  return -1;
+}
+
+int parameters_take(const char *key, const char *value) {
+  struct parameters *p = &parameters;
+  uint32_t choice = 0;
+  int answer;
+  if (strcmp(key, "source") == 0)
+    return take_path(&p->source, value);
+  if (strcmp(key, "backup") == 0)
+    return take_path(&p->backup, value);
+  if (strcmp(key, "fleece") == 0)
+    return take_path(&p->fleece, value);
+  if (strcmp(key, "monitor") == 0)
+    return take_path(&p->monitor, value);
+  if (strcmp(key, "scratch") == 0)
+    return take_path(&p->scratch, value);
+  if (strcmp(key, "bitmap") == 0) {
+    p->bitmap = value; /* nbdkit keeps it */
+    return 0;
+  }
+  if (strcmp(key, "speed") == 0)
+    return take_size(&p->speed, value);
+  if (strcmp(key, "memory") == 0)
+    return take_size(&p->memory_bytes, value);
+  if (strcmp(key, "sync") == 0)
+    return take_choice(SYNCS, key, value, &p->sync);
+  if (strcmp(key, "priority") == 0)
+    return take_choice(PRIORITIES, key, value, &p->guest_priority);
+  if (strcmp(key, "at") == 0) {
+    answer = take_choice(WHENS, key, value, &choice);
+    p->when = (enum start_when)choice;
+    return answer;
+  }
+  if (strcmp(key, "delay") == 0)
+    return nbdkit_parse_unsigned(key, value, &p->delay_s);
+  if (strcmp(key, "cache") == 0) {
+    answer = take_choice(CACHES, key, value, &choice);
+    p->is_page_cache = choice != 0;
+    return answer;
+  }
+  if (strcmp(key, "overwrite") == 0) {
+    answer = nbdkit_parse_bool(value);
+    p->may_overwrite = answer == 1;
+    return answer < 0 ? -1 : 0;
+  }
+  nbdkit_error("unknown parameter %s=; nbdkit --help names those there are", key);
+  return -1;
+}
+
+static int check_source(struct stat *source) {
+  if (parameters.source == NULL) {
+    nbdkit_error("source=FILE is required: the disk to serve");
+    return -1;
+  }
+  if (stat(parameters.source, source) != 0) {
+    nbdkit_error("%s: %m", parameters.source);
+    return -1;
+  }
+  if (S_ISREG(source->st_mode) || S_ISBLK(source->st_mode))
+    return 0;
+  nbdkit_error("%s: neither a file nor a block device", parameters.source);
+  return -1;
+}
+
+static int check_backup(const struct stat *source) {
+  struct stat target;
+  if (parameters.backup == NULL || stat(parameters.backup, &target) != 0)
+    return 0;
+  if (!parameters.may_overwrite) {
+    nbdkit_error("%s exists; overwrite=true replaces it", parameters.backup);
+    return -1;
+  }
+  if (target.st_dev != source->st_dev || target.st_ino != source->st_ino)
+    return 0;
+  nbdkit_error("%s is the disk itself", parameters.backup); /* its name would go to the copy */
+  return -1;
+}
+
+int parameters_check(void) {
+  struct stat source;
+  bool has_job = parameters.backup != NULL || parameters.fleece != NULL;
+  if (check_source(&source) != 0)
+    return -1;
+  if (parameters.backup != NULL && parameters.fleece != NULL) {
+    nbdkit_error("backup= and fleece= exclude each other: one job at a time; a backup has a snapshot too");
+    return -1;
+  }
+  if (!has_job && (parameters.scratch != NULL || parameters.speed > 0)) {
+    nbdkit_error("scratch= and speed= belong to backup= or fleece=");
+    return -1;
+  }
+  return check_backup(&source);
+}

@@ -1,0 +1,220 @@
+/* The job that the plugin starts itself (backup= or fleece=), and the thread that looks after it. The thread sleeps in
+ * the control queue and wakes for three things: the job has ended, nbdkit is about to end, or a request has waited for
+ * long. The last matters because nbdkit ends only when every request has: one that waits for a copy onto a target
+ * which does not answer would hold the server for half a minute. Then, and only then, the job is given up.
+ */
+#define NBDKIT_API_VERSION 2
+#include <inttypes.h>
+#include <nbdkit-plugin.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "parts.h"
+
+#define CONTROL_DEPTH 16u
+#define END_LIMIT_S 5 /* a cancelled job ends within 0.1 s; the rest is for a machine that is busy */
+
+enum phase { PHASE_NONE, PHASE_DELAYED, PHASE_RUNNING, PHASE_ENDED };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t phase_changed = PTHREAD_COND_INITIALIZER;
+static enum phase phase; /* guarded by lock, as all below */
+static fb_job job;
+static struct target_file target;
+static fb_device scratch;
+static bool is_closing;
+static bool is_slow;
+static int64_t start_ns; /* while delayed */
+
+static fb_queue control; /* constant while the thread runs */
+static pthread_t thread;
+static bool has_thread;
+
+static const char *job_path(void) { return parameters.backup != NULL ? parameters.backup : parameters.fleece; }
+
+static int open_files(void) {
+  if (parameters.scratch != NULL && unnamed_open(parameters.scratch, &scratch) != 0)
+    return -1;
+  return parameters.backup != NULL ? target_open(parameters.backup, &target)
+                                   : unnamed_open(parameters.fleece, &target.device);
+}
+
+/* Under the lock. The point in time lies behind when this returns, unless guests' writes are under way. */
+static int start(void) {
+  fb_backup_options options = FB_INIT(fb_backup_options);
+  if (open_files() != 0)
+    return -1;
+  options.sync = parameters.backup != NULL ? parameters.sync : FB_SYNC_NONE;
+  options.flags = FB_BACKUP_LARGER_TARGET | (options.sync != FB_SYNC_TOP ? FB_BACKUP_SNAPSHOT : 0);
+  options.speed = parameters.speed;
+  options.guest_priority = parameters.guest_priority;
+  options.scratch = scratch;
+  if (fb_backup_create(served.disk, target.device, &options, &job) != FB_OK)
+    return answer_refused(job_path());
+  if (fb_job_start(job, control, 0) < 0)
+    return answer_refused(job_path());
+  phase = PHASE_RUNNING;
+  return 0;
+}
+
+static void on_ended(const fb_completion *done) {
+  pthread_mutex_lock(&lock);
+  if (done->status == FB_OK && parameters.backup != NULL && target_publish(&target, parameters.backup) == 0)
+    nbdkit_debug("backup done: %s, %" PRIu64 " bytes", parameters.backup, done->bytes);
+  else if (done->status != FB_OK && !is_closing)
+    nbdkit_error("%s: the job has failed, the disk goes on: %s", job_path(), fb_status_name(done->status));
+  if (fb_job_close(job) == FB_OK) /* else somebody reads the snapshot this moment: at the end */
+    job.id = 0;
+  if (job.id == 0) {
+    target_close(&target);
+    (void)fb_device_close(scratch);
+    scratch.id = 0;
+  }
+  phase = PHASE_ENDED;
+  pthread_cond_broadcast(&phase_changed);
+  pthread_mutex_unlock(&lock);
+}
+
+/* nbdkit tells a thread that sleeps whether it is about to end; nothing else does. */
+static void give_up_if_server_ends(void) {
+  fb_job given;
+  if (nbdkit_nanosleep(0, 1) == 0)
+    return;
+  pthread_mutex_lock(&lock);
+  is_closing = true;
+  given = job;
+  pthread_mutex_unlock(&lock);
+  (void)fb_job_cancel(given);
+  monitor_close();
+}
+
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Under the lock: begins the job now, or lets the thread do it later. */
+static int begin(void) {
+  if (parameters.delay_s == 0)
+    return start();
+  phase = PHASE_DELAYED;
+  start_ns = now_ns() + parameters.delay_s * INT64_C(1000000000);
+  return 0;
+}
+
+static void begin_if_due(void) {
+  if (phase != PHASE_DELAYED || is_closing || now_ns() < start_ns)
+    return;
+  phase = PHASE_ENDED; /* unless it starts: there is no second try, and the disk goes on without a job */
+  (void)start();
+}
+
+static int64_t wait_ns(void) {
+  int64_t left_ns = -1;
+  pthread_mutex_lock(&lock);
+  if (phase == PHASE_DELAYED && !is_closing)
+    left_ns = start_ns - now_ns() > 0 ? start_ns - now_ns() : 0;
+  pthread_mutex_unlock(&lock);
+  return left_ns;
+}
+
+static void *run(void *unused) {
+  fb_completion done;
+  bool is_end = false, must_look = false;
+  while (!is_end) {
+    if (fb_queue_poll(control, &done, sizeof done, 1, 1, wait_ns()) == 1 && done.kind == FB_COMPLETION_JOB)
+      on_ended(&done);
+    pthread_mutex_lock(&lock);
+    begin_if_due();
+    is_end = is_closing && phase != PHASE_RUNNING;
+    must_look = is_slow;
+    is_slow = false;
+    pthread_mutex_unlock(&lock);
+    if (must_look)
+      give_up_if_server_ends();
+  }
+  return unused;
+}
+
+static int add_bitmap(void) {
+  fb_bitmap bitmap;
+  fb_completion done;
+  fb_status status = fb_disk_bitmap_add(served.disk, parameters.bitmap, (uint32_t)strlen(parameters.bitmap), 0, 0,
+                                        control, 0, &bitmap);
+  if (status < 0)
+    return answer_refused(parameters.bitmap);
+  while (fb_queue_poll(control, &done, sizeof done, 1, 1, -1) == 0)
+    ;
+  return done.status == FB_OK ? 0 : answer_failed(parameters.bitmap, done.status, done.sys_errno, 0);
+}
+
+static bool has_job(void) { return parameters.backup != NULL || parameters.fleece != NULL; }
+
+int session_open(void) {
+  int failed;
+  if (fb_queue_open(served.engine, CONTROL_DEPTH, &control) != FB_OK)
+    return answer_refused("control queue");
+  if (jobs_watch(control) != 0)
+    return -1;
+  if (parameters.bitmap != NULL && add_bitmap() != 0)
+    return -1;
+  if (has_job() && parameters.when == START_AT_START && begin() != 0)
+    return -1;
+  failed = pthread_create(&thread, NULL, run, NULL);
+  if (failed != 0)
+    nbdkit_error("cannot start a thread: %s", strerror(failed));
+  has_thread = failed == 0;
+  return has_thread ? 0 : -1;
+}
+
+int session_on_connect(void) {
+  int answer = 0;
+  if (!has_job() || parameters.when != START_AT_CONNECT)
+    return 0;
+  pthread_mutex_lock(&lock);
+  if (phase == PHASE_NONE && !is_closing)
+    answer = begin();
+  pthread_mutex_unlock(&lock);
+  (void)fb_queue_wake(control); /* there may be something to wait for */
+  return answer;
+}
+
+void session_on_slow_request(void) {
+  pthread_mutex_lock(&lock);
+  is_slow = true;
+  pthread_mutex_unlock(&lock);
+  (void)fb_queue_wake(control);
+}
+
+/* Waits for the job's end as long as is decent. */
+static void wait_for_end(void) {
+  struct timespec limit;
+  int failed = 0;
+  clock_gettime(CLOCK_REALTIME, &limit);
+  limit.tv_sec += END_LIMIT_S;
+  while (phase == PHASE_RUNNING && failed == 0)
+    failed = pthread_cond_timedwait(&phase_changed, &lock, &limit);
+}
+
+void session_close(void) {
+  bool has_ended;
+  if (!has_thread)
+    return;
+  pthread_mutex_lock(&lock);
+  is_closing = true;
+  if (phase == PHASE_RUNNING)
+    (void)fb_job_cancel(job);
+  wait_for_end();
+  has_ended = phase != PHASE_RUNNING;
+  pthread_mutex_unlock(&lock);
+  (void)fb_queue_wake(control);
+  if (!has_ended)
+    return; /* the process ends with the thread in it */
+  pthread_join(thread, NULL);
+  (void)fb_job_close(job);
+  target_close(&target);
+  (void)fb_device_close(scratch);
+  (void)fb_queue_close(control);
+}
