@@ -464,7 +464,7 @@ FB_API fb_status FB_CALL fb_bitmap_truncate(fb_bitmap bitmap, uint64_t size_byte
 
 /* [any] SHA-256 of the serialised form of the whole bitmap, as QEMU's x-debug-block-dirty-bitmap-sha256 has it: for
  * comparing. hash: 32 bytes. 5 ns a byte. FB_OK, FB_E_INVALID, FB_E_HANDLE. */
-FB_API fb_status FB_CALL fb_bitmap_sha256(fb_bitmap bitmap, uint8_t *hash);
+FB_API fb_status FB_CALL fb_bitmap_sha256(fb_bitmap bitmap, void *hash);
 
 /* Serialised form: the bits as 64-bit little-endian words, granule 0 lowest. Parts begin on the alignment and end on
  * it or at the size. [any] to write; [exclusive] to load. Bits past the size are dropped when loaded.

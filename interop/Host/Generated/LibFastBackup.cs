@@ -284,7 +284,7 @@ public static unsafe partial class LibFastBackup
     /// comparing. hash: 32 bytes. 5 ns a byte. FB_OK, FB_E_INVALID, FB_E_HANDLE.
     /// </summary>
     [LibraryImport(Library)]
-    public static partial int fb_bitmap_sha256(fb_bitmap bitmap, byte* hash);
+    public static partial int fb_bitmap_sha256(fb_bitmap bitmap, void* hash);
 
     /// <summary>
     /// Serialised form: the bits as 64-bit little-endian words, granule 0 lowest. Parts begin on the alignment and end on
