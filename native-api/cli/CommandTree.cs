@@ -29,12 +29,16 @@ static class CommandTree
         Command compare = CompareCommand.Create();
         Command demo = DemoCommand.Create();
         Command doctor = DoctorCommand.Create();
+        Command ctl = CtlCommand.Create();
+        Command top = TopCommand.Create();
         RootCommand root = new("Fast backups of disks: images and block devices, holes kept, verified by compare.")
         {
             backup,
             compare,
             demo,
             doctor,
+            ctl,
+            top,
         };
         CommandExamples.Attach(
             root,
@@ -45,6 +49,8 @@ static class CommandTree
                 [compare] = CompareCommand.Examples,
                 [demo] = DemoCommand.Examples,
                 [doctor] = DoctorCommand.Examples,
+                [ctl] = CtlCommand.Examples,
+                [top] = TopCommand.Examples,
             }
         );
         return root;

@@ -32,7 +32,7 @@
  *   runtime: make it early, on one thread. It installs handlers for SIGSEGV, SIGFPE and one real-time signal,
  *   which hand on what is not theirs to the handlers that were there before; SIGPIPE is left alone. A child after
  *   fork() must not call anything but fb_is_forked_child before exec; every file descriptor is close-on-exec. The
- *   first call starts one thread of the runtime; those of an engine are named fb-* and start in fb_engine_open. A
+ *   first call starts one thread of the runtime; those of an engine are named fb-* and start in fb_*_open. A
  *   new thread of the host pays 50 us at its first call. Where a declaration says "I/O path" nothing is allocated.
  */
 #ifndef FASTBACKUP_H

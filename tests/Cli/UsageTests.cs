@@ -18,6 +18,8 @@ public sealed class UsageTests : IDisposable
     [InlineData("compare")]
     [InlineData("demo")]
     [InlineData("doctor")]
+    [InlineData("ctl")]
+    [InlineData("top")]
     public void Help_HasExamplesAndExitCodes(string command)
     {
         string[] arguments = command.Length == 0 ? ["--help"] : [command, "--help"];
@@ -37,6 +39,12 @@ public sealed class UsageTests : IDisposable
     [InlineData("backup", "SOURCE is missing", "fastbackup backup --help")]
     [InlineData("backup a", "TARGET is missing", "fastbackup backup --help")]
     [InlineData("compare a", "B is missing", "fastbackup compare --help")]
+    [InlineData("ctl", "SOCKET is missing", "fastbackup ctl --help")]
+    [InlineData("ctl s", "COMMAND is missing", "fastbackup ctl --help")]
+    [InlineData("ctl s c a", "'a' is not key=value", "fastbackup ctl --help")]
+    [InlineData("ctl s c a.b=1 a=2", "'a=2' gives a value twice", "fastbackup ctl --help")]
+    [InlineData("ctl s c a=1 a.b=2", "'a.b=2' leads into 'a'", "fastbackup ctl --help")]
+    [InlineData("top", "SOCKET is missing", "fastbackup top --help")]
     [InlineData("backup a b c", "'c' is one argument too many", "--help")]
     [InlineData("backup a b --fast", "option '--fast' is not known", "--help")]
     [InlineData("backup a b --sync most", "--sync 'most' is not known", "'full' or 'top'")]

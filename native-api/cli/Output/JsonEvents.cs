@@ -1,5 +1,5 @@
 // The objects of --json, one a line. Names are stable; members may be added. The last line is always "done".
-// The demo's are in DemoEvents.cs.
+// The demo's are in DemoEvents.cs, those of top in MonitorEvents.cs.
 using System.Collections.Generic;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -113,6 +113,8 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(DemoStartEvent))]
 [JsonSerializable(typeof(LiveEvent))]
 [JsonSerializable(typeof(DemoDoneEvent))]
+[JsonSerializable(typeof(TopEvent))]
+[JsonSerializable(typeof(TopDoneEvent))]
 sealed partial class JsonEvents : JsonSerializerContext
 {
     // Not an initialiser: those of the generated half may run after this half's.

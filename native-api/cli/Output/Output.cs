@@ -11,7 +11,8 @@ namespace FastBackup.Cli;
 /// <summary>Threads: one.</summary>
 sealed class Output(bool isJson, bool isQuiet)
 {
-    static bool IsTerminal => !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+    public static bool IsTerminal =>
+        !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
 
     public bool IsJson => isJson;
 

@@ -5,7 +5,8 @@ using System.Diagnostics;
 namespace FastBackup.Cli;
 
 /// <summary>Threads: one.</summary>
-sealed class RateMeter
+/// <param name="firstBytes">Done before the first sample.</param>
+sealed class RateMeter(ulong firstBytes = 0)
 {
     const int SampleCount = 50;
     const double SampleSeconds = 0.1;
@@ -24,7 +25,7 @@ sealed class RateMeter
     {
         double now = Seconds;
         (double Seconds, ulong Bytes) oldest =
-            _count == 0 ? (0, 0UL)
+            _count == 0 ? (0, firstBytes)
             : _count < SampleCount ? _samples[0]
             : _samples[_next];
         if (now - oldest.Seconds > 0)

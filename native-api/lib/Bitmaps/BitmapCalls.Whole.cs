@@ -116,7 +116,7 @@ static partial class BitmapCalls
         return fault;
     }
 
-    public static unsafe int Sha256(ulong id, byte* hash)
+    public static unsafe int Sha256(ulong id, void* hash)
     {
         // SAFETY: the host vouches for 32 bytes.
         return Look(id, hash == null, bits => bits.Sha256(new Span<byte>(hash, Base.Sha256.HashBytes)));

@@ -200,7 +200,7 @@ static class BitmapWholeExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "fb_bitmap_sha256", CallConvs = [typeof(CallConvCdecl)])]
-    public static unsafe int BitmapSha256(ulong bitmap, byte* hash)
+    public static unsafe int BitmapSha256(ulong bitmap, void* hash)
     {
         try
         {

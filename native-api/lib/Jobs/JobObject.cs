@@ -103,7 +103,7 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
 
     void End(Fault fault)
     {
-        if (IsReleasedAtEnd)
+        if (IsOver && _readCount == 0)
             ReleaseDevices();
         QueueSlot? starter = _starter;
         if (starter == null)
@@ -115,10 +115,9 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
     /// <summary>A read or discard of the snapshot, on the reactor's thread.</summary>
     public void Begin(QueueSlot slot)
     {
-        if (IsClosed || Core.View == null)
+        if (IsClosed || Core.View == null || IsOver)
         {
-            slot.Work = null;
-            slot.Complete(new Fault(FaultKind.SnapshotLost));
+            Refuse(slot);
             return;
         }
         _readCount++;
@@ -131,8 +130,28 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
     public void OnSlotDone()
     {
         _readCount--;
+        if (IsOver)
+        {
+            while (_waiting.TryDequeue(out QueueSlot? late))
+            {
+                _readCount--;
+                Refuse(late);
+            }
+            if (_readCount == 0)
+                ReleaseDevices();
+            return;
+        }
         while (Core.View!.InFlightCount < Core.View.Limits.InFlightMax && _waiting.TryDequeue(out QueueSlot? next))
             Core.View.Submit(next.Request);
+    }
+
+    /// <summary>Ended, and its devices are others' now or soon: nothing more is read from them.</summary>
+    bool IsOver => IsReleasedAtEnd && HasEnded;
+
+    static void Refuse(QueueSlot slot)
+    {
+        slot.Work = null;
+        slot.Complete(new Fault(FaultKind.SnapshotLost));
     }
 
     /// <summary>The end of a handle: nothing of the job is in flight.</summary>

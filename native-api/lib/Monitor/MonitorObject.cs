@@ -60,7 +60,7 @@ sealed class MonitorObject : AbiObject, IHandleKind, IJobObserver, ILoopMember
     public void EndClose() => Volatile.Write(ref _isClosing, 0);
 
     /// <summary>Part of a command that needs the engine. On the monitor's thread, which waits.</summary>
-    public CommandAnswer OnReactor(Func<CommandAnswer> work, bool isForClose = false)
+    public CommandAnswer OnReactor(Func<CommandAnswer> work, bool mayBeStopped = false)
     {
         CommandAnswer result = default;
         Answer Run()
@@ -68,7 +68,7 @@ sealed class MonitorObject : AbiObject, IHandleKind, IJobObserver, ILoopMember
             result = work();
             return Answer.Ok;
         }
-        Answer answer = isForClose ? Engine!.Run(this, Run) : Engine!.RunUnlessStopped(this, Run);
+        Answer answer = mayBeStopped ? Engine!.Run(this, Run) : Engine!.RunUnlessStopped(this, Run);
         return answer.IsOk ? result : QmpError.Of(answer);
     }
 
@@ -122,8 +122,11 @@ sealed class MonitorObject : AbiObject, IHandleKind, IJobObserver, ILoopMember
     /// <summary>A job that was never started goes. The reactor's thread.</summary>
     public void Forget(JobObject job)
     {
+        bool wasOpen = !job.IsClosed;
+        if (wasOpen && !JobCalls.TryClose(job.Engine!, job).IsOk)
+            return; // the host has started it meanwhile: it goes with its end
         _ = _jobs.Remove(job);
-        if (!job.IsClosed && JobCalls.TryClose(job.Engine!, job).IsOk)
+        if (wasOpen)
             job.Engine!.Release(isChild: true);
     }
 

@@ -12,8 +12,9 @@
 
 #define THREADS_MAX 8
 #define POOL 16
-#define KINDS 7
+#define KINDS 8
 #define ENGINES_MAX 2
+#define SOCKETS 3
 
 static volatile uint64_t pool[KINDS][POOL]; /* handles by kind, of all ages */
 static volatile int engine_count;
@@ -71,6 +72,7 @@ static fb_status close_any(uint64_t id) {
   fb_disk disk = {id};
   fb_bitmap bitmap = {id};
   fb_job job = {id};
+  fb_monitor monitor = {id};
   switch (id >> 56) {
   case FB_KIND_ENGINE: return fb_engine_close(engine);
   case FB_KIND_QUEUE: return fb_queue_close(queue);
@@ -78,6 +80,7 @@ static fb_status close_any(uint64_t id) {
   case FB_KIND_DISK: return fb_disk_close(disk);
   case FB_KIND_BITMAP: return fb_bitmap_close(bitmap);
   case FB_KIND_JOB: return fb_job_cancel(job), fb_job_close(job);
+  case FB_KIND_MONITOR: return fb_monitor_close(monitor);
   default: return FB_E_HANDLE;
   }
 }
@@ -120,7 +123,8 @@ static void call_bitmap(random_caller *self) {
   uint64_t offset = number(self), length = number(self), out = 0;
   uint32_t flag = 0;
   fb_extent areas[8];
-  switch (chance(self) % 26) {
+  switch (chance(self) % 27) {
+  case 26: valid(fb_bitmap_sha256(a, offset % 9 == 0 ? NULL : self->buffer)); break;
   case 0: valid(fb_bitmap_reset(a, offset & ~UINT64_C(511), length & ~UINT64_C(511))); break;
   case 1: valid(fb_bitmap_get(a, offset, &flag)); break;
   case 2: valid(fb_bitmap_count(a, offset, length, &out)); break;
@@ -214,6 +218,28 @@ static void call_io(random_caller *self) {
   }
 }
 
+static void name_socket(char *path, size_t size, int number) {
+  (void)snprintf(path, size, "/tmp/fb-random-%d-%d", (int)getpid(), number);
+}
+
+/* Each costs a thread, so they are few. */
+static void call_monitor(random_caller *self, fb_engine engine) {
+  fb_monitor monitor = {handle(self, FB_KIND_MONITOR)}, made = {0};
+  fb_monitor_options *options = (fb_monitor_options *)noise(self, sizeof(fb_monitor_options));
+  char path[64];
+  if (chance(self) % 16 != 0)
+    return;
+  name_socket(path, sizeof path, (int)(chance(self) % SOCKETS));
+  options->path = path;
+  options->path_length = (uint32_t)(chance(self) % 8 == 0 ? chance(self) % 300 : strlen(path));
+  if (options->path_length > sizeof path)
+    options->path_length = 0;
+  if (chance(self) % 4 != 0)
+    options->flags = options->reserved = 0;
+  valid(chance(self) % 2 == 0 ? fb_monitor_close(monitor) : fb_monitor_open(engine, options, &made));
+  keep(self, made.id);
+}
+
 static void call_cold(random_caller *self) {
   fb_engine engine = {handle(self, FB_KIND_ENGINE)};
   fb_queue queue = {handle(self, FB_KIND_QUEUE)}, made_queue = {0};
@@ -225,7 +251,9 @@ static void call_cold(random_caller *self) {
   uint64_t tag = chance(self), sequence = tag % 2000;
   uint32_t length = 0;
   int is_closing = chance(self) % 8 == 0; /* else hardly anything would live long enough to be used */
-  switch (chance(self) % 32) {
+  switch (chance(self) % 34) {
+  case 32: valid(fb_disk_snapshot(disk, tag % 9 == 0 ? NULL : &made_job)); break;
+  case 33: call_monitor(self, engine); break;
   case 0:
     valid(fb_queue_open(engine, (uint32_t)number(self) % 300, &made_queue));
     keep(self, made_queue.id);
@@ -431,6 +459,11 @@ int main(int argc, char **argv) {
     is_over = 1;
     for (i = 0; i < threads; i++)
       CHECK(pthread_join(callers[i].thread, NULL) == 0);
+  }
+  for (i = 0; i < SOCKETS; i++) {
+    char path[64];
+    name_socket(path, sizeof path, i);
+    (void)unlink(path);
   }
   true_copy();
   printf("%llu calls, %llu jobs ended, %llu of them well\n", (unsigned long long)total,

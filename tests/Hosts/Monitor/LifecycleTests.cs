@@ -167,6 +167,52 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public void SourceThatFails_StopsTheJobUntilResumed()
+    {
+        using MonitorScene scene = new();
+        string target = scene.AddTarget("t");
+        byte[] before = scene.Disk();
+        scene.StartBackup("t", "j", 4 * Slow, ("on-source-error", "stop"));
+        using (FileStream file = scene.Folder.OpenLocked("vda.img"))
+            file.SetLength(MonitorScene.DiskBytes / 2);
+        JsonNode error = scene.Client.WaitForEvent("BLOCK_JOB_ERROR", "j")["data"]!;
+        Assert.Equal("stop", (string?)error["action"]);
+        Assert.Equal("read", (string?)error["operation"]);
+        scene.Client.WaitForStatus("j", "paused");
+        Assert.Equal("failed", (string?)scene.Client.Run("query-block-jobs")[0]!["io-status"]);
+        using (FileStream file = scene.Folder.OpenLocked("vda.img"))
+        {
+            file.Position = MonitorScene.DiskBytes / 2;
+            file.Write(before.AsSpan(MonitorScene.DiskBytes / 2));
+        }
+        _ = scene.Client.Run("block-job-set-speed", ("device", "j"), ("speed", 0));
+        _ = scene.Client.Run("job-resume", ("id", "j"));
+        scene.Client.WaitForStatus("j", "null");
+        MonitorScene.AssertSame(before, target);
+        scene.Quit();
+    }
+
+    [Fact]
+    public void SourceThatFails_FailsTheJobAndLeavesItsBitmap()
+    {
+        using MonitorScene scene = new();
+        _ = scene.AddTarget("t");
+        _ = scene.Client.Run("block-dirty-bitmap-add", ("node", "vda"), ("name", "b"));
+        Assert.Equal(0, scene.Host.AskNumber($"write vda 0 {MonitorScene.DiskBytes} 5"));
+        string hash = scene.Host.Ask("sha256 vda b");
+        scene.StartBackup("t", "j", 4 * Slow, ("sync", "incremental"), ("bitmap", "b"), ("auto-dismiss", false));
+        using (FileStream file = scene.Folder.OpenLocked("vda.img"))
+            file.SetLength(MonitorScene.DiskBytes / 2);
+        JsonNode end = scene.Client.WaitForEvent("BLOCK_JOB_COMPLETED", "j")["data"]!;
+        Assert.Contains("ended before its stated size", (string?)end["error"]);
+        scene.Client.WaitForStatus("j", "concluded");
+        Assert.Contains("ended before", (string?)scene.Client.Run("query-jobs")[0]!["error"]);
+        Assert.Equal(hash, scene.Host.Ask("sha256 vda b"));
+        _ = scene.Client.Run("job-dismiss", ("id", "j"));
+        scene.Quit();
+    }
+
+    [Fact]
     public void NodeThatCannotBeOpened_LeavesNothingBehind()
     {
         using MonitorScene scene = new();

@@ -24,8 +24,8 @@ sealed class QmpConnection : IDisposable
     /// <summary>What was sent without being asked for, in order; whoever looks takes it out.</summary>
     public List<JsonNode> Events { get; } = [];
 
-    /// <summary>Connects, and leaves the negotiation unless told otherwise.</summary>
-    public static QmpConnection To(string path, bool isNegotiating = true)
+    /// <summary>Connects; nothing is read or said.</summary>
+    public static QmpConnection Silent(string path)
     {
         QmpConnection connection = new();
         Stopwatch time = Stopwatch.StartNew();
@@ -41,6 +41,13 @@ sealed class QmpConnection : IDisposable
                 Thread.Sleep(20);
             }
         }
+        return connection;
+    }
+
+    /// <summary>Connects, and leaves the negotiation unless told otherwise.</summary>
+    public static QmpConnection To(string path, bool isNegotiating = true)
+    {
+        QmpConnection connection = Silent(path);
         JsonNode greeting = connection.ReadLine()!;
         Assert.NotNull(greeting["QMP"]?["version"]?["qemu"]?["major"]);
         Assert.NotNull(greeting["QMP"]!["capabilities"]);

@@ -39,5 +39,12 @@ sealed class TestFolder : IDisposable
         return content;
     }
 
+    /// <summary>A file that others have locked, to be changed under them.</summary>
+    public FileStream OpenLocked(string name) =>
+        new(
+            new SafeFileHandle(Files.Open(this[name], Files.O_RDWR | Files.O_CLOEXEC, 0), ownsHandle: true),
+            FileAccess.ReadWrite
+        );
+
     public void Dispose() => Directory.Delete(_path, recursive: true);
 }

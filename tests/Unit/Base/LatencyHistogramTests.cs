@@ -1,6 +1,7 @@
 // The histogram against the sorted list of the same times.
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using FastBackup.Base;
 using Xunit;
 
@@ -53,5 +54,27 @@ public sealed class LatencyHistogramTests
         Assert.Equal(1ul, histogram.Count);
         Assert.Equal(ns, histogram.MaxNs);
         Assert.InRange(histogram.PercentileNs(1000), Math.Min(ns, 1), ns);
+    }
+
+    [Fact]
+    public void Bins_HoldEachTimeBelowTheirEdge()
+    {
+        LatencyHistogram histogram = new();
+        Assert.Empty(histogram.Bins());
+        ulong[] times = [1_000, 1_100, 5_000, 1_000_000];
+        foreach (ulong ns in times)
+            histogram.Add(ns);
+        (ulong BelowNs, ulong Count)[] bins = histogram.Bins();
+        ulong fromNs = 0;
+        foreach ((ulong belowNs, ulong count) in bins)
+        {
+            Assert.True(System.Numerics.BitOperations.IsPow2(belowNs));
+            Assert.Equal(times.Count(ns => ns >= fromNs && ns < belowNs), (int)count);
+            fromNs = belowNs;
+        }
+        Assert.NotEqual(0ul, bins[0].Count);
+        Assert.NotEqual(0ul, bins[^1].Count);
+        histogram.Add(ulong.MaxValue);
+        Assert.Equal((ulong.MaxValue, 1ul), histogram.Bins()[^1]);
     }
 }

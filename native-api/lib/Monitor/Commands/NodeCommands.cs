@@ -51,7 +51,7 @@ static class NodeCommands
     {
         if (node.ParentCount > 0 && !node.IsInline)
             return QmpError.Generic($"Block device {node.Name} is in use");
-        QmpError? problem = monitor.OnReactor(() => TryFree(node), isForClose: true).Error;
+        QmpError? problem = monitor.OnReactor(() => TryFree(node), mayBeStopped: true).Error;
         if (problem != null)
             return problem;
         if (node.File is { } file)

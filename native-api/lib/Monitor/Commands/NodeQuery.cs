@@ -18,16 +18,18 @@ static class NodeQuery
         _ = call.Arguments.Bool("flat");
         if (call.Arguments.End() is { } error)
             return error;
-        return call.Monitor.OnReactor(() =>
-        {
-            List<JsonValue> nodes = [];
-            foreach (DiskObject disk in call.Engine.Disks)
-                if (!disk.IsOfMonitor)
-                    nodes.Add(OfDisk(disk));
-            foreach (MonitorNode node in call.Monitor.Nodes.Nodes)
-                nodes.Add(OfNode(node));
-            return JsonValue.Of(nodes);
-        });
+        return call.Monitor.OnReactor(() => Describe(call), mayBeStopped: true);
+    }
+
+    static JsonValue Describe(CommandCall call)
+    {
+        List<JsonValue> nodes = [];
+        foreach (DiskObject disk in call.Engine.Disks)
+            if (!disk.IsOfMonitor)
+                nodes.Add(OfDisk(disk));
+        foreach (MonitorNode node in call.Monitor.Nodes.Nodes)
+            nodes.Add(OfNode(node));
+        return JsonValue.Of(nodes);
     }
 
     static JsonValue OfDisk(DiskObject disk)

@@ -8,6 +8,7 @@ using FastBackup.Bitmaps;
 using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Native.Bitmaps;
 using FastBackup.Native.Devices;
 using FastBackup.Native.Disks;
 using FastBackup.Native.Errors;
@@ -22,6 +23,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
     const int IdBytesMax = 255;
 
     DiskObject _disk = null!;
+    BitmapObject? _bitmap;
 
     public override string Type => "blockdev-backup";
 
@@ -39,7 +41,9 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         if (Job == null)
             problem = plan.Monitor.Nodes.HasTarget(arguments.Target) ?? problem ?? Make(plan, bitmap);
         else if (Job.Core.Status != JobStatus.Created || Job.IsClosed)
-            problem = QmpError.Generic($"Job '{Job.Core.Id}' was cancelled");
+            problem = QmpError.Generic($"Job '{Job.Core.Id}' was cancelled, or started by somebody else");
+        else if (!ReferenceEquals(bitmap?.Bitmap, _bitmap))
+            problem = QmpError.Generic($"Bitmap '{arguments.Bitmap}' was replaced");
         if (problem == null && bitmap is { } used)
             state.Set(_disk, arguments.Bitmap!, used with { IsBusy = true });
         return problem;
@@ -107,7 +111,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         );
         if (job == null)
             return QmpError.Of(answer);
-        Job = job;
+        (Job, _bitmap) = (job, bitmap?.Bitmap);
         plan.Monitor.Adopt(job);
         return null;
     }
