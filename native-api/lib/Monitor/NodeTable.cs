@@ -3,6 +3,7 @@
 //
 // A node may be the source of a backup as well: then a disk is made over it, which nobody writes to.
 using System.Collections.Generic;
+using System.Threading;
 using FastBackup.Native.Devices;
 using FastBackup.Native.Disks;
 using FastBackup.Native.Engines;
@@ -12,20 +13,40 @@ using FastBackup.Native.Structs;
 
 namespace FastBackup.Native.Monitor;
 
-/// <summary>Threads: the monitor's; what touches disks is called while it waits for the reactor.</summary>
+/// <summary>Threads: nodes are added and removed by the monitor's; what touches disks is the reactor's.</summary>
 sealed class NodeTable(EngineObject engine)
 {
     const uint WaitingMax = 1024;
 
+    readonly Lock _lock = new();
     readonly Dictionary<string, MonitorNode> _nodes = [];
 
-    public IReadOnlyCollection<MonitorNode> Nodes => _nodes.Values;
+    public IReadOnlyCollection<MonitorNode> Nodes
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _nodes.Values];
+        }
+    }
 
-    public MonitorNode? Find(string name) => _nodes.GetValueOrDefault(name);
+    public MonitorNode? Find(string name)
+    {
+        lock (_lock)
+            return _nodes.GetValueOrDefault(name);
+    }
 
-    public void Add(MonitorNode node) => _nodes.Add(node.Name, node);
+    public void Add(MonitorNode node)
+    {
+        lock (_lock)
+            _nodes.Add(node.Name, node);
+    }
 
-    public void Remove(MonitorNode node) => _nodes.Remove(node.Name);
+    public void Remove(MonitorNode node)
+    {
+        lock (_lock)
+            _ = _nodes.Remove(node.Name);
+    }
 
     /// <summary>The host's disk of a name, or null. On the reactor's thread.</summary>
     public DiskObject? FindHostDisk(string name)

@@ -36,6 +36,7 @@ public sealed class ClientTests
         }
         scene.Host.Ask("guest vda");
         string line = """{"execute":"query-named-block-nodes","id":[1,2,3]}""" + "\n";
+        int files = scene.Host.FileCount();
         for (int i = 0; i < 60; i++)
         {
             QmpConnection victim = QmpConnection.To(scene.Host.Socket, isNegotiating: i % 3 != 0);
@@ -45,6 +46,9 @@ public sealed class ClientTests
             victim.Dispose();
         }
         Assert.Equal("running", scene.StatusOf("j"));
+        for (int i = 0; i < 100 && scene.Host.FileCount() > files; i++)
+            Thread.Sleep(20);
+        Assert.Equal(files, scene.Host.FileCount());
         long writes = scene.Host.AskNumber("count");
         scene.Client.WaitForStatus("j", "null");
         Assert.True(scene.Host.AskNumber("count") > writes);

@@ -84,6 +84,19 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("there is no socket", Expect(1, "top", Socket + "x"));
     }
 
+    [Fact]
+    public void Top_OnASignal_EndsCleanly()
+    {
+        Requires.Command("sh");
+        string program = Path.Combine(AppContext.BaseDirectory, "fastbackup.dll");
+        // A shell without job control starts what is in the background with SIGINT ignored: hence TERM.
+        string script = $"dotnet {program} top {Socket} --json & sleep 2; kill -TERM $!; wait $!; echo code $?";
+        ToolRun run = ToolRun.Of("sh", ["-c", script]);
+        Assert.EndsWith("code 130", run.Output.TrimEnd());
+        Assert.Contains("\"status\":\"interrupted\",\"exit_code\":130", run.Output);
+        Assert.Contains("\"event\":\"jobs\"", run.Output);
+    }
+
     string Socket => _scene.Host.Socket;
 
     /// <returns>What it printed on both streams.</returns>

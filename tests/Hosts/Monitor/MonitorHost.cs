@@ -73,6 +73,9 @@ sealed class MonitorHost : IDisposable
         return names;
     }
 
+    /// <summary>Descriptors that are open in it.</summary>
+    public int FileCount() => Directory.GetFileSystemEntries($"/proc/{_process.Id}/fd").Length;
+
     string ReadLine()
     {
         Task<string?> line = _process.StandardOutput.ReadLineAsync();

@@ -113,6 +113,55 @@ public sealed class TransactionTests
     }
 
     [Fact]
+    public void NodesThatComeAndGo_WhileAnActionWaits_DoNotMeetIt()
+    {
+        using MonitorScene scene = new();
+        _ = scene.AddTarget("t");
+        using QmpConnection other = scene.NewClient();
+        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
+        JsonArray actions =
+        [
+            LifecycleTests.Action("block-dirty-bitmap-add", ("node", "vda"), ("name", "b")),
+            Backup("vda", "t", "j"),
+        ];
+        scene.Client.Send(QmpConnection.Command("transaction", ("actions", actions)) + "\n");
+        other.WaitForStatus("j", "created");
+        Assert.Contains("busy", other.Refused("blockdev-del", ("node-name", "t")));
+        string file = scene.Folder.Hole("more.img", MonitorScene.DiskBytes);
+        for (int i = 0; i < 50; i++)
+        {
+            _ = other.Run("blockdev-add", ("driver", "file"), ("node-name", "n" + i), ("filename", file));
+            _ = other.Run("blockdev-del", ("node-name", "n" + i));
+        }
+        Assert.Equal(0, scene.Host.AskNumber("release vda"));
+        Assert.NotNull(scene.Client.ReadAnswer()!["return"]);
+        scene.Client.WaitForStatus("j", "null");
+        scene.Quit();
+    }
+
+    [Fact]
+    public void JobThatIsCancelledBeforeItsMoment_FailsItsTransaction()
+    {
+        using MonitorScene scene = new();
+        _ = scene.AddTarget("t");
+        using QmpConnection other = scene.NewClient();
+        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
+        JsonArray actions =
+        [
+            LifecycleTests.Action("block-dirty-bitmap-add", ("node", "vda"), ("name", "b")),
+            Backup("vda", "t", "j"),
+        ];
+        scene.Client.Send(QmpConnection.Command("transaction", ("actions", actions)) + "\n");
+        other.WaitForStatus("j", "created");
+        _ = other.Run("job-cancel", ("id", "j"));
+        Assert.Equal(0, scene.Host.AskNumber("release vda"));
+        Assert.Contains("was cancelled", (string?)scene.Client.ReadAnswer()!["error"]!["desc"]);
+        Assert.Null(scene.Client.Run("query-named-block-nodes")[0]!["dirty-bitmaps"]);
+        _ = scene.Client.Run("blockdev-del", ("node-name", "t"));
+        scene.Quit();
+    }
+
+    [Fact]
     public void WriteThatNeverEnds_IsToldAfterHalfAMinuteAndNothingHasHappened()
     {
         using MonitorScene scene = new();

@@ -15,7 +15,7 @@ sealed class AddBitmapAction(string node, string name, uint? granularity, bool i
     const uint GranularityDefault = 65536;
     const int NameBytesMax = 1023;
 
-    DiskObject _disk = null!;
+    DiskObject? _disk;
     BitmapObject? _bitmap;
 
     public override string Type => "block-dirty-bitmap-add";
@@ -24,36 +24,34 @@ sealed class AddBitmapAction(string node, string name, uint? granularity, bool i
     {
         if (RefuseGrouped(plan) is { } refusal)
             return refusal;
-        if (plan.Monitor.Nodes.FindSource(node, out DiskObject? disk) is { } error)
+        if (Resolve(plan, node, ref _disk) is { } error)
             return error;
-        _disk = disk!;
-        _ = Disks.Add(_disk);
         if (name.Length == 0)
             return QmpError.Generic("Bitmap name cannot be empty");
         if (granularity is { } given && (given < GranularityMin || !Units.IsPowerOfTwo(given)))
             return QmpError.Generic("Granularity must be power of 2 and at least 512");
         if (isPersistent)
             return QmpError.Generic($"Can't store persistent bitmaps to {node}: Operation not supported");
-        if (state.IsTaken(_disk, name))
+        if (state.IsTaken(_disk!, name))
             return QmpError.Generic($"Bitmap already exists: {name}");
         if (Encoding.UTF8.GetByteCount(name) > NameBytesMax)
             return QmpError.Generic($"Bitmap name too long: {name}");
         if (_bitmap == null)
         {
             ulong bytes = granularity ?? GranularityDefault;
-            Fault fault = DirtyBitmap.TryCreate(name, _disk.Core.CapacityBytes, bytes, out DirtyBitmap? dirty);
+            Fault fault = DirtyBitmap.TryCreate(name, _disk!.Core.CapacityBytes, bytes, out DirtyBitmap? dirty);
             if (fault.IsFault)
                 return QmpError.Generic($"cannot make bitmap '{name}': {fault}");
             _bitmap = new BitmapObject(_disk.Engine!, _disk, dirty!) { IsOfMonitor = true };
         }
-        state.Set(_disk, name, new PlannedBitmap(_bitmap, IsBusy: false, IsToCome: true));
+        state.Set(_disk!, name, new PlannedBitmap(_bitmap, IsBusy: false, IsToCome: true));
         return null;
     }
 
     public override void Apply(Plan plan)
     {
         _bitmap!.Dirty!.SetEnabled(!isDisabled);
-        _disk.Core.Add(_bitmap.Dirty);
+        _disk!.Core.Add(_bitmap.Dirty);
         _disk.Bitmaps.Add(_bitmap);
         _ = HandleTable.Open(_bitmap);
     }

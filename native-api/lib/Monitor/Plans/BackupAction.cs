@@ -22,22 +22,21 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
     const uint ClusterBytesMin = (uint)(64 * Units.KiB);
     const int IdBytesMax = 255;
 
-    DiskObject _disk = null!;
+    DiskObject? _source;
     BitmapObject? _bitmap;
 
     public override string Type => "blockdev-backup";
+
+    DiskObject Source => _source!;
 
     /// <summary>In state created from the first check on.</summary>
     public JobObject? Job { get; private set; }
 
     public override QmpError? Check(Plan plan, PlanState state)
     {
-        if (plan.Monitor.Nodes.FindSource(arguments.Device, out DiskObject? disk) is { } error)
+        if (Resolve(plan, arguments.Device, ref _source) is { } error)
             return error;
-        _disk = disk!;
-        _ = Disks.Add(_disk);
-        PlannedBitmap? bitmap = null;
-        QmpError? problem = CheckBitmap(state, out bitmap);
+        QmpError? problem = CheckBitmap(state, out PlannedBitmap? bitmap);
         if (Job == null)
             problem = plan.Monitor.Nodes.HasTarget(arguments.Target) ?? problem ?? Make(plan, bitmap);
         else if (Job.Core.Status != JobStatus.Created || Job.IsClosed)
@@ -45,7 +44,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         else if (!ReferenceEquals(bitmap?.Bitmap, _bitmap))
             problem = QmpError.Generic($"Bitmap '{arguments.Bitmap}' was replaced");
         if (problem == null && bitmap is { } used)
-            state.Set(_disk, arguments.Bitmap!, used with { IsBusy = true });
+            state.Set(Source, arguments.Bitmap!, used with { IsBusy = true });
         return problem;
     }
 
@@ -68,7 +67,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             return QmpError.Generic("Bitmap sync mode must be 'on-success' when using sync mode 'incremental'");
         if (arguments.Bitmap == null)
             return mode == null ? null : QmpError.Generic("Cannot specify bitmap sync mode without a bitmap");
-        bitmap = state.Find(_disk, arguments.Bitmap);
+        bitmap = state.Find(Source, arguments.Bitmap);
         if (bitmap == null)
             return QmpError.Generic($"Bitmap '{arguments.Bitmap}' could not be found");
         if (mode == null && sync != "incremental")
@@ -86,22 +85,22 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     QmpError? Make(Plan plan, PlannedBitmap? bitmap)
     {
-        if (plan.Monitor.Nodes.FindTarget(arguments.Target, _disk, out DeviceObject? target) is { } missing)
+        if (plan.Monitor.Nodes.FindTarget(arguments.Target, Source, out DeviceObject? target) is { } missing)
             return missing;
         DeviceObject? scratch = null;
         if (arguments.Scratch != null)
         {
-            if (plan.Monitor.Nodes.FindTarget(arguments.Scratch, _disk, out scratch) is { } lost)
+            if (plan.Monitor.Nodes.FindTarget(arguments.Scratch, Source, out scratch) is { } lost)
                 return lost;
             if (scratch!.HasJob)
                 return InUse(arguments.Scratch);
         }
-        string id = arguments.JobId ?? _disk.Core.Name;
+        string id = arguments.JobId ?? Source.Core.Name;
         if (CheckNumbers(plan, target!, id) is { } wrong)
             return wrong;
         bool hasView = arguments.HasSnapshot ?? arguments.Sync != "top";
         Answer answer = BackupCreation.TryMakeForMonitor(
-            _disk,
+            Source,
             target!,
             scratch,
             (ulong)arguments.ScratchBytes,
@@ -118,7 +117,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     QmpError? CheckNumbers(Plan plan, DeviceObject target, string id)
     {
-        bool isSource = ReferenceEquals(target, _disk.Device);
+        bool isSource = ReferenceEquals(target, Source.Device);
         if (isSource)
             return QmpError.Generic("Source and target cannot be the same");
         if (arguments.IsCompressed)
@@ -131,8 +130,8 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             return QmpError.Generic("max-chunk must be zero (which means no limit) or positive");
         ulong targetBytes = target.Device.Limits.CapacityBytes;
         bool isFit =
-            targetBytes == _disk.Core.CapacityBytes
-            || (arguments.MayTargetBeLarger && targetBytes > _disk.Core.CapacityBytes);
+            targetBytes == Source.Core.CapacityBytes
+            || (arguments.MayTargetBeLarger && targetBytes > Source.Core.CapacityBytes);
         if (!isFit)
             return QmpError.Generic("Source and target image have different sizes");
         if (target.Device.Limits.IsReadOnly)

@@ -8,7 +8,9 @@ abstract class BitmapAction(string node, string name) : PlanAction
 {
     protected string Name => name;
 
-    protected DiskObject Disk { get; private set; } = null!;
+    DiskObject? _disk;
+
+    protected DiskObject Disk => _disk!;
 
     protected BitmapObject Bitmap { get; private set; } = null!;
 
@@ -16,10 +18,8 @@ abstract class BitmapAction(string node, string name) : PlanAction
     {
         if (RefuseGrouped(plan) is { } refusal)
             return refusal;
-        if (plan.Monitor.Nodes.FindSource(node, out DiskObject? disk) is { } error)
+        if (Resolve(plan, node, ref _disk) is { } error)
             return error;
-        Disk = disk!;
-        _ = Disks.Add(Disk);
         if (state.Find(Disk, name) is not { } found)
             return QmpError.Generic($"Dirty bitmap '{name}' not found");
         if (found.IsBusy)

@@ -11,6 +11,7 @@ namespace FastBackup.Native.Monitor.Plans;
 sealed class MergeAction(string node, string target, List<(string? Node, string Name)> sources)
     : BitmapAction(node, target)
 {
+    readonly DiskObject?[] _disks = new DiskObject?[sources.Count];
     readonly List<BitmapObject> _sources = [];
 
     public override string Type => "block-dirty-bitmap-merge";
@@ -20,14 +21,15 @@ sealed class MergeAction(string node, string target, List<(string? Node, string 
         QmpError? error = base.Check(plan, state);
         _sources.Clear();
         for (int i = 0; i < sources.Count && error == null; i++)
-            error = CheckSource(plan, state, sources[i].Node, sources[i].Name);
+            error = CheckSource(plan, state, sources[i].Node, sources[i].Name, ref _disks[i]);
         return error;
     }
 
-    QmpError? CheckSource(Plan plan, PlanState state, string? sourceNode, string name)
+    QmpError? CheckSource(Plan plan, PlanState state, string? sourceNode, string name, ref DiskObject? disk)
     {
-        DiskObject? disk = Disk;
-        if (sourceNode != null && plan.Monitor.Nodes.FindSource(sourceNode, out disk) != null)
+        if (sourceNode == null)
+            disk = Disk;
+        else if (Resolve(plan, sourceNode, ref disk) != null)
             return QmpError.Generic($"Node '{sourceNode}' not found");
         if (state.Find(disk!, name) is not { } source)
             return QmpError.Generic($"Dirty bitmap '{name}' not found");
@@ -35,7 +37,6 @@ sealed class MergeAction(string node, string target, List<(string? Node, string 
             return Busy(name);
         if (source.Bitmap.Dirty!.SizeBytes != Disk.Core.CapacityBytes)
             return QmpError.Generic("Bitmaps are of different sizes (destination size is not the source's)");
-        _ = Disks.Add(disk!);
         _sources.Add(source.Bitmap);
         return null;
     }

@@ -26,6 +26,20 @@ abstract class PlanAction
     /// <summary>It will not be carried out: what the check has taken goes back.</summary>
     public virtual void Abandon(Plan plan) { }
 
+    /// <summary>
+    /// Finds a disk with the first check, and keeps to it: a disk of a plan that waits is not closed, but its name may
+    /// come to mean another one.
+    /// </summary>
+    protected QmpError? Resolve(Plan plan, string node, ref DiskObject? disk)
+    {
+        if (disk != null)
+            return null;
+        QmpError? error = plan.Monitor.Nodes.FindSource(node, out disk);
+        if (error == null)
+            _ = Disks.Add(disk!);
+        return error;
+    }
+
     /// <summary>Only jobs can end together.</summary>
     protected QmpError? RefuseGrouped(Plan plan) =>
         plan.IsGrouped
