@@ -82,13 +82,14 @@ static class CtlCommand
             if (answer["error"] is { } error)
                 return Fail($"{error["class"]}: {error["desc"]}", interruption, output);
             output.Line(answer["return"]?.ToJsonString(s_readable) ?? "null");
-            int exitCode = job == null ? ExitCode.Done : Wait(link, job, interruption, output);
+            bool isCancel = name is "job-cancel" or "block-job-cancel"; // then that is the end that is waited for
+            int exitCode = job == null ? ExitCode.Done : Wait(link, job, isCancel, interruption, output);
             bool isFollowed = exitCode == ExitCode.Done && seconds != null;
             return isFollowed ? Follow(link, seconds!.Value, interruption, output) : exitCode;
         }
     }
 
-    static int Wait(MonitorLink link, string job, Interruption interruption, Output output)
+    static int Wait(MonitorLink link, string job, bool isCancel, Interruption interruption, Output output)
     {
         JsonNode? ending = null;
         bool isKnown = IsThere(link, job);
@@ -99,7 +100,7 @@ static class CtlCommand
             {
                 bool isStatus = (string?)happened["event"] == "JOB_STATUS_CHANGE";
                 if (isStatus && (string?)happened["data"]!["status"] is "concluded" or "null")
-                    return Judge(job, ending, interruption, output);
+                    return Judge(job, ending, isCancel, interruption, output);
                 if ((string?)happened["event"] is "BLOCK_JOB_COMPLETED" or "BLOCK_JOB_CANCELLED")
                     ending = happened;
             }
@@ -121,17 +122,19 @@ static class CtlCommand
         return false;
     }
 
-    static int Judge(string job, JsonNode? ending, Interruption interruption, Output output)
+    static int Judge(string job, JsonNode? ending, bool isCancel, Interruption interruption, Output output)
     {
         if (ending == null)
             return Fail($"job '{job}' ended before it began", interruption, output);
-        if ((string?)ending["event"] == "BLOCK_JOB_CANCELLED")
+        bool isCancelled = (string?)ending["event"] == "BLOCK_JOB_CANCELLED";
+        if (isCancelled && !isCancel)
             return Fail($"job '{job}' was cancelled", interruption, output);
         string? error = (string?)ending["data"]!["error"];
         if (error != null)
             return Fail($"job '{job}' failed: {error}", interruption, output);
         ulong bytes = (ulong)ending["data"]!["offset"]!;
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"job '{job}' done: {ByteSize.Format(bytes)}"));
+        string how = isCancelled ? "cancelled" : "done";
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"job '{job}' {how}: {ByteSize.Format(bytes)}"));
         return ExitCode.Done;
     }
 
