@@ -50,7 +50,7 @@ public sealed partial class FileDevice
     /// <summary>The descriptor in use, for calls that have no place in the I/O path. Owned by this device.</summary>
     public int Fd => _file.Fd;
 
-    /// <summary>Opens a path; blocks for a few system calls.</summary>
+    /// <summary>Opens a path; blocks for a few system calls. Any thread: the loop is not touched.</summary>
     /// <param name="loop">Drives the device.</param>
     /// <param name="options">What to open and how.</param>
     /// <param name="device">The device, or null when refused.</param>

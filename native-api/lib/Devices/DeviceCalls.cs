@@ -47,7 +47,9 @@ static class DeviceCalls
             IsDirect = (given.Flags & FlagPageCache) == 0,
             InFlightMax = given.InFlightMax == 0 ? 1024 : given.InFlightMax,
         };
-        return AddTo(engine, loop => OpenFile(loop, options), out *result).Tell();
+        answer = OpenFile(engine, options, out DeviceObject? device);
+        *result = device?.Id ?? 0;
+        return answer.Tell();
     }
 
     static Answer Check(in DeviceOptionsStruct given)
@@ -65,17 +67,31 @@ static class DeviceCalls
     }
 
     /// <summary>Opens a file or a block device and gives it a handle.</summary>
+    /// <remarks>
+    /// On the caller's thread, because an open, and the trial read after it, may wait for a file system or a disk that
+    /// does not answer: guests wait for the engine's thread, and must not wait for that.
+    /// </remarks>
     public static Answer OpenFile(EngineObject engine, FileOpenOptions options, out DeviceObject? device)
     {
-        Answer answer = AddTo(engine, loop => OpenFile(loop, options), out ulong id);
-        device = HandleTable.Find<DeviceObject>(id);
-        return answer;
-    }
-
-    static (Answer, IBlockDevice?) OpenFile(IIoLoop loop, FileOpenOptions options)
-    {
-        OpenRefusal refusal = FileDevice.TryOpen(loop, options, out FileDevice? file);
-        return (refusal.IsNone ? Answer.Ok : Answer.Of(refusal), file);
+        device = null;
+        if (!engine.TryRetain(isChild: true))
+            return Answer.Handle(EngineObject.Noun);
+        try
+        {
+            if (engine.IsStopped)
+                return EngineObject.StoppedAnswer();
+            OpenRefusal refusal = FileDevice.TryOpen(engine.Reactor, options, out FileDevice? file);
+            if (file == null)
+                return Answer.Of(refusal);
+            device = new DeviceObject(engine, file);
+            _ = HandleTable.Open(device);
+            return Answer.Ok;
+        }
+        finally
+        {
+            if (device == null)
+                engine.Release(isChild: true);
+        }
     }
 
     /// <summary>Makes a device on the reactor's thread and gives it a handle.</summary>
