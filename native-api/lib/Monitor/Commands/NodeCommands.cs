@@ -23,8 +23,6 @@ static class NodeCommands
             return error;
         if (arguments.Name == null)
             return QmpError.Generic("'node-name' must be specified for the root node");
-        if (call.Monitor.Nodes.Nodes.Count >= NodesMax)
-            return QmpError.Generic($"there are {NodesMax} nodes, which is the most");
         return Open(call.Monitor, arguments, isInline: false, out _) is { } refusal ? refusal : CommandAnswer.Done;
     }
 
@@ -42,40 +40,48 @@ static class NodeCommands
                         : $"Node {name} is not owned by the monitor"
                 )
             );
+        if (node.IsInline) // it goes with what it came inside of
+            return QmpError.Generic($"Node {name} is not owned by the monitor");
         return TryClose(call.Monitor, node) is { } refusal ? refusal : CommandAnswer.Done;
     }
 
-    /// <summary>Closes a node and what came inside of it.</summary>
-    /// <returns>Null, or why it must stay.</returns>
+    /// <summary>Closes a node and what came inside of it, unless other nodes lie on that.</summary>
+    /// <returns>Null, or why it must stay: then nothing was closed.</returns>
     public static QmpError? TryClose(MonitorObject monitor, MonitorNode node)
     {
-        if (node.ParentCount > 0 && !node.IsInline)
-            return QmpError.Generic($"Block device {node.Name} is in use");
-        QmpError? problem = monitor.OnReactor(() => TryFree(node), mayBeStopped: true).Error;
-        if (problem != null)
+        if (node.ParentCount > 0)
+            return InUse(node);
+        if (monitor.OnReactor(() => TryFree(node), mayBeStopped: true).Error is { } problem)
             return problem;
-        if (node.File is { } file)
+        MonitorNode? next = node;
+        while (next is { } one)
         {
-            file.ParentCount--;
-            if (file.IsInline)
-                problem = TryClose(monitor, file);
+            monitor.Nodes.Remove(one);
+            next = InsideAlone(one);
+            if (one.File is { } file)
+                file.ParentCount--;
+            else if (DeviceCalls.Close(one.Device.Id) < 0)
+                return InUse(one);
         }
-        else if (DeviceCalls.Close(node.Device.Id) < 0)
-        {
-            problem = QmpError.Generic($"Block device {node.Name} is in use");
-        }
-        monitor.Nodes.Remove(node);
-        return problem;
+        return null;
     }
 
+    /// <summary>Nodes that lie on each other share a device, which has one disk: nothing is half done.</summary>
     static CommandAnswer TryFree(MonitorNode node)
     {
         if (node.Device.HasJob)
             return QmpError.Generic($"Node '{node.Name}' is busy: block device is in use by block job: backup");
-        return NodeTable.CloseDisk(node).IsOk
-            ? CommandAnswer.Done
-            : QmpError.Generic($"Block device {node.Name} is in use");
+        for (MonitorNode? one = node; one != null; one = InsideAlone(one))
+            if (!NodeTable.CloseDisk(one).IsOk)
+                return InUse(one);
+        return CommandAnswer.Done;
     }
+
+    /// <summary>What came inside of a node and has no other on it, or null.</summary>
+    static MonitorNode? InsideAlone(MonitorNode node) =>
+        node.File is { IsInline: true, ParentCount: 1 } inside ? inside : null;
+
+    static QmpError InUse(MonitorNode node) => QmpError.Generic($"Block device {node.Name} is in use");
 
     static QmpError? Open(MonitorObject monitor, NodeArguments arguments, bool isInline, out MonitorNode? node)
     {
@@ -91,8 +97,16 @@ static class NodeCommands
             : OpenFile(monitor, arguments, isInline, out node);
     }
 
+    /// <summary>Also after what comes inside was opened: that may have taken the name, or the last place.</summary>
+    static QmpError? CheckRoom(MonitorObject monitor, string? name) =>
+        name != null && monitor.Nodes.Find(name) != null ? QmpError.Generic($"Duplicate nodes with node-name='{name}'")
+        : monitor.Nodes.Nodes.Count >= NodesMax ? QmpError.Generic($"there are {NodesMax} nodes, which is the most")
+        : null;
+
     static QmpError? CheckName(MonitorObject monitor, string? name)
     {
+        if (CheckRoom(monitor, null) is { } full)
+            return full;
         if (name == null)
             return null;
         if (!BackupAction.IsWellFormed(name))
@@ -123,6 +137,12 @@ static class NodeCommands
         else if (Open(monitor, arguments.File!, isInline: true, out file) is { } error)
         {
             return error;
+        }
+        if (CheckRoom(monitor, arguments.Name) is { } taken)
+        {
+            if (arguments.File != null)
+                _ = TryClose(monitor, file!);
+            return taken;
         }
         file!.ParentCount++;
         node = new MonitorNode
