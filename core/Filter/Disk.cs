@@ -146,8 +146,8 @@ public sealed partial class Disk : ILoopMember, IDisposable
     /// <summary>Guests' requests that the device has not answered.</summary>
     public uint AtDeviceCount => _atDeviceCount;
 
-    /// <summary>Whether one more point in time can watch this disk.</summary>
-    internal bool HasRoomForFilter => _filterCount < FiltersMax;
+    /// <summary>How many more points in time can watch this disk.</summary>
+    public uint FilterRoom => (uint)(FiltersMax - _filterCount);
 
     /// <summary>Adds a bitmap; it records from this quiesced moment on.</summary>
     public void Add(DirtyBitmap bitmap)

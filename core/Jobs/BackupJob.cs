@@ -215,6 +215,8 @@ public sealed partial class BackupJob
 
     internal override Fault BeginQuiesced()
     {
+        if (Disk.FilterRoom == 0)
+            return new Fault(FaultKind.QueueFull); // others, made before or after this one, began first
         if (_options.Bitmap is { } bitmap)
         {
             // The job was made at some earlier time: the bitmap may have gone to another one since, or away.

@@ -44,7 +44,7 @@ static class BackupRules
 
     static OpenRefusal CheckDevices(Disk disk, IBlockDevice target, BackupOptions options)
     {
-        if (!disk.HasRoomForFilter)
+        if (disk.FilterRoom == 0)
             return Refuse(FaultKind.QueueFull, $"disk '{disk.Name}' has as many backups at once as it can watch");
         if (ReferenceEquals(disk.Device, target) && !Planted.Is(PlantedBug.R24TargetMayBeSource))
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");

@@ -36,6 +36,8 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
     {
         if (Resolve(plan, arguments.Device, ref _source) is { } error)
             return error;
+        if (!state.TryAddBackup(Source))
+            return QmpError.Generic($"disk '{Source.Core.Name}' has as many backups at once as it can watch");
         QmpError? problem = CheckBitmap(state, out PlannedBitmap? bitmap);
         if (Job == null)
             problem = plan.Monitor.Nodes.HasTarget(arguments.Target) ?? problem ?? Make(plan, bitmap);

@@ -10,6 +10,7 @@ namespace FastBackup.Native.Monitor.Plans;
 sealed class PlanState
 {
     readonly Dictionary<(DiskObject Disk, string Name), PlannedBitmap?> _changed = [];
+    readonly Dictionary<DiskObject, uint> _backups = [];
 
     /// <summary>The bitmap of a name, or null.</summary>
     public PlannedBitmap? Find(DiskObject disk, string name)
@@ -31,6 +32,15 @@ sealed class PlanState
             if (bitmap.Dirty!.Name == name)
                 return true;
         return false;
+    }
+
+    /// <summary>One more backup of a disk.</summary>
+    /// <returns>False: more than can watch it at once.</returns>
+    public bool TryAddBackup(DiskObject disk)
+    {
+        uint count = _backups.GetValueOrDefault(disk) + 1;
+        _backups[disk] = count;
+        return count <= disk.Core.FilterRoom;
     }
 
     public void Set(DiskObject disk, string name, PlannedBitmap? planned) => _changed[(disk, name)] = planned;
