@@ -70,8 +70,10 @@ static class JobCalls
     static Answer Begin(EngineObject engine, JobObject[] jobs, QueueSlot?[] slots, bool isSequential)
     {
         foreach (JobObject job in jobs)
-            if (job.IsClosed || job.IsStarted)
-                return job.IsClosed ? Answer.Handle(JobObject.Noun) : Answer.State("a job was started before");
+            if (job.IsClosed || job.IsStarted || job.IsPlanned)
+                return job.IsClosed ? Answer.Handle(JobObject.Noun)
+                    : job.IsStarted ? Answer.State("a job was started before")
+                    : Answer.State("a job belongs to a client of a monitor, which starts it");
         for (int i = 0; i < jobs.Length; i++)
             jobs[i].SetStarter(slots[i]!);
         new Transaction(engine.Reactor, Array.ConvertAll(jobs, job => (Job)job.Core), isSequential).Start();

@@ -51,6 +51,9 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
     /// </summary>
     public bool IsReleasedAtEnd { get; init; }
 
+    /// <summary>A client's command starts it in the next quiesced moment: nobody else may.</summary>
+    public bool IsPlanned { get; set; }
+
     public bool IsStarted => _starter != null || Core.Status is not JobStatus.Created;
 
     public bool HasEnded => Core.Status is JobStatus.Concluded or JobStatus.Null;

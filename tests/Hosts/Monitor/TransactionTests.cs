@@ -183,6 +183,50 @@ public sealed class TransactionTests
     }
 
     [Fact]
+    public void MoreBackups_ThanADiskCanWatch_AreRefusedTogether()
+    {
+        const int watchedMax = 64;
+        using MonitorScene scene = new();
+        JsonArray actions = [];
+        for (int i = 0; i <= watchedMax; i++)
+        {
+            _ = scene.AddTarget("t" + i);
+            actions.Add(Backup("vda", "t" + i, "j" + i, ("x-capture-bytes", 65536)));
+        }
+        Assert.Contains("as it can watch", scene.Client.Refused("transaction", ("actions", actions)));
+        Assert.Empty(scene.Client.Run("query-jobs").AsArray());
+        Assert.Equal(0, scene.Host.AskNumber("write vda 0 4096 1"));
+        scene.StartBackup("t0", "one", 0);
+        scene.Client.WaitForStatus("one", "null");
+        scene.Quit();
+    }
+
+    [Fact]
+    public void Job_OfACommandThatWaits_IsNotStartedByTheHost()
+    {
+        using MonitorScene scene = new();
+        string target = scene.AddTarget("t");
+        byte[] before = scene.Disk();
+        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
+        scene.Client.Send(
+            QmpConnection.Command(
+                "blockdev-backup",
+                ("device", "vda"),
+                ("target", "t"),
+                ("sync", "full"),
+                ("job-id", "j")
+            ) + "\n"
+        );
+        _ = scene.Client.WaitForEvent("JOB_STATUS_CHANGE", "j");
+        Assert.Equal(-3, scene.Host.AskNumber("start j"));
+        Assert.Equal(0, scene.Host.AskNumber("release vda"));
+        Assert.NotNull(scene.Client.ReadAnswer()!["return"]);
+        scene.Client.WaitForStatus("j", "null");
+        MonitorScene.AssertSame(before, target);
+        scene.Quit();
+    }
+
+    [Fact]
     public void Refusals_LeaveNothingBehind()
     {
         using MonitorScene scene = new();

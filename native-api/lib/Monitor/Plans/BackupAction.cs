@@ -113,6 +113,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         if (job == null)
             return QmpError.Of(answer);
         (Job, _bitmap) = (job, bitmap?.Bitmap);
+        job.IsPlanned = true;
         plan.Monitor.Adopt(job);
         return null;
     }

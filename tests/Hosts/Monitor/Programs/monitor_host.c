@@ -9,10 +9,13 @@
  *   snapshot DISK OFFSET            a byte of the newest readable point in time, or the status
  *   sha256 DISK BITMAP              the hash of a bitmap found by its name
  *   find JOB                        the state of a job found by its id, or the status
+ *   start JOB                       starts a job found by its id; the status
  *   backup DISK FILE ID SPEED       a job of the host's own; the status
  *   end ID                          waits for that job and closes it; its status
  *   open SOCKET, close              a monitor more, and the end of the first: status and milliseconds
+ *   cycle SOCKET COUNT              opens and closes so many; how many descriptors are open then
  *   quit */
+#include <dirent.h>
 #include <fastbackup.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -196,6 +199,28 @@ static void do_close(void) {
          (long long)(end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000);
 }
 
+static void do_start(const char *id) {
+  fb_job job;
+  fb_status status = fb_job_find(engine, id, (uint32_t)strlen(id), &job);
+  answer(status < 0 ? status : fb_job_start(job, queue, 0));
+}
+
+static void do_cycle(const char *path, int count) {
+  struct dirent *entry;
+  fb_monitor other;
+  DIR *folder;
+  long long open_count = 0;
+  for (; count > 0; count--) {
+    must(open_monitor(path, &other), "monitor_open");
+    must(fb_monitor_close(other), "monitor_close");
+  }
+  folder = opendir("/proc/self/fd");
+  while ((entry = readdir(folder)) != NULL)
+    open_count++;
+  closedir(folder);
+  answer(open_count);
+}
+
 static int obey(char *line) {
   char word[32] = "", a[256] = "", b[256] = "", c[256] = "", d[32] = "";
   fb_monitor other;
@@ -216,6 +241,10 @@ static int obey(char *line) {
     do_sha256(find(a), b);
   else if (strcmp(word, "find") == 0)
     do_find(a);
+  else if (strcmp(word, "start") == 0)
+    do_start(a);
+  else if (strcmp(word, "cycle") == 0)
+    do_cycle(a, atoi(b));
   else if (strcmp(word, "backup") == 0)
     do_backup(find(a), b, c, strtoull(d, NULL, 10));
   else if (strcmp(word, "end") == 0)
