@@ -95,9 +95,11 @@ static class MonitorCalls
             return Answer.State("another thread closes this monitor").Tell();
         Answer answer = TryClose(engine, monitor);
         monitor.EndClose();
-        if (answer.IsOk)
-            engine.Release(isChild: true);
-        return answer.Tell();
+        if (!answer.IsOk)
+            return answer.Tell();
+        engine.Release(isChild: true);
+        Retirement.Collect(); // its event's descriptor
+        return Status.Ok;
     }
 
     static Answer TryClose(EngineObject engine, MonitorObject monitor)

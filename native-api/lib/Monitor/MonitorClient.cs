@@ -1,6 +1,6 @@
 // One connection: what it has sent and is not understood yet, what it is to be sent and the socket does not take yet.
-// It never waits for its peer: a peer that does not read is dropped once more than OutputBytesMax wait for it, one that
-// sends while a command of its own is at work is not read.
+// It never waits for its peer: a peer that does not read is dropped once more than OutputBytesMax wait for it behind
+// the line that is being sent, one that sends while a command of its own is at work is not read.
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
@@ -92,7 +92,9 @@ sealed class MonitorClient(int fd)
         if (IsGone)
             return;
         byte[] line = JsonText.Line(value);
-        if (_outputBytes + line.Length > OutputBytesMax)
+        // One answer may be of any length: what counts is what is left behind it.
+        int firstBytes = _output.TryPeek(out byte[]? first) ? first.Length - _sentBytes : 0;
+        if (first != null && _outputBytes - firstBytes + line.Length > OutputBytesMax)
         {
             Close(); // it does not read
             return;

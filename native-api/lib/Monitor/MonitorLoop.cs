@@ -70,6 +70,8 @@ sealed class MonitorLoop(MonitorObject monitor, MonitorListener listener)
     void Turn()
     {
         monitor.Inbox.Wake.Lower();
+        if (Volatile.Read(ref _isStopping) != 0)
+            return; // the call to stop may be what was lowered: there would be nothing to wait for
         TakeInbox();
         foreach (MonitorClient client in _clients)
             Serve(client);

@@ -116,6 +116,39 @@ public sealed class ClientTests
     }
 
     [Fact]
+    public void Answer_OfAnyLength_ReachesWhoReads()
+    {
+        const int names = 900;
+        using MonitorScene scene = new();
+        for (int part = 0; part < 3; part++)
+        {
+            JsonArray actions = [];
+            for (int i = 0; i < names; i++)
+                actions.Add(
+                    LifecycleTests.Action(
+                        "block-dirty-bitmap-add",
+                        ("node", "vda"),
+                        ("name", $"{part}-{i}-{new string('x', 900)}")
+                    )
+                );
+            _ = scene.Client.Run("transaction", ("actions", actions));
+        }
+        JsonArray bitmaps = scene.Client.Run("query-named-block-nodes")[0]!["dirty-bitmaps"]!.AsArray();
+        Assert.Equal(3 * names, bitmaps.Count);
+        scene.Quit();
+    }
+
+    [Fact]
+    public void Monitors_OpenedAndClosedAgainAndAgain_LeaveNoDescriptors()
+    {
+        using MonitorScene scene = new();
+        long before = scene.Host.AskNumber($"cycle {scene.Folder["other"]} 1");
+        long after = scene.Host.AskNumber($"cycle {scene.Folder["other"]} 100");
+        Assert.InRange(after, 1, before + 50);
+        scene.Quit();
+    }
+
+    [Fact]
     public void Clients_AreAtMost32AndOneMoreIsTold()
     {
         using MonitorScene scene = new();
