@@ -114,8 +114,8 @@ int live_extents(uint32_t count, uint64_t offset, bool is_one, struct nbdkit_ext
 
 enum way {
   WAY_ENGINE,       /* through the engine, as many as there are */
-  WAY_ENGINE_ALONE, /* through the engine, with nothing on the short way beside it */
-  WAY_SHORT,        /* by this thread */
+  WAY_ENGINE_ALONE, /* the same, with nothing on the short way beside it */
+  WAY_SHORT,        /* by this thread: direct_write comes next */
 };
 
 /* Which way a part of a change goes; way_end when it has gone. has_short: a write, which has a short way. */
@@ -131,6 +131,7 @@ enum direct_outcome {
   DIRECT_REFUSED,    /* the gate has refused it, the client's errno is set */
 };
 
+/* On the short way, which it leaves. */
 enum direct_outcome direct_write(struct lane *lane, uint32_t count, uint64_t offset, bool is_fua);
 
 /* Events of this queue's engine are looked at by whoever polls it. 0, or -1 after a message. */

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.IO;
 using System.Threading;
 using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Hosts.Monitor;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;
@@ -140,6 +141,60 @@ public sealed class MishapTests : IDisposable
             if (isFrozen)
                 DiskFolder.Run("fsfreeze", "--unfreeze", frozen);
         }
+    }
+
+    [Fact]
+    public void Writes_OfPartsOfPages_WaitForATargetSideBySide()
+    {
+        const int clientCount = 6;
+        const int limitMs = 1500;
+        Requires.Command("fsfreeze");
+        Requires.Command("mke2fs");
+        _folder.Random("disk.raw", DiskBytes);
+        DiskFolder.Run("mke2fs", "-q", "-t", "ext4", "-F", _folder.Sparse("fs.img", 128 << 20));
+        string frozen = _folder["frozen"];
+        using Mounted mount = new(frozen, "-o", "loop", _folder["fs.img"]);
+        string target = Path.Combine(frozen, "copy.raw");
+        using (FileStream file = new(target, FileMode.CreateNew))
+            file.SetLength(DiskBytes);
+        string socket = "monitor=" + _folder["monitor"];
+        using PluginServer server = new(_folder.Path, _folder["disk.raw"], socket, "memory=4M");
+        using (QmpConnection monitor = QmpConnection.To(_folder["monitor"]))
+        {
+            _ = monitor.Run("blockdev-add", ("driver", "file"), ("node-name", "t"), ("filename", target));
+            _ = monitor.Run(
+                "blockdev-backup",
+                ("device", "disk"),
+                ("target", "t"),
+                ("sync", "none"),
+                ("x-capture-bytes", 65536),
+                ("x-on-cbw-error", "break-guest-write"),
+                ("x-cbw-timeout-ms", limitMs)
+            );
+        }
+        RawConnection[] clients = new RawConnection[clientCount];
+        for (int i = 0; i < clientCount; i++)
+            clients[i] = new RawConnection(server, "disk");
+        DiskFolder.Run("fsfreeze", "--freeze", frozen);
+        try
+        {
+            long start = Stopwatch.GetTimestamp();
+            for (int i = 0; i < clientCount; i++)
+                clients[i].BeginWrite((ulong)(i + 1) * (8 << 20) + 100, 1000, new byte[1000]);
+            int failed = 0;
+            foreach (RawConnection client in clients)
+                failed += client.EndWrite() == 0 ? 0 : 1;
+            TimeSpan taken = Stopwatch.GetElapsedTime(start);
+            Assert.True(failed >= clientCount / 2, $"{failed} had to wait for the target");
+            Assert.True(taken.TotalMilliseconds < 3 * limitMs, $"they waited for each other: {taken}");
+        }
+        finally
+        {
+            DiskFolder.Run("fsfreeze", "--unfreeze", frozen);
+        }
+        foreach (RawConnection client in clients)
+            client.Dispose();
+        server.End();
     }
 
     /// <summary>
