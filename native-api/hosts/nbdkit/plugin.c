@@ -89,11 +89,9 @@ static int plugin_block_size(void *handle, uint32_t *minimum, uint32_t *preferre
 
 static int only_live(void *handle) { return !is_snapshot(handle); }
 
-/* The engine does what all connections ask for, and its flush covers all that was finished before. */
-static int always(void *handle) {
-  (void)handle;
-  return 1;
-}
+/* The engine does what all connections to the disk ask for, and its flush covers all that was finished before. Two
+ * connections to the snapshot may show two points in time, of two jobs: a client must not take them for one. */
+static int plugin_can_multi_conn(void *handle) { return !is_snapshot(handle); }
 
 static int plugin_can_fua(void *handle) { return is_snapshot(handle) ? NBDKIT_FUA_NONE : NBDKIT_FUA_NATIVE; }
 
@@ -163,7 +161,7 @@ static struct nbdkit_plugin plugin = {
     .can_zero = only_live,
     .can_fast_zero = only_live,
     .can_fua = plugin_can_fua,
-    .can_multi_conn = always,
+    .can_multi_conn = plugin_can_multi_conn,
     .can_extents = plugin_can_extents,
     .pread = plugin_pread,
     .pwrite = plugin_pwrite,
