@@ -71,6 +71,17 @@ public sealed partial class Reactor
         }
     }
 
+    /// <summary>As Invoke, for threads that are none of the host's: waits until the host drives.</summary>
+    /// <remarks>The host's devices are called in turns, and a host with one thread expects them on that.</remarks>
+    public void InvokeInTurn(Action action)
+    {
+        using Invocation invocation = new(this, action);
+        while (!TryPost(invocation, 0))
+            Thread.Yield();
+        while (!invocation.Wait(50)) { }
+        invocation.ThrowIfFailed();
+    }
+
     void InvokeDriven(Action action)
     {
         using Invocation invocation = new(this, action);

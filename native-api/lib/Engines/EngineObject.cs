@@ -27,6 +27,19 @@ sealed class EngineObject() : AbiObject(null), IHandleKind, ILoopTask
     Exception? _bug;
     QueueObject[] _logQueues = [];
 
+    [ThreadStatic]
+    static bool s_isLibraryThread;
+
+    /// <summary>
+    /// The calling thread was started by the library. Turns of an engine that the host drives are the host's: this one
+    /// waits for them.
+    /// </summary>
+    public static bool IsLibraryThread
+    {
+        get => s_isLibraryThread;
+        set => s_isLibraryThread = value;
+    }
+
     public static HandleKind Kind => HandleKind.Engine;
 
     public static string Noun => "engine";
@@ -90,7 +103,11 @@ sealed class EngineObject() : AbiObject(null), IHandleKind, ILoopTask
         try
         {
             Answer answer = default;
-            Reactor.Invoke(() => answer = subject.IsClosed ? Answer.Handle("a handle that was just closed") : call());
+            void Turn() => answer = subject.IsClosed ? Answer.Handle("a handle that was just closed") : call();
+            if (IsLibraryThread && Loop != null)
+                Reactor.InvokeInTurn(Turn);
+            else
+                Reactor.Invoke(Turn);
             return answer;
         }
         finally

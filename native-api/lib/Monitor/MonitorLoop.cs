@@ -7,6 +7,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
+using FastBackup.Native.Engines;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Json;
@@ -21,6 +22,7 @@ sealed class MonitorLoop(MonitorObject monitor, MonitorListener listener)
     const int TickMs = 500;
     const int RetryMs = 20;
     const int AcceptPauseMs = 100;
+    const int DriveMs = 1;
 
     readonly List<MonitorClient> _clients = [];
     readonly PollFd[] _polls = new PollFd[ClientsMax + 2];
@@ -39,7 +41,9 @@ sealed class MonitorLoop(MonitorObject monitor, MonitorListener listener)
     {
         Volatile.Write(ref _isStopping, 1);
         monitor.Inbox.Wake.Raise();
-        _thread?.Join();
+        HostLoop? host = monitor.Engine!.Loop;
+        while (_thread != null && !_thread.Join(host == null ? Timeout.Infinite : DriveMs))
+            host!.Drive(); // a command waits for a turn
         _thread = null;
         listener.Close();
     }
@@ -50,6 +54,7 @@ sealed class MonitorLoop(MonitorObject monitor, MonitorListener listener)
     void Run()
     {
         ThreadName.Set("fb-monitor");
+        EngineObject.IsLibraryThread = true;
         try
         {
             while (Volatile.Read(ref _isStopping) == 0)
