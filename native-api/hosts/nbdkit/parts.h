@@ -26,7 +26,7 @@
 
 /* ---- parameters.c: constant once .config_complete has returned ------------------------------------------------- */
 
-enum start_when { START_AT_START, START_AT_CONNECT };
+enum start_when { START_AT_START, START_AT_CONNECT, START_AT_SNAPSHOT };
 
 struct parameters {
   char *source;
@@ -144,8 +144,10 @@ int snapshot_read(fb_job job, void *buffer, uint32_t count, uint64_t offset);
 int session_open(void);
 /* Cancels what still runs and waits for its end. */
 void session_close(void);
-/* A client has opened the live disk. 0, or -1 after a message. */
-int session_on_connect(void);
+/* A client opens an export, which may begin the job. 0, or -1 after a message. */
+int session_on_open(bool is_snapshot);
+/* Whether a client that opened the snapshot would begin the job. */
+bool session_waits_for_snapshot(void);
 /* The job whose frozen view can be read; FB_E_STATE: none. */
 fb_status session_snapshot(fb_job *job);
 /* A request has waited for long: if the server is about to end, its job must not hold it up. */

@@ -35,7 +35,7 @@ static int plugin_list_exports(int readonly, int is_tls, struct nbdkit_exports *
   (void)readonly, (void)is_tls;
   if (nbdkit_add_export(exports, "disk", "the live disk") != 0)
     return -1;
-  if (session_snapshot(&job) != FB_OK)
+  if (session_snapshot(&job) != FB_OK && !session_waits_for_snapshot())
     return 0;
   return nbdkit_add_export(exports, "snapshot", "the disk as it was when the running job began");
 }
@@ -57,11 +57,13 @@ static void *plugin_open(int readonly) {
     return NULL;
   }
   connection->is_snapshot = strcmp(name, "snapshot") == 0;
-  if (connection->is_snapshot && session_snapshot(&connection->job) != FB_OK)
-    nbdkit_error("export snapshot: no job runs whose snapshot could be read");
-  else if (!connection->is_snapshot && strcmp(name, "disk") != 0 && name[0] != '\0')
+  if (!connection->is_snapshot && strcmp(name, "disk") != 0 && name[0] != '\0')
     nbdkit_error("export %s: there are \"disk\" and, while a job runs, \"snapshot\"", name);
-  else if (connection->is_snapshot || session_on_connect() == 0)
+  else if (session_on_open(connection->is_snapshot) != 0)
+    ; /* it has said why */
+  else if (connection->is_snapshot && session_snapshot(&connection->job) != FB_OK)
+    nbdkit_error("export snapshot: no job runs whose snapshot could be read");
+  else
     return connection;
   free(connection);
   return NULL;

@@ -168,9 +168,17 @@ int session_open(void) {
   return has_thread ? 0 : -1;
 }
 
-int session_on_connect(void) {
+bool session_waits_for_snapshot(void) {
+  bool is_waiting;
+  pthread_mutex_lock(&lock);
+  is_waiting = has_job() && parameters.when == START_AT_SNAPSHOT && phase == PHASE_NONE && !is_closing;
+  pthread_mutex_unlock(&lock);
+  return is_waiting;
+}
+
+int session_on_open(bool is_snapshot) {
   int answer = 0;
-  if (!has_job() || parameters.when != START_AT_CONNECT)
+  if (!has_job() || parameters.when != (is_snapshot ? START_AT_SNAPSHOT : START_AT_CONNECT))
     return 0;
   pthread_mutex_lock(&lock);
   if (phase == PHASE_NONE && !is_closing)
