@@ -22,6 +22,9 @@ const char parameters_help[] =
     "at=start|connect|snapshot  of both: when nbdkit starts, or when the first client opens the disk, or the\n"
     "                   snapshot (start)\n"
     "delay=SECONDS      and so long after that (0)\n"
+#ifdef FB_KIND_MONITOR
+    "monitor=SOCKET     begin, watch and end jobs of the node \"disk\" here, by QEMU's protocol\n"
+#endif
     "scratch=FILE       of both: takes old data when memory is full; a folder or a new name\n"
     "bitmap=NAME        record what is written, from the start\n"
     "speed=SIZE         at most so many bytes a second\n"
@@ -81,6 +84,8 @@ int parameters_take(const char *key, const char *value) {
     return take_path(&p->fleece, value);
   if (strcmp(key, "scratch") == 0)
     return take_path(&p->scratch, value);
+  if (strcmp(key, "monitor") == 0 && has_monitors)
+    return take_path(&p->monitor, value);
   if (strcmp(key, "bitmap") == 0) {
     p->bitmap = value; /* nbdkit keeps it */
     return 0;

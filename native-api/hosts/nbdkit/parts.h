@@ -9,6 +9,7 @@
  *   snapshot.c     export "snapshot": the disk as it was, read-only
  *   extents.c      which parts of the live disk hold data
  *   session.c      the job that the plugin starts itself, and the thread that looks after it
+ *   monitor.c      the control socket
  *   files.c        target and scratch: made, named and removed
  *   answers.c      statuses of the library as errno and as text
  *   plugin.c       nbdkit's table
@@ -33,6 +34,7 @@ struct parameters {
   char *backup; /* NULL: none */
   char *fleece; /* NULL: none */
   char *scratch;
+  char *monitor; /* NULL: none */
   const char *bitmap;
   uint32_t sync; /* FB_SYNC_* */
   uint32_t guest_priority;
@@ -152,6 +154,18 @@ bool session_waits_for_snapshot(void);
 fb_status session_snapshot(fb_job *job);
 /* A request has waited for long: if the server is about to end, its job must not hold it up. */
 void session_on_slow_request(void);
+
+/* ---- monitor.c -------------------------------------------------------------------------------------------------- */
+
+/* Whether the library that this was built for has monitors. */
+extern const bool has_monitors;
+
+/* 0, or -1 after a message. */
+int monitor_open(void);
+/* Ends the jobs that its clients began. May be called again. */
+void monitor_close(void);
+/* The newest job of the disk whose frozen view can be read; FB_E_STATE: none. */
+fb_status monitor_snapshot(fb_job *job);
 
 /* ---- files.c ---------------------------------------------------------------------------------------------------- */
 

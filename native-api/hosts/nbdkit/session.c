@@ -76,7 +76,8 @@ static void on_ended(const fb_completion *done) {
   pthread_mutex_unlock(&lock);
 }
 
-/* nbdkit tells a thread that sleeps whether it is about to end; nothing else does. */
+/* nbdkit tells a thread that sleeps whether it is about to end; nothing else does. The server takes no commands any
+ * more then, and jobs that came from the monitor end with it. */
 static void give_up_if_server_ends(void) {
   fb_job given;
   if (nbdkit_nanosleep(0, 1) == 0)
@@ -86,6 +87,7 @@ static void give_up_if_server_ends(void) {
   given = job;
   pthread_mutex_unlock(&lock);
   (void)fb_job_cancel(given);
+  monitor_close();
 }
 
 static int64_t now_ns(void) {
@@ -128,7 +130,7 @@ static void *run(void *unused) {
     pthread_mutex_lock(&lock);
     begin_if_due();
     is_end = is_closing && phase != PHASE_RUNNING;
-    must_look = is_slow && phase == PHASE_RUNNING;
+    must_look = is_slow && jobs_are_running();
     is_slow = false;
     pthread_mutex_unlock(&lock);
     if (must_look)
@@ -160,6 +162,8 @@ int session_open(void) {
   if (parameters.bitmap != NULL && add_bitmap() != 0)
     return -1;
   if (has_job() && parameters.when == START_AT_START && begin() != 0)
+    return -1;
+  if (monitor_open() != 0)
     return -1;
   failed = pthread_create(&thread, NULL, run, NULL);
   if (failed != 0)
@@ -195,7 +199,7 @@ fb_status session_snapshot(fb_job *out) {
   if (phase == PHASE_RUNNING && (parameters.fleece != NULL || parameters.sync != FB_SYNC_TOP))
     status = FB_OK;
   pthread_mutex_unlock(&lock);
-  return status;
+  return status == FB_OK ? status : monitor_snapshot(out);
 }
 
 void session_on_slow_request(void) {
@@ -226,6 +230,7 @@ void session_close(void) {
   wait_for_end();
   has_ended = phase != PHASE_RUNNING;
   pthread_mutex_unlock(&lock);
+  monitor_close();
   (void)fb_queue_wake(control);
   if (!has_ended)
     return; /* the process ends with the thread in it */

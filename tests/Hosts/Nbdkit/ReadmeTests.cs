@@ -40,7 +40,7 @@ public sealed class ReadmeTests : IDisposable
     {
         string help = DiskFolder.Run("nbdkit", PluginFile.Path, "--help");
         string[] told = [.. help.Split('\n').Select(line => line.Split('=')[0]).Where(IsWord)];
-        Assert.Equal(13, told.Length);
+        Assert.True(told.Length >= 13, help);
         string readme = File.ReadAllText(Repository.PathOf(Readme));
         Assert.All(told, word => Assert.Contains($"`{word}=", readme));
     }
