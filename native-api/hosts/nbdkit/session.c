@@ -24,8 +24,9 @@ static fb_job job;
 static struct target_file target;
 static fb_device scratch;
 static bool is_closing;
-static bool is_slow;
 static int64_t start_ns; /* while delayed */
+
+static bool is_slow; /* atomic: guests' threads set it, and shall wait for nothing here */
 
 static fb_queue control; /* constant while the thread runs */
 static pthread_t thread;
@@ -59,10 +60,11 @@ static int start(void) {
 }
 
 static void on_ended(const fb_completion *done) {
-  pthread_mutex_lock(&lock);
+  /* Without the lock: the target's file system may be slow, and nobody else touches the target any more. */
   if (done->status == FB_OK && parameters.backup != NULL && target_publish(&target, parameters.backup) == 0)
     nbdkit_debug("backup done: %s, %" PRIu64 " bytes", parameters.backup, done->bytes);
-  else if (done->status != FB_OK && !is_closing)
+  pthread_mutex_lock(&lock);
+  if (done->status != FB_OK && !is_closing)
     nbdkit_error("%s: the job has failed, the disk goes on: %s", job_path(), fb_status_name(done->status));
   if (fb_job_close(job) == FB_OK) /* else somebody reads the snapshot this moment: at the end */
     job.id = 0;
@@ -130,9 +132,8 @@ static void *run(void *unused) {
     pthread_mutex_lock(&lock);
     begin_if_due();
     is_end = is_closing && phase != PHASE_RUNNING;
-    must_look = is_slow && jobs_are_running();
-    is_slow = false;
     pthread_mutex_unlock(&lock);
+    must_look = __atomic_exchange_n(&is_slow, false, __ATOMIC_RELAXED) && jobs_are_running();
     if (must_look)
       give_up_if_server_ends();
   }
@@ -203,9 +204,7 @@ fb_status session_snapshot(fb_job *out) {
 }
 
 void session_on_slow_request(void) {
-  pthread_mutex_lock(&lock);
-  is_slow = true;
-  pthread_mutex_unlock(&lock);
+  __atomic_store_n(&is_slow, true, __ATOMIC_RELAXED);
   (void)fb_queue_wake(control);
 }
 
