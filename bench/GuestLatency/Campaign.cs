@@ -172,8 +172,10 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         Add(new GuestRun(new RowKey(scenario, GuestLoad.Rated.Name, who), round, guest, pace, times));
     }
 
-    static IBackupHost Open(string who, QemuTuning tuning, HostPlan plan, CancellationToken cancel) =>
-        who == OurHost.OurName ? new OurHost(plan) : new QemuHost(plan, tuning, cancel);
+    IBackupHost Open(string who, QemuTuning tuning, HostPlan plan, CancellationToken cancel) =>
+        who != OurHost.OurName ? new QemuHost(plan, tuning, cancel)
+        : settings.IsPlugin ? new PluginHost(plan, cancel)
+        : new OurHost(plan);
 
     void Add(GuestRun run)
     {

@@ -12,6 +12,7 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="HasCopiesOnly">Whether the guests are also measured with copy-before-write alone.</param>
 /// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
 /// <param name="LoadName">The only load to measure; null = all.</param>
+/// <param name="IsPlugin">Ours is nbdkit with our plugin, not the engine in this process.</param>
 sealed record LatencySettings(
     string? Folder,
     ulong SizeBytes,
@@ -23,5 +24,6 @@ sealed record LatencySettings(
     bool HasReads,
     bool HasCopiesOnly,
     bool IsOursOnly = false,
-    string? LoadName = null
+    string? LoadName = null,
+    bool IsPlugin = false
 );

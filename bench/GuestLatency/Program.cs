@@ -63,6 +63,13 @@ static class Program
         HelpName = "NAME",
     };
 
+    static readonly Option<string> Server = new("--server")
+    {
+        Description = "What serves our disk: ours, an NBD server in this process, or plugin, nbdkit with our plugin.",
+        DefaultValueFactory = _ => "ours",
+        HelpName = "NAME",
+    };
+
     static readonly Option<bool> Json = new("--json") { Description = "One JSON document on standard output." };
 
     static Task<int> Main(string[] arguments)
@@ -81,6 +88,7 @@ static class Program
             Smoke,
             OursOnly,
             Load,
+            Server,
             Json,
         };
         // On a thread of the pool: Ctrl-C is heard only once the action has given control back.
@@ -100,10 +108,18 @@ static class Program
             return Refuse("--seconds must be 0.5 to 600");
         if (parsed.GetValue(Load) is { } name && !Array.Exists(GuestLoad.All, load => load.Name == name))
             return Refuse($"--load {name}: it is one of qd1, qd16, 500/s");
+        if (parsed.GetValue(Server) is not ("ours" or "plugin"))
+            return Refuse($"--server {parsed.GetValue(Server)}: it is one of ours, plugin");
+        bool isPlugin = parsed.GetValue(Server) == "plugin";
+        bool hasMore = Array.Exists([Slow, Hung, Reads, CopiesOnly], parsed.GetValue);
+        if (isPlugin && hasMore)
+            return Refuse("--server plugin goes without --slow, --hung, --reads and --copies-only");
         try
         {
             if (parsed.GetValue(Smoke))
-                return SmokeRun.Run(parsed.GetValue(Folder), cancel);
+                return isPlugin
+                    ? PluginSmokeRun.Run(parsed.GetValue(Folder), cancel)
+                    : SmokeRun.Run(parsed.GetValue(Folder), cancel);
             LatencySettings settings = new(
                 parsed.GetValue(Folder),
                 sizeBytes,
@@ -115,7 +131,8 @@ static class Program
                 parsed.GetValue(Reads),
                 parsed.GetValue(CopiesOnly),
                 parsed.GetValue(OursOnly),
-                parsed.GetValue(Load)
+                parsed.GetValue(Load),
+                isPlugin
             );
             return FullRun.Run(settings, parsed.GetValue(Json), cancel);
         }

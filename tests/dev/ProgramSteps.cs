@@ -16,6 +16,7 @@ static class ProgramSteps
         new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*"),
         new("throughput", "bench/Throughput", "--smoke"),
         new("guest-latency", "bench/GuestLatency", "--smoke"),
+        new("guest-latency-plugin", "bench/GuestLatency", "--smoke --server plugin"),
         new("stress-memory", "tests/Stress", "--disk memory --seconds 6"),
         new("stress-memory-one-core", "tests/Stress", "--disk memory --seconds 6 --cores 1"),
         new("stress-file-hooks", "tests/Stress", "--disk file --mode hook --seconds 6"),

@@ -92,7 +92,10 @@ static class CtlCommand
     static int Wait(MonitorLink link, string job, bool isCancel, Interruption interruption, Output output)
     {
         JsonNode? ending = null;
-        bool isKnown = IsThere(link, job);
+        JsonNode? first = Find(link, job);
+        if ((string?)first?["status"] == "concluded")
+            return Tell(job, "done", (string?)first["error"], (ulong)first["current-progress"]!, interruption, output);
+        bool isKnown = first != null;
         while (true)
         {
             JsonNode? happened = link.NextEvent(isKnown ? TimeSpan.FromSeconds(1) : TimeSpan.Zero);
@@ -114,12 +117,12 @@ static class CtlCommand
     static bool IsOf(JsonNode happened, string job) =>
         (string?)(happened["data"]?["id"] ?? happened["data"]?["device"]) == job;
 
-    static bool IsThere(MonitorLink link, string job)
+    static JsonNode? Find(MonitorLink link, string job)
     {
         foreach (JsonNode? one in link.Ask("query-jobs", [])?["return"] as JsonArray ?? [])
             if ((string?)one!["id"] == job)
-                return true;
-        return false;
+                return one;
+        return null;
     }
 
     static int Judge(string job, JsonNode? ending, bool isCancel, Interruption interruption, Output output)
@@ -129,11 +132,15 @@ static class CtlCommand
         bool isCancelled = (string?)ending["event"] == "BLOCK_JOB_CANCELLED";
         if (isCancelled && !isCancel)
             return Fail($"job '{job}' was cancelled", interruption, output);
-        string? error = (string?)ending["data"]!["error"];
+        JsonNode found = ending["data"]!;
+        string how = isCancelled ? "cancelled" : "done";
+        return Tell(job, how, (string?)found["error"], (ulong)found["offset"]!, interruption, output);
+    }
+
+    static int Tell(string job, string how, string? error, ulong bytes, Interruption interruption, Output output)
+    {
         if (error != null)
             return Fail($"job '{job}' failed: {error}", interruption, output);
-        ulong bytes = (ulong)ending["data"]!["offset"]!;
-        string how = isCancelled ? "cancelled" : "done";
         output.Line(string.Create(CultureInfo.InvariantCulture, $"job '{job}' {how}: {ByteSize.Format(bytes)}"));
         return ExitCode.Done;
     }

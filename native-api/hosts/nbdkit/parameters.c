@@ -19,9 +19,10 @@ const char parameters_help[] =
     "fleece=FILE        keep the disk as it was in a nameless file, in this folder or under this name, for the\n"
     "                   export \"snapshot\"; instead of backup=\n"
     "sync=full|top      of backup=: everything, or only what is allocated (full)\n"
-    "at=start|connect   of both: when nbdkit starts, or when the first client opens the disk (start)\n"
+    "at=start|connect|snapshot  of both: when nbdkit starts, or when the first client opens the disk, or the\n"
+    "                   snapshot (start)\n"
     "delay=SECONDS      and so long after that (0)\n"
-    "monitor=SOCKET     a control socket for jobs and bitmaps, which speaks QEMU's monitor protocol\n"
+    "monitor=SOCKET     begin, watch and end jobs of the node \"disk\" here, by QEMU's protocol\n"
     "scratch=FILE       of both: takes old data when memory is full; a folder or a new name\n"
     "bitmap=NAME        record what is written, from the start\n"
     "speed=SIZE         at most so many bytes a second\n"
@@ -49,7 +50,10 @@ struct choice {
 };
 
 static const struct choice SYNCS[] = {{"full", FB_SYNC_FULL}, {"top", FB_SYNC_TOP}, {NULL, 0}};
-static const struct choice WHENS[] = {{"start", START_AT_START}, {"connect", START_AT_CONNECT}, {NULL, 0}};
+static const struct choice WHENS[] = {{"start", START_AT_START},
+                                      {"connect", START_AT_CONNECT},
+                                      {"snapshot", START_AT_SNAPSHOT},
+                                      {NULL, 0}};
 static const struct choice CACHES[] = {{"direct", false}, {"page", true}, {NULL, 0}};
 static const struct choice PRIORITIES[] = {{"balanced", FB_GUEST_PRIORITY_BALANCED},
                                            {"strict", FB_GUEST_PRIORITY_STRICT},
@@ -76,10 +80,10 @@ int parameters_take(const char *key, const char *value) {
     return take_path(&p->backup, value);
   if (strcmp(key, "fleece") == 0)
     return take_path(&p->fleece, value);
-  if (strcmp(key, "monitor") == 0)
-    return take_path(&p->monitor, value);
   if (strcmp(key, "scratch") == 0)
     return take_path(&p->scratch, value);
+  if (strcmp(key, "monitor") == 0)
+    return take_path(&p->monitor, value);
   if (strcmp(key, "bitmap") == 0) {
     p->bitmap = value; /* nbdkit keeps it */
     return 0;
@@ -153,6 +157,10 @@ int parameters_check(void) {
   }
   if (!has_job && (parameters.scratch != NULL || parameters.speed > 0)) {
     nbdkit_error("scratch= and speed= belong to backup= or fleece=");
+    return -1;
+  }
+  if (parameters.when == START_AT_SNAPSHOT && (parameters.sync == FB_SYNC_TOP || parameters.delay_s > 0)) {
+    nbdkit_error("at=snapshot goes neither with sync=top, which has no snapshot, nor with delay=");
     return -1;
   }
   return check_backup(&source);

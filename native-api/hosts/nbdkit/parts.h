@@ -9,7 +9,7 @@
  *   snapshot.c     export "snapshot": the disk as it was, read-only
  *   extents.c      which parts of the live disk hold data
  *   session.c      the job that the plugin starts itself, and the thread that looks after it
- *   monitor.c      the control socket, for jobs that others start
+ *   monitor.c      the control socket
  *   files.c        target and scratch: made, named and removed
  *   answers.c      statuses of the library as errno and as text
  *   plugin.c       nbdkit's table
@@ -27,7 +27,7 @@
 
 /* ---- parameters.c: constant once .config_complete has returned ------------------------------------------------- */
 
-enum start_when { START_AT_START, START_AT_CONNECT };
+enum start_when { START_AT_START, START_AT_CONNECT, START_AT_SNAPSHOT };
 
 struct parameters {
   char *source;
@@ -139,6 +139,8 @@ int jobs_watch(fb_queue control);
 void jobs_look(void);
 bool jobs_are_running(void);
 
+/* The newest job whose frozen view can be read, whoever began it. Waits for the point in time of the plugin's own. */
+bool snapshot_find(fb_job *job);
 int snapshot_read(fb_job job, void *buffer, uint32_t count, uint64_t offset);
 
 /* ---- session.c -------------------------------------------------------------------------------------------------- */
@@ -147,8 +149,12 @@ int snapshot_read(fb_job job, void *buffer, uint32_t count, uint64_t offset);
 int session_open(void);
 /* Cancels what still runs and waits for its end. */
 void session_close(void);
-/* A client has opened the live disk. 0, or -1 after a message. */
-int session_on_connect(void);
+/* A client opens an export, which may begin the job. 0, or -1 after a message. */
+int session_on_open(bool is_snapshot);
+/* Whether a client that opened the snapshot would begin the job. */
+bool session_waits_for_snapshot(void);
+/* The plugin's own job was started and has not ended. */
+bool session_is_running(void);
 /* A request has waited for long: if the server is about to end, its job must not hold it up. */
 void session_on_slow_request(void);
 
@@ -156,7 +162,7 @@ void session_on_slow_request(void);
 
 /* 0, or -1 after a message. */
 int monitor_open(void);
-/* Cancels the jobs that its clients started. Any thread; a second call does nothing. */
+/* Ends the jobs that its clients began. May be called again. */
 void monitor_close(void);
 
 /* ---- files.c ---------------------------------------------------------------------------------------------------- */

@@ -22,12 +22,9 @@ struct connection {
 
 static void plugin_dump(void) { printf("fastbackup_abi=%u\n", FB_ABI_VERSION); }
 
-static int plugin_after_fork(void) {
-  return served_open() == 0 && lanes_open() == 0 && session_open() == 0 ? monitor_open() : -1;
-}
+static int plugin_after_fork(void) { return served_open() == 0 && lanes_open() == 0 ? session_open() : -1; }
 
 static void plugin_cleanup(void) {
-  monitor_close();
   session_close();
   lanes_close();
   served_close();
@@ -38,7 +35,7 @@ static int plugin_list_exports(int readonly, int is_tls, struct nbdkit_exports *
   (void)readonly, (void)is_tls;
   if (nbdkit_add_export(exports, "disk", "the live disk") != 0)
     return -1;
-  if (fb_disk_snapshot(served.disk, &job) != FB_OK)
+  if (fb_disk_snapshot(served.disk, &job) != FB_OK && !session_waits_for_snapshot())
     return 0;
   return nbdkit_add_export(exports, "snapshot", "the disk as it was when the running job began");
 }
@@ -60,11 +57,13 @@ static void *plugin_open(int readonly) {
     return NULL;
   }
   connection->is_snapshot = strcmp(name, "snapshot") == 0;
-  if (connection->is_snapshot && fb_disk_snapshot(served.disk, &connection->job) != FB_OK)
-    nbdkit_error("export snapshot: no job runs whose snapshot could be read");
-  else if (!connection->is_snapshot && strcmp(name, "disk") != 0 && name[0] != '\0')
+  if (!connection->is_snapshot && strcmp(name, "disk") != 0 && name[0] != '\0')
     nbdkit_error("export %s: there are \"disk\" and, while a job runs, \"snapshot\"", name);
-  else if (connection->is_snapshot || session_on_connect() == 0)
+  else if (session_on_open(connection->is_snapshot) != 0)
+    ; /* it has said why */
+  else if (connection->is_snapshot && !snapshot_find(&connection->job))
+    nbdkit_error("export snapshot: no job runs whose snapshot could be read");
+  else
     return connection;
   free(connection);
   return NULL;

@@ -24,8 +24,9 @@ static fb_job job;
 static struct target_file target;
 static fb_device scratch;
 static bool is_closing;
-static bool is_slow;
 static int64_t start_ns; /* while delayed */
+
+static bool is_slow; /* atomic: guests' threads set it, and shall wait for nothing here */
 
 static fb_queue control; /* constant while the thread runs */
 static pthread_t thread;
@@ -59,10 +60,11 @@ static int start(void) {
 }
 
 static void on_ended(const fb_completion *done) {
-  pthread_mutex_lock(&lock);
+  /* Without the lock: the target's file system may be slow, and nobody else touches the target any more. */
   if (done->status == FB_OK && parameters.backup != NULL && target_publish(&target, parameters.backup) == 0)
     nbdkit_debug("backup done: %s, %" PRIu64 " bytes", parameters.backup, done->bytes);
-  else if (done->status != FB_OK && !is_closing)
+  pthread_mutex_lock(&lock);
+  if (done->status != FB_OK && !is_closing)
     nbdkit_error("%s: the job has failed, the disk goes on: %s", job_path(), fb_status_name(done->status));
   if (fb_job_close(job) == FB_OK) /* else somebody reads the snapshot this moment: at the end */
     job.id = 0;
@@ -76,7 +78,8 @@ static void on_ended(const fb_completion *done) {
   pthread_mutex_unlock(&lock);
 }
 
-/* nbdkit tells a thread that sleeps whether it is about to end; nothing else does. */
+/* nbdkit tells a thread that sleeps whether it is about to end; nothing else does. The server takes no commands any
+ * more then, and jobs that came from the monitor end with it. */
 static void give_up_if_server_ends(void) {
   fb_job given;
   if (nbdkit_nanosleep(0, 1) == 0)
@@ -129,9 +132,8 @@ static void *run(void *unused) {
     pthread_mutex_lock(&lock);
     begin_if_due();
     is_end = is_closing && phase != PHASE_RUNNING;
-    must_look = is_slow;
-    is_slow = false;
     pthread_mutex_unlock(&lock);
+    must_look = __atomic_exchange_n(&is_slow, false, __ATOMIC_RELAXED) && jobs_are_running();
     if (must_look)
       give_up_if_server_ends();
   }
@@ -162,6 +164,8 @@ int session_open(void) {
     return -1;
   if (has_job() && parameters.when == START_AT_START && begin() != 0)
     return -1;
+  if (monitor_open() != 0)
+    return -1;
   failed = pthread_create(&thread, NULL, run, NULL);
   if (failed != 0)
     nbdkit_error("cannot start a thread: %s", strerror(failed));
@@ -169,9 +173,17 @@ int session_open(void) {
   return has_thread ? 0 : -1;
 }
 
-int session_on_connect(void) {
+bool session_waits_for_snapshot(void) {
+  bool is_waiting;
+  pthread_mutex_lock(&lock);
+  is_waiting = has_job() && parameters.when == START_AT_SNAPSHOT && phase == PHASE_NONE && !is_closing;
+  pthread_mutex_unlock(&lock);
+  return is_waiting;
+}
+
+int session_on_open(bool is_snapshot) {
   int answer = 0;
-  if (!has_job() || parameters.when != START_AT_CONNECT)
+  if (!has_job() || parameters.when != (is_snapshot ? START_AT_SNAPSHOT : START_AT_CONNECT))
     return 0;
   pthread_mutex_lock(&lock);
   if (phase == PHASE_NONE && !is_closing)
@@ -181,10 +193,16 @@ int session_on_connect(void) {
   return answer;
 }
 
-void session_on_slow_request(void) {
+bool session_is_running(void) {
+  bool is_running;
   pthread_mutex_lock(&lock);
-  is_slow = true;
+  is_running = phase == PHASE_RUNNING;
   pthread_mutex_unlock(&lock);
+  return is_running;
+}
+
+void session_on_slow_request(void) {
+  __atomic_store_n(&is_slow, true, __ATOMIC_RELAXED);
   (void)fb_queue_wake(control);
 }
 
@@ -209,6 +227,7 @@ void session_close(void) {
   wait_for_end();
   has_ended = phase != PHASE_RUNNING;
   pthread_mutex_unlock(&lock);
+  monitor_close();
   (void)fb_queue_wake(control);
   if (!has_ended)
     return; /* the process ends with the thread in it */

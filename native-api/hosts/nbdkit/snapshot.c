@@ -4,8 +4,23 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 #include <string.h>
+#include <time.h>
 
 #include "parts.h"
+
+#define LOOK_NS 1000000L
+#define LOOKS_MAX 5000
+
+bool snapshot_find(fb_job *job) {
+  const struct timespec pause = {0, LOOK_NS};
+  int looks = 0;
+  while (fb_disk_snapshot(served.disk, job) != FB_OK) {
+    if (!session_is_running() || looks++ == LOOKS_MAX) /* guests' writes that were under way hold its instant up */
+      return false;
+    (void)nanosleep(&pause, NULL);
+  }
+  return true;
+}
 
 int snapshot_read(fb_job job, void *buffer, uint32_t count, uint64_t offset) {
   struct lane *lane = lane_of_thread();

@@ -124,7 +124,9 @@ static class JobJson
     static JsonValue StatusOf(JobStatus status) => JsonValue.Of(JobCommands.Word(status));
 
     static JsonValue? ErrorOf(Fault fault) =>
-        fault.IsNone || fault.Kind == FaultKind.Canceled ? null : JsonValue.Of(Describe(fault));
+        fault.IsNone ? null
+        : fault.Kind == FaultKind.Canceled ? JsonValue.Of("Operation canceled")
+        : JsonValue.Of(Describe(fault));
 
     static string IoStatus(Fault stoppedBy) =>
         stoppedBy.IsNone ? "ok"

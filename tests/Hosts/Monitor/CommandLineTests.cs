@@ -2,6 +2,7 @@
 using System;
 using System.IO;
 using System.Text.Json.Nodes;
+using System.Threading.Tasks;
 using FastBackup.Tests.Abi.Machine;
 using Xunit;
 
@@ -47,12 +48,41 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public void Ctl_WaitingForAJobThatIsCancelled_Fails()
+    public async Task Ctl_WaitingForAJobThatOthersCancel_Fails()
+    {
+        _ = _scene.AddTarget("t");
+        string told = "";
+        for (int seconds = 1; seconds <= 8 && !told.Contains("was cancelled"); seconds *= 2)
+        {
+            _scene.StartBackup("t", "j", 1000);
+            Task<string> waiting = Task.Run(() => Expect(1, "ctl", Socket, "query-jobs", "--wait", "j"));
+            await Task.Delay(seconds * 1000, TestContext.Current.CancellationToken); // the program must be there first
+            _ = _scene.Client.Run("job-cancel", ("id", "j"));
+            _scene.Client.WaitForStatus("j", "null");
+            told = await waiting;
+        }
+        Assert.Contains("job 'j' was cancelled", told);
+    }
+
+    [Theory]
+    [InlineData(0, 0, "job 'j' done")]
+    [InlineData(1000, 1, "job 'j' failed: Operation canceled")]
+    public void Ctl_WaitingForAJobThatHasEnded_SaysHow(long speed, int exitCode, string told)
+    {
+        _ = _scene.AddTarget("t");
+        _scene.StartBackup("t", "j", speed, ("auto-dismiss", false));
+        if (speed > 0)
+            _ = _scene.Client.Run("job-cancel", ("id", "j"));
+        _scene.Client.WaitForStatus("j", "concluded");
+        Assert.Contains(told, Expect(exitCode, "ctl", Socket, "query-jobs", "--wait", "j"));
+    }
+
+    [Fact]
+    public void Ctl_WaitingForTheJobThatItCancels_IsDone()
     {
         _ = _scene.AddTarget("t");
         _scene.StartBackup("t", "j", 1000);
-        _ = _scene.Client.Run("block-job-set-speed", ("device", "j"), ("speed", 2000));
-        Assert.Contains("job 'j' was cancelled", Expect(1, "ctl", Socket, "job-cancel", "id=j", "--wait", "j"));
+        Assert.Contains("job 'j' cancelled", Expect(0, "ctl", Socket, "job-cancel", "id=j", "--wait", "j"));
     }
 
     [Fact]

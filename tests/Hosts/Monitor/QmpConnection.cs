@@ -114,21 +114,34 @@ sealed class QmpConnection : IDisposable
     {
         while (true)
         {
-            JsonNode line;
-            if (Events.Count > 0)
-            {
-                line = Events[0];
-                Events.RemoveAt(0);
-            }
-            else
-            {
-                line = ReadLine() ?? throw new InvalidOperationException("the monitor has closed the connection");
-            }
-            JsonNode? of = line["data"]?["id"] ?? line["data"]?["device"];
-            if ((string?)line["event"] == name && (id == null || (string?)of == id))
+            JsonNode line = ReadEvent();
+            if ((string?)line["event"] == name && (id == null || JobOf(line) == id))
                 return line;
         }
     }
+
+    /// <summary>Waits for an event of each of these jobs, in whatever order; others meanwhile are dropped.</summary>
+    public void WaitForEach(string name, params string[] ids)
+    {
+        List<string> missing = [.. ids];
+        while (missing.Count > 0)
+        {
+            JsonNode line = ReadEvent();
+            if ((string?)line["event"] == name && JobOf(line) is { } id)
+                _ = missing.Remove(id);
+        }
+    }
+
+    JsonNode ReadEvent()
+    {
+        if (Events.Count == 0)
+            return ReadLine() ?? throw new InvalidOperationException("the monitor has closed the connection");
+        JsonNode line = Events[0];
+        Events.RemoveAt(0);
+        return line;
+    }
+
+    static string? JobOf(JsonNode line) => (string?)(line["data"]?["id"] ?? line["data"]?["device"]);
 
     /// <summary>Waits until a job's status is as wanted.</summary>
     public void WaitForStatus(string id, string status)
