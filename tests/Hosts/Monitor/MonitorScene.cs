@@ -13,8 +13,19 @@ sealed class MonitorScene : IDisposable
     /// <param name="options">--driven, or nothing.</param>
     public MonitorScene(params string[] options)
     {
-        Host = new MonitorHost(Folder["socket"], [.. options, "vda=" + Folder.Random("vda.img", DiskBytes)]);
-        Client = QmpConnection.To(Host.Socket);
+        MonitorHost? host = null;
+        try
+        {
+            host = new MonitorHost(Folder["socket"], [.. options, "vda=" + Folder.Random("vda.img", DiskBytes)]);
+            Client = QmpConnection.To(host.Socket);
+        }
+        catch
+        {
+            host?.Dispose(); // a host that does not build or start, or a test that is skipped: nobody else would
+            Folder.Dispose();
+            throw;
+        }
+        Host = host;
     }
 
     public TestFolder Folder { get; } = new();
