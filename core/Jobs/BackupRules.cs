@@ -46,9 +46,10 @@ static class BackupRules
     {
         if (disk.FilterRoom == 0)
             return Refuse(FaultKind.QueueFull, $"disk '{disk.Name}' has as many backups at once as it can watch");
-        if (ReferenceEquals(disk.Device, target) && !Planted.Is(PlantedBug.R24TargetMayBeSource))
+        bool mayBeSame = Planted.Is(PlantedBug.R24TargetMayBeSource);
+        if (ReferenceEquals(disk.Device, target) && !mayBeSame)
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
-        if (IsSameStorage(disk.Device, target))
+        if (IsSameStorage(disk.Device, target) && !mayBeSame)
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the same storage as the source");
         if (target.InFlightCount > 0)
             return Refuse(
