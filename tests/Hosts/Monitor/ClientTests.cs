@@ -264,4 +264,46 @@ public sealed class ClientTests
         Assert.Equal(0, scene.Host.AskNumber("close"));
         scene.Quit();
     }
+
+    [Fact]
+    public void Bitmaps_AreAtMost4096_AlsoInOneTransaction()
+    {
+        using MonitorScene scene = new();
+        for (int i = 0; i < 4; i++)
+            Assert.Null(Add(i * 1000, 1000)["error"]);
+        Assert.Contains("4096 bitmaps", (string?)Add(4000, 97)["error"]!["desc"]);
+        Assert.Null(Add(4000, 96)["error"]);
+        Assert.Contains(
+            "4096 bitmaps",
+            scene.Client.Refused("block-dirty-bitmap-add", ("node", "vda"), ("name", "one more"))
+        );
+        scene.Quit();
+
+        JsonNode Add(int first, int count)
+        {
+            JsonArray actions = [];
+            for (int i = first; i < first + count; i++)
+                actions.Add(LifecycleTests.Action("block-dirty-bitmap-add", ("node", "vda"), ("name", $"b{i}")));
+            return scene.Client.Ask(QmpConnection.Command("transaction", ("actions", actions)));
+        }
+    }
+
+    [Fact]
+    public void JobsThatNobodyDismisses_AreAtMost256()
+    {
+        using MonitorScene scene = new();
+        _ = scene.AddTarget("t");
+        for (int i = 0; i < 256; i++)
+        {
+            scene.StartBackup("t", $"j{i}", 0, ("auto-dismiss", false));
+            scene.Client.WaitForStatus($"j{i}", "concluded");
+        }
+        (string, JsonNode?)[] more = [("device", "vda"), ("target", "t"), ("job-id", "more"), ("sync", "full")];
+        Assert.Contains("256 jobs", scene.Client.Refused("blockdev-backup", more));
+        _ = scene.Client.Run("job-dismiss", ("id", "j7"));
+        scene.Client.WaitForStatus("j7", "null");
+        scene.StartBackup("t", "more", 0);
+        scene.Client.WaitForStatus("more", "null");
+        scene.Quit();
+    }
 }

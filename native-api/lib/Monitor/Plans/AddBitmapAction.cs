@@ -36,6 +36,8 @@ sealed class AddBitmapAction(string node, string name, uint? granularity, bool i
             return QmpError.Generic($"Bitmap already exists: {name}");
         if (Encoding.UTF8.GetByteCount(name) > NameBytesMax)
             return QmpError.Generic($"Bitmap name too long: {name}");
+        if (!state.TryAddBitmap(_disk!))
+            return QmpError.Generic($"Disk '{node}' has {PlanState.BitmapsMax} bitmaps, which is the most");
         if (_bitmap == null)
         {
             ulong bytes = granularity ?? GranularityDefault;

@@ -19,6 +19,7 @@ namespace FastBackup.Native.Monitor.Plans;
 sealed class BackupAction(BackupArguments arguments) : PlanAction
 {
     const uint WorkersMax = 1024;
+    const int JobsMax = 256; // of a monitor: one that has ended keeps its memory until it is dismissed
     const uint ClusterBytesMin = (uint)(64 * Units.KiB);
     const int IdBytesMax = 255;
 
@@ -87,6 +88,8 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     QmpError? Make(Plan plan, PlannedBitmap? bitmap)
     {
+        if (plan.Monitor.Jobs.Count >= JobsMax)
+            return QmpError.Generic($"{JobsMax} jobs are here, which is the most: dismiss those that have ended");
         if (plan.Monitor.Nodes.FindTarget(arguments.Target, Source, out DeviceObject? target) is { } missing)
             return missing;
         DeviceObject? scratch = null;

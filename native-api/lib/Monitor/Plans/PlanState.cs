@@ -10,7 +10,12 @@ namespace FastBackup.Native.Monitor.Plans;
 sealed class PlanState
 {
     readonly Dictionary<(DiskObject Disk, string Name), PlannedBitmap?> _changed = [];
+
+    /// <summary>Of a disk, for clients: every guest write looks at each.</summary>
+    public const int BitmapsMax = 4096;
+
     readonly Dictionary<DiskObject, uint> _backups = [];
+    readonly Dictionary<DiskObject, int> _added = [];
 
     /// <summary>The bitmap of a name, or null.</summary>
     public PlannedBitmap? Find(DiskObject disk, string name)
@@ -41,6 +46,15 @@ sealed class PlanState
         uint count = _backups.GetValueOrDefault(disk) + 1;
         _backups[disk] = count;
         return count <= disk.Core.FilterRoom;
+    }
+
+    /// <summary>One more bitmap of a disk.</summary>
+    /// <returns>False: more than clients may add.</returns>
+    public bool TryAddBitmap(DiskObject disk)
+    {
+        int count = _added.GetValueOrDefault(disk) + 1;
+        _added[disk] = count;
+        return disk.Core.Bitmaps.Count + count <= BitmapsMax;
     }
 
     public void Set(DiskObject disk, string name, PlannedBitmap? planned) => _changed[(disk, name)] = planned;
