@@ -3,8 +3,11 @@ using System;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using System.Text.Json.Nodes;
 using System.Threading;
+using FastBackup.Bench.Peers;
 using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Hosts.Machine;
 using FastBackup.Tests.Hosts.Monitor;
 using Xunit;
 
@@ -62,6 +65,65 @@ public sealed class MishapTests : IDisposable
         Guest(server, "--io_size=16m");
         server.End();
         Assert.False(File.Exists(Path.Combine(small, "copy.raw")));
+    }
+
+    [Fact]
+    public void Target_WhoseServerIsKilled_FailsTheJobAndNotTheGuest()
+    {
+        Requires.Root();
+        Requires.SystemPath("/dev/fuse");
+        byte[] disk = File.ReadAllBytes(_folder.Random("disk.raw", DiskBytes));
+        (string socket, string mount) = (_folder["far.sock"], _folder["far"]);
+        string bytes = DiskBytes.ToString(CultureInfo.InvariantCulture);
+        Directory.CreateDirectory(mount);
+        using PeerProcess far = Tool.Start("nbdkit", "--foreground", "--unix", socket, "memory", bytes);
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(socket), Limit));
+        using PeerProcess fuse = Tool.Start("nbdfuse", mount, "--unix", socket);
+        try
+        {
+            string target = Path.Combine(mount, "nbd");
+            Assert.True(SpinWait.SpinUntil(() => File.Exists(target), Limit));
+            using PluginServer server = new(_folder.Path, _folder["disk.raw"], "monitor=" + _folder["m.sock"]);
+            using QmpConnection monitor = QmpConnection.To(_folder["m.sock"]);
+            Open(monitor, "far", target);
+            BackUp(monitor, "lost", "far", 8 << 20);
+            server.WaitSaid("is in state 2", Limit); // FB_JOB_RUNNING
+            far.Dispose();
+            DiskFolder.QemuIo(server.Uri("disk"), "write -P 6 3M 2M", "read -P 6 3M 2M", "flush");
+            monitor.WaitForStatus("lost", "concluded");
+            Assert.NotNull(monitor.Run("query-jobs")[0]!["error"]);
+            disk.AsSpan(3 << 20, 2 << 20).Fill(6);
+            Open(monitor, "near", _folder.Sparse("near.raw", DiskBytes));
+            BackUp(monitor, "kept", "near", 0);
+            monitor.WaitForStatus("kept", "concluded");
+            DiskFolder.AssertEqual(disk, _folder.Bytes("near.raw"));
+            monitor.Dispose();
+            server.End();
+        }
+        finally
+        {
+            _ = ToolRun.Of("umount", ["--lazy", mount]);
+        }
+
+        static void Open(QmpConnection monitor, string node, string path) =>
+            _ = monitor.Run(
+                "blockdev-add",
+                ("driver", "file"),
+                ("node-name", node),
+                ("filename", path),
+                ("cache", new JsonObject { ["direct"] = false })
+            );
+
+        static void BackUp(QmpConnection monitor, string id, string target, long speed) =>
+            _ = monitor.Run(
+                "blockdev-backup",
+                ("job-id", id),
+                ("device", "disk"),
+                ("target", target),
+                ("sync", "full"),
+                ("speed", speed),
+                ("auto-dismiss", false)
+            );
     }
 
     [Fact]
