@@ -66,6 +66,18 @@ UNUSED static fb_device memory_device(fb_engine engine, memory_disk *disk, uint6
   return device;
 }
 
+/* A file: a new one of so many bytes, or, with 0, one that is there. */
+UNUSED static fb_device file_device(fb_engine engine, const char *path, uint64_t create_bytes) {
+  fb_device_options options = FB_INIT(fb_device_options);
+  fb_device device;
+  options.path = path;
+  options.path_length = (uint32_t)strlen(path);
+  options.flags = create_bytes > 0 ? FB_DEVICE_CREATE : 0;
+  options.create_bytes = create_bytes;
+  CHECK_OK(fb_device_open(engine, &options, &device));
+  return device;
+}
+
 UNUSED static fb_engine engine_with(uint32_t flags) {
   fb_engine_options options = FB_INIT(fb_engine_options);
   fb_engine engine;

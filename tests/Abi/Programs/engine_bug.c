@@ -45,17 +45,6 @@ static uint32_t rings(unsigned char **found) {
   return count;
 }
 
-static fb_device file_source(fb_engine engine, const char *path) {
-  fb_device_options options = FB_INIT(fb_device_options);
-  fb_device device;
-  options.path = path;
-  options.path_length = (uint32_t)strlen(path);
-  options.flags = FB_DEVICE_CREATE;
-  options.create_bytes = SIZE;
-  CHECK_OK(fb_device_open(engine, &options, &device));
-  return device;
-}
-
 static void whole_backup(fb_engine engine) {
   memory_disk data, copy;
   fb_device from = memory_device(engine, &data, SIZE), to = memory_device(engine, &copy, SIZE);
@@ -101,7 +90,7 @@ int main(void) {
   neighbour = small_engine();
   CHECK(mkdtemp(folder) != NULL);
   snprintf(path, sizeof path, "%s/disk", folder);
-  from = file_source(engine, path);
+  from = file_device(engine, path, SIZE);
   disk = disk_on(engine, from);
   ops.capacity_bytes = SIZE;
   ops.submit = hold;

@@ -30,17 +30,6 @@ static int thread_count(void) {
   return count;
 }
 
-static fb_device file_device(fb_engine engine, const char *path, uint32_t flags) {
-  fb_device_options options = FB_INIT(fb_device_options);
-  fb_device device;
-  options.path = path;
-  options.path_length = (uint32_t)strlen(path);
-  options.flags = flags;
-  options.create_bytes = flags & FB_DEVICE_CREATE ? SIZE : 0;
-  CHECK_OK(fb_device_open(engine, &options, &device));
-  return device;
-}
-
 /* The host's loop: waits for the descriptor only, and harvests until a completion of this kind has come. */
 static fb_completion loop_until(int epoll, fb_queue queue, uint32_t kind) {
   fb_completion done[4];
@@ -96,7 +85,7 @@ int main(void) {
   }
   CHECK(fclose(file) == 0);
   from = file_device(engine, source, 0);
-  to = file_device(engine, target, FB_DEVICE_CREATE);
+  to = file_device(engine, target, SIZE);
   disk = disk_on(engine, from);
   CHECK_OK(fb_queue_open(engine, 8, &queue));
   CHECK_OK(fb_queue_event_fd(queue, &fd));

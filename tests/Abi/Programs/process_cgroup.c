@@ -5,17 +5,6 @@
 
 #define SIZE (32 * MIB)
 
-static fb_device file_device(fb_engine engine, const char *path) {
-  fb_device_options options = FB_INIT(fb_device_options);
-  fb_device device;
-  options.path = path;
-  options.path_length = (uint32_t)strlen(path);
-  options.flags = FB_DEVICE_CREATE;
-  options.create_bytes = SIZE;
-  CHECK_OK(fb_device_open(engine, &options, &device));
-  return device;
-}
-
 int main(int argc, char **argv) {
   char folder[] = "/tmp/process_cgroup_XXXXXX", source[64], target[64];
   static unsigned char block[65536];
@@ -38,8 +27,8 @@ int main(int argc, char **argv) {
   options.buffer_bytes = 16 * MIB;
   CHECK_OK(fb_engine_open(&options, &engine));
   CHECK_OK(fb_queue_open(engine, 64, &queue));
-  from = file_device(engine, source);
-  to = file_device(engine, target);
+  from = file_device(engine, source, SIZE);
+  to = file_device(engine, target, SIZE);
   disk = disk_on(engine, from);
   memset(block, 0x3C, sizeof block);
   for (offset = 0; offset < SIZE; offset += sizeof block) {
