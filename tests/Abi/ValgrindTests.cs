@@ -16,6 +16,7 @@ public sealed class ValgrindTests
     [
         "engine_bug", // io_uring is what it is about
         "host_driven", // likewise
+        "monitor_driven",
         "hooks_from_threads",
         "random_calls",
         "struct_sizes", // opens engines of its own, with io_uring
