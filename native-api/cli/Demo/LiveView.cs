@@ -108,17 +108,6 @@ sealed class LiveView(Output output)
 
     static string P99(in LatencySummary times) => times.Count == 0 ? "-" : Phrases.Text($"{times.P99Ns / 1e6:0.00}");
 
-    static string Word(JobStatus status) =>
-        status switch
-        {
-            JobStatus.Created => "created",
-            JobStatus.Running => "running",
-            JobStatus.Paused => "paused",
-            JobStatus.Ready => "ready",
-            JobStatus.Standby => "standby",
-            JobStatus.Waiting => "waiting",
-            JobStatus.Pending => "pending",
-            JobStatus.Aborting => "aborting",
-            _ => "concluded", // and dismissed by itself
-        };
+    /// <summary>One that dismissed itself has ended like the others.</summary>
+    static string Word(JobStatus status) => JobStatusWord.Of(status == JobStatus.Null ? JobStatus.Concluded : status);
 }

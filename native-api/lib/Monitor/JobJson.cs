@@ -121,7 +121,7 @@ static class JobJson
     public static string Describe(Fault fault) =>
         fault.Errno != 0 ? Marshal.GetPInvokeErrorMessage(fault.Errno) : fault.ToString();
 
-    static JsonValue StatusOf(JobStatus status) => JsonValue.Of(JobCommands.Word(status));
+    static JsonValue StatusOf(JobStatus status) => JsonValue.Of(JobStatusWord.Of(status));
 
     static JsonValue? ErrorOf(Fault fault) =>
         fault.IsNone ? null

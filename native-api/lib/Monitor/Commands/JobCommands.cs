@@ -83,21 +83,6 @@ static class JobCommands
         );
     }
 
-    public static string Word(JobStatus status) =>
-        status switch
-        {
-            JobStatus.Null => "null",
-            JobStatus.Created => "created",
-            JobStatus.Running => "running",
-            JobStatus.Paused => "paused",
-            JobStatus.Ready => "ready",
-            JobStatus.Standby => "standby",
-            JobStatus.Waiting => "waiting",
-            JobStatus.Pending => "pending",
-            JobStatus.Aborting => "aborting",
-            _ => "concluded",
-        };
-
     static CommandAnswer PauseJob(BackupJob job) =>
         !JobLife.Allows(job.Status, JobVerb.Pause) ? Refused(job, "pause")
         : job.IsUserPaused ? QmpError.Generic("Job is already paused")
@@ -125,7 +110,7 @@ static class JobCommands
         QmpError.Generic(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"Job '{job.Id}' in state '{Word(job.Status)}' cannot accept command verb '{verb}'"
+                $"Job '{job.Id}' in state '{JobStatusWord.Of(job.Status)}' cannot accept command verb '{verb}'"
             )
         );
 
