@@ -123,14 +123,7 @@ public sealed class TransactionTests
         using MonitorScene scene = new();
         _ = scene.AddTarget("t");
         using QmpConnection other = scene.NewClient();
-        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
-        JsonArray actions =
-        [
-            LifecycleTests.Action("block-dirty-bitmap-add", ("node", "vda"), ("name", "b")),
-            Backup("vda", "t", "j"),
-        ];
-        scene.Client.Send(QmpConnection.Command("transaction", ("actions", actions)) + "\n");
-        other.WaitForStatus("j", "created");
+        BeginHeldTransaction(scene, other);
         Assert.Contains("busy", other.Refused("blockdev-del", ("node-name", "t")));
         string file = scene.Folder.Hole("more.img", MonitorScene.DiskBytes);
         for (int i = 0; i < 50; i++)
@@ -150,14 +143,7 @@ public sealed class TransactionTests
         using MonitorScene scene = new();
         _ = scene.AddTarget("t");
         using QmpConnection other = scene.NewClient();
-        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
-        JsonArray actions =
-        [
-            LifecycleTests.Action("block-dirty-bitmap-add", ("node", "vda"), ("name", "b")),
-            Backup("vda", "t", "j"),
-        ];
-        scene.Client.Send(QmpConnection.Command("transaction", ("actions", actions)) + "\n");
-        other.WaitForStatus("j", "created");
+        BeginHeldTransaction(scene, other);
         _ = other.Run("job-cancel", ("id", "j"));
         Assert.Equal(0, scene.Host.AskNumber("release vda"));
         Assert.Contains("was cancelled", (string?)scene.Client.ReadAnswer()!["error"]!["desc"]);
@@ -315,6 +301,19 @@ public sealed class TransactionTests
             "blockdev-backup",
             [("device", disk), ("target", target), ("sync", "full"), ("job-id", id), .. more]
         );
+
+    /// <summary>A bitmap "b" and a job "j" onto "t", which wait for a write of "vda" that is not ended yet.</summary>
+    static void BeginHeldTransaction(MonitorScene scene, QmpConnection other)
+    {
+        Assert.Equal(0, scene.Host.AskNumber("hold vda"));
+        JsonArray actions =
+        [
+            LifecycleTests.Action("block-dirty-bitmap-add", ("node", "vda"), ("name", "b")),
+            Backup("vda", "t", "j"),
+        ];
+        scene.Client.Send(QmpConnection.Command("transaction", ("actions", actions)) + "\n");
+        other.WaitForStatus("j", "created");
+    }
 
     static string Picture(MonitorScene scene) => scene.Client.Run("query-named-block-nodes").ToJsonString();
 }

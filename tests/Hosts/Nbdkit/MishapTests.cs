@@ -129,23 +129,18 @@ public sealed class MishapTests : IDisposable
     [Fact]
     public void Target_ThatStopsAnswering_HoldsNeitherGuestNorTheServersEnd()
     {
-        Requires.Command("fsfreeze");
-        Requires.Command("mke2fs");
         _folder.Random("disk.raw", DiskBytes);
-        DiskFolder.Run("mke2fs", "-q", "-t", "ext4", "-F", _folder.Sparse("fs.img", 128 << 20));
-        string frozen = _folder["frozen"];
-        using Mounted mount = new(frozen, "-o", "loop", _folder["fs.img"]);
+        using FreezableFolder frozen = new(_folder);
         // Memory for all that a guest overwrites here: it never needs to wait for the target.
         using PluginServer server = new(
             _folder.Path,
             _folder["disk.raw"],
-            "backup=" + Path.Combine(frozen, "copy.raw"),
+            "backup=" + frozen["copy.raw"],
             "speed=8M",
             "memory=128M"
         );
         server.WaitSaid("is in state 2", Limit); // FB_JOB_RUNNING
-        DiskFolder.Run("fsfreeze", "--freeze", frozen);
-        bool isFrozen = true;
+        frozen.Freeze();
         try
         {
             long start = Stopwatch.GetTimestamp();
@@ -155,34 +150,27 @@ public sealed class MishapTests : IDisposable
             Assert.Equal(0, ToolRun.Of("kill", ["-TERM", id]).ExitCode);
             // The job is given up and all is closed; what the kernel still holds of the process thaws with the target.
             server.WaitSaid("fastbackup: unload", PluginServer.EndLimit);
-            DiskFolder.Run("fsfreeze", "--unfreeze", frozen);
-            isFrozen = false;
+            frozen.Thaw();
             server.WaitForEnd();
         }
         finally
         {
-            if (isFrozen)
-                DiskFolder.Run("fsfreeze", "--unfreeze", frozen);
+            frozen.Thaw();
         }
-        Assert.False(File.Exists(Path.Combine(frozen, "copy.raw")));
+        Assert.False(File.Exists(frozen["copy.raw"]));
     }
 
     [Fact]
     public void Guest_ThatWaitsForATargetThatStopsAnswering_IsLetGoWhenTheServerEnds()
     {
-        Requires.Command("fsfreeze");
-        Requires.Command("mke2fs");
         _folder.Random("disk.raw", DiskBytes);
-        DiskFolder.Run("mke2fs", "-q", "-t", "ext4", "-F", _folder.Sparse("fs.img", 128 << 20));
-        string frozen = _folder["frozen"];
-        using Mounted mount = new(frozen, "-o", "loop", _folder["fs.img"]);
-        string target = "backup=" + Path.Combine(frozen, "copy.raw");
+        using FreezableFolder frozen = new(_folder);
+        string target = "backup=" + frozen["copy.raw"];
         _folder.Uncache("disk.raw"); // or the kernel would hand reads of it to the workers that the target holds
         using PluginServer server = new(_folder.Path, _folder["disk.raw"], target, "speed=1M", "memory=4M");
         using RawConnection client = new(server, "disk");
         server.WaitSaid("is in state 2", Limit); // FB_JOB_RUNNING
-        DiskFolder.Run("fsfreeze", "--freeze", frozen);
-        bool isFrozen = true;
+        frozen.Freeze();
         try
         {
             client.BeginWrite(0, 32 << 20, new byte[32 << 20]); // more than fits into memory: its end must wait
@@ -194,14 +182,12 @@ public sealed class MishapTests : IDisposable
             Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), "the guest was held up");
             client.Dispose();
             server.WaitSaid("fastbackup: unload", PluginServer.EndLimit);
-            DiskFolder.Run("fsfreeze", "--unfreeze", frozen);
-            isFrozen = false;
+            frozen.Thaw();
             server.WaitForEnd();
         }
         finally
         {
-            if (isFrozen)
-                DiskFolder.Run("fsfreeze", "--unfreeze", frozen);
+            frozen.Thaw();
         }
     }
 
@@ -210,13 +196,9 @@ public sealed class MishapTests : IDisposable
     {
         const int clientCount = 6;
         const int limitMs = 1500;
-        Requires.Command("fsfreeze");
-        Requires.Command("mke2fs");
         _folder.Random("disk.raw", DiskBytes);
-        DiskFolder.Run("mke2fs", "-q", "-t", "ext4", "-F", _folder.Sparse("fs.img", 128 << 20));
-        string frozen = _folder["frozen"];
-        using Mounted mount = new(frozen, "-o", "loop", _folder["fs.img"]);
-        string target = Path.Combine(frozen, "copy.raw");
+        using FreezableFolder frozen = new(_folder);
+        string target = frozen["copy.raw"];
         using (FileStream file = new(target, FileMode.CreateNew))
             file.SetLength(DiskBytes);
         string socket = "monitor=" + _folder["monitor"];
@@ -237,7 +219,7 @@ public sealed class MishapTests : IDisposable
         RawConnection[] clients = new RawConnection[clientCount];
         for (int i = 0; i < clientCount; i++)
             clients[i] = new RawConnection(server, "disk");
-        DiskFolder.Run("fsfreeze", "--freeze", frozen);
+        frozen.Freeze();
         try
         {
             long start = Stopwatch.GetTimestamp();
@@ -252,7 +234,7 @@ public sealed class MishapTests : IDisposable
         }
         finally
         {
-            DiskFolder.Run("fsfreeze", "--unfreeze", frozen);
+            frozen.Thaw();
         }
         foreach (RawConnection client in clients)
             client.Dispose();
