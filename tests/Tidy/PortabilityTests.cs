@@ -44,7 +44,7 @@ public sealed partial class PortabilityTests
     public void MachineOrHost_IsFound(string text) => Assert.Single(FindNames("README.md", "first\n" + text));
 
     [Theory]
-    [InlineData("core/wo" + "rk/a and ./home/b and $ROOT/root/c")]
+    [InlineData("core/wo" + "rk/a and ./ho" + "me/b and $ROOT/ro" + "ot/c")]
     [InlineData("the NuGet package")]
     public void RelativePath_IsFine(string text) => Assert.Empty(FindNames("README.md", text));
 
