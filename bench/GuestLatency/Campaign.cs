@@ -4,7 +4,8 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
-using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -22,7 +23,7 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     readonly bool _hasQemu = !settings.IsOursOnly && QemuStorageDaemon.IsPresent;
 
     public static IEnumerable<string> MissingPrograms =>
-        new[] { FioGuest.Program, QemuStorageDaemon.Program }.Where(program => !PeerProcess.IsPresent(program));
+        new[] { FioGuest.Program, QemuStorageDaemon.Program }.Where(program => SystemPrograms.Find(program) == null);
 
     public List<GuestRun> Run(CancellationToken cancel)
     {

@@ -8,7 +8,7 @@ using System.Globalization;
 using System.IO;
 using System.Text.Json.Nodes;
 using System.Threading;
-using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -21,7 +21,7 @@ sealed class FioGuest : IDisposable
 
     static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
 
-    readonly PeerProcess _fio;
+    readonly RunningProgram _fio;
     readonly DirectoryInfo _folder;
 
     /// <param name="socketPath">Of an NBD server whose export is called disk.</param>
@@ -51,10 +51,10 @@ sealed class FioGuest : IDisposable
         ];
         if (load.RatePerSecond > 0)
             arguments.Add(Text($"--rate_iops={load.RatePerSecond}"));
-        _fio = PeerProcess.Start(Program, arguments);
+        _fio = RunningProgram.Start(Program, arguments);
     }
 
-    public static bool IsPresent => PeerProcess.IsPresent(Program);
+    public static bool IsPresent => SystemPrograms.Find(Program) != null;
 
     public bool HasEnded => _fio.HasExited;
 
@@ -67,7 +67,7 @@ sealed class FioGuest : IDisposable
     /// <param name="cancel">Ends the wait.</param>
     public GuestFigures Finish(double startMs, double endMs, CancellationToken cancel)
     {
-        _fio.Wait(EndLimit, cancel, ExitInterrupted);
+        _fio.WaitForSuccess(EndLimit, cancel, ExitInterrupted);
         string output = _fio.Output;
         int json = output.IndexOf('{', StringComparison.Ordinal); // warnings may come first
         if (json < 0)

@@ -7,6 +7,7 @@ using System.Text.Json;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 

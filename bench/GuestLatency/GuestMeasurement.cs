@@ -7,7 +7,7 @@
 //            backup
 using System;
 using System.Threading;
-using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 

@@ -1,6 +1,7 @@
 // What serves a guest its disk and backs it up meanwhile: FastBackup or QEMU, driven in the same way.
 using System;
 using System.Threading;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -16,7 +17,7 @@ interface IBackupHost : IDisposable
     void StartBackup(CancellationToken cancel);
 
     /// <summary>Whether all has been copied; cheap enough to be asked all the time.</summary>
-    /// <exception cref="FastBackup.Bench.Peers.PeerException">The backup failed.</exception>
+    /// <exception cref="PeerException">The backup failed.</exception>
     bool HasCopied();
 
     /// <summary>How far the backup has come.</summary>

@@ -4,7 +4,8 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Ports;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -50,6 +51,8 @@ sealed class LimitedDevice : IBlockDevice, ILoopTask
         _held.Enqueue((dueNs, request));
         StartTimer();
     }
+
+    public void Promote(IBlockOwner owner, ulong userData) => _device.Promote(owner, userData);
 
     /// <summary>The turn of the first has come.</summary>
     public void Run(ulong argument)

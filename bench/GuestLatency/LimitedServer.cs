@@ -7,7 +7,7 @@ using System;
 using System.Globalization;
 using System.IO;
 using System.Threading;
-using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -19,7 +19,7 @@ sealed class LimitedServer : IDisposable
 
     static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(10);
 
-    readonly PeerProcess _server;
+    readonly RunningProgram _server;
 
     public LimitedServer(string socketPath, ulong sizeBytes, ulong bytesPerSecond, CancellationToken cancel)
     {
@@ -27,7 +27,7 @@ sealed class LimitedServer : IDisposable
         string size = sizeBytes.ToString(CultureInfo.InvariantCulture);
         string rate = string.Create(CultureInfo.InvariantCulture, $"rate={bytesPerSecond * BitsPerByte}");
         string burst = string.Create(CultureInfo.InvariantCulture, $"burstiness={LimitedDevice.BurstSeconds}");
-        _server = PeerProcess.Start(Program, ["-f", "-U", socketPath, "--filter=rate", "memory", size, rate, burst]);
+        _server = RunningProgram.Start(Program, ["-f", "-U", socketPath, "--filter=rate", "memory", size, rate, burst]);
         DateTime limit = DateTime.UtcNow + StartLimit;
         while (!File.Exists(socketPath))
         {
@@ -42,7 +42,7 @@ sealed class LimitedServer : IDisposable
         }
     }
 
-    public static bool IsPresent => PeerProcess.IsPresent(Program);
+    public static bool IsPresent => SystemPrograms.Find(Program) != null;
 
     public string SocketPath { get; }
 

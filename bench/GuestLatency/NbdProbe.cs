@@ -9,6 +9,8 @@ using System.Net.Sockets;
 using System.Text;
 using FastBackup.Base;
 using FastBackup.Bench.GuestLatency.Nbd;
+using FastBackup.Tests.Nbd;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -203,7 +205,7 @@ sealed class NbdProbe(string socketPath, ulong sizeBytes)
         {
             int count = client.Receive(bytes.AsSpan(received));
             if (count == 0)
-                throw new Peers.PeerException("our server hung up on a client that did nothing wrong");
+                throw new PeerException("our server hung up on a client that did nothing wrong");
             received += count;
         }
         return bytes;

@@ -5,11 +5,12 @@ using System.Diagnostics;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bench.GuestLatency.Nbd;
-using FastBackup.Bench.Peers;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Runtime;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -193,7 +194,7 @@ sealed class OurHost : IBackupHost, IJobListener
     {
         FileDevice? device = null;
         OpenRefusal refusal = default;
-        _engine.Reactor.Invoke(() => refusal = FileDevice.TryOpen(_engine.Reactor, options, out device));
+        _engine.Reactor.Invoke(() => refusal = DeviceOpener.TryOpen(_engine.Reactor, options, out device));
         return refusal.IsNone ? device! : throw new PeerException(refusal.Sentence);
     }
 }

@@ -6,7 +6,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Threading;
-using FastBackup.Bench.Peers;
+using FastBackup.Tests;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -20,7 +21,7 @@ sealed class PluginHost : IBackupHost
     static string? _plugin;
 
     readonly HostPlan _plan;
-    readonly PeerProcess _server;
+    readonly RunningProgram _server;
     long _start;
     double _copiedSeconds;
 
@@ -46,7 +47,7 @@ sealed class PluginHost : IBackupHost
             cache,
             limit,
         ];
-        _server = PeerProcess.Start(Program, arguments);
+        _server = RunningProgram.Start(Program, arguments);
         long start = Stopwatch.GetTimestamp();
         while (!File.Exists(plan.SocketPath))
         {
@@ -64,11 +65,11 @@ sealed class PluginHost : IBackupHost
     public void StartBackup(CancellationToken cancel)
     {
         _start = Stopwatch.GetTimestamp();
-        using PeerProcess asking = PeerProcess.Start(
+        using RunningProgram asking = RunningProgram.Start(
             "nbdinfo",
             ["--size", $"nbd+unix:///snapshot?socket={SocketPath}"]
         );
-        asking.Wait(StepLimit, cancel);
+        asking.WaitForSuccess(StepLimit, cancel);
     }
 
     public bool HasCopied()
@@ -86,8 +87,8 @@ sealed class PluginHost : IBackupHost
         if (HasCopied())
             return new BackupPace(_plan.SizeBytes, _copiedSeconds, IsWhole: true);
         double seconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
-        using PeerProcess stat = PeerProcess.Start("stat", ["-c", "%b", _plan.TargetPath + ".partial"]);
-        stat.Wait(StepLimit, CancellationToken.None);
+        using RunningProgram stat = RunningProgram.Start("stat", ["-c", "%b", _plan.TargetPath + ".partial"]);
+        stat.WaitForSuccess(StepLimit, CancellationToken.None);
         ulong blocks = ulong.Parse(stat.Output, CultureInfo.InvariantCulture);
         return new BackupPace(Math.Min(512 * blocks, _plan.SizeBytes), seconds, IsWhole: false);
     }
@@ -103,7 +104,7 @@ sealed class PluginHost : IBackupHost
         _server.Interrupt();
         try
         {
-            _server.Wait(StepLimit, CancellationToken.None);
+            _server.WaitForSuccess(StepLimit, CancellationToken.None);
         }
         catch (PeerException)
         {
@@ -116,20 +117,15 @@ sealed class PluginHost : IBackupHost
 
     static string Build(CancellationToken cancel)
     {
-        DirectoryInfo? root = new(AppContext.BaseDirectory);
-        while (root != null && !File.Exists(Path.Combine(root.FullName, "FastBackup.sln")))
-            root = root.Parent;
-        if (root == null)
-            throw new PeerException("the plugin is built from the tree, and this is not in it");
-        string folder = Path.Combine(root.FullName, "bench/GuestLatency/bin/nbdkit");
-        Run(Path.Combine(root.FullName, "native-api/packaging/build"), cancel, "v1");
-        Run("make", cancel, "-C", Path.Combine(root.FullName, "native-api/hosts/nbdkit"), "BUILD=" + folder);
+        string folder = Repository.PathOf("bench/GuestLatency/bin/nbdkit");
+        Run(Repository.PathOf("native-api/packaging/build"), cancel, "v1");
+        Run("make", cancel, "-C", Repository.PathOf("native-api/hosts/nbdkit"), "BUILD=" + folder);
         return Path.Combine(folder, "nbdkit-fastbackup-plugin.so");
     }
 
     static void Run(string program, CancellationToken cancel, params string[] arguments)
     {
-        using PeerProcess build = PeerProcess.Start(program, arguments);
-        build.Wait(BuildLimit, cancel);
+        using RunningProgram build = RunningProgram.Start(program, arguments);
+        build.WaitForSuccess(BuildLimit, cancel);
     }
 }

@@ -5,6 +5,7 @@ using System.IO;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
@@ -19,7 +20,7 @@ static class PluginSmokeRun
     public static int Run(string? folder, CancellationToken cancel)
     {
         foreach (string program in (string[])[FioGuest.Program, PluginHost.Program, "nbdinfo", "make", "gcc"])
-            if (!PeerProcess.IsPresent(program))
+            if (SystemPrograms.Find(program) == null)
             {
                 Console.WriteLine($"{program} is not here: nothing is tested");
                 return Environment.GetEnvironmentVariable("CI") == "true" ? 1 : 0;

@@ -5,6 +5,7 @@ using System.CommandLine;
 using System.Threading;
 using System.Threading.Tasks;
 using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 

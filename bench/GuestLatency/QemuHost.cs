@@ -4,7 +4,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Text.Json.Nodes;
 using System.Threading;
-using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Bench.GuestLatency;
 

@@ -7,6 +7,7 @@ using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bench.Peers;
 using FastBackup.Jobs;
+using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Bench.GuestLatency;
 

@@ -1,6 +1,7 @@
 // What one copy took, the same figures for whoever made it.
 using System.Text.Json.Serialization;
 using FastBackup.Base;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Peers;
 

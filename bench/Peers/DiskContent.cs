@@ -7,6 +7,7 @@ using System.Threading;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
 using FastBackup.Memory;
+using FastBackup.Tests.Processes;
 using Microsoft.Win32.SafeHandles;
 
 namespace FastBackup.Bench.Peers;

@@ -3,6 +3,7 @@ using System;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Peers;
 

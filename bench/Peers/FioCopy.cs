@@ -17,6 +17,8 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Threading;
 using FastBackup.Base;
+using FastBackup.Tests;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Peers;
 
@@ -30,13 +32,13 @@ public static class FioCopy
 
     static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(20);
 
-    public static bool IsPresent => PeerProcess.IsPresent(Program);
+    public static bool IsPresent => SystemPrograms.Find(Program) != null;
 
     /// <summary>What fio uses to start, copy next to nothing, and end.</summary>
     public static ProcessUse MeasureIdle(CopyPlan plan, FioShape shape, CancellationToken cancel)
     {
-        using PeerProcess fio = Start(plan with { SizeBytes = shape.BlockBytes }, shape);
-        return fio.Wait(TimeLimit, cancel);
+        using RunningProgram fio = Start(plan with { SizeBytes = shape.BlockBytes }, shape);
+        return fio.WaitForSuccess(TimeLimit, cancel);
     }
 
     /// <param name="plan">What to copy.</param>
@@ -45,8 +47,8 @@ public static class FioCopy
     /// <param name="cancel">Ends it.</param>
     public static CopyRun Run(CopyPlan plan, FioShape shape, ProcessUse idle, CancellationToken cancel)
     {
-        using PeerProcess fio = Start(plan, shape);
-        ProcessUse whole = fio.Wait(TimeLimit, cancel);
+        using RunningProgram fio = Start(plan, shape);
+        ProcessUse whole = fio.WaitForSuccess(TimeLimit, cancel);
         string output = fio.Output;
         int start = output.IndexOf('{', StringComparison.Ordinal); // warnings may come first
         if (start < 0)
@@ -63,8 +65,8 @@ public static class FioCopy
         return new CopyRun(Name, plan.SizeBytes, wallSeconds, (whole - idle).AtLeastZero(), whole, 0);
     }
 
-    static PeerProcess Start(CopyPlan plan, FioShape shape) =>
-        PeerProcess.Start(Program, Arguments(plan, shape), HugePages);
+    static RunningProgram Start(CopyPlan plan, FioShape shape) =>
+        RunningProgram.Start(Program, Arguments(plan, shape), HugePages);
 
     static string[] Arguments(CopyPlan plan, FioShape shape) =>
         [

@@ -1,6 +1,7 @@
 // A file that somebody else writes and that we flush: fdatasync(2) flushes the file, not the descriptor.
 using System;
 using FastBackup.Interop.Linux;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Peers;
 

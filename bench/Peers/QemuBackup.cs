@@ -3,6 +3,8 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Threading;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Bench.Peers;
 

@@ -6,6 +6,8 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Bench.Throughput;
 
@@ -25,7 +27,7 @@ sealed class Campaign(BenchSettings settings, Workspace workspace, ulong seed, A
 
     /// <summary>Peers that are not on this machine.</summary>
     public static IEnumerable<string> MissingPrograms =>
-        new[] { FioCopy.Program, QemuStorageDaemon.Program }.Where(program => !PeerProcess.IsPresent(program));
+        new[] { FioCopy.Program, QemuStorageDaemon.Program }.Where(program => SystemPrograms.Find(program) == null);
 
     public StateResult Run(TargetState state, CancellationToken cancel)
     {

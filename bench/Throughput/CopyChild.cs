@@ -5,10 +5,11 @@ using System;
 using System.Diagnostics;
 using System.Text.Json;
 using FastBackup.Base;
-using FastBackup.Bench.Peers;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Jobs;
 using FastBackup.Runtime;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Throughput;
 
@@ -59,7 +60,7 @@ static class CopyChild
     {
         FileDevice? device = null;
         OpenRefusal refusal = default;
-        engine.Reactor.Invoke(() => refusal = FileDevice.TryOpen(engine.Reactor, options, out device));
+        engine.Reactor.Invoke(() => refusal = DeviceOpener.TryOpen(engine.Reactor, options, out device));
         return refusal.IsNone ? device! : throw new PeerException(refusal.Sentence);
     }
 }

@@ -1,5 +1,5 @@
 // What the child process that runs our copy tells its parent, as one line of JSON.
-using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Throughput;
 

@@ -1,5 +1,7 @@
 // Counts the requests that pass to a device. One more call a request; completions go to their owner directly.
-using FastBackup.BlockIo;
+
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 
 namespace FastBackup.Bench.Throughput;
 
@@ -7,6 +9,8 @@ namespace FastBackup.Bench.Throughput;
 sealed class CountingDevice(IBlockDevice device) : IBlockDevice
 {
     public string Name => device.Name;
+
+    public StorageIdentity? Storage => device.Storage;
 
     public BlockLimits Limits => device.Limits;
 
@@ -26,6 +30,8 @@ sealed class CountingDevice(IBlockDevice device) : IBlockDevice
             WriteCount++;
         device.Submit(request);
     }
+
+    public void Promote(IBlockOwner owner, ulong userData) => device.Promote(owner, userData);
 
     public void Dispose() { }
 }

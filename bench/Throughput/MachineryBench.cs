@@ -9,10 +9,10 @@ using System;
 using System.Collections.Generic;
 using System.Text.Json;
 using FastBackup.Base;
-using FastBackup.Bench.Peers;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Jobs;
 using FastBackup.Runtime;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Throughput;
 

@@ -5,12 +5,14 @@ using System;
 using System.Diagnostics;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.Bench.Peers;
-using FastBackup.BlockIo;
-using FastBackup.BlockIo.Ring;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux.Ring;
 using FastBackup.Runtime;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Throughput;
 

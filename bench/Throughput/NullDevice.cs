@@ -3,7 +3,8 @@
 // so that the copy engine finds data and not holes.
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Ports;
 
 namespace FastBackup.Bench.Throughput;
 
@@ -42,6 +43,11 @@ sealed class NullDevice(IIoLoop loop, string name, ulong capacityBytes) : IBlock
             return;
         _isDeferred = true;
         loop.Defer(this, 0);
+    }
+
+    public void Promote(IBlockOwner owner, ulong userData)
+    {
+        // Everything is begun at once.
     }
 
     void ILoopTask.Run(ulong argument)

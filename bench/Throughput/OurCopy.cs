@@ -5,6 +5,8 @@ using System.IO;
 using System.Text.Json;
 using System.Threading;
 using FastBackup.Bench.Peers;
+using FastBackup.Tests;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Throughput;
 
@@ -37,8 +39,8 @@ static class OurCopy
         // Started as 'dotnet THIS.dll', the process is dotnet and the assembly its first argument.
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
             line.Insert(0, typeof(OurCopy).Assembly.Location);
-        using PeerProcess child = PeerProcess.Start(program, line);
-        ProcessUse use = child.Wait(TimeLimit, cancel);
+        using RunningProgram child = RunningProgram.Start(program, line);
+        ProcessUse use = child.WaitForSuccess(TimeLimit, cancel);
         T? answer = JsonSerializer.Deserialize<T>(child.Output);
         return answer != null ? (answer, use) : throw new PeerException("our child printed nothing");
     }

@@ -6,6 +6,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using FastBackup.Base;
 using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Throughput;
 

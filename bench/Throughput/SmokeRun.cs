@@ -4,7 +4,7 @@ using System;
 using System.Linq;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.Bench.Peers;
+using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Bench.Throughput;
 

@@ -24,8 +24,11 @@ public enum FaultKind
     /// <summary>The device or file system is full (ENOSPC, EDQUOT); error policies tell it from other errors.</summary>
     NoSpace,
 
-    /// <summary>The device ended before its stated capacity: it was truncated while in use.</summary>
+    /// <summary>The device ended before its stated size: it was truncated while in use.</summary>
     Truncated,
+
+    /// <summary>The device has grown past its stated size while in use: what it gained was not copied.</summary>
+    Grown,
     Canceled,
     Unsupported,
     TimedOut,
@@ -45,20 +48,38 @@ public readonly record struct Fault(FaultKind Kind, int Errno = 0, ulong OffsetB
 
     public static Fault None => default;
 
+    /// <summary>The size when opened of a device that ends at <see cref="OffsetBytes"/> now; else 0.</summary>
+    public ulong OpenedBytes { get; init; }
+
     public bool IsNone => Kind == FaultKind.None;
 
     public bool IsFault => Kind != FaultKind.None;
 
     public Fault At(ulong offsetBytes) => this with { OffsetBytes = offsetBytes };
 
+    /// <summary>The device was opened with one size and has another one now.</summary>
+    public static Fault OfSize(ulong openedBytes, ulong sizeBytes) =>
+        new(sizeBytes < openedBytes ? FaultKind.Truncated : FaultKind.Grown, 0, sizeBytes)
+        {
+            OpenedBytes = openedBytes,
+        };
+
     /// <summary>One clause for people, for example "no space left on device (ENOSPC) at offset 1048576".</summary>
     public override string ToString()
     {
+        if (Kind == FaultKind.Grown || OpenedBytes > 0)
+            return SizeText(Kind == FaultKind.Grown ? "grown" : "truncated");
         string what = Errno != 0 ? Errnos.Describe(Errno) : KindText(Kind);
         return OffsetBytes == NoOffset || IsNone
             ? what
             : string.Create(CultureInfo.InvariantCulture, $"{what} at offset {OffsetBytes}");
     }
+
+    string SizeText(string how) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"its size went from {OpenedBytes} to {OffsetBytes} bytes ({how} while in use)"
+        );
 
     static string KindText(FaultKind kind) =>
         kind switch

@@ -1,10 +1,8 @@
-// How long something took: eight buckets for every power of two, so that a percentile is at most an eighth above the
-// truth; one add each time, cheap enough to be always on. Durations are cut to 128 ns units: what is measured here
-// takes microseconds. The layout is that of HdrHistogram with three significant bits.
+// How long something took, in LogBuckets: a percentile is at most an eighth above the truth; one add each time, cheap
+// enough to be always on. Durations are cut to 128 ns units: what is measured here takes microseconds.
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using System.Numerics;
 using System.Threading;
 
 namespace FastBackup.Base;
@@ -13,11 +11,8 @@ namespace FastBackup.Base;
 public sealed class LatencyHistogram
 {
     const int UnitShift = 7;
-    const int StepBits = 3;
-    const int Steps = 1 << StepBits;
-    const int BucketCount = (64 - UnitShift - StepBits + 1) * Steps;
 
-    readonly ulong[] _counts = new ulong[BucketCount];
+    readonly ulong[] _counts = new ulong[LogBuckets.CountFor(64 - UnitShift)];
     ulong _count;
     ulong _sumNs;
     ulong _maxNs;
@@ -30,7 +25,7 @@ public sealed class LatencyHistogram
 
     public void Add(ulong durationNs)
     {
-        ref ulong count = ref _counts[BucketOf(durationNs >> UnitShift)];
+        ref ulong count = ref _counts[LogBuckets.Of(durationNs >> UnitShift)];
         Volatile.Write(ref count, count + 1);
         Volatile.Write(ref _sumNs, _sumNs + durationNs);
         if (durationNs > _maxNs)
@@ -49,7 +44,7 @@ public sealed class LatencyHistogram
         ulong count = Count;
         ulong wanted = Math.Max(1, Units.DivCeil(count * perThousand, 1000));
         ulong seen = 0;
-        for (int bucket = 0; bucket < BucketCount && count > 0; bucket++)
+        for (int bucket = 0; bucket < _counts.Length && count > 0; bucket++)
         {
             seen += Volatile.Read(ref _counts[bucket]);
             if (seen >= wanted)
@@ -68,36 +63,24 @@ public sealed class LatencyHistogram
     {
         List<(ulong BelowNs, ulong Count)> bins = [];
         int kept = 0;
-        for (int first = 0; first < BucketCount; first += Steps)
+        for (int first = 0; first < _counts.Length; first += LogBuckets.Steps)
         {
             ulong count = 0;
-            for (int bucket = first; bucket < first + Steps; bucket++)
+            for (int bucket = first; bucket < first + LogBuckets.Steps; bucket++)
                 count += Volatile.Read(ref _counts[bucket]);
             if (count == 0 && bins.Count == 0)
                 continue;
-            ulong lastNs = UpperEdgeNs(first + Steps - 1);
+            ulong lastNs = UpperEdgeNs(first + LogBuckets.Steps - 1);
             bins.Add((lastNs == ulong.MaxValue ? lastNs : lastNs + 1, count));
             kept = count > 0 ? bins.Count : kept;
         }
         return [.. bins.Take(kept)];
     }
 
-    static int BucketOf(ulong units)
-    {
-        if (units < Steps)
-            return (int)units;
-        int exponent = BitOperations.Log2(units);
-        int step = (int)(units >> (exponent - StepBits)) & (Steps - 1);
-        return (exponent - StepBits + 1) * Steps + step;
-    }
-
     /// <summary>The last nanosecond of a bucket.</summary>
     static ulong UpperEdgeNs(int bucket)
     {
-        if (bucket < Steps)
-            return ((ulong)bucket + 1 << UnitShift) - 1;
-        int shift = bucket / Steps - 1;
-        ulong units = (ulong)(Steps + bucket % Steps + 1) << shift;
+        ulong units = LogBuckets.First(bucket) + LogBuckets.Width(bucket);
         return units > ulong.MaxValue >> UnitShift ? ulong.MaxValue : (units << UnitShift) - 1;
     }
 }

@@ -32,12 +32,6 @@ public static class Units
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong DivCeil(ulong value, ulong divisor) => value / divisor + (value % divisor == 0 ? 0UL : 1UL);
 
-    public static ulong DivExact(ulong value, ulong divisor)
-    {
-        Check.That(value % divisor == 0);
-        return value / divisor;
-    }
-
     public static bool IsPowerOfTwo(ulong value) => BitOperations.IsPow2(value);
 
     /// <summary>False when the sum does not fit 64 bits.</summary>

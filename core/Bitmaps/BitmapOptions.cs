@@ -11,7 +11,11 @@ namespace FastBackup.Bitmaps;
 /// <param name="SizeMaxBytes">
 /// Room for growth: Truncate up to this size maps nothing. 0 = the size at creation. At most 2^41 granules.
 /// </param>
-public readonly record struct BitmapOptions(bool IsResident = false, ulong SizeMaxBytes = 0)
+/// <param name="IsWarm">
+/// True takes the pages at once that nearly every set needs, 8 KiB of counts and summaries: for one of thousands that
+/// a guest's write must set one after the other.
+/// </param>
+public readonly record struct BitmapOptions(bool IsResident = false, ulong SizeMaxBytes = 0, bool IsWarm = false)
 {
     internal RegionResidency Residency => IsResident ? RegionResidency.Resident : RegionResidency.Lazy;
 }

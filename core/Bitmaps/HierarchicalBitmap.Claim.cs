@@ -12,7 +12,10 @@ public sealed partial class HierarchicalBitmap
     /// <summary>Clears one bit; of all threads that try, exactly one gets true per time the bit was set.</summary>
     /// <param name="bit">Less than BitCount.</param>
     /// <remarks>Threads: any. Cost: a plain read when the bit is clean.</remarks>
-    public bool TryClaim(ulong bit)
+    public bool TryClaim(ulong bit) => TryClaim<Unwatched>(bit);
+
+    internal bool TryClaim<TWatch>(ulong bit)
+        where TWatch : struct, ISummaryWatch
     {
         Check.That(bit < _bitCount);
         ulong mask = 1UL << (int)bit;
@@ -24,7 +27,7 @@ public sealed partial class HierarchicalBitmap
             return false;
         _count.Subtract(bit >> LineShift, 1);
         if ((before & ~mask) == 0)
-            LowerSummaries(1, bit >> LineShift);
+            LowerSummaries<TWatch>(1, bit >> LineShift);
         return true;
     }
 

@@ -179,7 +179,10 @@ public sealed partial class HierarchicalBitmap
     /// </summary>
     /// <param name="level">Level whose bit goes first, at least 1.</param>
     /// <param name="index">Index of that bit: the line of the level below in which bits were cleared.</param>
-    void LowerSummaries(int level, ulong index)
+    void LowerSummaries(int level, ulong index) => LowerSummaries<Unwatched>(level, index);
+
+    void LowerSummaries<TWatch>(int level, ulong index)
+        where TWatch : struct, ISummaryWatch
     {
         for (; level <= _topLevel; level++)
         {
@@ -189,7 +192,9 @@ public sealed partial class HierarchicalBitmap
             ulong bit = 1UL << (int)index;
             if ((Volatile.Read(ref word) & bit) == 0)
                 return; // another clearer is past C2 and will do its own C3
+            TWatch.BeforeClear(this, level);
             Interlocked.And(ref word, ~bit);
+            TWatch.AfterClear(this, level);
             if (!IsLineZero(level - 1, index))
             {
                 RaiseSummaries(level, index);

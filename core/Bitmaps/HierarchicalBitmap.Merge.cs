@@ -73,19 +73,64 @@ public sealed partial class HierarchicalBitmap
         ulong lineCount = System.Math.Min(source.LeafLines, LeafLines); // past it the source has no dirty bit
         for (ulong line = source.NextDirtyLine(0, lineCount); line != NotFound; )
         {
-            for (ulong word = line * LineWords; word < (line + 1) * LineWords; word++)
-            {
-                ulong bits = Volatile.Read(ref source.Leaf(word));
-                if (bits == 0)
-                    continue;
-                ulong seen = Volatile.Read(ref Leaf(word));
-                if ((seen & bits) != bits)
-                    StoreOnes(word, bits, seen);
-            }
-            RaiseSummaries(1, line);
+            MergeLine(source, line);
             line = source.NextDirtyLine(line + 1, lineCount);
         }
         return Fault.None;
+    }
+
+    /// <summary>A part of <see cref="MergeLive"/>, for callers that have other things to do between two.</summary>
+    /// <param name="source">Not larger than this bitmap, of any granularity; may be set by others meanwhile.</param>
+    /// <param name="fromBytes">0, or what the part before returned.</param>
+    /// <param name="stepsMax">Dirty lines, or runs where granularities differ.</param>
+    /// <returns>Where to go on; the source's size when all was taken.</returns>
+    /// <remarks>Threads: any on both.</remarks>
+    public ulong MergeLivePart(HierarchicalBitmap source, ulong fromBytes, uint stepsMax)
+    {
+        Check.That(source._sizeBytes <= _sizeBytes);
+        Check.That(fromBytes <= source._sizeBytes);
+        if (source._granularityShift != _granularityShift)
+            return TakeAreasLive(source, fromBytes, stepsMax);
+        int shift = _granularityShift + LineShift;
+        ulong lineCount = Units.DivCeil(source._bitCount, LineWords * 64);
+        ulong line = source.NextDirtyLine(fromBytes >> shift, lineCount);
+        for (uint step = 0; line != NotFound; step++)
+        {
+            if (step == stepsMax)
+                return line << shift;
+            MergeLine(source, line);
+            line = source.NextDirtyLine(line + 1, lineCount);
+        }
+        return source._sizeBytes;
+    }
+
+    ulong TakeAreasLive(HierarchicalBitmap source, ulong fromBytes, uint stepsMax)
+    {
+        for (uint step = 0; step < stepsMax; step++)
+        {
+            Fault fault = source.NextDirtyArea(fromBytes, source._sizeBytes, ulong.MaxValue, out Extent area);
+            Check.That(fault.IsNone);
+            if (area.IsEmpty)
+                return source._sizeBytes;
+            Check.That(Set(area.OffsetBytes, area.LengthBytes).IsNone);
+            fromBytes = area.EndBytes;
+        }
+        return fromBytes;
+    }
+
+    /// <summary>Adds one line of a bitmap of the same granularity, beside other threads.</summary>
+    void MergeLine(HierarchicalBitmap source, ulong line)
+    {
+        for (ulong word = line * LineWords; word < (line + 1) * LineWords; word++)
+        {
+            ulong bits = Volatile.Read(ref source.Leaf(word));
+            if (bits == 0)
+                continue;
+            ulong seen = Volatile.Read(ref Leaf(word));
+            if ((seen & bits) != bits)
+                StoreOnes(word, bits, seen);
+        }
+        RaiseSummaries(1, line);
     }
 
     /// <summary>Moves every dirty bit into another bitmap while other threads go on setting bits here.</summary>

@@ -77,6 +77,8 @@ public sealed partial class HierarchicalBitmap : IDisposable
     /// <summary>What a search returns when there is nothing.</summary>
     public const ulong NotFound = ulong.MaxValue;
 
+    const ulong WarmBytes = 8 * Units.KiB;
+
     // --- changed by exclusive operations only
     AlignedRegion _region;
     BitmapShape _shape;
@@ -124,7 +126,9 @@ public sealed partial class HierarchicalBitmap : IDisposable
         Fault fault = AlignedRegion.TryMap(shape.RegionBytes, options.Residency, out AlignedRegion? region);
         if (fault.IsFault)
             return fault;
-        bitmap = new HierarchicalBitmap(region!, shape, shift, options.Residency)
+        ulong warmBytes = options.IsWarm ? Math.Min(WarmBytes, shape.RegionBytes) : 0;
+        region!.Touch(shape.RegionBytes - warmBytes, warmBytes); // counts are last, summaries before them
+        bitmap = new HierarchicalBitmap(region, shape, shift, options.Residency)
         {
             _sizeBytes = sizeBytes,
             _bitCount = BitsFor(sizeBytes, shift),

@@ -11,45 +11,36 @@
 // the guest's new data, so the chunk is parked, and written again or given up.
 //
 // Two lanes. A copy for a waiting guest takes memory of its own size, is read at once, and then waits in memory for
-// its turn at the target: no guest waits for a target while there is memory (CopyEngine.Captured.cs), and when that is
-// full the scratch file takes over (CopyEngine.Scratch.cs). A chunk of the background goes straight through, takes
+// its turn at the target: no guest waits for a target while there is memory (CaptureQueue), and when that is full the
+// scratch file takes over (SpillQueue). A chunk of the background goes straight through, takes
 // only memory above the reserve, and does not start while captured data piles up; guests' copies are progress of the
 // job as well and there is an end of them, so neither lane can starve the other for ever.
 // A chunk is read in pieces, each captured and released by itself, so that a guest waits for its clusters only; a
 // piece that a guest waits for and that the device has not begun goes to the front of the device's queue.
 //
+// This class is what users see: what is claimed, and when there is room for it. The rest of a chunk's way, where its
+// requests end and what follows, is ChunkLife.
+//
 // Cost: one read a piece and, for data without zeroes, one write per chunk. Nothing is allocated after construction.
 // Does not choose what to copy, nor in which order, nor how much at once: its users do.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Memory;
+using FastBackup.Ports;
 
 namespace FastBackup.Copy;
 
 /// <summary>Threads: the reactor's. Dispose of what it uses when nothing is in flight.</summary>
-public sealed partial class CopyEngine : IBlockOwner, IDisposable
+public sealed class CopyEngine : IDisposable
 {
     /// <summary>Requests to the target of one chunk at once.</summary>
     public const uint SegmentsInFlightMax = 8;
-    const ulong SparseBytes = 4 * Units.KiB;
 
     // --- fixed at construction
-    readonly IBlockDevice _source;
-    readonly IBlockDevice _target;
     readonly BufferPool _pool;
-    readonly SlotTable<CopyTask> _tasks;
-    readonly ClusterIndex _index; // of all that has memory or scratch space
-    readonly ulong _zeroUnitBytes;
-    readonly bool _canSkipZeroes; // nobody else writes to the target while this engine lives
     readonly CopyRules _rules;
-    readonly Tracer _trace;
-
-    // --- touched only by the reactor's thread
-    CopyCounters _counters;
-    uint _backgroundCount;
-    uint _zeroingCount;
-    ulong _atDevicesBytes;
+    readonly ChunkLife _life;
 
     /// <param name="source">Read from.</param>
     /// <param name="target">Written to; at least as large as the source.</param>
@@ -74,13 +65,8 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
         Check.That(rules.TargetMax > 0);
         Check.That(rules.CaptureBytesMax >= map.ClusterBytes);
         Check.That(rules.Scratch == null || rules.Scratch.ClusterBytes == map.ClusterBytes);
-        (_source, _target, Map, _pool, _rules, _trace) = (source, target, map, pool, rules, trace);
-        _tasks = new SlotTable<CopyTask>(rules.BackgroundMax + rules.CaptureMax);
-        ulong inMemoryMax = pool.SizeBytes / map.ClusterBytes;
-        // One more: the disk's last cluster may be short, and take less memory than a cluster has.
-        _index = new ClusterIndex(inMemoryMax + 1 + (rules.Scratch?.ClusterMax ?? 0));
-        _canSkipZeroes = target.ReadsAsZero;
-        _zeroUnitBytes = _canSkipZeroes ? Math.Max(SparseBytes, target.Limits.RequestAlignBytes) : map.ClusterBytes;
+        (Map, _pool, _rules) = (map, pool, rules);
+        _life = new ChunkLife(source, target, map, pool, rules, trace);
         ReadPieceBytes = pool.BufferBytes;
     }
 
@@ -89,10 +75,31 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     public CopyRules Rules => _rules;
 
     /// <summary>Called when a start that failed for want of memory may work: others use the pool too.</summary>
-    public IBufferWaiter? Waiter { get; set; }
+    public IBufferWaiter? Waiter
+    {
+        get => _life.Waiter;
+        set => _life.Waiter = value;
+    }
+
+    /// <summary>Says when captured data may go to the target; null = always.</summary>
+    public ICopyPacer? Pacer
+    {
+        get => _life.Captures.Pacer;
+        set => _life.Captures.Pacer = value;
+    }
+
+    /// <summary>The target refuses for the time being: captured data stays where it is, or goes to scratch.</summary>
+    public bool IsTargetHeld
+    {
+        get => _life.Captures.IsTargetHeld;
+        set => _life.Captures.IsTargetHeld = value;
+    }
+
+    /// <summary>Length of one read of the background: a longer chunk is read in pieces; one cluster at least.</summary>
+    public ulong ReadPieceBytes { get; set; }
 
     /// <summary>Chunks in flight at once, at most.</summary>
-    public uint TaskMax => _tasks.Capacity;
+    public uint TaskMax => _life.Tasks.Capacity;
 
     /// <summary>Memory that the background may hold at most, or one buffer if that is more.</summary>
     public ulong BackgroundBytesMax
@@ -105,20 +112,49 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     }
 
     /// <summary>Chunks that are claimed and have not ended, those in scratch space among them.</summary>
-    public uint InFlightCount => _tasks.TakenCount + (_rules.Scratch?.WaitingCount ?? 0);
+    public uint InFlightCount => _life.Tasks.TakenCount + (_life.Spill?.WaitingCount ?? 0);
 
-    public ulong InFlightBytes { get; private set; }
+    public ulong InFlightBytes => _life.InFlightBytes;
 
     /// <summary>What the devices have of it now: the background's chunks, captured ones, reads for guests.</summary>
-    public ulong DeviceBytes => _atDevicesBytes + _cbwReadBytes;
+    public ulong DeviceBytes => _life.DeviceBytes;
 
     /// <summary>Chunks that wait for Retry or Abandon.</summary>
-    public uint ParkedCount { get; private set; }
+    public uint ParkedCount => _life.ParkedCount;
 
-    /// <summary>Length of one read of the background: a longer chunk is read in pieces; one cluster at least.</summary>
-    public ulong ReadPieceBytes { get; set; }
+    /// <summary>Chunks of the background in flight.</summary>
+    public uint BackgroundCount => _life.Tasks.BackgroundCount;
 
-    public ref readonly CopyCounters Counters => ref _counters;
+    /// <summary>Chunks that are being read for guests that wait.</summary>
+    public uint GuestReadCount => _life.Reader.GuestReadCount;
+
+    /// <summary>Captured chunks that wait for their turn at the target, those in scratch space not counted.</summary>
+    public uint CapturedCount => _life.Captures.Waiting.Count;
+
+    /// <inheritdoc cref="CopyMemory.CaptureBytes"/>
+    public ulong CaptureBytes => _life.Memory.CaptureBytes;
+
+    /// <inheritdoc cref="CopyMemory.CapturePeakBytes"/>
+    public ulong CapturePeakBytes => _life.Memory.CapturePeakBytes;
+
+    /// <inheritdoc cref="CopyMemory.CaptureLimitBytes"/>
+    public ulong CaptureLimitBytes => _life.Memory.CaptureLimitBytes;
+
+    /// <summary>Old data in scratch space, of which one run may be on its way to the target already.</summary>
+    public ulong ScratchBytes => _life.Spill?.UsedBytes ?? 0;
+
+    public ulong ScratchLimitBytes => _life.Spill?.LimitBytes ?? 0;
+
+    /// <summary>Why scratch takes nothing any more; None while it does, or when there is none.</summary>
+    public Fault ScratchFault => _life.Spill?.Fault ?? Fault.None;
+
+    /// <summary>Nothing is captured any more, and nothing will be: see <see cref="DropPiece"/>.</summary>
+    public bool IsDropped => _life.IsDropped;
+
+    /// <summary>The job has ended without what the kernel still holds; see <see cref="Orphan"/>.</summary>
+    public bool IsOrphaned => _life.IsOrphaned;
+
+    public ref readonly CopyCounters Counters => ref _life.Counters;
 
     /// <summary>Whether one cluster can be started now; else the waiter is called when memory is free.</summary>
     public bool CanStart(CopyLane lane) => StartableBytes(lane, Map.ClusterBytes) > 0;
@@ -128,7 +164,9 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
 
     /// <summary>The source has not given this cluster's old data yet.</summary>
     public bool IsBeingRead(ulong cluster) =>
-        TryGetTask(cluster, out CopyTask task) && task.Step == CopyTask.State.Reading && !task.HasCaptured(cluster);
+        _life.Tasks.TryGet(cluster, out CopyTask task)
+        && task.Step == CopyTask.State.Reading
+        && !task.HasCaptured(cluster);
 
     /// <summary>The waiter is not called any more.</summary>
     public void StopWaiting()
@@ -157,20 +195,10 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     {
         claimed = default;
         ulong clusterMax = StartableBytes(lane, Math.Max(lengthBytesMax, Map.ClusterBytes)) / Map.ClusterBytes;
-        if (clusterMax == 0 || !TryClaim(firstCluster, endCluster, clusterMax, lane, out CopyTask task))
+        if (clusterMax == 0 || !TryClaim(firstCluster, endCluster, clusterMax, lane, owner, out CopyTask task))
             return false;
-        task.Owner = owner;
         claimed = task.Extent;
-        TakeMemory(task);
-        task.Step = CopyTask.State.Reading;
-        if (lane == CopyLane.CopyBeforeWrite)
-            CountGuestRead(task, 1);
-        _index.SetRun(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Key);
-        if (lane == CopyLane.Background)
-            EnterDevices(task);
-        if (Planted.Is(PlantedBug.ReleasedWhenClaimed) && _rules.ReleasePoint == ReleasePoint.Captured)
-            Release(task, task.Pieces.All);
-        Read(task);
+        _life.Read(task);
         return true;
     }
 
@@ -185,28 +213,13 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     )
     {
         claimed = default;
-        if (!HasTask(CopyLane.Background))
+        if (!_life.Tasks.HasRoom(CopyLane.Background))
             return false;
         ulong clusterMax = Math.Max(1, lengthBytesMax / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Background, out CopyTask task))
+        if (!TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Background, owner, out CopyTask task))
             return false;
-        task.Owner = owner;
         claimed = task.Extent;
-        task.Pieces = PieceMap.Cut(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Pieces.ClusterCount);
-        task.Captured = task.Pieces.All;
-        task.Step = CopyTask.State.Zeroing;
-        _zeroingCount++;
-        EnterDevices(task);
-        _trace.Emit(TracePoint.Capture, task.Extent);
-        if (_canSkipZeroes)
-        {
-            task.SkippedZeroBytes = task.Extent.LengthBytes;
-            Finish(task, CopyEnd.Done);
-            return true;
-        }
-        if (_rules.ReleasePoint == ReleasePoint.Captured)
-            Release(task, task.Pieces.All); // what there was is known: zeroes
-        StartZeroing(task);
+        _life.MakeZero(task);
         return true;
     }
 
@@ -218,27 +231,21 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     /// <param name="bytes">Their data as of the point in time; copied before this returns.</param>
     /// <param name="owner">Told of release and end.</param>
     /// <remarks>Takes only memory that the background might have. Cost: a copy in memory of what is taken.</remarks>
-    public unsafe void Offer(ulong firstCluster, ulong clusterCount, ReadOnlySpan<byte> bytes, ICopyOwner owner)
+    public void Offer(ulong firstCluster, ulong clusterCount, ReadOnlySpan<byte> bytes, ICopyOwner owner)
     {
         ulong baseBytes = Map.Bytes(firstCluster, 1).OffsetBytes;
         ulong endCluster = firstCluster + clusterCount;
         while (firstCluster < endCluster)
         {
             ulong clusterMax = RoomBytes(CopyLane.Offered, ulong.MaxValue) / Map.ClusterBytes;
-            if (clusterMax == 0 || !TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Offered, out CopyTask task))
+            if (
+                clusterMax == 0
+                || !TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Offered, owner, out CopyTask task)
+            )
                 return;
             firstCluster = task.Pieces.FirstCluster + task.Pieces.ClusterCount;
-            task.Owner = owner;
-            TakeMemory(task);
-            _index.SetRun(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Key);
-            int lengthBytes = (int)task.Extent.LengthBytes;
-            // SAFETY: the chunk fits its buffer, which this task holds until it ends.
-            Span<byte> memory = new(_pool.Address(task.Lease), lengthBytes);
-            bytes.Slice((int)(task.Extent.OffsetBytes - baseBytes), lengthBytes).CopyTo(memory);
-            _counters.OfferedBytes += task.Extent.LengthBytes;
-            _counters.ReadBytes -= task.Extent.LengthBytes; // which Capture adds: it was not read here
-            Capture(task, 0);
-            OnAllRead(task);
+            int startBytes = (int)(task.Extent.OffsetBytes - baseBytes);
+            _life.TakeOver(task, bytes.Slice(startBytes, (int)task.Extent.LengthBytes));
         }
     }
 
@@ -246,61 +253,112 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     /// A guest's write waits for these clusters: reads of them that the device has not begun go to the front.
     /// </summary>
     /// <remarks>Cost: O(clusters among them that are in flight); each read is moved once.</remarks>
-    public void Promote(ulong firstCluster, ulong clusterCount)
-    {
-        ulong endCluster = firstCluster + clusterCount;
-        for (ulong cluster = firstCluster; ; cluster++)
-        {
-            cluster = Map.Busy.NextDirtyBit(cluster, endCluster);
-            if (cluster >= endCluster)
-                return;
-            if (!TryGetTask(cluster, out CopyTask task))
-                continue;
-            if (task.Step != CopyTask.State.Reading || task.Lane != CopyLane.Background)
-                continue;
-            uint piece = task.Pieces.PieceOf(cluster);
-            if (((task.Captured | task.Promoted) >> (int)piece & 1) != 0)
-                continue;
-            task.Promoted |= 1UL << (int)piece;
-            _source.Promote(this, PieceKey(task, piece));
-        }
-    }
+    public void Promote(ulong firstCluster, ulong clusterCount) => _life.Reader.Promote(firstCluster, clusterCount);
 
     /// <summary>Writes a parked chunk again, from its first byte.</summary>
-    public void Retry(ulong taskKey)
-    {
-        CopyTask task = Unpark(taskKey);
-        _trace.Emit(TracePoint.Retry, task.Extent);
-        task.ResetWrite();
-        EnterDevices(task);
-        if (task.Lease.IsNone)
-            StartZeroing(task);
-        else
-            StartWriting(task);
-    }
+    public void Retry(ulong taskKey) => _life.Retry(taskKey);
 
     /// <summary>
     /// Gives a parked chunk up: the snapshot has lost it. Its bits are set, as the record of what is missing.
     /// </summary>
-    public void Abandon(ulong taskKey)
+    public void Abandon(ulong taskKey) => _life.Abandon(taskKey);
+
+    /// <summary>
+    /// Gives up what is captured and not on its way to the target, a piece of it at a time: the job ends without it.
+    /// Its bits are set, as the record of what is missing; what is captured later is dropped at once.
+    /// </summary>
+    /// <returns><see cref="IsDropped"/>.</returns>
+    /// <remarks>Cost: less than a millisecond.</remarks>
+    public bool DropPiece() => _life.DropPiece();
+
+    /// <summary>Hands to the target what may go there now: also after the pacer has changed its mind.</summary>
+    public void Pump() => _life.Pump();
+
+    /// <summary>
+    /// The owner leaves although the kernel still holds requests: from here on nothing is told, the map is not used,
+    /// and each chunk's memory goes back to the pool when its last request has ended. What was in flight is marked
+    /// again. Parked and captured chunks must have been given up.
+    /// </summary>
+    public void Orphan()
     {
-        CopyTask task = Unpark(taskKey);
-        _trace.Emit(TracePoint.Abandon, task.Extent);
-        Finish(task, CopyEnd.TargetFailed);
+        StopWaiting();
+        _life.Orphan();
     }
 
     /// <summary>The kernel holds nothing any more; what is left in memory was orphaned.</summary>
     public void Dispose()
     {
-        Check.That(InFlightCount == 0 || _isOrphaned);
-        _index.Dispose();
+        Check.That(InFlightCount == 0 || IsOrphaned);
+        _life.Dispose();
     }
 
-    bool HasTask(CopyLane lane)
+    // --- readers of the snapshot
+
+    /// <summary>Where the old data of a cluster that a guest may have overwritten is. Cost: O(1).</summary>
+    public CapturedPlace PlaceOf(ulong cluster)
     {
-        if (lane == CopyLane.Background)
-            return _backgroundCount < _rules.BackgroundMax;
-        return _tasks.TakenCount - _backgroundCount < _rules.CaptureMax;
+        if (_life.Tasks.TryGet(cluster, out CopyTask task))
+            return task.HasReleased(cluster) ? CapturedPlace.Memory : CapturedPlace.None;
+        if (_life.Spill?.Has(cluster) == true)
+            return CapturedPlace.Scratch;
+        return _life.Tasks.FindZeroing(cluster) != null ? CapturedPlace.Memory : CapturedPlace.None;
+    }
+
+    /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>
+    /// <param name="offsetBytes">Device offset; its cluster's place is Memory.</param>
+    /// <param name="destination">Filled as far as one chunk has it.</param>
+    /// <returns>Bytes copied; 0 when its place is another.</returns>
+    public ulong ReadCaptured(ulong offsetBytes, Span<byte> destination)
+    {
+        ulong cluster = offsetBytes / Map.ClusterBytes;
+        if (PlaceOf(cluster) != CapturedPlace.Memory)
+            return 0;
+        if (!_life.Tasks.TryGet(cluster, out CopyTask task))
+            task = _life.Tasks.FindZeroing(cluster)!;
+        ulong start = offsetBytes - task.Extent.OffsetBytes;
+        ulong end = task.EndOfRun(start, Map.ClusterBytes, out bool isCaptured);
+        Check.That(isCaptured);
+        ulong lengthBytes = Math.Min(end - start, (ulong)destination.Length);
+        if (task.Lease.IsNone)
+            destination[..(int)lengthBytes].Clear();
+        else
+            _life.Memory.Span(task, start, lengthBytes).CopyTo(destination);
+        return lengthBytes;
+    }
+
+    /// <summary>Where a cluster is in scratch space; it stays readable there until it is unpinned.</summary>
+    /// <param name="offsetBytes">Device offset; its cluster's place is Scratch.</param>
+    /// <param name="device">The scratch device.</param>
+    /// <param name="scratchOffsetBytes">Of that very byte.</param>
+    /// <param name="lengthBytes">How much of the disk lies there in one piece from that byte on.</param>
+    /// <returns>The key for <see cref="UnpinScratch"/>.</returns>
+    public uint PinScratch(
+        ulong offsetBytes,
+        out IBlockDevice device,
+        out ulong scratchOffsetBytes,
+        out ulong lengthBytes
+    ) => _life.Spill!.Pin(offsetBytes, out device, out scratchOffsetBytes, out lengthBytes);
+
+    public void UnpinScratch(uint entry) => _life.Spill!.Unpin(entry);
+
+    bool TryClaim(
+        ulong firstCluster,
+        ulong endCluster,
+        ulong clusterMax,
+        CopyLane lane,
+        ICopyOwner owner,
+        out CopyTask task
+    )
+    {
+        task = null!;
+        if (!_life.Marks.TryClaim(firstCluster, endCluster, clusterMax, lane, out ulong first, out ulong count))
+            return false;
+        // A guest waits for all that was claimed for it.
+        ulong pieceClusters = lane == CopyLane.Background ? Math.Max(1, ReadPieceBytes / Map.ClusterBytes) : count;
+        task = _life.Tasks.Take(first, count, lane, pieceClusters);
+        task.Owner = owner;
+        _life.Begin(task);
+        return true;
     }
 
     /// <summary>As RoomBytes; without room the waiter is called when memory is free.</summary>
@@ -315,105 +373,23 @@ public sealed partial class CopyEngine : IBlockOwner, IDisposable
     /// <summary>The longest chunk that there is room for: 0, or at least a cluster.</summary>
     ulong RoomBytes(CopyLane lane, ulong wantedBytes)
     {
-        if (!HasTask(lane))
+        if (!_life.Tasks.HasRoom(lane))
             return 0;
         ulong clusterBytes = Map.ClusterBytes;
         ulong allowed = Math.Min(wantedBytes, _pool.BufferBytes);
         if (lane != CopyLane.Background)
         {
             allowed = Math.Min(allowed, Math.Max(clusterBytes, _rules.CaptureChunkBytes));
-            if (!Planted.Is(PlantedBug.CaptureOverItsLimit))
-                allowed = Math.Min(allowed, Units.AlignDown(CaptureLeftBytes, _pool.UnitBytes));
+            allowed = Math.Min(allowed, Units.AlignDown(_life.Memory.CaptureLeftBytes, _pool.UnitBytes));
         }
         if (lane != CopyLane.CopyBeforeWrite)
         {
-            if (IsCapturePiledUp)
+            if (_life.Captures.IsPiledUp)
                 return 0;
-            if (!Planted.Is(PlantedBug.BackgroundTakesReserve))
-                allowed = Math.Min(allowed, _pool.FreeBytes - Math.Min(_rules.ReserveBytes, _pool.FreeBytes));
+            allowed = Math.Min(allowed, _pool.FreeBytes - Math.Min(_rules.ReserveBytes, _pool.FreeBytes));
         }
         if (allowed >= clusterBytes)
             allowed = Math.Min(allowed, _pool.LongestFreeBytes(allowed)); // which is in whole units
         return allowed >= clusterBytes ? Units.AlignDown(allowed, clusterBytes) : 0;
-    }
-
-    void TakeMemory(CopyTask task)
-    {
-        // A read at the end of the device is padded to its alignment.
-        ulong lengthBytes = Units.AlignUp(task.Extent.LengthBytes, _source.Limits.RequestAlignBytes);
-        Check.That(_pool.TryRent(Math.Min(lengthBytes, _pool.BufferBytes), out task.Lease));
-        if (task.Lane != CopyLane.Background)
-            CountCapture(MemoryOf(task));
-    }
-
-    void ReturnMemory(CopyTask task)
-    {
-        if (task.Lease.IsNone)
-            return;
-        if (task.Lane != CopyLane.Background)
-            CaptureBytes -= MemoryOf(task);
-        BufferLease lease = task.Lease;
-        task.Lease = default;
-        _pool.Return(lease);
-    }
-
-    ulong MemoryOf(CopyTask task) => (ulong)task.Lease.UnitCount * _pool.UnitBytes;
-
-    bool TryClaim(ulong firstCluster, ulong endCluster, ulong clusterMax, CopyLane lane, out CopyTask task)
-    {
-        task = null!;
-        if (!Map.Todo.TryClaimRun(firstCluster, endCluster, clusterMax, out ulong first, out ulong count))
-            return false;
-        if (Planted.Is(PlantedBug.R43ClaimedTwice))
-            Map.Todo.SetBits(first, 1);
-        else
-            Check.That(!Map.Busy.IsAnySet(first, count)); // no two copies of one cluster
-        TakeTask(first, count, lane, out task);
-        Map.Busy.SetBits(first, count);
-        _trace.Emit(TracePoint.Claim, task.Extent, (int)lane);
-        InFlightBytes += task.Extent.LengthBytes;
-        return true;
-    }
-
-    void TakeTask(ulong firstCluster, ulong clusterCount, CopyLane lane, out CopyTask task)
-    {
-        Check.That(_tasks.TryTake(out ulong key, out task));
-        // A guest waits for all that was claimed for it.
-        ulong pieceClusters =
-            lane == CopyLane.Background ? Math.Max(1, ReadPieceBytes / Map.ClusterBytes) : clusterCount;
-        PieceMap pieces = PieceMap.Cut(firstCluster, clusterCount, pieceClusters);
-        task.Reset(key, lane, pieces, Map.Bytes(firstCluster, clusterCount));
-        if (lane == CopyLane.Background)
-            _backgroundCount++;
-    }
-
-    bool TryGetTask(ulong cluster, out CopyTask task)
-    {
-        task = null!;
-        if (!_index.TryGet(cluster, out ulong place) || IsScratchPlace(place))
-            return false;
-        task = _tasks.Get(place);
-        return true;
-    }
-
-    CopyTask Unpark(ulong taskKey)
-    {
-        CopyTask task = _tasks.Get(taskKey);
-        Check.That(task.Step == CopyTask.State.Parked);
-        ParkedCount--;
-        return task;
-    }
-
-    /// <summary>The release point: from here on the clusters of these pieces may be overwritten.</summary>
-    void Release(CopyTask task, ulong pieces)
-    {
-        Check.That((task.Released & pieces) == 0);
-        task.Released |= pieces;
-        while (task.Pieces.TryTakeRun(ref pieces, out ulong first, out ulong count))
-        {
-            _trace.Emit(TracePoint.Release, Map.Bytes(first, count));
-            Map.Busy.ClearBits(first, count);
-            task.Owner.OnReleased(first, count);
-        }
     }
 }

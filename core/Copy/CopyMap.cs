@@ -6,22 +6,35 @@
 //   captured, held by a snapshot read           0     0     1
 //   captured or done: the guest may write       0     0     0
 //
-// Protected is what guest threads read: a set bit means that the disk still holds the only copy of the old
-// data, so a write must go the slow way. It is set when the point in time is taken, with the disk quiesced, and
-// after that only ever cleared, by the reactor, when the old data is safe. So a guest thread that sees it clear
+// Protected is what guest threads read: a set bit means that the disk still holds the only copy of the old data, so
+// a write must go the slow way. It is set before the point in time, or when that is taken, with the disk quiesced,
+// and after that only ever cleared, by the reactor, when the old data is safe. So a guest thread that sees it clear
 // may write at once, and one that sees it set asks the reactor; no third case exists.
 // Todo is claimed by atomic clears; Busy belongs to the reactor alone.
+//
+// What a bitmap names is not marked at the point in time, but taken over afterwards: CopyMap.Named.cs.
+//
+// Unsure stands beside these: what a failed or unanswered request may have left on the target, until a later copy of
+// the cluster succeeds.
 using System;
+using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 
 namespace FastBackup.Copy;
 
 /// <summary>Threads: the reactor's; <see cref="IsProtected"/> any.</summary>
-public sealed class CopyMap : IDisposable
+public sealed partial class CopyMap : IDisposable
 {
-    CopyMap(HierarchicalBitmap todo, HierarchicalBitmap busy, HierarchicalBitmap protectedBits) =>
-        (Todo, Busy, Protected) = (todo, busy, protectedBits);
+    const ulong LongRangeClusters = 4096;
+
+    CopyMap(
+        HierarchicalBitmap todo,
+        HierarchicalBitmap busy,
+        HierarchicalBitmap protectedBits,
+        HierarchicalBitmap unsure,
+        HierarchicalBitmap untaken
+    ) => (Todo, Busy, Protected, Unsure, _untaken) = (todo, busy, protectedBits, unsure, untaken);
 
     /// <summary>To be copied by whoever claims it.</summary>
     public HierarchicalBitmap Todo { get; }
@@ -31,6 +44,9 @@ public sealed class CopyMap : IDisposable
 
     /// <summary>Not to be overwritten yet.</summary>
     public HierarchicalBitmap Protected { get; }
+
+    /// <summary>Nobody knows what the target has there.</summary>
+    public HierarchicalBitmap Unsure { get; }
 
     public ulong ClusterBytes => Todo.GranularityBytes;
 
@@ -46,20 +62,18 @@ public sealed class CopyMap : IDisposable
     {
         map = null;
         BitmapOptions resident = new(IsResident: true); // a guest write must not fault on its way through
-        HierarchicalBitmap? busy = null;
-        HierarchicalBitmap? bits = null;
-        Fault fault = HierarchicalBitmap.TryCreate(sizeBytes, clusterBytes, resident, out HierarchicalBitmap? todo);
-        if (fault.IsNone)
-            fault = HierarchicalBitmap.TryCreate(sizeBytes, clusterBytes, default, out busy);
-        if (fault.IsNone)
-            fault = HierarchicalBitmap.TryCreate(sizeBytes, clusterBytes, resident, out bits);
+        HierarchicalBitmap?[] made = new HierarchicalBitmap?[5];
+        ulong lineCount = Units.DivCeil(Units.DivCeil(sizeBytes, clusterBytes), LineClusters);
+        Fault fault = HierarchicalBitmap.TryCreate(lineCount, 1, resident, out made[4]);
+        for (int i = 0; i < 4 && fault.IsNone; i++)
+            fault = HierarchicalBitmap.TryCreate(sizeBytes, clusterBytes, i < 2 ? resident : default, out made[i]);
         if (fault.IsNone)
         {
-            map = new CopyMap(todo!, busy!, bits!);
+            map = new CopyMap(made[0]!, busy: made[2]!, protectedBits: made[1]!, unsure: made[3]!, untaken: made[4]!);
             return fault;
         }
-        todo?.Dispose();
-        busy?.Dispose();
+        foreach (HierarchicalBitmap? bits in made)
+            bits?.Dispose();
         return fault;
     }
 
@@ -67,7 +81,55 @@ public sealed class CopyMap : IDisposable
     public bool IsProtected(in Extent extent)
     {
         Clusters(extent, out ulong first, out ulong count);
+        if (Volatile.Read(ref _named) is { } named && IsProtectedByName(named, first, count))
+            return true;
+        // A summary may hide a bit while its neighbour is cleared, and never shows one that is not there: it answers
+        // "yes" for a long range at once, and never "no".
+        if (count > LongRangeClusters && Protected.NextDirtyBit(first, first + count) != HierarchicalBitmap.NotFound)
+            return true;
         return Protected.IsAnySet(first, count);
+    }
+
+    /// <summary>As <see cref="IsProtected"/>, on the one thread that clears bits. Cost: O(1).</summary>
+    public bool IsProtectedNow(in Extent extent)
+    {
+        Clusters(extent, out ulong first, out ulong count);
+        if (_named is { } named && IsProtectedByName(named, first, count))
+            return true;
+        return count <= LongRangeClusters
+            ? Protected.IsAnySet(first, count)
+            : Protected.NextDirtyBit(first, first + count) != HierarchicalBitmap.NotFound;
+    }
+
+    /// <summary>
+    /// The next run of clusters in a range that are captured or done, and protected still: a reader holds them, or held
+    /// them.
+    /// </summary>
+    /// <param name="first">Where to look from; moved behind the run.</param>
+    /// <param name="count">How far; lessened by as much.</param>
+    /// <param name="captured">The run's first cluster.</param>
+    /// <param name="capturedCount">Its length.</param>
+    /// <returns>False when there is none.</returns>
+    public bool TryFindCaptured(ref ulong first, ref ulong count, out ulong captured, out ulong capturedCount)
+    {
+        ulong end = first + count;
+        (captured, capturedCount) = (first, 0);
+        while (captured < end)
+        {
+            captured = Math.Min(end, Protected.NextDirtyBit(captured, end)); // NotFound is above any
+            ulong runEnd = Math.Min(end, Protected.NextCleanBit(captured, end));
+            runEnd = Math.Min(runEnd, Math.Min(Todo.NextDirtyBit(captured, end), Busy.NextDirtyBit(captured, end)));
+            if (runEnd > captured)
+            {
+                capturedCount = runEnd - captured;
+                (first, count) = (runEnd, end - runEnd);
+                return true;
+            }
+            if (captured < end)
+                captured = Math.Min(end, (Todo.GetBit(captured) ? Todo : Busy).NextCleanBit(captured, end));
+        }
+        (first, count) = (end, 0);
+        return false;
     }
 
     /// <summary>The clusters that a byte range touches.</summary>
@@ -75,8 +137,6 @@ public sealed class CopyMap : IDisposable
     {
         first = extent.OffsetBytes / ClusterBytes;
         count = extent.IsEmpty ? 0 : Units.DivCeil(extent.EndBytes, ClusterBytes) - first;
-        if (Planted.Is(PlantedBug.R22TailClusterUnprotected))
-            count = Units.DivCeil(extent.LengthBytes, ClusterBytes);
     }
 
     /// <summary>The bytes of a run of clusters, cut at the disk's end.</summary>
@@ -87,23 +147,12 @@ public sealed class CopyMap : IDisposable
         return new Extent(offsetBytes, endBytes - offsetBytes);
     }
 
-    /// <summary>Everything is to be copied and protected. The disk must be quiesced.</summary>
+    /// <summary>Everything is to be copied and protected. Before the filter is attached.</summary>
+    /// <remarks>Threads: any, alone with the map. Cost: every line, at the speed of memory.</remarks>
     public void MarkAll()
     {
         Todo.SetAll();
         Protected.SetAll();
-        if (!Planted.Is(PlantedBug.R07LastClusterForgotten) || SizeBytes % ClusterBytes == 0)
-            return;
-        Todo.ClearBits(ClusterCount - 1, 1);
-        Protected.ClearBits(ClusterCount - 1, 1);
-    }
-
-    /// <summary>What is dirty is to be copied and protected. The disk must be quiesced.</summary>
-    /// <param name="dirty">Of any granularity; rounded outwards to clusters.</param>
-    public void MarkDirty(HierarchicalBitmap dirty)
-    {
-        Check.That(Todo.CopyFrom(dirty).IsNone);
-        Check.That(Protected.CopyFrom(dirty).IsNone);
     }
 
     public void Dispose()
@@ -111,5 +160,7 @@ public sealed class CopyMap : IDisposable
         Todo.Dispose();
         Busy.Dispose();
         Protected.Dispose();
+        Unsure.Dispose();
+        _untaken.Dispose();
     }
 }

@@ -76,4 +76,14 @@ public struct CopyCounters
 
     /// <summary>The part of the copied bytes that a guest write asked for.</summary>
     public ulong CopyBeforeWriteBytes;
+
+    /// <summary>A chunk has succeeded.</summary>
+    internal void Add(CopyTask task, ulong liveBytes)
+    {
+        WrittenBytes += task.WrittenBytes;
+        SkippedZeroBytes += task.SkippedZeroBytes;
+        WrittenZeroBytes += task.WrittenZeroBytes;
+        if (task.Lane == CopyLane.CopyBeforeWrite)
+            CopyBeforeWriteBytes += liveBytes;
+    }
 }

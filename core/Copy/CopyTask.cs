@@ -1,4 +1,5 @@
 // One chunk in flight: a preallocated state machine that reads, looks for zeroes, and writes.
+using System.Numerics;
 using FastBackup.Base;
 using FastBackup.Memory;
 
@@ -55,6 +56,8 @@ sealed class CopyTask
         Parked,
     }
 
+    const int PieceShift = 24; // a key's slot is below it
+
     public ulong Key;
     public State Step;
     public CopyLane Lane;
@@ -65,6 +68,9 @@ sealed class CopyTask
 
     /// <summary>It counts among the bytes that the devices have.</summary>
     public bool IsAtDevices;
+
+    /// <summary>Some of it was handed to the target: what is there now is not known unless it ends well.</summary>
+    public bool HasReachedTarget;
 
     /// <summary>Pieces whose old data is in the buffer.</summary>
     public ulong Captured;
@@ -102,6 +108,51 @@ sealed class CopyTask
     /// <summary>A guest may overwrite this cluster, as far as this copy is concerned.</summary>
     public bool HasReleased(ulong cluster) => Has(Released, cluster);
 
+    /// <summary>The bytes of the disk that a piece has.</summary>
+    public Extent PieceExtent(CopyMap map, uint piece)
+    {
+        ulong set = 1UL << (int)piece;
+        Check.That(Pieces.TryTakeRun(ref set, out ulong first, out ulong count));
+        return map.Bytes(first, count);
+    }
+
+    /// <summary>Names the task and one of its pieces; see <see cref="Split"/>.</summary>
+    public ulong PieceKey(uint piece) => Key | (ulong)piece << PieceShift;
+
+    /// <summary>Parts what a request of a task was named by.</summary>
+    public static void Split(ulong pieceKey, out ulong key, out uint piece)
+    {
+        piece = (uint)pieceKey >> PieceShift;
+        key = pieceKey & ~(0xFFUL << PieceShift);
+    }
+
+    /// <summary>Bytes of the chunk that have not been set back.</summary>
+    public ulong LiveBytes(CopyMap map)
+    {
+        if (IsWhole || Captured == 0)
+            return Extent.LengthBytes;
+        ulong pieces = Captured;
+        ulong sumBytes = 0;
+        while (Pieces.TryTakeRun(ref pieces, out ulong first, out ulong count))
+            sumBytes += map.Bytes(first, count).LengthBytes;
+        return sumBytes;
+    }
+
+    /// <summary>Where the run of pieces ends, from a byte of the chunk on, that are captured or are not.</summary>
+    public ulong EndOfRun(ulong startBytes, ulong clusterBytes, out bool isCaptured)
+    {
+        isCaptured = true;
+        if (IsWhole)
+            return Extent.LengthBytes;
+        ulong pieceBytes = Pieces.PieceClusters * clusterBytes;
+        int piece = (int)(startBytes / pieceBytes);
+        isCaptured = (Captured >> piece & 1) != 0;
+        ulong others = (isCaptured ? ~Captured : Captured) >> piece;
+        int length = BitOperations.TrailingZeroCount(others);
+        ulong endBytes = (ulong)(piece + length) * pieceBytes;
+        return endBytes < Extent.LengthBytes ? endBytes : Extent.LengthBytes;
+    }
+
     bool Has(ulong pieces, ulong cluster) => (pieces >> (int)Pieces.PieceOf(cluster) & 1) != 0;
 
     public void Reset(ulong key, CopyLane lane, in PieceMap pieces, in Extent extent)
@@ -109,7 +160,7 @@ sealed class CopyTask
         (Key, Lane, Pieces, Extent) = (key, lane, pieces, extent);
         Lease = default;
         (Captured, Released, Promoted) = (0, 0, 0);
-        IsAtDevices = false;
+        (IsAtDevices, HasReachedTarget) = (false, false);
         PendingCount = 0;
         ScratchEntry = ScratchSpace.NoEntry;
         ResetWrite();

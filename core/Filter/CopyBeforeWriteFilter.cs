@@ -10,9 +10,10 @@
 using System;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Copy;
+using FastBackup.Devices;
 using FastBackup.Memory;
+using FastBackup.Ports;
 
 namespace FastBackup.Filter;
 
@@ -28,6 +29,10 @@ public interface IFilterOwner
     /// <summary>A buffer of the shared pool is free again: look in a later turn whether something can start.</summary>
     void OnRoom();
 
+    /// <summary>All that a bitmap named is in the copy map. Called once, after the point in time; never without a
+    /// bitmap.</summary>
+    void OnWhole();
+
     /// <summary>The snapshot is lost; the fault is the root cause. Called once.</summary>
     /// <param name="fault">What happened.</param>
     /// <param name="isSource">Whether it was the source that failed.</param>
@@ -35,12 +40,13 @@ public interface IFilterOwner
 }
 
 /// <summary>Threads: the reactor's; <see cref="Protects"/> any.</summary>
-public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposable
+public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWaiter, ILoopTask, IDisposable
 {
     const int HoldsMax = 4096;
     const uint CaptureChunksMax = 4096;
     const uint WritingMax = 32;
     const ulong CaptureChunkBytesMax = 256 * Units.KiB;
+    const ulong OfferBytesMax = 4 * Units.MiB;
 
     // --- fixed at construction
     readonly Disk _disk;
@@ -113,7 +119,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     public bool IsAttached => _isAttached;
 
     /// <summary>The disk's count of points in time when it was attached.</summary>
-    internal ulong Epoch { get; private set; }
+    public ulong Epoch { get; private set; }
 
     /// <summary>
     /// How long guest writes waited for copies of this point in time, from arrival to grant or refusal.
@@ -124,32 +130,24 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     /// <summary>When the wait of a guest write for this filter is over; ulong.MaxValue = never.</summary>
     /// <param name="arrivedNs">When the write came; it cannot have waited for a filter before its T0.</param>
-    internal ulong WaitDeadlineNs(ulong arrivedNs) =>
+    public ulong WaitDeadlineNs(ulong arrivedNs) =>
         _options.CbwTimeoutMs == 0
             ? ulong.MaxValue
-            : Math.Max(arrivedNs, _attachedNs)
-                + (
-                    Planted.Is(PlantedBug.R12TimeoutWraps)
-                        ? (uint)(_options.CbwTimeoutMs * Units.NsPerMs)
-                        : _options.CbwTimeoutMs * Units.NsPerMs
-                );
+            : Math.Max(arrivedNs, _attachedNs) + _options.CbwTimeoutMs * Units.NsPerMs;
 
     /// <summary>A filter that is not attached and protects nothing.</summary>
-    /// <returns>None or NoMemory.</returns>
-    public static Fault TryCreate(
+    /// <param name="disk">Whose point in time it will be.</param>
+    /// <param name="target">Where old data goes.</param>
+    /// <param name="pool">Where it is on its way.</param>
+    /// <param name="map">Of the disk's size, nothing of it claimed; its owner outlives the filter.</param>
+    /// <param name="options">How it does so.</param>
+    public static CopyBeforeWriteFilter Create(
         Disk disk,
         IBlockDevice target,
         BufferPool pool,
-        FilterOptions options,
-        out CopyBeforeWriteFilter? filter
-    )
-    {
-        filter = null;
-        Fault fault = CopyMap.TryCreate(disk.CapacityBytes, options.ClusterBytes, out CopyMap? map);
-        if (fault.IsNone)
-            filter = new CopyBeforeWriteFilter(disk, target, pool, map!, options);
-        return fault;
-    }
+        CopyMap map,
+        FilterOptions options
+    ) => new(disk, target, pool, map, options);
 
     /// <summary>T0 is now; the copy map says what is kept. The disk must be quiesced.</summary>
     public void Attach()
@@ -160,6 +158,19 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
         Volatile.Write(ref _isProtecting, true);
         Epoch = _disk.Attach(this);
         Trace.Emit(TracePoint.PointInTime, new Extent(0, Map.SizeBytes));
+        if (!Map.IsWhole)
+            _disk.Loop.Defer(this, 0);
+    }
+
+    /// <summary>Takes over what the bitmap names, a piece a turn, also for a snapshot that is lost already.</summary>
+    void ILoopTask.Run(ulong argument)
+    {
+        bool isWhole = Map.TakePiece();
+        _disk.SchedulePump(); // a write over a long range may wait for that
+        if (isWhole)
+            Owner?.OnWhole();
+        else
+            _disk.Loop.Defer(this, 0);
     }
 
     /// <summary>The disk must be quiesced; chunks in flight may still end afterwards.</summary>
@@ -177,6 +188,9 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// <summary>Whether a guest write to the range must wait. Threads: any, wait-free.</summary>
     public bool Protects(in Extent extent) => Volatile.Read(ref _isProtecting) && Map.IsProtected(extent);
 
+    /// <summary>As <see cref="Protects"/>, on the thread that alone clears bits. Cost: O(1) for any length.</summary>
+    bool ProtectsNow(in Extent extent) => _isProtecting && Map.IsProtectedNow(extent);
+
     /// <summary>Starts a copy of the background.</summary>
     /// <inheritdoc cref="CopyEngine.TryStart"/>
     public bool TryStartBackground(ulong firstCluster, ulong endCluster, ulong lengthBytesMax, out Extent claimed) =>
@@ -189,13 +203,14 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// <summary>A guest has read a range after T0: what is still to be copied of it need not be read again.</summary>
     /// <param name="extent">Device range; whole clusters of it are taken.</param>
     /// <param name="bytes">Its data; used during the call only.</param>
-    internal void Offer(in Extent extent, ReadOnlySpan<byte> bytes)
+    public void Offer(in Extent extent, ReadOnlySpan<byte> bytes)
     {
-        if (!_options.TakesGuestReads || IsBroken)
+        if (!_options.TakesGuestReads || IsBroken || !Map.IsWhole)
             return;
         ulong first = Units.DivCeil(extent.OffsetBytes, Map.ClusterBytes);
         bool isToEnd = extent.EndBytes == Map.SizeBytes;
         ulong end = isToEnd ? Map.ClusterCount : extent.EndBytes / Map.ClusterBytes;
+        end = Math.Min(end, first + OfferBytesMax / Map.ClusterBytes); // a hint: nobody shall wait for a long copy
         if (first >= end)
             return;
         int skipped = (int)(first * Map.ClusterBytes - extent.OffsetBytes);
@@ -204,26 +219,29 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     /// <summary>Starts the copies that a waiting write needs.</summary>
     /// <returns>True when nothing protects the range any more.</returns>
-    internal bool TryClear(in Extent extent)
+    public bool TryClear(in Extent extent)
     {
-        if (!Protects(extent))
+        if (!ProtectsNow(extent))
             return true;
         Map.Clusters(extent, out ulong first, out ulong count);
+        if (!Map.TryTake(first, count))
+            return false; // looked at again when more of it was taken over
         ulong start = first;
         ulong end = first + count;
         while (Engine.TryStart(first, end, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out Extent claimed))
             first = Units.DivCeil(claimed.EndBytes, Map.ClusterBytes);
-        if (!Protects(extent))
+        if (!ProtectsNow(extent))
             return true;
         Engine.Promote(start, count); // the background may have claimed some of it, and not be at it yet
+        _holds.Promote(Map.Bytes(start, count), _disk.Device); // or a reader of the snapshot
         return false;
     }
 
     /// <summary>A guest write waited too long.</summary>
     /// <returns>True when the guest write must fail; false when the snapshot was given up instead.</returns>
-    internal bool FailGuest(Fault fault)
+    public bool FailGuest(Fault fault)
     {
-        if (_options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ^ Planted.Is(PlantedBug.R13PolicySwapped))
+        if (_options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
             return true;
         Break(fault);
         return false;
@@ -243,21 +261,25 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
         Owner?.OnBroken(fault, isSource);
     }
 
-    /// <summary>A snapshot reader reads the range from the source: it must not change until EndHold.</summary>
-    internal void BeginHold(in Extent extent) => _holds.Add(extent);
+    void IWriteWatcher.GiveUp(Fault fault) => Break(fault);
 
-    internal void EndHold(in Extent extent)
+    void IWriteWatcher.OnWaited(ulong waitedNs) => GuestWaits.Add(waitedNs);
+
+    /// <summary>A snapshot reader reads the range from the source: it must not change until EndHold.</summary>
+    internal void BeginHold(in Extent extent, IBlockOwner reader, ulong userData) =>
+        _holds.Add(extent, reader, userData);
+
+    internal void EndHold(in Extent extent, IBlockOwner reader, ulong userData)
     {
-        _holds.Remove(extent);
+        _holds.Remove(extent, reader, userData);
         // What was captured while held is released now.
         Map.Clusters(extent, out ulong first, out ulong count);
-        for (ulong cluster = first; cluster < first + count; cluster++)
-            if (!Map.Todo.GetBit(cluster) && !Map.Busy.GetBit(cluster))
-                ReleaseRun(cluster, 1);
+        while (Map.TryFindCaptured(ref first, ref count, out ulong captured, out ulong capturedCount))
+            ReleaseUnheld(captured, capturedCount);
         _disk.SchedulePump();
     }
 
-    bool ICopyOwner.IsSnapshotWhole => !IsBroken || Planted.Is(PlantedBug.BrokenReadCounts);
+    bool ICopyOwner.IsSnapshotWhole => !IsBroken;
 
     void ICopyOwner.OnReleased(ulong firstCluster, ulong clusterCount)
     {
@@ -270,22 +292,25 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
     /// </summary>
     public void Release(ulong firstCluster, ulong clusterCount)
     {
-        if (_holds.Count == 0)
-        {
-            Map.Protected.ClearBits(firstCluster, clusterCount);
-        }
-        else
-        {
-            for (ulong cluster = firstCluster; cluster < firstCluster + clusterCount; cluster++)
-                ReleaseRun(cluster, 1);
-        }
+        ReleaseUnheld(firstCluster, clusterCount);
         _disk.SchedulePump();
     }
 
-    void ReleaseRun(ulong firstCluster, ulong clusterCount)
+    /// <summary>Cost: O(holds in the run x holds), whatever the run's length, and a store per 64 clusters.</summary>
+    void ReleaseUnheld(ulong firstCluster, ulong clusterCount)
     {
-        if (!_holds.Overlaps(Map.Bytes(firstCluster, clusterCount)))
-            Map.Protected.ClearBits(firstCluster, clusterCount);
+        ulong end = firstCluster + clusterCount;
+        while (firstCluster < end)
+        {
+            (ulong heldFirst, ulong heldEnd) = (end, end);
+            if (_holds.TryFindFirst(Map.Bytes(firstCluster, end - firstCluster), out Extent held))
+            {
+                heldFirst = Math.Max(firstCluster, held.OffsetBytes / Map.ClusterBytes);
+                heldEnd = Math.Min(end, Units.DivCeil(held.EndBytes, Map.ClusterBytes));
+            }
+            Map.Protected.ClearBits(firstCluster, heldFirst - firstCluster);
+            firstCluster = heldEnd;
+        }
     }
 
     void ICopyOwner.OnCopied(in CopyOutcome outcome)
@@ -295,9 +320,7 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
             !IsBroken
             && outcome.Lane == CopyLane.CopyBeforeWrite
             && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
-        if (isCbwFailure && Planted.Is(PlantedBug.R13GuestGoesOnAfterFailure))
-            Release(outcome.Extent.OffsetBytes / Map.ClusterBytes, 1);
-        else if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
+        if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
             _disk.FailWaiting(outcome.Extent, outcome.Fault);
         else if (isCbwFailure)
             Break(outcome.Fault, outcome.IsSourceFault);
@@ -307,17 +330,17 @@ public sealed class CopyBeforeWriteFilter : ICopyOwner, IBufferWaiter, IDisposab
 
     void IBufferWaiter.OnBufferFree()
     {
-        if (Planted.Is(PlantedBug.SharedPoolStarves))
-            return;
         _disk.SchedulePump();
         Owner?.OnRoom();
     }
 
-    public void Dispose()
+    /// <summary>Nothing comes here any more: what is left is memory.</summary>
+    public void Leave()
     {
         Check.That(!_isAttached);
         Engine.StopWaiting();
-        Engine.Dispose();
-        Map.Dispose();
     }
+
+    /// <summary>Gives its memory back. Threads: any, after Leave.</summary>
+    public void Dispose() => Engine.Dispose();
 }

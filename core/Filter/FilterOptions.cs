@@ -18,19 +18,23 @@ public enum CbwErrorPolicy : byte
 
 public sealed record FilterOptions
 {
+    public const uint CbwTimeoutMsDefault = 30_000;
+    public const uint ClusterBytesDefault = (uint)(64 * Units.KiB);
+    public const uint TaskMaxDefault = 64;
+
     /// <summary>
     /// Source: QEMU's default is break-guest-write; a backup that stops guests is what its users complain of.
     /// </summary>
     public CbwErrorPolicy OnCbwError { get; init; } = CbwErrorPolicy.BreakSnapshot;
 
     /// <summary>Longest wait of a guest write for a copy; 0 = no limit.</summary>
-    public uint CbwTimeoutMs { get; init; } = 30_000;
+    public uint CbwTimeoutMs { get; init; } = CbwTimeoutMsDefault;
 
     /// <summary>Granularity of the copy: a power of two.</summary>
-    public uint ClusterBytes { get; init; } = (uint)(64 * Units.KiB);
+    public uint ClusterBytes { get; init; } = ClusterBytesDefault;
 
     /// <summary>Chunks of the background in flight at once; guests' copies are limited by memory only.</summary>
-    public uint TaskMax { get; init; } = 64;
+    public uint TaskMax { get; init; } = TaskMaxDefault;
 
     /// <summary>
     /// Memory that guests' copies of this point in time may hold until the target has them: at least one cluster, at

@@ -1,7 +1,6 @@
-// What a guest asks of a disk, and the preallocated slot that carries it across threads and through its wait.
-using System.Threading;
+// What a guest asks of a disk, how that was taken, and whom to tell of the end.
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 
 namespace FastBackup.Filter;
 
@@ -39,74 +38,4 @@ public struct GuestRequest
     public nint Buffer;
     public IGuestOwner Owner;
     public ulong UserData;
-}
-
-/// <summary>Threads: filled by the guest's thread, then the reactor's until it is free again.</summary>
-sealed class GuestSlot : ILoopTask
-{
-    public enum Phase
-    {
-        Free,
-        Arrived,
-
-        /// <summary>In the disk's waiting list.</summary>
-        Waiting,
-
-        /// <summary>Device mode: on its way to the device.</summary>
-        AtDevice,
-    }
-
-    readonly Disk _disk;
-
-    public GuestSlot(Disk disk, uint index) => (_disk, Index) = (disk, index);
-
-    public uint Index { get; }
-
-    public GuestRequest Request;
-
-    /// <summary>Hook mode: the host does the I/O itself.</summary>
-    public bool IsHook;
-    public Phase Step;
-    public ulong ArrivedNs;
-
-    /// <summary>The disk's count of points in time when it went to the device.</summary>
-    public ulong Epoch;
-
-    /// <summary>When it went to the device.</summary>
-    public ulong SubmittedNs;
-
-    /// <summary>No background copy was at the device when it came.</summary>
-    public bool WasQuiet;
-
-    /// <summary>The filter that last held it back, or null: whose statistics its wait belongs to.</summary>
-    public CopyBeforeWriteFilter? HeldBy;
-    public ulong TimerKey;
-    public ulong TimerDeadlineNs;
-
-    // Links of the waiting list, in order of arrival.
-    public GuestSlot? Previous;
-    public GuestSlot? Next;
-
-    public Extent Extent => new(Request.OffsetBytes, Request.LengthBytes);
-
-    public bool IsWrite =>
-        Request.Operation switch
-        {
-            BlockOperation.Write => true,
-            BlockOperation.WriteZeroes => !Planted.Is(PlantedBug.R11ZeroesPassUnseen),
-            BlockOperation.Discard => !Planted.Is(PlantedBug.R11DiscardsPassUnseen),
-            _ => false,
-        };
-
-    /// <summary>The reactor has failed before this arrived.</summary>
-    public void Abandon(ulong argument) => _disk.Abandon(this);
-
-    /// <summary>Arrival on the reactor's thread (argument 0), or the time limit of a wait (1).</summary>
-    public void Run(ulong argument)
-    {
-        if (argument == 0)
-            _disk.OnArrived(this);
-        else
-            _disk.OnWaitExpired(this);
-    }
 }

@@ -27,8 +27,8 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
-using FastBackup.Copy;
 using FastBackup.Memory;
+using FastBackup.Pacing;
 
 namespace FastBackup.Filter;
 

@@ -9,47 +9,49 @@
 //
 // The decision and the hold are one step of the reactor, so no write slips in between. A broken snapshot answers
 // every read with its root cause, also the ones under way. A discard aligns inwards to clusters, stops further
-// copying there, and makes later reads there fail.
+// copying there, and makes later reads there fail. Which parts are zero is told in SnapshotView.Extents.cs.
+// Guests wait for the thread that does this: a read looks at ReadClustersMax clusters and copies StepBytesMax from
+// memory at a time, and discards go on a piece a turn, in their order (SnapshotDiscards).
 // Does not cache, and orders nothing: each read is one consistent instant anyway.
 using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
-using FastBackup.BlockIo;
 using FastBackup.Copy;
+using FastBackup.Devices;
 using FastBackup.Memory;
+using FastBackup.Ports;
 
 namespace FastBackup.Filter;
 
 /// <summary>Threads: the reactor's. Dispose when nothing is in flight, before the filter.</summary>
-public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
+public sealed partial class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
 {
-    sealed class Slot
-    {
-        public BlockRequest Request;
-        public ulong DoneBytes;
-        public Extent Piece;
-        public bool IsHeld;
-
-        /// <summary>The scratch run that is pinned, or ScratchSpace.NoEntry.</summary>
-        public uint Pinned;
-        public Fault Fault;
-    }
+    const ulong ReadClustersMax = 1024;
+    const ulong StepBytesMax = 2 * Units.MiB;
 
     readonly IIoLoop _loop;
     readonly CopyBeforeWriteFilter _filter;
     readonly IBlockDevice _source;
     readonly HierarchicalBitmap _access; // what can be read: part of the snapshot and not discarded
-    readonly SlotTable<Slot> _slots;
-    readonly BoundedQueue<ulong> _finished;
+    readonly SlotTable<SnapshotSlot> _slots;
+    readonly BoundedQueue<ulong> _finished; // or reads that go on in the next turn
+    readonly SnapshotDiscards _discards;
     volatile bool _isOpen; // read by all
     bool _isDeferred;
 
     SnapshotView(IIoLoop loop, CopyBeforeWriteFilter filter, IBlockDevice source, HierarchicalBitmap access)
     {
         (_loop, _filter, _source, _access) = (loop, filter, source, access);
-        Limits = source.Limits with { IsReadOnly = true, IsZeroInitialised = false, InFlightMax = 256 };
-        _slots = new SlotTable<Slot>(Limits.InFlightMax);
+        Limits = source.Limits with
+        {
+            IsReadOnly = true,
+            IsZeroInitialised = false,
+            CanTellSize = false,
+            InFlightMax = 256,
+        };
+        _slots = new SlotTable<SnapshotSlot>(Limits.InFlightMax);
         _finished = new BoundedQueue<ulong>(Limits.InFlightMax);
+        _discards = new SnapshotDiscards(loop, filter, access, Limits.InFlightMax, OnDiscarded);
         Name = source.Name + " (snapshot)";
     }
 
@@ -64,64 +66,61 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     /// <summary>None, or why every read fails.</summary>
     public Fault Status => _filter.BrokenBy;
 
+    /// <summary>A view that cannot be read before it is opened.</summary>
     /// <param name="loop">The filter's reactor.</param>
-    /// <param name="filter">Attached, with its copy map filled; this must be the same quiesced moment or before any
-    /// copy.</param>
+    /// <param name="filter">Not attached yet.</param>
     /// <param name="source">The disk's device.</param>
-    /// <param name="view">The view, or null after a fault.</param>
-    /// <returns>None or NoMemory.</returns>
-    public static Fault TryCreate(
+    /// <param name="access">One bit a cluster of the filter's map; its owner outlives the view.</param>
+    public static SnapshotView Create(
         IIoLoop loop,
         CopyBeforeWriteFilter filter,
         IBlockDevice source,
-        out SnapshotView? view
+        HierarchicalBitmap access
     )
     {
-        view = null;
-        Fault fault = HierarchicalBitmap.TryCreate(
-            filter.Map.SizeBytes,
-            filter.Map.ClusterBytes,
-            default,
-            out HierarchicalBitmap? access
-        );
-        if (fault.IsNone)
-            view = new SnapshotView(loop, filter, source, access!);
-        return fault;
+        Check.That(access.SizeBytes == filter.Map.SizeBytes);
+        Check.That(access.GranularityBytes == filter.Map.ClusterBytes);
+        return new SnapshotView(loop, filter, source, access);
     }
 
-    /// <summary>
-    /// What the copy map protects now can be read for as long as the snapshot lives. The disk must be quiesced.
-    /// </summary>
-    public void Open()
-    {
-        Check.That(_access.CopyFrom(_filter.Map.Protected).IsNone);
-        _isOpen = true;
-    }
+    /// <summary>What can be read is known: the point in time is now. The disk must be quiesced.</summary>
+    public void Open() => _isOpen = true;
 
     /// <summary>The point in time lies behind us. Any thread.</summary>
     public bool IsOpen => _isOpen;
 
     public void Submit(in BlockRequest request)
     {
-        Check.That(_slots.TryTake(out ulong key, out Slot slot));
+        Check.That(_slots.TryTake(out ulong key, out SnapshotSlot slot));
         (slot.Request, slot.DoneBytes, slot.IsHeld, slot.Fault) = (request, 0, false, default);
-        slot.Pinned = ScratchSpace.NoEntry;
+        slot.IsGoingOn = false;
+        (slot.Pinned, slot.EntryCount, slot.StepCount) = (ScratchSpace.NoEntry, 0, 0);
         bool isInRange = new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(Limits.CapacityBytes);
         if (!isInRange)
             FinishLater(key, slot, new Fault(FaultKind.Range, 0, request.OffsetBytes));
+        else if (!_isOpen)
+            FinishLater(key, slot, new Fault(FaultKind.State, 0, request.OffsetBytes)); // what it will be, nobody knows
         else if (request.Operation == BlockOperation.Read)
             Step(key, slot);
+        else if (request.Operation == BlockOperation.Map)
+            StepMap(key, slot);
         else if (request.Operation == BlockOperation.Discard)
-            FinishLater(key, slot, Discard(new Extent(request.OffsetBytes, request.LengthBytes)));
+            _discards.Begin(key, new Extent(request.OffsetBytes, request.LengthBytes));
         else
             FinishLater(key, slot, new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes));
     }
 
     /// <summary>Reads the next piece, or ends the request.</summary>
-    unsafe void Step(ulong key, Slot slot)
+    unsafe void Step(ulong key, SnapshotSlot slot)
     {
+        ulong copiedBytes = 0;
         while (true)
         {
+            if (copiedBytes >= StepBytesMax)
+            {
+                RunLater(key);
+                return;
+            }
             ulong offset = slot.Request.OffsetBytes + slot.DoneBytes;
             ulong rest = slot.Request.LengthBytes - slot.DoneBytes;
             if (_filter.IsBroken)
@@ -135,6 +134,7 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
                 return;
             }
             ulong cluster = offset / _filter.Map.ClusterBytes;
+            Check.That(_filter.Map.TryTake(cluster, ReadClustersMax));
             if (!_access.GetBit(cluster))
             {
                 FinishLater(key, slot, new Fault(FaultKind.Invalid, Errnos.EACCES, offset));
@@ -148,13 +148,14 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
                 // SAFETY: the requester owns LengthBytes at Buffer until the completion.
                 Span<byte> span = new(
                     (byte*)slot.Request.Buffer + slot.DoneBytes,
-                    (int)Math.Min(slot.Piece.LengthBytes, int.MaxValue)
+                    (int)Math.Min(slot.Piece.LengthBytes, StepBytesMax)
                 );
                 ulong copied = _filter.Engine.ReadCaptured(offset, span);
                 if (copied > 0)
                 {
                     _filter.Trace.Emit(TracePoint.SnapshotRead, new Extent(offset, copied), 1);
                     slot.DoneBytes += copied;
+                    copiedBytes += copied;
                     continue;
                 }
                 if (_filter.Engine.PlaceOf(cluster) == CapturedPlace.Scratch)
@@ -176,12 +177,13 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     bool IsOnSource(ulong cluster) =>
         _filter.Map.Protected.GetBit(cluster) && (_filter.Map.Todo.GetBit(cluster) || _filter.Map.Busy.GetBit(cluster));
 
-    /// <summary>The clusters from here on that are in the same place, up to the end of the request.</summary>
+    /// <summary>The clusters from here on that are in the same place, no further than a piece may go.</summary>
     ulong EndOfPiece(ulong cluster, ulong endBytes, bool isOnSource)
     {
         ulong clusterBytes = _filter.Map.ClusterBytes;
         ulong next = cluster + 1;
-        while (next * clusterBytes < endBytes && _access.GetBit(next) && IsOnSource(next) == isOnSource)
+        ulong limit = cluster + ReadClustersMax;
+        while (next < limit && next * clusterBytes < endBytes && _access.GetBit(next) && IsOnSource(next) == isOnSource)
             next++;
         return Math.Min(next * clusterBytes, endBytes);
     }
@@ -196,17 +198,21 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         return end - piece.OffsetBytes;
     }
 
-    void Read(ulong key, Slot slot, bool isFromSource)
+    void Read(ulong key, SnapshotSlot slot, bool isFromSource)
     {
-        slot.IsHeld = isFromSource && !Planted.Is(PlantedBug.R01SnapshotReadNotHeld);
-        isFromSource |= Planted.Is(PlantedBug.R40DoneReadFromSource);
+        slot.IsHeld = isFromSource;
         _filter.Trace.Emit(TracePoint.SnapshotRead, slot.Piece, isFromSource ? 0 : 2);
         if (slot.IsHeld)
-            _filter.BeginHold(slot.Piece);
+            _filter.BeginHold(slot.Piece, this, key);
         Submit(key, slot, isFromSource ? _source : _filter.Target, slot.Piece.OffsetBytes);
     }
 
-    void ReadScratch(ulong key, Slot slot)
+    public void Promote(IBlockOwner owner, ulong userData)
+    {
+        // Everything is begun at once. What waits at the source goes first when a guest waits for it: see RangeHolds.
+    }
+
+    void ReadScratch(ulong key, SnapshotSlot slot)
     {
         slot.Pinned = _filter.Engine.PinScratch(
             slot.Piece.OffsetBytes,
@@ -219,7 +225,7 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         Submit(key, slot, device, scratchOffsetBytes);
     }
 
-    void Submit(ulong key, Slot slot, IBlockDevice device, ulong offsetBytes)
+    void Submit(ulong key, SnapshotSlot slot, IBlockDevice device, ulong offsetBytes)
     {
         BlockRequest request = default;
         request.Operation = BlockOperation.Read;
@@ -234,9 +240,14 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
     {
-        Slot slot = _slots.Get(userData);
+        SnapshotSlot slot = _slots.Get(userData);
+        if (slot.Request.Operation == BlockOperation.Map)
+        {
+            OnMapped(userData, slot, result);
+            return;
+        }
         if (slot.IsHeld)
-            _filter.EndHold(slot.Piece);
+            _filter.EndHold(slot.Piece, this, userData);
         slot.IsHeld = false;
         if (slot.Pinned != ScratchSpace.NoEntry)
             _filter.Engine.UnpinScratch(slot.Pinned);
@@ -250,40 +261,41 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         Step(userData, slot);
     }
 
-    /// <summary>Gives up what lies wholly inside the range; part of a cluster is kept.</summary>
-    Fault Discard(in Extent extent)
-    {
-        ulong clusterBytes = _filter.Map.ClusterBytes;
-        ulong first = Units.DivCeil(extent.OffsetBytes, clusterBytes);
-        bool isToEnd = extent.EndBytes == Limits.CapacityBytes;
-        ulong end = isToEnd ? _filter.Map.ClusterCount : extent.EndBytes / clusterBytes;
-        if (Planted.Is(PlantedBug.R05DiscardRoundedOutwards))
-            (first, end) = (extent.OffsetBytes / clusterBytes, Units.DivCeil(extent.EndBytes, clusterBytes));
-        for (ulong cluster = first; cluster < end; cluster++)
-        {
-            if (!Planted.Is(PlantedBug.R06DiscardedStillReadable))
-                _access.ClearBits(cluster, 1);
-            if (!_filter.Map.Todo.TryClaim(cluster))
-                continue;
-            _filter.Trace.Emit(TracePoint.Skip, _filter.Map.Bytes(cluster, 1));
-            _filter.Release(cluster, 1);
-        }
-        return Fault.None;
-    }
-
     void ILoopTask.Run(ulong argument)
     {
         _isDeferred = false;
         for (uint count = _finished.Count; count > 0 && _finished.TryDequeue(out ulong key); count--)
         {
-            Slot slot = _slots.Get(key);
-            Finish(key, slot, slot.Fault);
+            SnapshotSlot slot = _slots.Get(key);
+            if (slot.IsGoingOn)
+                GoOn(key, slot);
+            else
+                Finish(key, slot, slot.Fault);
         }
     }
 
-    void FinishLater(ulong key, Slot slot, Fault fault)
+    void OnDiscarded(ulong key) => Finish(key, _slots.Get(key), Fault.None);
+
+    void GoOn(ulong key, SnapshotSlot slot)
+    {
+        slot.IsGoingOn = false;
+        Step(key, slot);
+    }
+
+    void RunLater(ulong key)
+    {
+        _slots.Get(key).IsGoingOn = true;
+        EnqueueFinished(key);
+    }
+
+    void FinishLater(ulong key, SnapshotSlot slot, Fault fault)
     {
         slot.Fault = fault;
+        EnqueueFinished(key);
+    }
+
+    void EnqueueFinished(ulong key)
+    {
         _finished.Enqueue(key);
         if (_isDeferred)
             return;
@@ -291,17 +303,14 @@ public sealed class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         _loop.Defer(this, 0);
     }
 
-    void Finish(ulong key, Slot slot, Fault fault)
+    void Finish(ulong key, SnapshotSlot slot, Fault fault)
     {
         (IBlockOwner owner, ulong userData) = (slot.Request.Owner, slot.Request.UserData);
+        uint count = fault.IsNone ? slot.EntryCount : 0;
         slot.Request = default;
         _slots.Free(key);
-        owner.OnBlockCompleted(userData, new BlockResult(fault));
+        owner.OnBlockCompleted(userData, new BlockResult(fault, count));
     }
 
-    public void Dispose()
-    {
-        Check.That(InFlightCount == 0);
-        _access.Dispose();
-    }
+    public void Dispose() => Check.That(InFlightCount == 0);
 }

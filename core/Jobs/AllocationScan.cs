@@ -4,8 +4,9 @@
 // A map is a hint about the moment it was taken. It is safe to act on, because a guest write that makes a
 // hole into data goes through copy-before-write first, which clears the bits of what it changes.
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Memory;
+using FastBackup.Ports;
 
 namespace FastBackup.Jobs;
 
@@ -116,14 +117,14 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
     }
 
     /// <summary>
-    /// Makes one entry of neighbours of one kind, also across batches. A device may answer in pieces of any size; a
+    /// Makes one entry of neighbours that read alike, also across batches. A device may answer in pieces of any size; a
     /// cluster that lies in two pieces of one hole would belong to neither, and the walk would never end.
     /// </summary>
     void Coalesce()
     {
         ref MapEntry first = ref _entries[0];
         if (
-            _last.Kind == first.Kind
+            _last.ReadsAsZero == first.ReadsAsZero
             && _last.LengthBytes > 0
             && _last.OffsetBytes + _last.LengthBytes == first.OffsetBytes
         )
@@ -137,7 +138,7 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
             ref MapEntry entry = ref _entries[i];
             ref MapEntry before = ref _entries[kept];
             bool isNeighbour =
-                before.Kind == entry.Kind && before.OffsetBytes + before.LengthBytes == entry.OffsetBytes;
+                before.ReadsAsZero == entry.ReadsAsZero && before.OffsetBytes + before.LengthBytes == entry.OffsetBytes;
             if (isNeighbour)
                 before.LengthBytes += entry.LengthBytes;
             else

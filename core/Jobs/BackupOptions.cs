@@ -1,8 +1,8 @@
 // What a backup job is asked to do, in the words of the field.
 using FastBackup.Base;
 using FastBackup.Bitmaps;
-using FastBackup.Copy;
 using FastBackup.Filter;
+using FastBackup.Pacing;
 
 namespace FastBackup.Jobs;
 

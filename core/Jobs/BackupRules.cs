@@ -4,8 +4,9 @@
 using System;
 using System.Globalization;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Copy;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Memory;
 
@@ -46,10 +47,9 @@ static class BackupRules
     {
         if (disk.FilterRoom == 0)
             return Refuse(FaultKind.QueueFull, $"disk '{disk.Name}' has as many backups at once as it can watch");
-        bool mayBeSame = Planted.Is(PlantedBug.R24TargetMayBeSource);
-        if (ReferenceEquals(disk.Device, target) && !mayBeSame)
+        if (ReferenceEquals(disk.Device, target))
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the source itself");
-        if (IsSameStorage(disk.Device, target) && !mayBeSame)
+        if (IsSameStorage(disk.Device, target))
             return Refuse(FaultKind.Invalid, $"target '{target.Name}' is the same storage as the source");
         if (target.InFlightCount > 0)
             return Refuse(
@@ -123,8 +123,7 @@ static class BackupRules
     }
 
     static bool IsSameStorage(IBlockDevice a, IBlockDevice b) =>
-        ReferenceEquals(a, b)
-        || a is FileDevice file && b is FileDevice other && file.Identity == other.Identity && file.Identity != default;
+        ReferenceEquals(a, b) || a.Storage is { } one && b.Storage is { } other && one.Shares(other);
 
     static OpenRefusal CheckBitmap(Disk disk, BackupOptions options)
     {
@@ -133,43 +132,31 @@ static class BackupRules
         if (options.Bitmap is not { } bitmap)
         {
             if (needsBitmap)
-                return Refuse(FaultKind.Invalid, $"sync {Name(sync)} needs a bitmap");
+                return Refuse(FaultKind.Invalid, $"sync {BackupWords.Sync.Of(sync)} needs a bitmap");
             return mode is { } lonely
-                ? Refuse(FaultKind.Invalid, $"bitmap-mode {Name(lonely)} is given without a bitmap")
+                ? Refuse(
+                    FaultKind.Invalid,
+                    $"bitmap-mode {BackupWords.BitmapMode.Of(lonely)} is given without a bitmap"
+                )
                 : default;
         }
         if (sync == BackupSync.Incremental && mode is not (null or BitmapMode.OnSuccess))
-            return Refuse(FaultKind.Invalid, $"sync incremental has bitmap-mode on-success, not {Name(mode.Value)}");
+            return Refuse(
+                FaultKind.Invalid,
+                $"sync incremental has bitmap-mode on-success, not {BackupWords.BitmapMode.Of(mode.Value)}"
+            );
         if (sync != BackupSync.Incremental && mode == null)
             return Refuse(FaultKind.Invalid, $"bitmap '{bitmap.Name}' is given without a bitmap-mode");
         if (sync == BackupSync.None)
             return Refuse(FaultKind.Invalid, $"sync none takes no bitmap, '{bitmap.Name}' was given");
         if (sync is BackupSync.Full or BackupSync.Top && mode == BitmapMode.Never)
-            return Refuse(FaultKind.Invalid, $"bitmap-mode never has no meaning with sync {Name(sync)}");
+            return Refuse(FaultKind.Invalid, $"bitmap-mode never has no meaning with sync {BackupWords.Sync.Of(sync)}");
         if (!options.IsBitmapStillToCome && !ReferenceEquals(disk.FindBitmap(bitmap.Name), bitmap))
             return Refuse(FaultKind.Invalid, $"bitmap '{bitmap.Name}' is not a bitmap of disk '{disk.Name}'");
         return bitmap.IsBusy
             ? Refuse(FaultKind.State, $"bitmap '{bitmap.Name}' is busy: another job uses it")
             : default;
     }
-
-    static string Name(BackupSync sync) =>
-        sync switch
-        {
-            BackupSync.Full => "full",
-            BackupSync.Top => "top",
-            BackupSync.Incremental => "incremental",
-            BackupSync.Bitmap => "bitmap",
-            _ => "none",
-        };
-
-    static string Name(BitmapMode mode) =>
-        mode switch
-        {
-            BitmapMode.OnSuccess => "on-success",
-            BitmapMode.Never => "never",
-            _ => "always",
-        };
 
     static OpenRefusal Refuse(FaultKind kind, FormattableString sentence) =>
         new(new Fault(kind), sentence.ToString(CultureInfo.InvariantCulture));

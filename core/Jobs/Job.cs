@@ -36,11 +36,10 @@ public abstract class Job
 
     internal Transaction? Transaction { get; set; }
 
-    protected bool IsPaused =>
-        IsUserPaused || (_internalPauseCount > 0 && !Planted.Is(PlantedBug.R25InternalPauseIgnored));
+    protected bool IsPaused => IsUserPaused || _internalPauseCount > 0;
 
     /// <summary>Starts the job in a transaction of its own.</summary>
-    public void Start(BlockIo.IIoLoop loop) => new Transaction(loop, [this]).Start();
+    public void Start(Ports.IIoLoop loop) => new Transaction(loop, [this]).Start();
 
     /// <summary>Asks the job to end; its transaction's other members are cancelled with it.</summary>
     /// <returns>None, or State where the verb is not allowed. A cancel of a job that is ending already is
@@ -125,14 +124,23 @@ public abstract class Job
     /// <summary>Goes on with the work; called again whenever something may be possible.</summary>
     internal abstract void Run();
 
-    /// <summary>Success is final; the disk is quiesced.</summary>
+    /// <summary>Success is final; the disk is quiesced, and is held for no work in proportion to its size.</summary>
     internal abstract void CommitQuiesced();
 
     /// <summary>Starts to end what is in flight; calls <see cref="OnAborted"/> when nothing is.</summary>
     internal abstract void BeginAbort();
 
-    /// <summary>Nothing is in flight any more; the disk is quiesced.</summary>
+    /// <summary>Nothing is in flight any more; the disk is quiesced, as for <see cref="CommitQuiesced"/>.</summary>
     internal abstract void AbortQuiesced();
+
+    /// <summary>It was committed or aborted: what is left to do settles, and then it concludes.</summary>
+    internal bool IsFinal { get; set; }
+
+    /// <summary>Something is left to do after the commit or abort.</summary>
+    internal abstract bool IsSettling { get; }
+
+    /// <summary>Does the next piece of it, at most about half a millisecond.</summary>
+    internal abstract void Settle();
 
     protected abstract void OnSpeed(ulong bytesPerSecond);
 
@@ -148,9 +156,9 @@ public abstract class Job
     {
         if (Fault.IsFault || Status is JobStatus.Concluded or JobStatus.Null or JobStatus.Aborting)
             return;
+        if (Transaction is { IsCommitted: true })
+            return;
         (Fault, IsSourceFault) = (fault, isSource);
-        if (Planted.Is(PlantedBug.R20RootCauseLost))
-            Fault = new Fault(FaultKind.Canceled);
         if (Transaction == null)
             Transaction.CancelCreated(this);
         else
@@ -160,13 +168,8 @@ public abstract class Job
     /// <summary>The work is done.</summary>
     protected void Succeed()
     {
-        if (Planted.Is(PlantedBug.R26FilterLeavesEarly))
-            LeaveEarly();
         Transaction!.OnDone(this);
     }
-
-    /// <summary>Only for the planted bug.</summary>
-    protected abstract void LeaveEarly();
 
     protected void OnAborted() => Transaction!.OnAborted(this);
 

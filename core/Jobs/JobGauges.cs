@@ -1,6 +1,6 @@
 // What a job has in its hands at one moment, and how its guests fare: for people and for scripts.
 using FastBackup.Base;
-using FastBackup.Copy;
+using FastBackup.Pacing;
 
 namespace FastBackup.Jobs;
 

@@ -5,7 +5,8 @@ namespace FastBackup.Jobs;
 
 /// <summary>A picture of a job. Bytes are of the disk, each counted once.</summary>
 /// <param name="Status">State at the moment of the picture.</param>
-/// <param name="TotalBytes">What there is to do; shrinks only when a top job finds unallocated parts.</param>
+/// <param name="TotalBytes">What there is to do; shrinks only when a top job finds unallocated parts, or right after T0
+/// for a bitmap that is finer than clusters.</param>
 /// <param name="DoneBytes">0..TotalBytes, never goes backwards; equal to it exactly at success.</param>
 /// <param name="WrittenBytes">Read and written.</param>
 /// <param name="SkippedZeroBytes">Zero or holes, left as holes on the target.</param>

@@ -3,7 +3,7 @@
 using System.Collections.Generic;
 using System.Globalization;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices.Opening;
 
 namespace FastBackup.Jobs;
 

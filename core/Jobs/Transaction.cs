@@ -4,20 +4,23 @@
 //   done      a member that is through waits; when all wait, all are pending
 //   finalize  when no member asks to wait for it, or when it is given to any: all commit in one quiesced moment
 //   failure   of one cancels the others; each ends what it has in flight, then its bitmap is restored
+//   settle    what is final is carried out, a piece a turn, one member after the other; then a member concludes
 //
 // Sequential members copy one after the other, but all from the same T0. A single job is a group of one.
 // Source: QEMU 10.2 job.c (JobTxn), whose rules these are.
 using System;
 using System.Linq;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Filter;
+using FastBackup.Ports;
 
 namespace FastBackup.Jobs;
 
 /// <summary>Threads: the reactor's.</summary>
-public sealed class Transaction
+public sealed class Transaction : ILoopTask
 {
+    const int PiecesPerTurn = 2; // about half a millisecond each
+
     readonly IIoLoop _loop;
     readonly Job[] _jobs;
     readonly QuiescedChange _begin;
@@ -26,6 +29,7 @@ public sealed class Transaction
     readonly bool _isSequential;
     bool _isFailed;
     bool _isFinishing;
+    bool _isDeferred;
 
     /// <param name="loop">The reactor of all members' disks.</param>
     /// <param name="jobs">Created and in no other transaction; at least one.</param>
@@ -49,16 +53,15 @@ public sealed class Transaction
 
     public bool IsStarted { get; private set; }
 
+    /// <summary>Success is final: nothing can fail it any more.</summary>
+    internal bool IsCommitted { get; private set; }
+
     /// <summary>Takes the point in time of all members; they run from then on.</summary>
     public void Start()
     {
         Check.That(!IsStarted);
         IsStarted = true;
-        if (!Planted.Is(PlantedBug.R03GroupOneByOne))
-            _begin.Begin();
-        else
-            foreach (Job job in _jobs)
-                Disk.Quiesce(_loop, [job.Disk], () => Begin([job]));
+        _begin.Begin();
     }
 
     /// <summary>As Start, inside a quiesced moment of all members' disks that somebody else has taken.</summary>
@@ -143,10 +146,13 @@ public sealed class Transaction
     {
         if (_isFailed)
             return;
+        IsCommitted = true;
         foreach (Job job in _jobs)
+        {
             job.CommitQuiesced();
-        foreach (Job job in _jobs)
-            job.Conclude();
+            job.IsFinal = true;
+        }
+        ConcludeSettled();
     }
 
     internal void OnFailed(Job failed)
@@ -154,6 +160,12 @@ public sealed class Transaction
         if (_isFailed)
             return;
         _isFailed = true;
+        if (_jobs.Length > 1)
+        {
+            // Each member leaves its own disk, and waits no longer for writes of the others'.
+            _begin.Withdraw();
+            _commit.Withdraw();
+        }
         foreach (Job job in _jobs)
             if (!ReferenceEquals(job, failed))
                 job.Fail(new Fault(FaultKind.Canceled), isSource: false);
@@ -163,10 +175,40 @@ public sealed class Transaction
 
     internal void OnAborted(Job job) => _aborts[Array.IndexOf(_jobs, job)].Begin();
 
-    static void FinishAbort(Job job)
+    void FinishAbort(Job job)
     {
         job.AbortQuiesced();
-        job.Conclude();
+        job.IsFinal = true;
+        ConcludeSettled();
+    }
+
+    /// <summary>One member's next pieces: others that wait for this thread come first.</summary>
+    void ILoopTask.Run(ulong argument)
+    {
+        _isDeferred = false;
+        foreach (Job job in _jobs)
+        {
+            if (!job.IsSettling)
+                continue;
+            for (int piece = 0; piece < PiecesPerTurn && job.IsSettling; piece++)
+                job.Settle();
+            break;
+        }
+        ConcludeSettled();
+    }
+
+    void ConcludeSettled()
+    {
+        foreach (Job job in _jobs)
+        {
+            if (job.IsSettling && !_isDeferred)
+            {
+                _isDeferred = true;
+                _loop.Defer(this, 0);
+            }
+            if (job.IsFinal && !job.IsSettling && job.Status is JobStatus.Pending or JobStatus.Aborting)
+                job.Conclude();
+        }
     }
 
     /// <summary>A job that was never started ends without having changed anything.</summary>

@@ -1,12 +1,10 @@
-// The one owner of unmanaged memory: an anonymous private mapping, page aligned, zero filled.
+// The one owner of unmanaged memory: pages of the system (HostMemory), page aligned, zero filled.
 // Resident regions are populated at once (huge pages where the kernel grants them), so that I/O never
 // faults; lazy ones reserve address space and take pages at first touch, for sparse tables.
 // Does not grow, shrink or share.
 using System;
-using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.Interop.Linux;
 
 namespace FastBackup.Memory;
 
@@ -50,7 +48,7 @@ public sealed unsafe class AlignedRegion : IDisposable
     /// <param name="lengthBytes">May be 0; is rounded up to whole pages inside.</param>
     /// <param name="residency">Whether the pages are taken now.</param>
     /// <param name="region">The region, or null after a fault.</param>
-    /// <returns>None, or NoMemory with the errno of mmap(2) or madvise(2).</returns>
+    /// <returns>None, or NoMemory with the number of the system.</returns>
     /// <remarks>Cost of a resident region: one zeroed page at a time, about 0.1 s per GiB.</remarks>
     public static Fault TryMap(ulong lengthBytes, RegionResidency residency, out AlignedRegion? region)
     {
@@ -60,24 +58,16 @@ public sealed unsafe class AlignedRegion : IDisposable
         ulong wanted = Units.AlignUp(Math.Max(lengthBytes, 1), PageBytes);
         bool huge = wanted >= HugePageBytes;
         ulong mappedBytes = huge ? wanted + HugePageBytes : wanted;
-        int flags = Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE;
-        nint mapped = Libc.Mmap(0, (nuint)mappedBytes, Libc.PROT_READ | Libc.PROT_WRITE, flags, -1, 0);
-        if (mapped == Libc.MapFailed)
-            return new Fault(FaultKind.NoMemory, Marshal.GetLastPInvokeError());
+        int errno = HostMemory.Current.TryMap((nuint)mappedBytes, out nint mapped);
+        if (errno != 0)
+            return new Fault(FaultKind.NoMemory, errno);
         nint start = huge ? (nint)Units.AlignUp((ulong)mapped, HugePageBytes) : mapped;
         if (residency == RegionResidency.Resident)
+            errno = HostMemory.Current.TryPopulate(start, (nuint)wanted, huge);
+        if (errno != 0)
         {
-            // A fork of the host must neither make these pages copy-on-write while the kernel's direct I/O has them
-            // (open(2), NOTES: that can corrupt data) nor cost a fault per page afterwards.
-            _ = Libc.Madvise(start, (nuint)wanted, Libc.MADV_DONTFORK);
-            if (huge)
-                _ = Libc.Madvise(start, (nuint)wanted, Libc.MADV_HUGEPAGE); // a wish: refused where THP is off
-            if (!Populate(start, wanted))
-            {
-                int errno = Marshal.GetLastPInvokeError();
-                _ = Libc.Munmap(mapped, (nuint)mappedBytes);
-                return new Fault(FaultKind.NoMemory, errno);
-            }
+            HostMemory.Current.Unmap(mapped, (nuint)mappedBytes);
+            return new Fault(FaultKind.NoMemory, errno);
         }
         region = new AlignedRegion(mapped, (nuint)mappedBytes, start, lengthBytes);
         return Fault.None;
@@ -102,11 +92,24 @@ public sealed unsafe class AlignedRegion : IDisposable
         return new Span<byte>((byte*)Start + offsetBytes, lengthBytes);
     }
 
+    /// <summary>
+    /// Takes the pages of a part now, so that nobody waits for them later. They stay pages like the others: thousands
+    /// of small regions are few mappings for the kernel.
+    /// </summary>
+    /// <param name="offsetBytes">At most LengthBytes.</param>
+    /// <param name="lengthBytes">The sum must not pass LengthBytes.</param>
+    /// <remarks>Threads: alone with the region.</remarks>
+    public void Touch(ulong offsetBytes, ulong lengthBytes)
+    {
+        Check.That(new Extent(offsetBytes, lengthBytes).IsWithin(LengthBytes));
+        HostMemory.Touch(Start + (nint)offsetBytes, lengthBytes);
+    }
+
     /// <summary>Gives the pages back to the kernel; the content is zero afterwards.</summary>
     public void Discard()
     {
         if (LengthBytes > 0)
-            Check.That(Libc.Madvise(Start, (nuint)Units.AlignUp(LengthBytes, PageBytes), Libc.MADV_DONTNEED) == 0);
+            Check.That(HostMemory.Current.TryDiscard(Start, (nuint)Units.AlignUp(LengthBytes, PageBytes)) == 0);
     }
 
     public void Dispose()
@@ -115,25 +118,12 @@ public sealed unsafe class AlignedRegion : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    static bool Populate(nint start, ulong lengthBytes)
-    {
-        if (Libc.Madvise(start, (nuint)lengthBytes, Libc.MADV_POPULATE_WRITE) == 0)
-            return true;
-        if (Marshal.GetLastPInvokeError() != Errnos.EINVAL)
-            return false;
-        // Kernels before 5.14 do not know the advice: touch each page instead.
-        for (ulong offset = 0; offset < lengthBytes; offset += PageBytes)
-            Volatile.Write(ref *((byte*)start + offset), 0);
-        return true;
-    }
-
     void Unmap()
     {
         nint mapped = Interlocked.Exchange(ref _mapped, 0);
         if (mapped == 0)
             return;
-        // No check: this may be the finalizer's thread, and a mapping that the kernel cannot split is only a leak.
-        _ = Libc.Munmap(mapped, _mappedBytes);
+        HostMemory.Current.Unmap(mapped, _mappedBytes);
     }
 
     /// <summary>Keeps the memory mapped for ever: the kernel may still write to it, and nobody can be asked.</summary>

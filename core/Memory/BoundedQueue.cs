@@ -1,4 +1,6 @@
-// A first-in first-out queue of fixed capacity in one array; allocates only at construction.
+// A first-in first-out queue of fixed capacity in one array; allocates only at construction, and when it is told to
+// grow.
+using System;
 using FastBackup.Base;
 
 namespace FastBackup.Memory;
@@ -6,7 +8,7 @@ namespace FastBackup.Memory;
 /// <summary>Threads: one at a time.</summary>
 public sealed class BoundedQueue<T>(uint capacity)
 {
-    readonly T[] _items = new T[capacity];
+    T[] _items = new T[capacity];
     uint _head;
 
     public uint Count { get; private set; }
@@ -22,6 +24,23 @@ public sealed class BoundedQueue<T>(uint capacity)
             tail -= (uint)_items.Length;
         _items[tail] = item;
         Count++;
+    }
+
+    /// <summary>Doubles the capacity; what is in it stays in order. Allocates.</summary>
+    public void Grow()
+    {
+        T[] larger = new T[_items.Length * 2];
+        uint toEnd = Math.Min(Count, (uint)_items.Length - _head);
+        Array.Copy(_items, _head, larger, 0, toEnd);
+        Array.Copy(_items, 0, larger, toEnd, Count - toEnd);
+        (_items, _head) = (larger, 0);
+    }
+
+    /// <summary>The first, which stays.</summary>
+    public bool TryPeek(out T item)
+    {
+        item = Count == 0 ? default! : _items[_head];
+        return Count > 0;
     }
 
     public bool TryDequeue(out T item)

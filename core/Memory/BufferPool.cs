@@ -166,6 +166,7 @@ public sealed unsafe class BufferPool : IDisposable
     {
         Check.That(FreeUnitCount == UnitCount);
         _region.Dispose();
+        _units.Dispose();
     }
 
     void CheckLease(BufferLease lease)

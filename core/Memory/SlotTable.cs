@@ -1,6 +1,7 @@
 // A fixed table of preallocated entries with a free list: the home of everything in flight. An entry is
 // named by a 64-bit key {generation, slot}, which a completion carries and which is never used twice,
 // so that a late or forged completion is caught. Take and free are O(1) and allocate nothing.
+using System;
 using FastBackup.Base;
 
 namespace FastBackup.Memory;
@@ -9,15 +10,17 @@ namespace FastBackup.Memory;
 public sealed class SlotTable<T>
     where T : class, new()
 {
-    readonly T[] _items;
-    readonly uint[] _generations; // odd while taken
-    readonly uint[] _freeSlots;
+    const uint CapacityMax = 1 << 24;
+
+    T[] _items;
+    uint[] _generations; // odd while taken
+    uint[] _freeSlots;
     uint _freeCount;
 
     /// <param name="capacity">1..2^24 entries.</param>
     public SlotTable(uint capacity)
     {
-        Check.That(capacity is > 0 and <= 1 << 24);
+        Check.That(capacity is > 0 and <= CapacityMax);
         _items = new T[capacity];
         _generations = new uint[capacity];
         _freeSlots = new uint[capacity];
@@ -45,6 +48,22 @@ public sealed class SlotTable<T>
         key = (ulong)generation << 32 | slot;
         item = _items[slot];
         return true;
+    }
+
+    /// <summary>Doubles a table of which every entry is taken; those stay what and where they are. Allocates.</summary>
+    public void Grow()
+    {
+        Check.That(_freeCount == 0);
+        Check.That(Capacity <= CapacityMax / 2);
+        int before = _items.Length;
+        Array.Resize(ref _items, before * 2);
+        Array.Resize(ref _generations, before * 2);
+        Array.Resize(ref _freeSlots, before * 2);
+        for (int i = _items.Length - 1; i >= before; i--)
+        {
+            _items[i] = new T();
+            _freeSlots[_freeCount++] = (uint)i;
+        }
     }
 
     /// <summary>The entry of a key that is taken now; a stale key is an invariant failure.</summary>

@@ -1,9 +1,10 @@
 // Which of N equal units are free, and contiguous runs of them: the space map of a buffer pool and of a scratch file.
-// One bit a unit, set while free. First fit keeps what is used together at the low end; next fit (TryTakeNext) walks
+// One bit a unit, set while taken. First fit keeps what is used together at the low end; next fit (TryTakeNext) walks
 // on from the last run, so that what is taken one after the other lies one after the other: a log that reuses space.
 //
 // Cost: a search reads a word per 64 units from the first that may have room; a single unit is found in the first
-// word that is not zero. Nothing is allocated after construction. Knows nothing of what the units are.
+// word that has a zero. All memory is reserved at construction and is present as far as units were ever taken, so that
+// room for very many costs nothing. Knows nothing of what the units are.
 using System;
 using System.Numerics;
 using FastBackup.Base;
@@ -11,9 +12,9 @@ using FastBackup.Base;
 namespace FastBackup.Memory;
 
 /// <summary>Threads: one at a time.</summary>
-public sealed class UnitRuns
+public sealed class UnitRuns : IDisposable
 {
-    readonly ulong[] _free;
+    readonly NativeArray<ulong> _taken; // bits past Count are never looked at
     uint _firstWord; // no unit is free below it
     uint _next; // where the last run of TryTakeNext ended
 
@@ -23,10 +24,7 @@ public sealed class UnitRuns
         Check.That(count is > 0 and <= 1 << 28);
         Count = count;
         FreeCount = count;
-        _free = new ulong[(count + 63) / 64];
-        Array.Fill(_free, ulong.MaxValue);
-        if (count % 64 != 0)
-            _free[^1] = ulong.MaxValue >> (int)(64 - count % 64);
+        _taken = new NativeArray<ulong>((count + 63) / 64, RegionResidency.Lazy);
     }
 
     public uint Count { get; }
@@ -71,8 +69,8 @@ public sealed class UnitRuns
         for (uint unit = first; unit < first + length; unit++)
         {
             ulong mask = 1UL << (int)(unit & 63);
-            Check.That((_free[unit >> 6] & mask) == 0);
-            _free[unit >> 6] |= mask;
+            Check.That((_taken[unit >> 6] & mask) != 0);
+            _taken[unit >> 6] &= ~mask;
         }
         FreeCount += length;
         _firstWord = Math.Min(_firstWord, first >> 6);
@@ -97,22 +95,22 @@ public sealed class UnitRuns
     void Take(uint first, uint length)
     {
         for (uint unit = first; unit < first + length; unit++)
-            _free[unit >> 6] &= ~(1UL << (int)(unit & 63));
+            _taken[unit >> 6] |= 1UL << (int)(unit & 63);
         FreeCount -= length;
-        while (_firstWord < _free.Length - 1 && _free[_firstWord] == 0)
+        while (_firstWord < _taken.Count - 1 && _taken[_firstWord] == ulong.MaxValue)
             _firstWord++;
     }
 
     /// <summary>The first free unit at or after one, or Count.</summary>
     uint NextFree(uint from)
     {
-        for (uint word = from >> 6; word < _free.Length; word++)
+        for (uint word = from >> 6; word < _taken.Count; word++)
         {
-            ulong bits = _free[word];
+            ulong free = ~_taken[word];
             if (word == from >> 6)
-                bits &= ulong.MaxValue << (int)(from & 63);
-            if (bits != 0)
-                return word * 64 + (uint)BitOperations.TrailingZeroCount(bits);
+                free &= ulong.MaxValue << (int)(from & 63);
+            if (free != 0)
+                return Math.Min(Count, word * 64 + (uint)BitOperations.TrailingZeroCount(free));
         }
         return Count;
     }
@@ -123,7 +121,7 @@ public sealed class UnitRuns
         uint limit = Count - from > lengthMax ? from + lengthMax : Count;
         for (uint word = from >> 6; word * 64 < limit; word++)
         {
-            ulong taken = ~_free[word];
+            ulong taken = _taken[word];
             if (word == from >> 6)
                 taken &= ulong.MaxValue << (int)(from & 63);
             if (taken != 0)
@@ -131,4 +129,6 @@ public sealed class UnitRuns
         }
         return limit;
     }
+
+    public void Dispose() => _taken.Dispose();
 }

@@ -5,16 +5,21 @@ using System;
 using System.Collections.Generic;
 using System.Numerics;
 using FastBackup.Base;
-using FastBackup.BlockIo;
-using FastBackup.BlockIo.Ring;
 using FastBackup.Memory;
+using FastBackup.Ports;
 
 namespace FastBackup.Runtime;
 
 public sealed record EngineOptions
 {
     /// <summary>All I/O memory, taken at open: at least one chunk.</summary>
-    public ulong BufferBytes { get; init; } = 64 * Units.MiB;
+    public ulong BufferBytes { get; init; } = Engine.BufferBytesUsual;
+
+    /// <summary>
+    /// Where nobody asked for an amount: what is taken where there is enough. Less is a warning then, and that an
+    /// ordinary user may not lock it is none.
+    /// </summary>
+    public ulong? BufferBytesUsual { get; init; }
 
     /// <summary>Size of one buffer, a power of two, 4 KiB..1 GiB: the longest single copy.</summary>
     public uint ChunkBytes { get; init; } = (uint)Units.MiB;
@@ -29,13 +34,13 @@ public sealed record EngineOptions
     public Action<Exception>? OnStopped { get; init; }
 
     /// <summary>
-    /// No thread at all: the host drives the reactor (Reactor.SetWaiter, TryDrive) and watches Engine.ReadyFd. Needs
-    /// io_uring.
+    /// No thread but those of files: the host drives the reactor (Reactor.SetWaiter, TryDrive) and watches
+    /// Engine.ReadyFd. Needs io_uring.
     /// </summary>
     public bool IsHostDriven { get; init; }
 
-    /// <summary>Blocking calls at once without io_uring.</summary>
-    public int WorkerCount { get; init; } = 16;
+    /// <summary>Blocking calls at once on one file without io_uring, 1..64.</summary>
+    public int WorkersPerFile { get; init; } = 16;
 }
 
 /// <summary>
@@ -43,7 +48,9 @@ public sealed record EngineOptions
 /// </summary>
 public sealed class Engine : IDisposable
 {
-    const uint SmallDepth = 64;
+    /// <summary>I/O memory where there is enough.</summary>
+    public const ulong BufferBytesUsual = 64 * Units.MiB;
+
     const uint UnitBytesMin = (uint)(64 * Units.KiB); // what one captured cluster takes
     const uint UnitCountMax = 1 << 20; // of a pool
 
@@ -55,7 +62,10 @@ public sealed class Engine : IDisposable
     {
         _fileIo = fileIo;
         Pool = pool;
-        Reactor = new Reactor(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+        Reactor = new Reactor(fileIo, MonotonicClock.Instance, ReactorLimits.Default)
+        {
+            StreamFactory = SystemPort.Current.TryCreateStreams,
+        };
     }
 
     public Reactor Reactor { get; }
@@ -67,6 +77,15 @@ public sealed class Engine : IDisposable
 
     /// <summary>Why something is slower than it could be, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>Why there is no io_uring, or none.</summary>
+    public Fault RingFault { get; private init; }
+
+    /// <summary>How much I/O memory to take where nobody says: the usual, or what leaves as much as it takes.</summary>
+    /// <param name="usualBytes">A power of two, 1 MiB at least.</param>
+    /// <returns>A power of two, 1 MiB at least.</returns>
+    public static ulong BufferBytesDefault(ulong usualBytes = BufferBytesUsual) =>
+        Math.Max(Units.MiB, MemoryRoom.Fit(usualBytes, MemoryRoom.AvailableBytes()));
 
     /// <summary>In what pieces the I/O memory is lent: small ones, but not more of them than a pool can have.</summary>
     /// <param name="bufferBytes">All I/O memory: at most 2^20 chunks.</param>
@@ -90,26 +109,27 @@ public sealed class Engine : IDisposable
         Fault fault = BufferPool.TryCreate(options.ChunkBytes, unitBytes, (uint)count, out BufferPool? pool);
         if (fault.IsFault)
             return fault;
-        Fault ringFault = Fault.None;
-        RingFileIo? ring = null;
-        if (options.MayUseRing)
-            ringFault = RingFileIo.TryOpen(options.Depth, out ring, options.IsHostDriven);
-        if (ringFault.Kind == FaultKind.NoMemory) // a small memory-lock limit still allows a small ring
-            ringFault = RingFileIo.TryOpen(Math.Min(options.Depth, SmallDepth), out ring, options.IsHostDriven);
-        if (options.IsHostDriven && ring == null)
+        PortWish wish = new(options.Depth, options.MayUseRing, options.IsHostDriven, options.WorkersPerFile);
+        (IFileIo? fileIo, int readyFd, Fault ringFault) = SystemPort.Current.OpenFileIo(wish);
+        if (fileIo == null)
         {
             pool!.Dispose();
             return ringFault.IsFault ? ringFault : new Fault(FaultKind.Unsupported);
         }
-        IFileIo fileIo = ring ?? (IFileIo)new ThreadedFileIo(options.WorkerCount, options.Depth, "fb-file");
-        engine = new Engine(fileIo, pool!) { ReadyFd = ring?.ReadyFd ?? -1 };
+        engine = new Engine(fileIo, pool!) { ReadyFd = readyFd, RingFault = ringFault };
         if (ringFault.IsFault)
             engine._warnings.Add(
-                $"io_uring is not available here ({ringFault}): using {options.WorkerCount} threads instead"
+                $"io_uring is not available here ({ringFault}): "
+                    + $"using up to {options.WorkersPerFile} threads a file instead"
                     + (ringFault.Kind == FaultKind.NoMemory ? "; raise the memory-lock limit (ulimit -l)" : "")
             );
+        if (options.BufferBytes < options.BufferBytesUsual)
+            engine._warnings.Add(
+                $"{options.BufferBytes / Units.KiB} KiB of I/O memory instead of {
+                    options.BufferBytesUsual / Units.KiB}: a limit of this process, or the machine, leaves no more"
+            );
         Fault registered = fileIo.RegisterMemory(pool!.Region);
-        if (registered.IsFault)
+        if (registered.IsFault && options.BufferBytesUsual == null)
             engine._warnings.Add(
                 $"I/O memory could not be registered with io_uring ({registered}): "
                     + "raise the memory-lock limit (ulimit -l) above the buffer size for less CPU per byte"

@@ -3,7 +3,7 @@ using System;
 using System.Runtime.ExceptionServices;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Ports;
 
 namespace FastBackup.Runtime;
 

@@ -2,8 +2,13 @@
 // which a lock sees to. Being on the reactor's thread means to hold that lock. Cold calls (Invoke) take it and act at
 // once.
 //
-// No wake-up is lost: as in Reactor.cs, with the waiter's poke in place of the port's wake. The port itself must be
-// watched by the host: see Engine.ReadyFd.
+// No wake-up is lost: as in Reactor.cs, with the waiter's poke in place of the port's wake, and one step more. Whoever
+// is woken by a poke may find the lock held and go away again: the holder may have looked at the inbox already, and
+// would leave with nobody left to look. So the holder looks once more when it has left, after a full fence: who came
+// too early came before that, and so did the post that it was woken for. What is left to do is poked for after the
+// leave, too: a poke before it could be used up by the same early comer.
+// The port itself must be watched by the host (Engine.ReadyFd): a turn is idle only when the port has submitted and
+// armed all that its descriptor tells of.
 using System;
 using System.Threading;
 
@@ -32,22 +37,23 @@ public sealed partial class Reactor
     {
         if (_driver!.IsHeldByCurrentThread || !_driver.TryEnter())
             return;
+        bool isIdle = false;
         try
         {
             Volatile.Write(ref _isSleeping, 0);
-            bool isIdle = false;
             for (uint i = 0; i < turnsMax && !isIdle; i++)
                 isIdle = !TurnOrFail();
-            Interlocked.Exchange(ref _isSleeping, 1); // a full fence: see the head comment of Reactor.cs
-            if (!isIdle || !_inbox.IsEmpty)
-                _waiter!.Poke();
-            else
+            Volatile.Write(ref _isSleeping, 1);
+            if (isIdle)
                 _waiter!.SleepUntil(_timers.NextDeadlineNs);
         }
         finally
         {
             _driver.Exit();
         }
+        Interlocked.MemoryBarrier(); // see the head comment
+        if (!isIdle || HasPosts)
+            _waiter!.Poke();
     }
 
     bool TurnOrFail()
@@ -56,11 +62,12 @@ public sealed partial class Reactor
         {
             while (_inbox.TryTake(out Deferred item))
                 Answer(item);
+            _ = RunStanding();
             return false;
         }
         try
         {
-            return Turn(0) || _deferred.Count > 0;
+            return Turn(0) || _deferred.Count > 0 || _streams is { HasWork: true } || FileIo.NeedsPoll;
         }
 #pragma warning disable CA1031 // the boundary: whatever it is, it must not end the host process
         catch (Exception exception)

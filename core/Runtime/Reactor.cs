@@ -17,20 +17,22 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
-using FastBackup.Interop.Linux;
 using FastBackup.Memory;
+using FastBackup.Ports;
 
 namespace FastBackup.Runtime;
 
 /// <summary>Sizes of everything that a reactor preallocates.</summary>
 /// <param name="InboxCapacity">Items from other threads at once, a power of two.</param>
-/// <param name="DeferredCapacity">Deferred tasks at once.</param>
-/// <param name="TimerCapacity">Timers at once.</param>
+/// <param name="DeferredCapacity">Deferred tasks at once, before it must allocate.</param>
+/// <param name="TimerCapacity">Timers at once, before it must allocate.</param>
 public readonly record struct ReactorLimits(uint InboxCapacity, uint DeferredCapacity, uint TimerCapacity)
 {
     public static ReactorLimits Default => new(1024, 4096, 4096);
 }
+
+/// <summary>Makes the streams of a loop and lets its port wait for them. Threads: the loop's.</summary>
+public delegate Fault StreamFactory(IIoLoop loop, out IStreamIo? streams);
 
 /// <summary>Threads: one drives; TryPost, RequestStop and Fault any.</summary>
 public sealed partial class Reactor : IIoLoop, IDisposable
@@ -48,11 +50,13 @@ public sealed partial class Reactor : IIoLoop, IDisposable
 
     // --- the driving thread
     readonly List<ILoopMember> _members = [];
+    IStreamIo? _streams;
 
     // --- any thread
     int _isSleeping;
     int _isStopRequested;
     Exception? _failure;
+    StandingPost? _standing; // the newest of those that are posted
 
     // --- the driving thread, or the one that starts it
     Thread? _thread;
@@ -71,6 +75,19 @@ public sealed partial class Reactor : IIoLoop, IDisposable
 
     public IFileIo FileIo { get; }
 
+    /// <summary>Makes the streams of this reactor, on its thread. Set before Start.</summary>
+    public StreamFactory? StreamFactory { get; init; }
+
+    /// <inheritdoc/>
+    public Fault TryGetStreams(out IStreamIo? streams)
+    {
+        Fault fault = Fault.None;
+        if (_streams == null)
+            fault = StreamFactory?.Invoke(this, out _streams) ?? new Fault(FaultKind.Unsupported);
+        streams = _streams;
+        return fault;
+    }
+
     /// <inheritdoc/>
     /// <remarks>Set before Start, or on the reactor's thread.</remarks>
     public ITraceSink? Trace { get; set; }
@@ -86,9 +103,22 @@ public sealed partial class Reactor : IIoLoop, IDisposable
     public bool IsOnThread =>
         _driver != null ? _driver.IsHeldByCurrentThread : _thread == null || Thread.CurrentThread == _thread;
 
-    public void Defer(ILoopTask task, ulong argument) => _deferred.Enqueue(new Deferred(task, argument));
+    public bool MustNotWait =>
+        _driver != null ? _driver.IsHeldByCurrentThread : _thread != null && Thread.CurrentThread == _thread;
 
-    public void DeferUntilRoom(ILoopTask task, ulong argument) => _roomWaiters.Enqueue(new Deferred(task, argument));
+    public ulong TurnCount { get; private set; }
+
+    public void Defer(ILoopTask task, ulong argument) => Enqueue(_deferred, new Deferred(task, argument));
+
+    public void DeferUntilRoom(ILoopTask task, ulong argument) => Enqueue(_roomWaiters, new Deferred(task, argument));
+
+    /// <summary>Devices, disks and jobs are in a queue a few times at most; how many they are, the host says.</summary>
+    static void Enqueue(BoundedQueue<Deferred> queue, in Deferred item)
+    {
+        if (queue.IsFull)
+            queue.Grow();
+        queue.Enqueue(item);
+    }
 
     public ulong StartTimer(ulong deadlineNs, ILoopTask task, ulong argument) =>
         _timers.Start(deadlineNs, task, argument);
@@ -103,11 +133,28 @@ public sealed partial class Reactor : IIoLoop, IDisposable
         return true;
     }
 
+    public void Post(StandingPost post)
+    {
+        if (!post.TryBegin())
+            return;
+        StandingPost? newest = Volatile.Read(ref _standing);
+        while (true)
+        {
+            post.Next = newest;
+            StandingPost? seen = Interlocked.CompareExchange(ref _standing, post, newest);
+            if (ReferenceEquals(seen, newest))
+                break;
+            newest = seen;
+        }
+        WakeIfSleeping();
+    }
+
     /// <summary>One turn of the loop.</summary>
     /// <param name="waitNs">How long it may wait when there is nothing to do; ulong.MaxValue = for ever.</param>
     /// <returns>True when something was done.</returns>
     public bool Turn(ulong waitNs)
     {
+        TurnCount++;
         bool didWork = false;
         // Bounded, so that busy posters cannot keep the loop from its devices.
         for (uint i = 0; i < InboxItemsPerTurn && _inbox.TryTake(out Deferred item); i++)
@@ -115,6 +162,7 @@ public sealed partial class Reactor : IIoLoop, IDisposable
             didWork = true;
             item.Task.Run(item.Argument);
         }
+        didWork |= RunStanding();
         for (uint count = _deferred.Count; count > 0 && _deferred.TryDequeue(out Deferred item); count--)
         {
             didWork = true;
@@ -125,12 +173,13 @@ public sealed partial class Reactor : IIoLoop, IDisposable
             didWork = true;
             task.Run(argument);
         }
-        bool mayWait = waitNs > 0 && !didWork && _deferred.Count == 0;
+        bool mayWait = waitNs > 0 && !didWork && _deferred.Count == 0 && _streams is not { HasWork: true };
         uint delivered = FileIo.Poll(mayWait ? WaitNs(waitNs) : 0);
         if (mayWait)
             Volatile.Write(ref _isSleeping, 0);
+        delivered += _streams?.Poll() ?? 0;
         while (delivered > 0 && _roomWaiters.TryDequeue(out Deferred waiter))
-            _deferred.Enqueue(waiter);
+            Enqueue(_deferred, waiter);
         return delivered > 0 || didWork;
     }
 
@@ -193,6 +242,8 @@ public sealed partial class Reactor : IIoLoop, IDisposable
         RequestStop();
         if (_thread != null && Thread.CurrentThread != _thread)
             _thread.Join();
+        _streams?.Dispose();
+        _streams = null;
     }
 
     /// <summary>Stops for a bug: see the head comment. On the reactor's thread.</summary>
@@ -210,7 +261,7 @@ public sealed partial class Reactor : IIoLoop, IDisposable
 
     void Run()
     {
-        ThreadName.Set(_thread!.Name!);
+        SystemPort.Current.BeginThread(_thread!.Name!);
         while (Volatile.Read(ref _isStopRequested) == 0)
         {
             if (Failure != null)
@@ -236,6 +287,7 @@ public sealed partial class Reactor : IIoLoop, IDisposable
     {
         while (_inbox.TryTake(out Deferred item))
             Answer(item);
+        _ = RunStanding();
 #pragma warning disable RS0030 // the port cannot be waited on any more, and nothing here is urgent
         Thread.Sleep(AnswerIntervalMs);
 #pragma warning restore RS0030
@@ -271,10 +323,30 @@ public sealed partial class Reactor : IIoLoop, IDisposable
     }
 #pragma warning restore CA1031
 
+    bool HasPosts => !_inbox.IsEmpty || Volatile.Read(ref _standing) != null;
+
+    /// <summary>All that were posted so far, the newest first.</summary>
+    bool RunStanding()
+    {
+        StandingPost? post = Volatile.Read(ref _standing) == null ? null : Interlocked.Exchange(ref _standing, null);
+        bool isAny = post != null;
+        while (post != null)
+        {
+            StandingPost? next = post.Next;
+            post.End(); // from here on it may be posted again, and have another next
+            if (Failure == null)
+                post.Task.Run(0);
+            else
+                Answer(new Deferred(post.Task, 0));
+            post = next;
+        }
+        return isAny;
+    }
+
     ulong WaitNs(ulong waitNs)
     {
         Interlocked.Exchange(ref _isSleeping, 1); // a full fence: see the head comment
-        if (!_inbox.IsEmpty || Volatile.Read(ref _isStopRequested) != 0)
+        if (HasPosts || Volatile.Read(ref _isStopRequested) != 0)
             return 0;
         ulong deadlineNs = _timers.NextDeadlineNs;
         if (deadlineNs == ulong.MaxValue)

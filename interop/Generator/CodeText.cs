@@ -59,6 +59,12 @@ sealed class CodeText
 
     public static string Escape(string name) => Keywords.Contains(name) ? "@" + name : name;
 
+    /// <summary>A name of C in C#'s letters: next_dirty_area is NextDirtyArea.</summary>
+    public static string Pascal(string name) =>
+        string.Concat(
+            name.Split('_').Where(word => word.Length > 0).Select(word => char.ToUpperInvariant(word[0]) + word[1..])
+        );
+
     public void Line(string line) => _text.Append(line).Append('\n');
 
     /// <summary>

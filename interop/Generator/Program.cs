@@ -1,5 +1,5 @@
-// Writes the C# declarations of two C headers: native-api/include/fastbackup.h for hosts in .NET, and the kernel's
-// io_uring header for the engine.
+// Writes the C# declarations of two C headers: native-api/include/fastbackup.h for hosts in .NET and, the other way
+// round, for the library itself, and the kernel's io_uring header for the engine.
 //
 //   dotnet run --project interop/Generator              writes the Generated folders
 //   dotnet run --project interop/Generator -- --check   changes nothing; exit code 1 and the names of files that differ
@@ -18,7 +18,12 @@ if (args.Length > 1 || args.Length == 1 && args[0] != "--check")
 try
 {
     string root = Repository.FindRoot();
-    GeneratedFile[] files = [.. HostBindings.Generate(root), .. KernelBindings.Generate()];
+    GeneratedFile[] files =
+    [
+        .. HostBindings.Generate(root),
+        .. LibraryExports.Generate(root),
+        .. KernelBindings.Generate(),
+    ];
     if (args.Length == 0)
     {
         GeneratedTree.Write(root, files);

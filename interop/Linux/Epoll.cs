@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace FastBackup.Interop.Linux;
 
-/// <summary>struct epoll_event; packed on x86-64 only.</summary>
+/// <summary>struct epoll_event; packed on x86-64 only, which matters to arrays: Epoll.EventBytes.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 16)]
 public struct EpollEvent
 {
@@ -29,6 +29,11 @@ public static unsafe partial class Epoll
     public const int CLOEXEC = 0x80000;
     public const int CTL_ADD = 1;
     public const uint IN = 1;
+    public const uint OUT = 4;
+    public const uint ERR = 8;
+    public const uint HUP = 16;
+    public const uint RDHUP = 0x2000;
+    public const uint ET = 1u << 31;
     public const int CLOCK_MONOTONIC = 1;
     public const int TFD_CLOEXEC = 0x80000;
     public const int TFD_NONBLOCK = 0x800;
@@ -39,6 +44,18 @@ public static unsafe partial class Epoll
 
     [LibraryImport(Library, EntryPoint = "epoll_ctl", SetLastError = true)]
     public static partial int Control(int epollFd, int operation, int fd, EpollEvent* what);
+
+    /// <summary>Fills in events of <see cref="EventBytes"/> each, max at most; how many, or -1.</summary>
+    [LibraryImport(Library, EntryPoint = "epoll_wait", SetLastError = true)]
+    public static partial int Wait(int epollFd, byte* events, int max, int timeoutMs);
+
+    /// <summary>Of one event in an array.</summary>
+    public static int EventBytes => IsPacked ? 12 : 16;
+
+    /// <summary>Where the caller's own number begins in an event.</summary>
+    public static int TagOffsetBytes => IsPacked ? 4 : 8;
+
+    static bool IsPacked => RuntimeInformation.ProcessArchitecture == Architecture.X64;
 
     [LibraryImport(Library, EntryPoint = "timerfd_create", SetLastError = true)]
     public static partial int CreateTimer(int clock, int flags);

@@ -11,6 +11,15 @@ public struct Statx
     [FieldOffset(0)]
     public uint Mask;
 
+    [FieldOffset(16)]
+    public uint LinkCount;
+
+    [FieldOffset(20)]
+    public uint UserId;
+
+    [FieldOffset(24)]
+    public uint GroupId;
+
     [FieldOffset(28)]
     public ushort Mode;
 
@@ -24,6 +33,25 @@ public struct Statx
     [FieldOffset(48)]
     public ulong Blocks;
 
+    /// <summary>With STATX_BTIME in the mask: when it was made.</summary>
+    [FieldOffset(80)]
+    public long BornSeconds;
+
+    [FieldOffset(88)]
+    public uint BornNanoseconds;
+
+    [FieldOffset(96)]
+    public long ChangedSeconds;
+
+    [FieldOffset(104)]
+    public uint ChangedNanoseconds;
+
+    [FieldOffset(112)]
+    public long ModifiedSeconds;
+
+    [FieldOffset(120)]
+    public uint ModifiedNanoseconds;
+
     [FieldOffset(128)]
     public uint RdevMajor;
 
@@ -35,6 +63,9 @@ public struct Statx
 
     [FieldOffset(140)]
     public uint DevMinor;
+
+    [FieldOffset(144)]
+    public ulong MountId;
 
     [FieldOffset(152)]
     public uint DioMemoryAlignBytes;
@@ -74,10 +105,14 @@ public static unsafe partial class Files
     public const int O_EXCL = 0x80;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_PATH = 0x200000;
 
     public const int AT_FDCWD = -100;
+    public const int AT_SYMLINK_NOFOLLOW = 0x100;
     public const int AT_EMPTY_PATH = 0x1000;
     public const uint STATX_BASIC_STATS = 0x7ff;
+    public const uint STATX_BTIME = 0x800;
+    public const uint STATX_MNT_ID = 0x1000;
     public const uint STATX_DIOALIGN = 0x2000;
 
     public const ushort S_IFMT = 0xF000;
@@ -96,6 +131,7 @@ public static unsafe partial class Files
 
     public const uint RWF_DSYNC = 2;
 
+    public const nuint BLKROGET = 0x125E;
     public const nuint BLKSSZGET = 0x1268;
     public const nuint BLKPBSZGET = 0x127B;
     public const nuint BLKGETSIZE64 = 0x80081272;
@@ -110,17 +146,30 @@ public static unsafe partial class Files
     public const long TMPFS_MAGIC = 0x01021994;
     public const long RAMFS_MAGIC = 0x858458f6;
 
+    /// <summary>ext2 and ext3 have the same.</summary>
+    public const long EXT4_SUPER_MAGIC = 0xEF53;
+    public const long XFS_SUPER_MAGIC = 0x58465342;
+    public const long BTRFS_SUPER_MAGIC = 0x9123683E;
+    public const long F2FS_SUPER_MAGIC = 0xF2F52010;
+
     public const int LOCK_SH = 1;
     public const int LOCK_EX = 2;
     public const int LOCK_NB = 4;
+    public const int LOCK_UN = 8;
 
     const string Library = "libc";
 
     /// <summary>O_DIRECT has another value on arm64.</summary>
     public static int O_DIRECT => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000;
 
+    /// <summary>On arm64 it has the other value of O_DIRECT.</summary>
+    public static int O_DIRECTORY => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x4000 : 0x10000;
+
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport(Library, EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int OpenAt(int folderFd, string path, int flags, uint mode);
 
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
@@ -175,4 +224,7 @@ public static unsafe partial class Files
 
     [LibraryImport(Library, EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Unlink(string path);
+
+    [LibraryImport(Library, EntryPoint = "unlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int UnlinkAt(int folderFd, string path, int flags);
 }

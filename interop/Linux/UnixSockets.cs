@@ -1,5 +1,6 @@
-// Stream sockets of the file system. Declarations only: no retries, no policy.
-// Source: unix(7), socket(2), bind(2), listen(2), accept4(2), connect(2), send(2), recv(2), fchmod(2), poll(2).
+// Stream sockets, those of the file system above all. Declarations only: no retries, no policy.
+// Source: unix(7), getsockopt(2),
+// socket(2), bind(2), listen(2), accept4(2), connect(2), send(2), recv(2), fchmod(2), poll(2).
 using System.Runtime.InteropServices;
 
 namespace FastBackup.Interop.Linux;
@@ -54,6 +55,20 @@ public static unsafe partial class UnixSockets
 
     [LibraryImport(Library, EntryPoint = "recv", SetLastError = true)]
     public static partial nint Receive(int fd, void* buffer, nuint lengthBytes, int flags);
+
+    public const int SOL_SOCKET = 1;
+    public const int SO_REUSEADDR = 2;
+    public const int SO_ERROR = 4;
+    public const int IPPROTO_TCP = 6;
+    public const int TCP_NODELAY = 1;
+    public const ushort AF_INET = 2;
+    public const ushort AF_INET6 = 10;
+
+    [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int GetOption(int fd, int level, int option, int* value, uint* lengthBytes);
+
+    [LibraryImport(Library, EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetOption(int fd, int level, int option, int* value, uint lengthBytes);
 
     /// <summary>Before bind it decides the mode of the file: the kernel takes it from the socket.</summary>
     [LibraryImport(Library, EntryPoint = "fchmod", SetLastError = true)]

@@ -9,11 +9,22 @@ namespace FastBackup.Cli;
 
 static class CommandTree
 {
+    /// <summary>Names are names: a leading @ is no file of further arguments, a leading [ no directive.</summary>
+    static readonly ParserConfiguration s_configuration = new()
+    {
+        ResponseFileTokenReplacer = null,
+        EnablePosixBundling = false,
+    };
+
     public static int Run(string[] arguments)
     {
-        ParseResult parsed = Create().Parse(arguments);
-        if (parsed.Errors.Count > 0)
-            return Refuse(parsed);
+        ParseResult parsed = Create().Parse(arguments, s_configuration);
+        string? wrong =
+            CommandLineWords.CheckBytes(arguments)
+            ?? CommandLineWords.CheckOptions(parsed, arguments)
+            ?? (parsed.Errors.Count > 0 ? Explain(parsed) : null);
+        if (wrong != null)
+            return Refuse(parsed, wrong);
         // Signals are Interruption's affair, not the parser's.
         InvocationConfiguration configuration = new()
         {
@@ -31,6 +42,9 @@ static class CommandTree
         Command doctor = DoctorCommand.Create();
         Command ctl = CtlCommand.Create();
         Command top = TopCommand.Create();
+        Command live = LiveBackupCommand.Create();
+        Command serve = ServeCommand.Create();
+        Command track = TrackCommand.Create();
         RootCommand root = new("Fast backups of disks: images and block devices, holes kept, verified by compare.")
         {
             backup,
@@ -39,7 +53,12 @@ static class CommandTree
             doctor,
             ctl,
             top,
+            live,
+            serve,
+            track,
         };
+        root.Directives.Clear();
+        HelpCommand.AddTo(root, s_configuration);
         CommandExamples.Attach(
             root,
             new()
@@ -51,16 +70,21 @@ static class CommandTree
                 [doctor] = DoctorCommand.Examples,
                 [ctl] = CtlCommand.Examples,
                 [top] = TopCommand.Examples,
+                [live] = LiveBackupCommand.Examples,
+                [serve] = ServeCommand.Examples,
+                [track] = TrackCommand.Examples,
             }
         );
         return root;
     }
 
-    static int Refuse(ParseResult parsed)
+    static int Refuse(ParseResult parsed, string wrong)
     {
         CommandResult command = parsed.CommandResult;
-        string name = command.Command is RootCommand ? "fastbackup" : "fastbackup " + command.Command.Name;
-        Console.Error.WriteLine($"fastbackup: {Explain(parsed)}; see '{name} --help'");
+        string name = command.Command is RootCommand ? "fastbackup" : command.Command.Name;
+        for (SymbolResult? above = command.Parent; above is CommandResult parent; above = above.Parent)
+            name = (parent.Command is RootCommand ? "fastbackup" : parent.Command.Name) + " " + name;
+        Console.Error.WriteLine($"fastbackup: {Phrases.OneLine(wrong)}; see '{name} --help'");
         return ExitCode.Usage;
     }
 
@@ -68,19 +92,24 @@ static class CommandTree
     {
         Command command = parsed.CommandResult.Command;
         string names = string.Join(", ", command.Subcommands.Select(one => one.Name));
-        // A value that an option refused comes first: it is what the person meant to say.
+        // A value that an option or an argument refused comes first: it is what the person meant to say.
         foreach (ParseError error in parsed.Errors)
-            if (error.SymbolResult is OptionResult or ArgumentResult { Parent: OptionResult })
+            if (error.SymbolResult is OptionResult or ArgumentResult { Tokens.Count: > 0 })
                 return Sentence(error);
         foreach (string token in parsed.UnmatchedTokens)
-            return token.StartsWith('-') ? $"option '{token}' is not known"
-                : command is RootCommand ? $"command '{token}' is not known; the commands are {names}"
+            return command.Subcommands.Count > 0
+                ? $"command '{token}' is not known{Meant(token, command)}; the commands are {names}"
                 : $"'{token}' is one argument too many";
-        if (command is RootCommand)
+        if (command.Subcommands.Count > 0)
             return $"no command was given; the commands are {names}";
         Argument? missing = command.Arguments.FirstOrDefault(one => parsed.GetResult(one)?.Tokens.Count is null or 0);
         return missing != null ? $"{missing.Name} is missing" : Sentence(parsed.Errors[0]);
     }
+
+    static string Meant(string word, Command command) =>
+        Spelling.Nearest(word, command.Subcommands.Select(one => one.Name)) is { } near
+            ? $" (did you mean '{near}'?)"
+            : "";
 
     static string Sentence(ParseError error) => error.Message.TrimEnd('.', ' ').ReplaceLineEndings(" ");
 }

@@ -1,8 +1,11 @@
 // fastbackup: the engine for people. Parses, runs one command, and turns its end into an exit code.
 using System;
+using System.IO;
 using System.Runtime.Versioning;
+using FastBackup.Ports;
 
 [assembly: SupportedOSPlatform("linux")]
+[assembly: SupportedOSPlatform("windows")]
 
 namespace FastBackup.Cli;
 
@@ -10,25 +13,45 @@ static class Program
 {
     static int Main(string[] arguments)
     {
-        using PatientWriter output = new(Console.Out);
-        using PatientWriter error = new(Console.Error);
+        SystemPort.Current.BeginThread(null); // the threads that come inherit it
+        ProcessStreams.FillClosed();
+        using StandardStream output = ProcessStreams.Of(StandardStream.OutputFd);
+        using StandardStream error = ProcessStreams.Of(StandardStream.ErrorFd);
         Console.SetOut(output);
         Console.SetError(error);
-        int exitCode;
+        int exitCode = Run(arguments, error);
+        if (output.Failure == null)
+            return exitCode;
+        error.WriteLine($"fastbackup: the work ended with exit code {exitCode}, but stdout failed: {output.Failure}");
+        return exitCode == ExitCode.Done ? ExitCode.OfFailure(arguments) : exitCode;
+    }
+
+    static int Run(string[] arguments, StandardStream error)
+    {
         try
         {
-            exitCode = CommandTree.Run(arguments);
+            if (DescriptorLimit.Check() is not { } sentence)
+                return CommandTree.Run(arguments);
+            error.WriteLine("fastbackup: " + sentence);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            error.WriteLine($"fastbackup: {Phrases.OneLine(exception.Message)}");
+        }
+        catch (OutOfMemoryException exception) // what no default foresaw: the runtime takes its part of a limit, too
+        {
+            error.WriteLine(
+                $"fastbackup: not enough memory for this process ({Phrases.OneLine(exception.Message)}); "
+                    + "raise its limits (ulimit -v, memory cgroup) or give less with --memory"
+            );
         }
 #pragma warning disable CA1031 // the last boundary: a bug becomes one sentence and an exit code, not a crash dump
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            error.WriteLine($"fastbackup: internal error: {exception}");
-            return ExitCode.Failed;
+            string kind = exception.GetType().Name;
+            error.WriteLine($"fastbackup: internal error: {kind}: {Phrases.OneLine(exception.Message)}");
         }
-        if (output.Failure == null)
-            return exitCode;
-        error.WriteLine($"fastbackup: the work ended with exit code {exitCode}, but stdout failed: {output.Failure}");
-        return exitCode == ExitCode.Done ? ExitCode.Failed : exitCode;
+        return ExitCode.OfFailure(arguments);
     }
 }

@@ -100,7 +100,7 @@ typedef int32_t fb_status; /* an integer, not an enum: its size is part of the A
 #define FB_E_UNSUPPORTED (-10)   /* a flag, a value or a struct tail that this library does not know */
 #define FB_E_SNAPSHOT_LOST (-11) /* the point in time could not be kept; the job has the root cause */
 #define FB_E_NO_SPACE (-12)      /* ENOSPC or EDQUOT of the target */
-#define FB_E_TRUNCATED (-13)     /* a device ended before the size it had when it was opened */
+#define FB_E_TRUNCATED (-13)     /* a device has not the size any more that it had when opened */
 #define FB_E_TIMED_OUT (-14)
 #define FB_E_FORKED (-15)        /* FB_GUARDED: this process is a child after fork */
 #define FB_E_BUG (-127)          /* an invariant of the library failed; the engine has stopped, guests go on */
@@ -151,17 +151,20 @@ FB_API uint32_t FB_CALL fb_handle_kind(uint64_t id);
 /* ---- 4. Engine ------------------------------------------------------------------------------------------------- */
 
 #define FB_ENGINE_NO_IO_URING 1u /* worker threads even where io_uring works */
-/* No thread at all: everything happens inside fb_queue_poll and fb_queue_dispatch of its queues, and what must be at
- * once inside other calls, on one thread at a time. The event fd of each queue tells when to poll, timers included.
- * Where this file says "the engine's own thread" it is the one that polls. Guests whose writes wait are granted only
- * while somebody polls. Finding a file's holes blocks the poll, and I/O that ends may end the
- * host's own wait with EINTR. Needs io_uring, and gives up some of its speed. */
+/* No thread that runs the engine: everything happens inside fb_queue_poll and fb_queue_dispatch of its queues, and what
+ * must be at once inside other calls, on one thread at a time. The event fd of each queue tells when to poll, timers
+ * included. Where this file says "the engine's own thread" it is the one that polls. Guests whose writes wait are
+ * granted only while somebody polls. I/O that ends may end the host's own wait with EINTR. Needs io_uring, and gives
+ * up some of its speed. Each open file has one thread that sleeps, for what a ring cannot do and a file system may
+ * keep for ever (holes are sought, a target is marked as unfinished); a file of which it is not known that its I/O
+ * never blocks (on FUSE or NFS, say) has threads for all its I/O. */
 #define FB_ENGINE_HOST_DRIVEN 2u
 
 typedef struct fb_engine_options {
   uint32_t struct_size;
   uint32_t flags;        /* FB_ENGINE_* */
-  uint64_t buffer_bytes; /* all I/O memory, taken and filled at open; 0 = 64 MiB; at least one chunk, at most 1 TiB */
+  uint64_t buffer_bytes; /* all I/O memory, taken and filled at open; 0 = 64 MiB, or what
+                          * limits of the process leave; at least one chunk, at most 1 TiB */
   uint32_t chunk_bytes;  /* longest single copy: a power of two, 4 KiB to 1 GiB; 0 = 1 MiB */
   uint32_t io_depth;     /* requests at the kernel at once, over all devices: 1 to 32768; 0 = 4096 */
 } fb_engine_options;
@@ -200,9 +203,9 @@ FB_API fb_status FB_CALL fb_engine_warning(fb_engine engine, uint32_t index, cha
 
 #define FB_COMPLETION_WRITE_GRANT 1u /* fb_disk_write_begin: FB_OK: write now, then fb_disk_write_end */
 #define FB_COMPLETION_DISK_IO 2u     /* fb_disk_read ... flush; bytes as asked for */
-#define FB_COMPLETION_DISK_CHANGE 3u /* fb_disk_bitmap_* */
+#define FB_COMPLETION_DISK_CHANGE 3u /* fb_disk_bitmap_*, fb_disk_grow */
 #define FB_COMPLETION_JOB 4u         /* the job has ended; bytes: what it copied or skipped */
-#define FB_COMPLETION_SNAPSHOT_IO 5u /* fb_snapshot_read, fb_snapshot_discard */
+#define FB_COMPLETION_SNAPSHOT_IO 5u /* fb_snapshot_read, _discard; _extents: bytes that the answer covers */
 #define FB_COMPLETION_READ_OFFER 6u  /* fb_disk_offer_read: the buffer is the host's again; always FB_OK */
 
 typedef struct fb_completion {
@@ -264,6 +267,16 @@ FB_API int32_t FB_CALL fb_queue_dispatch(fb_queue queue, uint32_t capacity, uint
 #define FB_DEVICE_READ_ONLY 1u  /* refuse every write */
 #define FB_DEVICE_CREATE 2u     /* a new file of create_bytes; it must not exist */
 #define FB_DEVICE_PAGE_CACHE 4u /* not O_DIRECT, on purpose */
+#define FB_DEVICE_PROBE_FORMAT 16u /* refuse what looks like qcow2 or another format; without it all content is raw */
+#define FB_DEVICE_IGNORE_LOCKS 8u /* neither ask whether it is in use nor lock it */
+/* With CREATE: the file is path.partial until fb_device_publish gives it the name path, so that an unfinished copy
+ * never looks whole. A symbolic link is followed. A block device is opened in place. Closed before anything was written
+ * to it, the partial goes away again. */
+#define FB_DEVICE_PARTIAL 32u
+#define FB_DEVICE_NAMELESS 64u /* with CREATE: path is a folder, or a new file that loses its name at once */
+/* With PARTIAL: what lies at path, or is left over as path.partial, is replaced, unless a program holds its lock. With
+ * both: a block device may be overwritten. */
+#define FB_DEVICE_REPLACE 128u
 
 typedef struct fb_device_options {
   uint32_t struct_size;
@@ -278,6 +291,7 @@ typedef struct fb_device_options {
 #define FB_DEVICE_IS_DIRECT 2u /* O_DIRECT is in use */
 #define FB_DEVICE_IS_BLOCK 4u  /* a block device */
 #define FB_DEVICE_IS_HOST 8u   /* registered by the host */
+#define FB_DEVICE_IS_IN_USE 16u /* opened for reading, while another program wrote to it or the kernel had it mounted */
 
 typedef struct fb_device_state {
   uint32_t struct_size;
@@ -289,11 +303,45 @@ typedef struct fb_device_state {
   uint32_t in_flight_max;
 } fb_device_state;
 
-/* [setup] Opens what is there, or makes a new file. Blocks for a few system calls. A file that is opened for writing is
- * locked (flock), a block device opened exclusively.
+/* [setup] Opens what is there, or makes a new file. Blocks for some system calls. What another program writes to, or
+ * lets nobody write to, is not opened for writing, and no part of a mounted disk; what is opened is locked as QEMU does
+ * it (bytes 100 and 200 upwards) and with flock. A file is written by one device of a process at a time.
  *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (in use elsewhere), FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY,
  *   FB_E_UNSUPPORTED; the error text is a sentence that names the path */
 FB_API fb_status FB_CALL fb_device_open(fb_engine engine, const fb_device_options *options, fb_device *out);
+
+/* [setup] The copy on a device that was opened with FB_DEVICE_PARTIAL is whole: it gets its name, durably. Call it when
+ * the job has ended with FB_OK, before the device is closed. FB_OK means that the file under the name is this one,
+ * whatever others do in its folder meanwhile: without FB_DEVICE_REPLACE what has appeared under the name stays, with it
+ * a replaced file's owner, mode and attributes are kept, and what could not be kept is told. Blocks as long as the file
+ * system does; calls for one device one at a time. Again, or of a block device: FB_OK.
+ * words is UTF-8, cut at capacity and NUL-terminated, length that of the whole text; with capacity 0 both may be NULL.
+ *   FB_OK; else the file keeps the name path.partial, or its new name is not known to be durable: FB_E_INVALID (opened
+ *   without the flag), FB_E_HANDLE, FB_E_STATE, FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY, FB_E_UNSUPPORTED */
+FB_API fb_status FB_CALL fb_device_publish(fb_device device, char *words, uint32_t capacity, uint32_t *length);
+
+#define FB_PATH_TARGET 1u  /* of FB_DEVICE_PARTIAL */
+#define FB_PATH_SCRATCH 2u /* of FB_DEVICE_NAMELESS */
+#define FB_PATH_MONITOR 3u /* of fb_monitor_open */
+
+typedef struct fb_path_options {
+  uint32_t struct_size;
+  uint32_t kind;           /* FB_PATH_* */
+  const char *path;        /* UTF-8 */
+  const char *source;      /* the disk to be copied, which is no target; NULL: not known */
+  const char *allow;       /* how people allow a replacement, for the sentence; NULL = FB_DEVICE_REPLACE */
+  uint64_t bytes;          /* FB_PATH_TARGET: the disk's size */
+  uint32_t path_length;    /* 1 to 4095 bytes */
+  uint32_t source_length;
+  uint32_t allow_length;
+  uint32_t flags;          /* FB_DEVICE_REPLACE, FB_DEVICE_IGNORE_LOCKS */
+} fb_path_options;
+
+/* [any] What can be known of a place before there is an engine: whether opening it would be refused. Looks, and changes
+ * nothing; blocks as long as the file system does. The error text is the refusal that an open would give.
+ *   FB_OK; what the open would return; FB_E_STATE with sys_errno ESTALE: all that is in the way is the partial file
+ *   that an earlier run has left there */
+FB_API fb_status FB_CALL fb_path_check(const fb_path_options *options);
 
 /* A device that the host brings: its own block layer under the engine. */
 #define FB_IO_READ 0u
@@ -333,6 +381,11 @@ typedef struct fb_device_ops {
    *   negative    failed; sys_errno is EIO */
   fb_status(FB_CALL *submit)(void *context, const fb_io_request *request);
   void(FB_CALL *release)(void *context); /* may be NULL; once: after the last call, also if registering failed */
+  /* Of in_flight_max, how many at once for readers of snapshots, and how many for the jobs' own progress; 0 = 2. What
+   * a guest's write waits for comes before all that the host has not been given yet, but behind what it has: so few
+   * for a device that works on one request at a time, more for one that works on many. */
+  uint32_t lower_in_flight_max; /* 1 to in_flight_max */
+  uint32_t reserved;            /* 0 */
 } fb_device_ops;
 
 /* [setup] FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_ALIGN, FB_E_UNSUPPORTED. */
@@ -523,11 +576,20 @@ FB_API fb_status FB_CALL fb_disk_open(fb_engine engine, fb_device device, const 
                                       fb_disk *out);
 
 /* [setup] Its bitmaps become bitmaps of their own, and stay open.
- *   FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, or requests of guests or granted writes have not ended */
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, a tracker is attached, or requests of guests or granted writes have
+ *   not ended */
 FB_API fb_status FB_CALL fb_disk_close(fb_disk disk);
 
 /* [setup] FB_OK, FB_E_INVALID, FB_E_HANDLE. */
 FB_API fb_status FB_CALL fb_disk_query(fb_disk disk, fb_disk_state *out);
+
+/* [setup] Makes the disk larger, and its bitmaps, which are clean there; in a quiesced moment, in the order of changes,
+ * with one completion (FB_COMPLETION_DISK_CHANGE). A file is made longer if need be, and stays so when the completion
+ * is an error; a block device, a read-only file and a device of the host must have so many bytes already.
+ *   FB_PENDING, FB_E_HANDLE, FB_E_QUEUE_FULL, FB_E_NO_MEMORY, FB_E_NO_SPACE, FB_E_IO, FB_E_RANGE (too many granules);
+ *   FB_E_INVALID: below its size, above 2^63 - 1, more than the device has, or no multiple of the request_align of a
+ *   device of the host; FB_E_STATE, here or as the completion: jobs of the disk are open */
+FB_API fb_status FB_CALL fb_disk_grow(fb_disk disk, uint64_t size_bytes, fb_queue queue, uint64_t user_data);
 
 /* [any] I/O path. Asks leave to overwrite the range; any alignment, length may be 0.
  *   FB_OK            write now; wait-free
@@ -563,8 +625,9 @@ FB_API fb_status FB_CALL fb_disk_discard(fb_disk disk, fb_queue queue, uint64_t 
                                          uint64_t user_data);
 FB_API fb_status FB_CALL fb_disk_flush(fb_disk disk, fb_queue queue, uint64_t user_data);
 
-/* Bitmaps of a disk: each records guest writes. Changes happen in the disk's next quiesced moment, so that no write
- * falls between two states; the completion tells (FB_E_STATE: a job has taken the bitmap meanwhile).
+/* Bitmaps of a disk: each records guest writes. Changes happen in quiesced moments, so that no write falls between two
+ * states, and in the order of these calls, whatever other disks they concern; the completion tells (FB_E_STATE: a job
+ * or another change has taken the bitmap, its source or its name meanwhile, and nothing was changed).
  * [setup] FB_PENDING, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (name in use, busy), FB_E_QUEUE_FULL, FB_E_NO_MEMORY. */
 
 #define FB_DISK_BITMAP_DISABLED 1u /* records nothing until enabled */
@@ -579,11 +642,32 @@ FB_API fb_status FB_CALL fb_disk_bitmap_remove(fb_disk disk, fb_bitmap bitmap, f
 FB_API fb_status FB_CALL fb_disk_bitmap_clear(fb_disk disk, fb_bitmap bitmap, fb_queue queue, uint64_t user_data);
 FB_API fb_status FB_CALL fb_disk_bitmap_enable(fb_disk disk, fb_bitmap bitmap, uint32_t enabled, fb_queue queue,
                                                uint64_t user_data);
-/* Adds what source names: any bitmap of the same size. */
+/* Adds what source names: any bitmap of the same size. One of another disk of the engine is read in a moment in which
+ * that disk is quiet, too; one of the host's own is read by this call. */
 FB_API fb_status FB_CALL fb_disk_bitmap_merge(fb_disk disk, fb_bitmap bitmap, fb_bitmap source, fb_queue queue,
                                               uint64_t user_data);
 /* [setup] The bitmap of a name. FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE: no such bitmap. */
 FB_API fb_status FB_CALL fb_disk_bitmap_find(fb_disk disk, const char *name, uint32_t name_length, fb_bitmap *out);
+
+/* Trackers: files beside a disk (files and block devices of this machine) that say what has changed on it since its
+ * last backup by "fastbackup backup --tracker", also after a kill or a power cut; see docs/tracking.md. All these calls
+ * wait for storage.
+ * [setup] FB_OK, FB_E_INVALID (no tracker, or another disk's; the text has the reason), FB_E_HANDLE, FB_E_STATE,
+ * FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY. */
+
+/* Makes one for the disk of a device, to which nobody writes: everything counts as changed. granularity: a power of
+ * two, 2^12 to 2^22; 0 = 64 KiB. */
+FB_API fb_status FB_CALL fb_tracker_create(fb_device device, const char *path, uint32_t path_length,
+                                           uint64_t granularity);
+/* What has changed, as a bitmap of its own. FB_E_STATE: the tracker cannot tell (inconsistent, foreign-writes). */
+FB_API fb_status FB_CALL fb_tracker_read(fb_device device, const char *path, uint32_t path_length, fb_bitmap *out);
+/* Before the first write: from here on what guests write is tracked. A write waits for the tracker 10 s at most; then,
+ * or when its storage fails, the tracker is inconsistent and guests go on.
+ *   FB_E_STATE: granted writes have not ended, or the file is in use; FB_E_TIMED_OUT: writes could not wait so long */
+FB_API fb_status FB_CALL fb_disk_tracker_attach(fb_disk disk, const char *path, uint32_t path_length);
+/* After the last write, before fb_disk_close. FB_E_IO: it is inconsistent. FB_E_STATE: there is none, or granted writes
+ * have not ended; then nothing has changed. */
+FB_API fb_status FB_CALL fb_disk_tracker_detach(fb_disk disk);
 
 /* ---- 9. Jobs --------------------------------------------------------------------------------------------------- */
 
@@ -598,6 +682,8 @@ FB_API fb_status FB_CALL fb_disk_bitmap_find(fb_disk disk, const char *name, uin
 #define FB_BITMAP_MODE_NEVER 2u      /* keeps what it had and gains writes since */
 #define FB_BITMAP_MODE_ALWAYS 3u     /* what was not copied, and writes since */
 
+/* Of reads, writes, and questions for a device's size that fail. A flush that fails, and a size that has changed, end
+ * the job whatever is said here. */
 #define FB_ON_ERROR_REPORT 0u /* the job fails */
 #define FB_ON_ERROR_IGNORE 1u /* again, for as long as it takes */
 #define FB_ON_ERROR_STOP 2u   /* the job pauses; resume tries again */
@@ -636,7 +722,7 @@ typedef struct fb_backup_options {
   uint32_t reserved;        /* 0 */
   uint64_t capture_bytes_max; /* memory for guests' copies until the target has them: one cluster at least; 0 = all of
                                  the engine's. Beyond it scratch takes over, then guests wait */
-  uint64_t scratch_bytes_max; /* of scratch; 0 = all of it. Takes 48 bytes of memory a cluster */
+  uint64_t scratch_bytes_max; /* of scratch; 0 = all of it. Takes 28 bytes of memory a used cluster */
   fb_device scratch;          /* takes guests' copies when memory is full, its content is lost; zero: none */
   uint32_t guest_priority;    /* FB_GUEST_PRIORITY_* */
   uint32_t reserved_2;        /* 0 */
@@ -773,6 +859,23 @@ FB_API fb_status FB_CALL fb_snapshot_read(fb_job job, fb_queue queue, void *buff
 FB_API fb_status FB_CALL fb_snapshot_discard(fb_job job, fb_queue queue, uint64_t offset, uint64_t length,
                                              uint64_t user_data);
 
+#define FB_SNAPSHOT_EXTENT_ZERO 1u /* reads as zeroes; else it may be anything, zeroes too */
+
+typedef struct fb_snapshot_extent {
+  uint64_t offset;
+  uint64_t length;   /* at least 1 */
+  uint32_t flags;    /* FB_SNAPSHOT_EXTENT_*; ignore bits you do not know */
+  uint32_t reserved;
+} fb_snapshot_extent;
+
+/* [any] Which parts of the snapshot read as zeroes, as far as that is known without reading them: holes of the disk
+ * and of what was copied already. Writes of the guest since the point in time change nothing of it, and none waits for
+ * it. Fills extents, without gaps from offset on, until the range or the room ends, or earlier; the completion's bytes
+ * are the sum of their lengths: ask again behind it. What is not part of the snapshot is not called zero. extents
+ * belongs to the call until the completion. Completions and refusals as fb_snapshot_read; FB_E_INVALID: capacity 0. */
+FB_API fb_status FB_CALL fb_snapshot_extents(fb_job job, fb_queue queue, uint64_t offset, uint64_t length,
+                                             fb_snapshot_extent *extents, uint32_t capacity, uint64_t user_data);
+
 /* [setup] The newest job of a disk whose point in time can be read now, whoever started it: for hosts that show the
  * frozen disk of jobs that a monitor's clients began. Not to be closed by whoever finds it.
  *   FB_OK, FB_E_INVALID, FB_E_HANDLE; FB_E_STATE: none */
@@ -785,7 +888,8 @@ FB_API fb_status FB_CALL fb_disk_snapshot(fb_disk disk, fb_job *out);
 #define FB_EVENT_JOB_WAITS 3u    /* for fb_job_finalize */
 #define FB_EVENT_JOB_ENDED 4u    /* status: FB_OK, FB_E_CANCELED, or the root cause */
 
-#define FB_EVENT_IS_SOURCE 1u /* of the source device, not the target */
+#define FB_EVENT_IS_SOURCE 1u     /* of the source device, not the target */
+#define FB_EVENT_IS_OF_MONITOR 2u /* of a job that a client of a monitor made: not to be closed by the host */
 
 typedef struct fb_event {
   uint64_t sequence; /* 1, 2, 3 ...; a gap: the host came too late for those between */
@@ -804,6 +908,23 @@ typedef struct fb_event {
  *   0 to capacity, FB_E_INVALID, FB_E_HANDLE */
 FB_API int32_t FB_CALL fb_engine_events(fb_engine engine, uint64_t *sequence, fb_event *events, uint32_t event_size,
                                         uint32_t capacity);
+
+typedef struct fb_event_sink {
+  uint32_t struct_size;
+  uint32_t flags;                        /* 0 */
+  void *context;
+  void(FB_CALL *tell)(void *context, const fb_event *event); /* the event is the library's: copy what you need */
+  void(FB_CALL *release)(void *context); /* may be NULL; once: when replaced, at close, or if this call fails */
+} fb_event_sink;
+
+/* [queue] Every event of the engine from now on, also of a monitor's jobs, once and in order. It is told inside
+ * fb_queue_poll and fb_queue_dispatch of this queue, on their thread: while they wait, as soon as it happens, and they
+ * go on waiting; the event fd is readable for it; the end of a job before the completion of its start. Of more than
+ * 1024 that no poll has told yet the oldest are lost: the sequence shows it. Any number of queues may have a sink.
+ * Inside tell everything may be called but polling, dispatching, closing and setting of the same queue (FB_E_STATE).
+ * sink may be NULL: none from now on.
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE, FB_E_UNSUPPORTED */
+FB_API fb_status FB_CALL fb_queue_set_events(fb_queue queue, const fb_event_sink *sink);
 
 #define FB_LOG_ERROR 1u
 #define FB_LOG_WARNING 2u

@@ -3,7 +3,6 @@
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using FastBackup.Tests.Abi.Machine;
 using Xunit;
 
 namespace FastBackup.Tests.Abi;
@@ -29,6 +28,23 @@ public sealed class ClauseTests
     {
         string output = BuiltLibrary.CompileAndRun(Folder + "/random_calls.c", "50", "2");
         Assert.True(long.Parse(output.Split(' ')[0], CultureInfo.InvariantCulture) >= 50_000_000, output);
+    }
+
+    /// <summary>FASTBACKUP_SEED replays a round's choices; the program prints it before each.</summary>
+    [Fact]
+    public void RandomBackups_ForThreeQuartersOfAMinute_AreOneMomentEach()
+    {
+        string output = BuiltLibrary.CompileAndRun(Folder + "/random_backups.c", "45");
+        Assert.Contains("each of one moment", output, System.StringComparison.Ordinal);
+    }
+
+    /// <summary>Five hundred on a machine that does nothing else; by hand for a night: 10000 40000.</summary>
+    [Fact]
+    public void TrackerOfManyKills_MissesNothing_AndNamesNothingTooMany()
+    {
+        string output = BuiltLibrary.CompileAndRun(Folder + "/tracker.c", "500", "60");
+        Assert.InRange(int.Parse(output.Split(' ')[0], CultureInfo.InvariantCulture), 20, 500);
+        Assert.Contains(" granules named, 0 missed, 0 for nothing", output, System.StringComparison.Ordinal);
     }
 
     [Fact]

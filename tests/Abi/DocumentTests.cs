@@ -5,7 +5,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
-using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Abi;

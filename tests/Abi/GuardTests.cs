@@ -7,6 +7,7 @@ using System.Linq;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using FastBackup.Base;
+using FastBackup.Native.Calls;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Structs;
 using Xunit;
@@ -54,8 +55,8 @@ public sealed class GuardTests
         Exception exception = (Exception)
             Activator.CreateInstance(type, type == typeof(InvariantException) ? ["a"] : [])!;
         Assert.Equal(status, Guard.Caught(exception, 0));
-        ErrorRecord record;
-        LastError.Fill(out record);
+        ErrorStruct record;
+        ProcessCalls.Describe(LastError.Last, out record);
         Assert.Equal(status, record.Status);
         Assert.NotEqual(0u, record.TextLength);
         Assert.Equal(0u, Guard.CaughtNone(exception));

@@ -9,7 +9,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using FastBackup.Native.Structs;
-using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Abi;
@@ -20,12 +20,13 @@ public sealed partial class HeaderTests
 
     static readonly Dictionary<string, Type> Structs = new()
     {
-        ["fb_error"] = typeof(ErrorRecord),
+        ["fb_error"] = typeof(ErrorStruct),
         ["fb_engine_options"] = typeof(EngineOptionsStruct),
         ["fb_engine_state"] = typeof(EngineStateStruct),
-        ["fb_completion"] = typeof(Completion),
+        ["fb_completion"] = typeof(CompletionStruct),
         ["fb_callback"] = typeof(CallbackStruct),
         ["fb_device_options"] = typeof(DeviceOptionsStruct),
+        ["fb_path_options"] = typeof(PathOptionsStruct),
         ["fb_device_state"] = typeof(DeviceStateStruct),
         ["fb_io_request"] = typeof(IoRequestStruct),
         ["fb_device_ops"] = typeof(DeviceOpsStruct),
@@ -39,7 +40,9 @@ public sealed partial class HeaderTests
         ["fb_latency"] = typeof(LatencyStruct),
         ["fb_latency_summary"] = typeof(LatencySummaryStruct),
         ["fb_statistics"] = typeof(StatisticsStruct),
+        ["fb_snapshot_extent"] = typeof(SnapshotExtentStruct),
         ["fb_event"] = typeof(EventStruct),
+        ["fb_event_sink"] = typeof(EventSinkStruct),
         ["fb_log_sink"] = typeof(LogSinkStruct),
         ["fb_monitor_options"] = typeof(MonitorOptionsStruct),
     };
@@ -47,6 +50,7 @@ public sealed partial class HeaderTests
     [Theory]
     [InlineData("gcc", "c", "c99")]
     [InlineData("gcc", "c", "c11")]
+    [InlineData("x86_64-w64-mingw32-gcc", "c", "c99")]
     [InlineData("g++", "c++", "c++17")]
     [InlineData("g++", "c++", "c++20")]
     public void HeaderAlone_CompilesWithoutAWarning(string compiler, string language, string standard)

@@ -5,12 +5,9 @@ using System.IO;
 using System.Net.Sockets;
 using System.Text;
 using System.Threading;
-using FastBackup.Native.Devices;
-using FastBackup.Native.Disks;
-using FastBackup.Native.Engines;
+using FastBackup.Native.Calls;
 using FastBackup.Native.Handles;
-using FastBackup.Native.Monitor;
-using FastBackup.Native.Queues;
+using FastBackup.Native.Objects;
 using FastBackup.Native.Structs;
 using Xunit;
 

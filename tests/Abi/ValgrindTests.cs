@@ -3,7 +3,7 @@
 // waits in io_uring_enter; without the programs that count threads, signals, memory or time, or take minutes so.
 using System.IO;
 using System.Linq;
-using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Abi;
@@ -42,7 +42,7 @@ public sealed class ValgrindTests
                 "--quiet",
                 "--fair-sched=yes",
                 "--error-exitcode=99",
-                "--suppressions=" + Repository.PathOf("tests/Abi/Machine/valgrind.supp"),
+                "--suppressions=" + Repository.PathOf("tests/Abi/valgrind.supp"),
                 BuiltLibrary.CompileAs("valgrind_" + program, $"{Folder}/{program}.c", "-g"),
             ],
             ("LD_LIBRARY_PATH", BuiltLibrary.LibraryFolder),

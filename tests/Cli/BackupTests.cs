@@ -3,7 +3,9 @@ using System;
 using System.Globalization;
 using System.IO;
 using System.Threading;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -124,10 +126,10 @@ public sealed class BackupTests : IDisposable
         const long mebi = 1 << 20;
         Disks.Random(_folder["disk.img"], 24 * mebi);
         string[] line = ["backup", "disk.img", "copy.img", "--memory", "100MiB", "--speed", "8MiB"];
-        using RunningProgram backup = RunningProgram.Fastbackup(_folder.Path, line);
+        using RunningProgram backup = Programs.StartFastbackup(_folder.Path, line);
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
         Thread.Sleep(1500);
-        Assert.InRange(backup.PeakResidentBytes(), 100 * mebi, 160 * mebi);
+        Assert.InRange((long)backup.PeakResidentBytes(), 100 * mebi, 160 * mebi);
         backup.Wait().Expect(0);
     }
 
@@ -138,7 +140,7 @@ public sealed class BackupTests : IDisposable
     public void ShrinkingSource_IsAnErrorAndNotGarbage(long shrunkBytes)
     {
         Disks.Random(_folder["disk.img"], 40 << 20);
-        using RunningProgram backup = RunningProgram.Fastbackup(
+        using RunningProgram backup = Programs.StartFastbackup(
             _folder.Path,
             "backup",
             "disk.img",
@@ -147,8 +149,7 @@ public sealed class BackupTests : IDisposable
             "15MiB"
         );
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
-        using (FileStream disk = File.OpenWrite(_folder["disk.img"]))
-            disk.SetLength(shrunkBytes);
+        Disks.Resize(_folder["disk.img"], shrunkBytes);
         backup.Wait().Expect(1).ExpectSentence("cannot read source 'disk.img'", "truncated while in use", "--force");
         Assert.False(File.Exists(_folder["copy.img"]));
         Assert.True(File.Exists(_folder["copy.img.partial"]));
@@ -165,10 +166,9 @@ public sealed class BackupTests : IDisposable
             pieces[i] = ((long)i * strideBytes, 4096);
         Disks.Sparse(_folder["disk.img"], 720 * strideBytes, pieces);
         string[] line = ["backup", "disk.img", "copy.img", "--cluster", "4KiB", "--speed", "1MiB"];
-        using RunningProgram backup = RunningProgram.Fastbackup(_folder.Path, line);
+        using RunningProgram backup = Programs.StartFastbackup(_folder.Path, line);
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
-        using (FileStream disk = File.OpenWrite(_folder["disk.img"]))
-            disk.SetLength(600 * strideBytes);
+        Disks.Resize(_folder["disk.img"], 600 * strideBytes);
         backup.Wait().Expect(1).ExpectSentence("cannot read source 'disk.img'", "truncated while in use");
         Assert.False(File.Exists(_folder["copy.img"]));
     }
@@ -177,8 +177,8 @@ public sealed class BackupTests : IDisposable
     public void SecondBackupToTheSameTarget_IsRefusedEvenWithForce()
     {
         Disks.Random(_folder["disk.img"], 40 << 20);
-        string[] line = ["backup", "disk.img", "copy.img", "--speed", "10MiB"];
-        using RunningProgram first = RunningProgram.Fastbackup(_folder.Path, line);
+        string[] line = ["backup", "disk.img", "copy.img", "--speed", "1MiB"];
+        using RunningProgram first = Programs.StartFastbackup(_folder.Path, line);
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
         ProgramResult second = Programs.Fastbackup(_folder.Path, "backup", "disk.img", "copy.img", "--force");
         second.Expect(1).ExpectSentence("another backup is writing 'copy.img.partial' now");

@@ -3,7 +3,9 @@ using System;
 using System.Globalization;
 using System.IO;
 using System.Threading;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -86,7 +88,7 @@ public sealed class CompareTests : IDisposable
         Disks.Sparse(_folder["c.img"], 1L << 38);
         Disks.Sparse(_folder["d.img"], 1L << 38);
         using LoopDevice loop = new(_folder["c.img"]); // has no map of its holes, so all of it is read
-        using RunningProgram compare = RunningProgram.Fastbackup(_folder.Path, "compare", loop.Path, "d.img");
+        using RunningProgram compare = Programs.StartFastbackup(_folder.Path, "compare", loop.Path, "d.img");
         Thread.Sleep(1000);
         compare.Signal("TERM");
         compare.Wait().Expect(130).ExpectSentence("interrupted after", "of 256.0 GiB", "no difference so far");

@@ -4,7 +4,9 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -46,7 +48,7 @@ public sealed class DemoScratchTests : IDisposable
     {
         Directory.CreateDirectory(_folder["scratch"]);
         string[] arguments = ["demo", .. Slow, "--scratch", "scratch/file", "--quiet"];
-        using RunningProgram demo = RunningProgram.Fastbackup(_folder.Path, arguments);
+        using RunningProgram demo = Programs.StartFastbackup(_folder.Path, arguments);
         string link = _folder["scratch/file"] + " (deleted)"; // Source: proc_pid_fd(5)
         Eventually.True(() => LiveTargets().Length > 0 && demo.OpenFiles().Contains(link));
         Assert.Equal("", FolderPicture.Take(_folder["scratch"]));

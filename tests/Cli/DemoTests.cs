@@ -6,7 +6,9 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -77,7 +79,7 @@ public sealed class DemoTests : IDisposable
     {
         string[] much = ["--size", "64MiB", "--memory", "32MiB", "--guest-priority", "off"];
         string[] arguments = ["demo", .. much, "--target-speed", "4MiB", "--dir", ".", "--scratch", ".", "--json"];
-        using RunningProgram demo = RunningProgram.Fastbackup(_folder.Path, arguments);
+        using RunningProgram demo = Programs.StartFastbackup(_folder.Path, arguments);
         Eventually.True(() => LiveTargets().Any(path => Disks.AllocatedBytes(path) > 0)); // the copy is under way
         long start = Stopwatch.GetTimestamp();
         demo.Signal("INT");

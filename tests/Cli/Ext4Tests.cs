@@ -4,7 +4,9 @@ using System;
 using System.Globalization;
 using System.IO;
 using FastBackup.Base;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;

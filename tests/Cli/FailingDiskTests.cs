@@ -1,7 +1,9 @@
 // Disks that fail while they are used: a loop device whose backing file shrank answers with EIO behind its end.
 using System;
 using System.IO;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -33,7 +35,7 @@ public sealed class FailingDiskTests : IDisposable
         File.Copy(_folder["disk.img"], _folder["copy.img"]);
         using LoopDevice disk = new(_folder["disk.img"]);
         Shrink("disk.img");
-        ProgramResult result = Programs.Fastbackup(_folder.Path, "compare", disk.Path, "copy.img", "--json").Expect(1);
+        ProgramResult result = Programs.Fastbackup(_folder.Path, "compare", disk.Path, "copy.img", "--json").Expect(3);
         result.ExpectSentence($"cannot read '{disk.Path}'", "(EIO) at offset");
         Assert.Contains("\"status\":\"failed\"", result.OutputLines[^1]);
     }

@@ -3,7 +3,9 @@
 using System;
 using System.IO;
 using System.Threading;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -28,10 +30,7 @@ public sealed class HungTargetTests : IDisposable
         using RunningProgram backup = new(
             _folder.Path,
             "sh",
-            [
-                "-c",
-                $"exec dotnet '{RepositoryFolder.CommandPath}' backup disk.img mount/copy.img --speed 8MiB 2> said.txt",
-            ]
+            ["-c", $"exec dotnet '{BuiltCommand.Path}' backup disk.img mount/copy.img --speed 8MiB 2> said.txt"]
         );
         Eventually.True(() => File.Exists(_folder["mount/copy.img.partial"]));
         Programs.Run("/", "fsfreeze", "--freeze", mount.Path).Expect(0);

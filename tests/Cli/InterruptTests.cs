@@ -2,7 +2,9 @@
 using System;
 using System.IO;
 using System.Threading;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -58,7 +60,7 @@ public sealed class InterruptTests : IDisposable
     [Fact]
     public void Interrupt_OfDemo_RemovesEverything()
     {
-        using RunningProgram demo = RunningProgram.Fastbackup(_folder.Path, "demo", "--size", "4GiB", "--dir", ".");
+        using RunningProgram demo = Programs.StartFastbackup(_folder.Path, "demo", "--size", "4GiB", "--dir", ".");
         Eventually.True(() => Directory.GetDirectories(_folder.Path).Length == 1);
         Thread.Sleep(200);
         demo.Signal("INT");
@@ -96,8 +98,9 @@ public sealed class InterruptTests : IDisposable
     RunningProgram StartSlowly(params string[] more)
     {
         string[] line = ["backup", "disk.img", "copy.img", "--speed", "4MiB", .. more];
-        RunningProgram backup = RunningProgram.Fastbackup(_folder.Path, line);
-        Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
+        RunningProgram backup = Programs.StartFastbackup(_folder.Path, line);
+        string partial = _folder["copy.img.partial"];
+        Eventually.True(() => File.Exists(partial) && Disks.AllocatedBytes(partial) > 0);
         Thread.Sleep(300);
         return backup;
     }

@@ -3,7 +3,9 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -65,7 +67,7 @@ public sealed class JsonTests : IDisposable
     public void Interrupt_NamesThePartial()
     {
         string[] line = ["backup", "disk.img", "copy.img", "--json", "--speed", "1MiB"];
-        using RunningProgram backup = RunningProgram.Fastbackup(_folder.Path, line);
+        using RunningProgram backup = Programs.StartFastbackup(_folder.Path, line);
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
         backup.Signal("INT");
         JsonElement done = backup.Wait().Expect(130).Events()[^1];
@@ -101,7 +103,7 @@ public sealed class JsonTests : IDisposable
         JsonElement different = Run(1, "compare", "disk.img", "copy.img")[^1];
         Assert.Equal("different", different.GetProperty("status").GetString());
         Assert.Equal(5_000_000, different.GetProperty("first_difference").GetInt64());
-        Assert.Equal("refused", Run(1, "compare", "disk.img", "no")[^1].GetProperty("status").GetString());
+        Assert.Equal("refused", Run(3, "compare", "disk.img", "no")[^1].GetProperty("status").GetString());
     }
 
     [Fact]

@@ -5,7 +5,9 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -74,7 +76,7 @@ public sealed partial class ReadmeTests : IDisposable
     /// <summary>The first word or two: up to the first colon, number, wide gap or end of line.</summary>
     static string Beginning(string output) => BeginningPattern().Match(output).Value;
 
-    static string Readme() => File.ReadAllText(Path.Combine(RepositoryFolder.Root, "README.md"));
+    static string Readme() => File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
 
     [GeneratedRegex(
         @"^```sh\n(?<commands>.*?)^```\n```text\n(?<shown>.*?)^```$",

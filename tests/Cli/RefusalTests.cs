@@ -2,7 +2,9 @@
 // the folder is the same to the byte before and after.
 using System;
 using System.IO;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -69,6 +71,15 @@ public sealed class RefusalTests : IDisposable
     [Fact]
     public void TargetThatIsNoDisk() =>
         AssertRefused(["disk.img", "/dev/null", "--force"], "'/dev/null' is neither a regular file");
+
+    [Theory]
+    [InlineData("/dev/fastbackup-no-such-disk", "in /dev")]
+    [InlineData("/proc/fastbackup-no-such-disk", "would lie on proc")]
+    public void TargetWhereNoFilesAreKept(string path, string part)
+    {
+        AssertRefused(["disk.img", path], $"target '{path}'", part);
+        Assert.False(File.Exists(path) || File.Exists(path + ".partial"));
+    }
 
     [Fact]
     public void TargetInAMissingDirectory() =>
@@ -181,7 +192,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData("disk.img", "nothing.img", "second disk", "'nothing.img'")]
     [InlineData("disk.img", ".", "second disk", "is a directory")]
     public void CompareOfWhatIsNoDisk(string left, string right, string role, string what) =>
-        Programs.Fastbackup(_folder.Path, "compare", left, right).Expect(1).ExpectSentence(role, what);
+        Programs.Fastbackup(_folder.Path, "compare", left, right).Expect(3).ExpectSentence(role, what);
 
     [Fact]
     public void DemoInAMissingFolder() =>

@@ -1,7 +1,8 @@
 // --sync top: only what the source has allocated is written; the rest of the target is left alone.
 using System;
 using System.IO;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;

@@ -1,7 +1,9 @@
 // The command line itself: help, version, and every wrong one. A wrong one is one sentence, exit code 2, and
 // nothing was opened or made.
 using System;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -20,6 +22,9 @@ public sealed class UsageTests : IDisposable
     [InlineData("doctor")]
     [InlineData("ctl")]
     [InlineData("top")]
+    [InlineData("live-backup")]
+    [InlineData("serve")]
+    [InlineData("track")]
     public void Help_HasExamplesAndExitCodes(string command)
     {
         string[] arguments = command.Length == 0 ? ["--help"] : [command, "--help"];
@@ -29,15 +34,29 @@ public sealed class UsageTests : IDisposable
         Assert.Contains("Usage:", help);
     }
 
-    [Fact]
-    public void Version_IsOneLine() =>
-        Assert.Matches(@"^\d+\.\d+\.\d+\n$", Programs.Fastbackup(_folder.Path, "--version").Expect(0).Output);
+    [Theory]
+    [InlineData("--version")]
+    [InlineData("version")]
+    public void Version_IsOneLine(string word) =>
+        Assert.Matches(@"^\d+\.\d+\.\d+\n$", Programs.Fastbackup(_folder.Path, word).Expect(0).Output);
+
+    [Theory]
+    [InlineData("help", "--help")]
+    [InlineData("help backup", "backup --help")]
+    public void HelpAsAVerb_SaysTheSame(string verb, string option) =>
+        Assert.Equal(
+            Programs.Fastbackup(_folder.Path, option.Split(' ')).Expect(0).Output,
+            Programs.Fastbackup(_folder.Path, verb.Split(' ')).Expect(0).Output
+        );
 
     [Theory]
     [InlineData("", "no command was given", "backup, compare, demo, doctor")]
     [InlineData("bakcup a b", "command 'bakcup' is not known", "backup, compare")]
     [InlineData("backup", "SOURCE is missing", "fastbackup backup --help")]
     [InlineData("backup a", "TARGET is missing", "fastbackup backup --help")]
+    [InlineData("track", "no command was given", "add, info, map, remove; see 'fastbackup track --help'")]
+    [InlineData("track ad d", "command 'ad' is not known (did you mean 'add'?)", "fastbackup track --help")]
+    [InlineData("track add", "DISK is missing", "fastbackup track add --help")]
     [InlineData("compare a", "B is missing", "fastbackup compare --help")]
     [InlineData("ctl", "SOCKET is missing", "fastbackup ctl --help")]
     [InlineData("ctl s", "COMMAND is missing", "fastbackup ctl --help")]
@@ -45,6 +64,32 @@ public sealed class UsageTests : IDisposable
     [InlineData("ctl s c a.b=1 a=2", "'a=2' gives a value twice", "fastbackup ctl --help")]
     [InlineData("ctl s c a=1 a.b=2", "'a.b=2' leads into 'a'", "fastbackup ctl --help")]
     [InlineData("top", "SOCKET is missing", "fastbackup top --help")]
+    [InlineData("live-backup", "SOCKET is missing", "fastbackup live-backup --help")]
+    [InlineData("live-backup s a --freeze x", "--freeze and --thaw belong together", "fastbackup live-backup --help")]
+    [InlineData("live-backup s -", "TARGET '-' is not standard input or output", "give a path")]
+    [InlineData("bakcup", "command 'bakcup' is not known", "did you mean 'backup'?")]
+    [InlineData("help bakcup", "command 'bakcup' is not known", "backup, compare")]
+    [InlineData("version 2", "'2' is one argument too many", "fastbackup version --help")]
+    [InlineData("backup a --forse", "option '--forse' is not known", "did you mean '--force'?")]
+    [InlineData("backup --forse a b", "option '--forse' is not known", "did you mean '--force'?")]
+    [InlineData("backup a -b", "option '-b' is not known", "is written './-b'")]
+    [InlineData("backup a -5", "option '-5' is not known", "is written './-5'")]
+    [InlineData("backup a --force=b", "option '--force' takes no value", "leave '=b' away")]
+    [InlineData("backup a b --force true", "'true' is one argument too many", "--help")]
+    [InlineData("backup a b --memory --quite", "option '--quite' is not known", "did you mean '--quiet'?")]
+    [InlineData("backup a -", "TARGET '-' is not standard input or output", "'./-' is a file")]
+    [InlineData("backup - b", "SOURCE '-' is not standard input or output", "give a path")]
+    [InlineData("compare a -", "B '-' is not standard input or output", "give a path")]
+    [InlineData("doctor -", "PATH '-' is not standard input or output", "give a path")]
+    [InlineData("doctor --qiet", "option '--qiet' is not known", "did you mean '--quiet'?")]
+    [InlineData("top --onec", "option '--onec' is not known", "did you mean '--once'?")]
+    [InlineData("ctl s c --wiat j", "option '--wiat' is not known", "did you mean '--wait'?")]
+    [InlineData("ctl s c --speed=5", "option '--speed=5' is not known", "is written './--speed=5'")]
+    [InlineData("ctl s c --events soon", "--events 'soon' is not a number of seconds", "for example 60")]
+    [InlineData("demo --dir -", "--dir '-' is not standard input or output", "give a path")]
+    [InlineData("demo --dir --jsn", "option '--jsn' is not known", "did you mean '--json'?")]
+    [InlineData("demo --scratch -", "--scratch '-' names no file", "a new file")]
+    [InlineData("--vresion", "option '--vresion' is not known", "did you mean '--version'?")]
     [InlineData("backup a b c", "'c' is one argument too many", "--help")]
     [InlineData("backup a b --fast", "option '--fast' is not known", "--help")]
     [InlineData("backup a b --sync most", "--sync 'most' is not known", "'full' or 'top'")]

@@ -3,7 +3,9 @@
 using System;
 using System.IO;
 using System.Linq;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -33,7 +35,7 @@ public sealed class ViewTests : IDisposable
     [InlineData("/dev/null", 0)]
     public void BrokenOutput_DoesNotBreakTheCopy(string sink, int exitCode)
     {
-        string command = $"dotnet {RepositoryFolder.CommandPath} backup disk.img copy.img --json --speed 4MiB > {sink}";
+        string command = $"dotnet {BuiltCommand.Path} backup disk.img copy.img --json --speed 4MiB > {sink}";
         ProgramResult result = Programs.Run(_folder.Path, "sh", "-c", command).Expect(exitCode);
         Assert.Equal(exitCode == 1, result.Error.Contains("but stdout failed", StringComparison.Ordinal));
         Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
@@ -42,7 +44,7 @@ public sealed class ViewTests : IDisposable
     [Fact]
     public void ClosedPipe_DoesNotBreakTheCopy()
     {
-        string command = $"dotnet {RepositoryFolder.CommandPath} backup disk.img copy.img --speed 4MiB | head -n 1";
+        string command = $"dotnet {BuiltCommand.Path} backup disk.img copy.img --speed 4MiB | head -n 1";
         Programs.Run(_folder.Path, "sh", "-c", command).Expect(0);
         Eventually.True(() => File.Exists(_folder["copy.img"]));
         Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
@@ -62,7 +64,7 @@ public sealed class ViewTests : IDisposable
     {
         Requires.Command("script");
         string command =
-            $"stty columns {columns} 2>&1; TERM=xterm dotnet {RepositoryFolder.CommandPath} "
+            $"stty columns {columns} 2>&1; TERM=xterm dotnet {BuiltCommand.Path} "
             + "backup disk.img copy.img --speed 8MiB";
         string shown = Programs.Run(_folder.Path, "script", "-qec", command, "/dev/null").Expect(0).Output;
         string[] drawn = [.. shown.Split('\r').Where(text => text.StartsWith("backup ", StringComparison.Ordinal))];
@@ -72,6 +74,23 @@ public sealed class ViewTests : IDisposable
         if (columns == 80)
             Assert.All(bars, text => Assert.Matches(@"^backup \[=* *\] \d+ %  .+ / 8\.0 MiB  .+/s  .+ left", text));
         Assert.Contains("\r\u001b[Kbackup done: 8.0 MiB", shown); // the bar is gone before the result comes
+    }
+
+    [Theory]
+    [InlineData("TERM=dumb", false)]
+    [InlineData("TERM=", false)]
+    [InlineData("NO_COLOR=1 TERM=xterm", true)]
+    [InlineData("LC_ALL=de_DE.ISO-8859-1 LANG=tr_TR TERM=xterm", true)]
+    public void TerminalOfAnyKind_GetsWhatItCanShow(string variables, bool hasBar)
+    {
+        Requires.Command("script");
+        string command =
+            $"stty columns 80; {variables} dotnet {BuiltCommand.Path} backup disk.img copy.img --speed 4MiB";
+        string shown = Programs.Run(_folder.Path, "script", "-qec", command, "/dev/null").Expect(0).Output;
+        Assert.Equal(hasBar, shown.Contains("\u001b[K", StringComparison.Ordinal));
+        Assert.DoesNotMatch("\u001b\\[[0-9;]+m", shown); // no colours, ever
+        Assert.Matches(@"backup (done: 8\.0 MiB|\[=* *\] \d+ %|\d+\.\d %)", shown);
+        Assert.Contains("8.0 MiB written", shown); // a point in every country
     }
 
     [Fact]
@@ -115,7 +134,7 @@ public sealed class ViewTests : IDisposable
     [Fact]
     public void Doctor_SeesTheWidthThatIsInUse()
     {
-        string script = $"DOTNET_EnableHWIntrinsic=0 dotnet {RepositoryFolder.CommandPath} doctor";
+        string script = $"DOTNET_EnableHWIntrinsic=0 dotnet {BuiltCommand.Path} doctor";
         string shown = Programs.Run(_folder.Path, "sh", "-c", script).Expect(0).Output;
         Assert.Contains("scalar, 64 bits wide", shown);
         Assert.Contains("-> ", shown);

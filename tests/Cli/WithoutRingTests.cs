@@ -1,7 +1,9 @@
 // Where a container forbids io_uring, everything works all the same, with one warning. The container is a
 // system-call filter, as runtimes set one, around the command.
 using System;
-using FastBackup.Tests.Cli.Machine;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Cli;
@@ -49,7 +51,7 @@ public sealed class WithoutRingTests : IDisposable
     ProgramResult Run(params string[] arguments)
     {
         Requires.Command("python3");
-        string[] line = ["-c", Filter, "dotnet", RepositoryFolder.CommandPath, .. arguments];
+        string[] line = ["-c", Filter, "dotnet", BuiltCommand.Path, .. arguments];
         return Programs.Run(_folder.Path, "python3", line);
     }
 }

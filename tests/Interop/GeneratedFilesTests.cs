@@ -4,7 +4,6 @@ using System.IO;
 using System.Linq;
 using FastBackup.Interop.Generator;
 using Xunit;
-using Repository = FastBackup.Tests.Abi.Machine.Repository;
 
 namespace FastBackup.Tests.Interop;
 
@@ -27,6 +26,13 @@ public sealed class GeneratedFilesTests : IDisposable
     {
         RequireCompilers();
         Assert.Empty(GeneratedTree.Compare(Repository.Root, [.. HostBindings.Generate(Repository.Root)]));
+    }
+
+    [Fact]
+    public void LibraryFiles_AreWhatTheHeaderSays()
+    {
+        RequireCompilers();
+        Assert.Empty(GeneratedTree.Compare(Repository.Root, [.. LibraryExports.Generate(Repository.Root)]));
     }
 
     [Fact]
@@ -61,17 +67,48 @@ public sealed class GeneratedFilesTests : IDisposable
     [InlineData("typedef struct fb_extent {", "typedef struct fb_extent {\n  uint64_t tag;", "fb_extent.cs")]
     public void ChangedHeader_ChangesOneFile(string declaration, string changed, string file)
     {
-        RequireCompilers();
-        string header = File.ReadAllText(Repository.PathOf("native-api/include/fastbackup.h"))
-            .Replace(" FB_CALL ", " ", StringComparison.Ordinal);
-        Assert.Contains(declaration, header);
-        string text = header.Replace(declaration, changed, StringComparison.Ordinal);
-        File.WriteAllText(Path.Combine(_folder, "fastbackup.h"), text);
+        ChangeHeader(declaration, changed);
         string difference = Assert.Single(
             GeneratedTree.Compare(Repository.Root, [.. HostBindings.GenerateFrom(_folder)])
         );
         Assert.StartsWith("interop/Host/Generated/" + file + ": differs", difference);
     }
+
+    [Theory]
+    [InlineData(
+        "fb_disk_write_end(fb_disk disk);",
+        "fb_disk_write_end(fb_disk disk, int32_t a);",
+        "Exports",
+        "Exports"
+    )]
+    [InlineData("fb_device_query(fb_device device,", "fb_device_query(uint64_t device,", "Exports", "Exports")]
+    [InlineData("#define FB_E_ALIGN (-4)", "#define FB_E_ALIGN (-40)", "Header", "Fb")]
+    [InlineData("char text[232];", "char text[240];", "Structs", "ErrorStruct")]
+    [InlineData("typedef struct fb_extent {", "typedef struct fb_extent {\n  uint64_t tag;", "Structs", "ExtentStruct")]
+    public void ChangedHeader_ChangesOneFileOfTheLibrary(string declaration, string changed, string folder, string file)
+    {
+        ChangeHeader(declaration, changed);
+        string difference = Assert.Single(
+            GeneratedTree.Compare(Repository.Root, [.. LibraryExports.GenerateFrom(_folder)])
+        );
+        Assert.StartsWith($"native-api/lib/{folder}/Generated/{file}.cs: differs", difference);
+    }
+
+    [Fact]
+    public void FunctionThatCannotAnswerAfterAnException_EndsTheRun()
+    {
+        ChangeHeader("uint32_t fb_abi_version(void);", "uint64_t fb_abi_version(void);");
+        GeneratorException exception = Assert.Throws<GeneratorException>(() => LibraryExports.GenerateFrom(_folder));
+        Assert.Contains("fb_abi_version", exception.Message);
+    }
+
+    [Theory]
+    [InlineData("fb_abi_version", "ProcessCalls.AbiVersion")]
+    [InlineData("fb_disk_flush", "DiskCalls.Flush")]
+    [InlineData("fb_disk_bitmap_add", "DiskBitmapCalls.Add")]
+    [InlineData("fb_last_error", "ProcessCalls.LastErrorOf")]
+    public void Callee_IsOfTheLongestPrefix(string function, string callee) =>
+        Assert.Equal(callee, ExportTable.CalleeOf(function));
 
     [Fact]
     public void Compare_FindsMissingAndStaleFiles()
@@ -84,6 +121,17 @@ public sealed class GeneratedFilesTests : IDisposable
         GeneratedTree.Write(_folder, [first]);
         Assert.Equal([first.Path], Directory.GetFiles(_folder, "*", SearchOption.AllDirectories).Select(Relative));
         Assert.StartsWith(second.Path + ": missing", Assert.Single(GeneratedTree.Compare(_folder, [first, second])));
+    }
+
+    /// <summary>A header of its own, with one place changed.</summary>
+    void ChangeHeader(string declaration, string changed)
+    {
+        RequireCompilers();
+        string header = File.ReadAllText(Repository.PathOf("native-api/include/fastbackup.h"))
+            .Replace(" FB_CALL ", " ", StringComparison.Ordinal);
+        Assert.Contains(declaration, header);
+        string text = header.Replace(declaration, changed, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(_folder, "fastbackup.h"), text);
     }
 
     string Relative(string path) => Path.GetRelativePath(_folder, path);

@@ -5,10 +5,9 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Interop.Host;
-using FastBackup.Tests.Interop.Machine;
 using Xunit;
 using static FastBackup.Interop.Host.LibFastBackup;
-using static FastBackup.Tests.Interop.Machine.LoadedLibrary;
+using static FastBackup.Tests.Interop.C.LoadedLibrary;
 
 namespace FastBackup.Tests.Interop;
 

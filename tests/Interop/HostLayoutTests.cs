@@ -9,8 +9,8 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using FastBackup.Interop.Host;
-using FastBackup.Tests.Abi.Machine;
-using FastBackup.Tests.Interop.Machine;
+using FastBackup.Tests.Interop.C;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Interop;

@@ -4,7 +4,7 @@ using System.Linq;
 using System.Reflection;
 using FastBackup.Interop.Generator;
 using FastBackup.Interop.Linux;
-using FastBackup.Tests.Interop.Machine;
+using FastBackup.Tests.Interop.C;
 using Xunit;
 
 namespace FastBackup.Tests.Interop;

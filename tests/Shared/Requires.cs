@@ -1,18 +1,14 @@
 // What a test needs from the machine. A test asks first; where the thing is missing the test is skipped with
 // the reason, and under CI=true it fails, because there a missing thing means that nobody tests it.
-// Linked into each test project that asks: <Compile Include="../Shared/*.cs" />.
 using System;
 using System.IO;
-using System.Linq;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests;
 
-static class Requires
+public static class Requires
 {
-    // Where mke2fs, losetup and their like live, outside an ordinary user's PATH.
-    static readonly string[] SystemFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
-
     /// <summary>A program that can be started by this name. tests/dev/Commands.cs names its package.</summary>
     public static void Command(string name) => That(FindCommand(name) is not null, $"needs the command {name}");
 
@@ -34,9 +30,5 @@ static class Requires
     }
 
     /// <returns>The program's full path, or null.</returns>
-    public static string? FindCommand(string name)
-    {
-        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        return folders.Concat(SystemFolders).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-    }
+    public static string? FindCommand(string name) => SystemPrograms.Find(name);
 }

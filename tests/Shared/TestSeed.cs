@@ -5,7 +5,7 @@ using Xunit;
 
 namespace FastBackup.Tests;
 
-static class TestSeed
+public static class TestSeed
 {
     const string Variable = "FASTBACKUP_SEED";
 

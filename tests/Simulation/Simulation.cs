@@ -8,7 +8,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
 using FastBackup.Runtime;
@@ -20,7 +20,7 @@ using FastBackup.Tests.Simulation.World;
 
 namespace FastBackup.Tests.Simulation;
 
-sealed partial class Simulation : ITraceSink, IPortWatcher
+sealed class Simulation
 {
     const int LivenessTurnsMax = 400_000;
     const ulong LivenessNsMax = 4000 * Units.NsPerSecond;
@@ -35,13 +35,14 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     {
         (_store, _memory, Tallies, Log) = (store, memory, tallies, log);
         _prng = new Prng(seed);
+        Judge = new EventJudge(this);
         _captureRules = new CaptureRules(this);
         Plan = FaultPlan.Draw(_prng);
         int depth = _prng.Chance(1, 5) ? 2 + (int)_prng.Below(8) : 512;
-        Port = new SimulationPort(Clock, new Prng(seed + 1), Plan, tallies, depth) { Watcher = this };
+        Port = new SimulationPort(Clock, new Prng(seed + 1), Plan, tallies, depth) { Watcher = Judge };
         if (log != null)
             Port.Log = text => log($"{Clock.NowNs} {text}");
-        Reactor = new Reactor(Port, Clock, new ReactorLimits(128, 1024, 256)) { Trace = this };
+        Reactor = new Reactor(Port, Clock, new ReactorLimits(128, 2, 2)) { Trace = Judge }; // tables must grow
         Guests = new GuestLoad(this, new Prng(seed + 2), memory);
         uint bufferBytes = 4096u << (int)_prng.Below(6);
         uint bufferCount = 2 + (uint)_prng.Below(_prng.Chance(1, 2) ? 3u : 14u);
@@ -69,6 +70,7 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     public List<GuestDisk> Disks { get; } = [];
     public List<JobRun> Runs { get; } = [];
     public Director Director { get; }
+    public EventJudge Judge { get; }
     public byte[] Scratch { get; } = new byte[256 * 1024];
 
     /// <summary>Memory that jobs which have ended left to a device that did not answer.</summary>
@@ -170,15 +172,20 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     }
 
     /// <summary>A simulated file as a device.</summary>
-    public FileDevice Open(DiskImage image, string name, bool isZeroInitialised)
+    /// <param name="image">The file.</param>
+    /// <param name="name">For people.</param>
+    /// <param name="isZeroInitialised">It is new.</param>
+    /// <param name="sizeBytes">Less than the image has: it can grow. 0 = all.</param>
+    public FileDevice Open(DiskImage image, string name, bool isZeroInitialised, ulong sizeBytes = 0)
     {
         Port.Add(image);
         BlockLimits limits = new()
         {
-            CapacityBytes = image.CapacityBytes,
+            CapacityBytes = sizeBytes == 0 ? image.CapacityBytes : sizeBytes,
             RequestAlignBytes = image.AlignBytes,
             BufferAlignBytes = image.AlignBytes,
             IsZeroInitialised = isZeroInitialised,
+            CanTellSize = true,
             // Tight, a source: 10 for guests, 5 for one job, 1 for its map, 4 for readers of the snapshot.
             InFlightMax =
                 !IsTight ? 256u
@@ -191,6 +198,8 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
     public DiskImage NewImage(ulong capacityBytes, bool isTarget) =>
         new(_store, _nextFd++, capacityBytes, _prng.Chance(1, 4) ? 4096u : 512u, isTarget);
 
+    public LaterComparison NewComparison() => new(_store, new Prng(_prng.NextULong()), Tallies);
+
     public byte[] RentImage(ulong lengthBytes) => _store.Rent((int)lengthBytes);
 
     GuestDisk MakeDisk(int index)
@@ -201,8 +210,11 @@ sealed partial class Simulation : ITraceSink, IPortWatcher
             : 65536 + _prng.Below(700_000);
         if (_prng.Chance(1, 2))
             capacity = Units.AlignUp(capacity, 4096);
+        if (index > 0 && _prng.Chance(1, 2))
+            capacity = Disks[0].CapacityBytes; // so that bitmaps can be merged across disks
         DiskImage image = NewImage(capacity, isTarget: false);
-        FileDevice device = Open(image, "disk" + index, isZeroInitialised: false);
+        ulong sizeBytes = _prng.Chance(1, 4) ? capacity - _prng.Below(capacity / 2 + 1) : capacity;
+        FileDevice device = Open(image, "disk" + index, isZeroInitialised: false, sizeBytes);
         uint slotCount = IsTight ? 32 : 2u << (int)_prng.Below(5);
         Disk disk = new(Reactor, device, "disk" + index, slotCount);
         Shadow shadow = new(index, capacity);

@@ -9,7 +9,6 @@ using System;
 using System.Diagnostics;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Runtime;

@@ -10,11 +10,13 @@ namespace FastBackup.Tests.Stress;
 
 sealed class Round(Engine engine, Disk disk, StressDisk source, StressDisk target, StressOptions options, ulong number)
     : IJobListener,
+        ITraceSink,
         IDisposable
 {
     const int EndTimeoutMs = 120_000;
 
     readonly byte[] _frozen = new byte[options.SizeBytes];
+    BackupJob? _job;
     readonly ManualResetEventSlim _ended = new();
     SnapshotReader[] _readers = [];
 
@@ -71,17 +73,19 @@ sealed class Round(Engine engine, Disk disk, StressDisk source, StressDisk targe
                 .IsNone
         );
         job!.Listener = this;
-        Disk.Quiesce(
-            engine.Reactor,
-            [disk],
-            () =>
-            {
-                source.Read(0, _frozen);
-                job.Start(engine.Reactor);
-                StartReaders(job);
-            }
-        );
+        _job = job;
+        engine.Reactor.Trace = this; // tells of the job's own quiesced moment, in which the picture is taken
+        job.Start(engine.Reactor);
         return job;
+    }
+
+    void ITraceSink.OnTrace(in TraceEvent traceEvent)
+    {
+        if (traceEvent.Point != TracePoint.PointInTime)
+            return;
+        engine.Reactor.Trace = null;
+        source.Read(0, _frozen);
+        StartReaders(_job!);
     }
 
     void StartReaders(BackupJob job)

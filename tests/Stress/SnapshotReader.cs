@@ -2,7 +2,7 @@
 // each completion starts the next read.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
 

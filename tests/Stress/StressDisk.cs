@@ -1,7 +1,8 @@
 // Source or target of a stress run: an engine's device, and a way for the host to touch the same bytes.
 using System;
 using System.IO;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Runtime;
 using Microsoft.Win32.SafeHandles;
 
@@ -29,7 +30,7 @@ sealed class StressDisk : IDisposable
             return new StressDisk(new MemoryDevice(reactor, name, sizeBytes, isZeroInitialised: false), null, null);
         string path = Path.Combine(folder, $"fastbackup-stress-{Environment.ProcessId}-{name}");
         FileOpenOptions options = new() { Path = path, CreateBytes = sizeBytes };
-        OpenRefusal refusal = FileDevice.TryOpen(reactor, options, out FileDevice? device);
+        OpenRefusal refusal = DeviceOpener.TryOpen(reactor, options, out FileDevice? device);
         if (!refusal.IsNone)
             throw new IOException(refusal.Sentence);
         // A plain buffered descriptor beside the device's: what a host that does its own I/O has.

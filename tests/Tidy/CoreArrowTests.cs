@@ -18,13 +18,15 @@ public sealed partial class CoreArrowTests
         ["Base"] = [],
         ["Memory"] = ["Base", "Interop"],
         ["Bitmaps"] = ["Base", "Memory"],
-        ["BlockIo"] = ["Base", "Memory", "Interop"],
-        ["Formats"] = ["Base", "Memory", "BlockIo"],
-        ["Runtime"] = ["Base", "Memory", "BlockIo", "Interop"],
-        ["Copy"] = ["Base", "Memory", "BlockIo", "Runtime", "Bitmaps"],
-        ["Filter"] = ["Base", "Memory", "BlockIo", "Runtime", "Bitmaps", "Copy"],
-        ["Jobs"] = ["Base", "Memory", "BlockIo", "Runtime", "Bitmaps", "Copy", "Filter"],
-        ["Tracking"] = ["Base", "Memory", "Bitmaps"],
+        ["Ports"] = ["Base", "Memory", "Interop"],
+        ["Devices"] = ["Base", "Memory", "Ports", "Interop"],
+        ["Runtime"] = ["Base", "Memory", "Ports", "Interop"],
+        ["Pacing"] = ["Base"],
+        ["Copy"] = ["Base", "Memory", "Ports", "Devices", "Bitmaps"],
+        ["Filter"] = ["Base", "Memory", "Ports", "Devices", "Bitmaps", "Pacing", "Copy"],
+        ["Jobs"] = ["Base", "Memory", "Ports", "Devices", "Bitmaps", "Pacing", "Copy", "Filter"],
+        ["Serving"] = ["Base", "Memory", "Ports", "Devices", "Bitmaps", "Filter"],
+        ["Tracking"] = ["Base", "Memory", "Ports", "Devices", "Bitmaps", "Filter", "Interop"],
     };
 
     [Fact]
@@ -36,11 +38,13 @@ public sealed partial class CoreArrowTests
         Violation.AssertNone(CoreFiles().SelectMany(FindNamespace));
 
     [Theory]
-    [InlineData("core/Bitmaps/A.cs", "using FastBackup.BlockIo;")]
-    [InlineData("core/BlockIo/Ring/A.cs", "using FastBackup.Bitmaps.Kernels;")]
+    [InlineData("core/Bitmaps/A.cs", "using FastBackup.Ports;")]
+    [InlineData("core/Ports/Linux/A.cs", "using FastBackup.Bitmaps.Kernels;")]
     [InlineData("core/Base/A.cs", "using FastBackup.Interop.Linux;")]
     [InlineData("core/Copy/A.cs", "var a = FastBackup.Interop.Linux.Libc.PROT_READ;")]
     [InlineData("core/Copy/A.cs", "Jobs.BackupJob job = null;")]
+    [InlineData("core/Pacing/A.cs", "using FastBackup.Copy;")]
+    [InlineData("core/Copy/A.cs", "using FastBackup.Pacing;")]
     [InlineData("core/Nothing/A.cs", "")]
     public void ArrowReversed_IsFound(string path, string code) =>
         Assert.Single(FindArrows(new SourceFile(path, code), new() { ["Jobs"] = ["BackupJob"] }));

@@ -19,9 +19,11 @@ public sealed class TopLevelTests
         "FastBackup.sln",
         "README.md",
         "LICENSE",
+        "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "Directory.Build.props",
         "Directory.Packages.props",
+        "Directory.Solution.targets",
         "global.json",
     ];
 

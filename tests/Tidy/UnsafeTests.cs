@@ -30,7 +30,7 @@ public sealed partial class UnsafeTests
     [Theory]
     [InlineData("core/Copy/A.cs", "unsafe\n{\n    // SAFETY: p is checked in the constructor.\n    *p = 1;\n}")]
     [InlineData("core/Memory/A.cs", "public sealed unsafe class A { }")]
-    [InlineData("core/BlockIo/Ring/A.cs", "void F() { unsafe { *p = 1; } }")]
+    [InlineData("core/Ports/Linux/Ring/A.cs", "void F() { unsafe { *p = 1; } }")]
     [InlineData("interop/A.cs", "static unsafe partial class A { }")]
     [InlineData("core/Copy/A.cs", "// not unsafe\nUnsafe.As(x); x(\"unsafe\");")]
     public void UnsafeInPlace_IsFine(string path, string code) => Assert.Empty(Find(new SourceFile(path, code)));

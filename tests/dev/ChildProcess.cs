@@ -6,6 +6,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Threading;
 using System.Threading.Tasks;
+using FastBackup.Tests;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Dev;
 
@@ -82,7 +84,8 @@ static class ChildProcess
     {
         // System programs (mke2fs, losetup) live where an ordinary user's PATH does not look.
         string path = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin";
-        start.Environment["PATH"] = path + Path.PathSeparator + string.Join(Path.PathSeparator, Commands.SystemFolders);
+        start.Environment["PATH"] =
+            path + Path.PathSeparator + string.Join(Path.PathSeparator, SystemPrograms.RootFolders);
         start.Environment["DOTNET_NOLOGO"] = "1";
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
         start.Environment["DOTNET_CLI_UI_LANGUAGE"] = "en";

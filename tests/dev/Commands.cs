@@ -1,21 +1,20 @@
 // Which programs of the system the tests run, and the Debian package that brings each. A new test that
 // runs a program adds its line here and asks for it with Requires.Command at run time.
-using System;
-using System.IO;
 using System.Linq;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Dev;
 
 static class Commands
 {
-    public static readonly string[] SystemFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
-
     /// <summary>A command's name, or the full path of a file, and the package that has it.</summary>
     public static readonly (string Command, string Package)[] Needed =
     [
         ("git", "git"),
         ("fio", "fio"),
         ("qemu-img", "qemu-utils"),
+        ("qemu-io", "qemu-utils"),
+        ("qemu-nbd", "qemu-utils"),
         ("qemu-storage-daemon", "qemu-system-common"),
         ("qemu-system-x86_64", "qemu-system-x86"),
         ("mke2fs", "e2fsprogs"),
@@ -27,6 +26,8 @@ static class Commands
         ("mount", "mount"),
         ("setpriv", "util-linux"),
         ("fsfreeze", "util-linux"),
+        ("addpart", "util-linux"),
+        ("mkswap", "util-linux"),
         ("script", "bsdutils"),
         ("strace", "strace"),
         ("gcc", "gcc"),
@@ -42,16 +43,13 @@ static class Commands
         ("nbdkit", "nbdkit"),
         ("/usr/include/nbdkit-plugin.h", "nbdkit-plugin-dev"),
         ("nbdinfo", "libnbd-bin"),
+        ("bindfs", "bindfs"),
         ("python3", "python3"),
+        ("/usr/lib/wine/wine64", "wine64"),
+        ("taskset", "util-linux"),
+        ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"),
     ];
 
-    public static bool IsPresent(string command)
-    {
-        if (Path.IsPathRooted(command))
-            return File.Exists(command);
-        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        return folders.Concat(SystemFolders).Any(folder => File.Exists(Path.Combine(folder, command)));
-    }
-
-    public static (string Command, string Package)[] Missing() => [.. Needed.Where(item => !IsPresent(item.Command))];
+    public static (string Command, string Package)[] Missing() =>
+        [.. Needed.Where(item => SystemPrograms.Find(item.Command) == null)];
 }

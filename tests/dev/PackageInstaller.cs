@@ -5,6 +5,8 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using FastBackup.Tests;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Dev;
 
@@ -21,7 +23,7 @@ static class PackageInstaller
         if (missing.Length == 0 || !isAllowed)
             return missing;
         string[]? prefix = await FindPrivilegeAsync(cancel);
-        if (prefix is null || !Commands.IsPresent("apt-get"))
+        if (prefix is null || SystemPrograms.Find("apt-get") == null)
             return missing;
 
         string[] packages = [.. missing.Select(item => item.Package).Distinct()];
@@ -37,7 +39,7 @@ static class PackageInstaller
     {
         if (System.Environment.IsPrivilegedProcess)
             return [];
-        if (!Commands.IsPresent("sudo"))
+        if (SystemPrograms.Find("sudo") == null)
             return null;
         ChildResult asked = await ChildProcess.RunAsync("sudo", ["-n", "true"], [], TimeLimit, _ => { }, cancel);
         return asked.IsSuccess ? ["sudo", "-n", "--preserve-env=DEBIAN_FRONTEND"] : null;

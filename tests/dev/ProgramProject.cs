@@ -2,12 +2,14 @@
 using System.IO;
 using System.Linq;
 using System.Xml.Linq;
+using FastBackup.Tests;
 
 namespace FastBackup.Dev;
 
 /// <param name="Name">Short name: the last part of the project's file name, in small letters.</param>
+/// <param name="Folder">From the root of the tree.</param>
 /// <param name="AssemblyPath">The built program, to be run with the dotnet command.</param>
-sealed record ProgramProject(string Name, string AssemblyPath)
+sealed record ProgramProject(string Name, string Folder, string AssemblyPath)
 {
     const string Framework = "net10.0";
 
@@ -45,6 +47,7 @@ sealed record ProgramProject(string Name, string AssemblyPath)
         string name = fileName.Split('.')[^1].ToLowerInvariant();
         return new ProgramProject(
             name,
+            Path.GetRelativePath(Repository.Root, folder),
             Path.Combine(folder, "bin", "Release", Framework, (named ?? fileName) + ".dll")
         );
     }

@@ -7,6 +7,12 @@ static class ProgramSteps
 {
     // Shape of a line: suite name, project folder, arguments, for example
     // ("micro-bitmap", "bench/Micro", "bitmap --smoke").
+    /// <summary>Of --quick.</summary>
+    public static readonly ProgramStep[] Quick =
+    [
+        new("simulation-quick", "tests/Simulation", "--seeds 1..2000 --seconds 30"),
+    ];
+
     public static readonly ProgramStep[] All =
     [
         // 20 million guest operations; about 65 s on two processors, 240 s at most.

@@ -1,5 +1,6 @@
 // What 'test' runs, in order: each test project as it is, the kernel tests once more for each narrower
-// vector width, then the programs of ProgramSteps.
+// vector width, then the programs of ProgramSteps. With --quick: what finds most in little time, and needs no other
+// program and no privilege.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -19,24 +20,37 @@ static class SuitePlan
 
     static readonly string[] KernelTests = ["/*/FastBackup.Tests.Unit.Bitmaps*", "/*/*/JitWidthTests"];
 
+    static readonly string[] QuickProjects = ["interop", "tidy", "unit"];
+
+    public static List<Suite> BuildQuick() =>
+        [
+            .. ProgramProject.Discover().Where(one => QuickProjects.Contains(one.Name)).Select(Of),
+            .. ProgramSteps.Quick.Select(Of),
+        ];
+
     public static List<Suite> Build()
     {
         List<Suite> suites = [];
         ProgramProject[] projects = ProgramProject.Discover();
         foreach (ProgramProject project in projects)
-            suites.Add(new Suite(project.Name, project.AssemblyPath, [], [], HasReport: true));
+            suites.Add(Of(project));
 
         ProgramProject unit = projects.Single(project => project.Name == "unit");
         string[] filters = [.. KernelTests.SelectMany(query => new[] { "-filter", query })];
         foreach ((string name, string width) in Widths)
-            suites.Add(new Suite(name, unit.AssemblyPath, filters, [new(width, "0")], HasReport: true));
+            suites.Add(Of(unit) with { Name = name, Arguments = filters, Environment = [new(width, "0")] });
 
-        foreach (ProgramStep step in ProgramSteps.All)
-        {
-            string[] arguments = step.Arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            string assembly = ProgramProject.InFolder(step.ProjectFolder).AssemblyPath;
-            suites.Add(new Suite(step.Name, assembly, arguments, [], HasReport: false));
-        }
+        suites.AddRange(ProgramSteps.All.Select(Of));
         return suites;
+    }
+
+    static Suite Of(ProgramProject project) =>
+        new(project.Name, project.Folder, project.AssemblyPath, [], [], HasReport: true);
+
+    static Suite Of(ProgramStep step)
+    {
+        string[] arguments = step.Arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        ProgramProject project = ProgramProject.InFolder(step.ProjectFolder);
+        return new Suite(step.Name, project.Folder, project.AssemblyPath, arguments, [], HasReport: false);
     }
 }

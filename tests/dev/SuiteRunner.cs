@@ -6,6 +6,7 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using FastBackup.Tests;
 
 namespace FastBackup.Dev;
 
@@ -26,7 +27,9 @@ static class SuiteRunner
             return Outcome.OfFailure($"{Path.GetRelativePath(Repository.Root, suite.AssemblyPath)} was not built");
 
         string report = Path.Combine(reportFolder, suite.Name + ".xml");
-        string[] reporting = suite.HasReport ? ["-noColor", "-noLogo", "-reporter", "quiet", "-xml", report] : [];
+        string[] reporting = suite.HasReport
+            ? ["-noColor", "-noLogo", "-reporter", "quiet", "-result-xml", report]
+            : [];
         Queue<string> tail = [];
         int shownCount = 0;
         void OnLine(string line)

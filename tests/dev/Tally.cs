@@ -18,6 +18,8 @@ sealed class Tally
     public void Add(string suite, Outcome outcome, TimeSpan elapsed)
     {
         _all.Add((suite, outcome));
+        if (outcome.Failed.Count == 0)
+            Durations.Keep(suite, elapsed);
         string counts = $"{outcome.PassedCount} ok";
         if (outcome.Failed.Count > 0)
             counts += $", {outcome.Failed.Count} FAILED";

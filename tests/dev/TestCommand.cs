@@ -7,6 +7,7 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using FastBackup.Tests;
 
 namespace FastBackup.Dev;
 
@@ -17,16 +18,38 @@ static class TestCommand
     static bool IsCi => Environment.GetEnvironmentVariable("CI") == "true";
 
     /// <param name="filter">Part of the names of the suites to run, or null for all.</param>
+    /// <param name="isQuick">Only the suites that find much in little time; installs nothing.</param>
     /// <param name="isInstallAllowed">Whether missing packages may be installed.</param>
     /// <param name="cancel">Ends what runs.</param>
-    public static async Task<int> RunAsync(string? filter, bool isInstallAllowed, CancellationToken cancel)
+    public static async Task<int> RunAsync(
+        string? filter,
+        bool isQuick,
+        bool isInstallAllowed,
+        CancellationToken cancel
+    )
     {
+        List<Suite> suites = isQuick ? SuitePlan.BuildQuick() : SuitePlan.Build();
+        if (filter is not null)
+            suites.RemoveAll(suite => !suite.Name.Contains(filter, StringComparison.OrdinalIgnoreCase));
+        bool isAll = filter is null && !isQuick;
+        Console.WriteLine(
+            $"test: format, build and {suites.Count} suites one after the other"
+                + (isAll ? "; about 15 minutes on two processors (--quick: 3)" : "")
+        );
         Tally tally = new();
-        await CheckPackagesAsync(tally, isInstallAllowed, cancel);
+        if (!isQuick)
+            await CheckPackagesAsync(tally, isInstallAllowed, cancel);
         await CountAsync(tally, "format", FormatCommand.CheckAsync, cancel);
-        bool isBuilt = await CountAsync(tally, "build", BuildAsync, cancel);
+        bool isBuilt = true;
+        if (isQuick)
+            foreach (string project in suites.Select(suite => suite.ProjectFolder).Distinct())
+                isBuilt &= await CountAsync(tally, "build " + project, BuildOf(project), cancel);
+        else
+            isBuilt = await CountAsync(tally, "build", BuildOf("FastBackup.sln"), cancel);
+        if (suites.Count == 0)
+            tally.Add("suites", Outcome.OfFailure($"no suite has '{filter}' in its name"), TimeSpan.Zero);
         if (isBuilt)
-            await RunSuitesAsync(tally, filter, cancel);
+            await RunSuitesAsync(tally, suites, cancel);
         return tally.Close();
     }
 
@@ -53,7 +76,7 @@ static class TestCommand
         CancellationToken cancel
     )
     {
-        Stopwatch watch = Stopwatch.StartNew();
+        using Step step = Step.Begin(name);
         List<string> output = [];
         ChildResult result = await check(output.Add, cancel);
         if (!result.IsSuccess)
@@ -62,45 +85,32 @@ static class TestCommand
                 Console.WriteLine("    " + line);
         }
         Outcome outcome = result.IsSuccess ? Outcome.Passed() : Outcome.OfFailure(result.Describe());
-        tally.Add(name, outcome, watch.Elapsed);
+        tally.Add(name, outcome, step.Elapsed);
         return result.IsSuccess;
     }
 
-    static Task<ChildResult> BuildAsync(Action<string> onLine, CancellationToken cancel) =>
-        ChildProcess.RunAsync(
-            ChildProcess.Dotnet,
-            [
-                "build",
-                Repository.PathOf("FastBackup.sln"),
-                "-c",
-                "Release",
-                "-nologo",
-                "-v",
-                "quiet",
-                "-nodeReuse:false",
-            ],
-            [],
-            BuildTimeLimit,
-            onLine,
-            cancel
-        );
+    /// <param name="what">The solution, or the folder of a project.</param>
+    static Func<Action<string>, CancellationToken, Task<ChildResult>> BuildOf(string what) =>
+        (onLine, cancel) =>
+            ChildProcess.RunAsync(
+                ChildProcess.Dotnet,
+                ["build", Repository.PathOf(what), "-c", "Release", "-nologo", "-v", "quiet", "-nodeReuse:false"],
+                [],
+                BuildTimeLimit,
+                onLine,
+                cancel
+            );
 
-    static async Task RunSuitesAsync(Tally tally, string? filter, CancellationToken cancel)
+    static async Task RunSuitesAsync(Tally tally, List<Suite> suites, CancellationToken cancel)
     {
-        List<Suite> suites = SuitePlan.Build();
-        if (filter is not null)
-            suites.RemoveAll(suite => !suite.Name.Contains(filter, StringComparison.OrdinalIgnoreCase));
-        if (suites.Count == 0)
-            tally.Add("suites", Outcome.OfFailure($"no suite has '{filter}' in its name"), TimeSpan.Zero);
-
         DirectoryInfo reports = Directory.CreateTempSubdirectory("fastbackup-reports-");
         try
         {
             foreach (Suite suite in suites)
             {
-                Stopwatch watch = Stopwatch.StartNew();
+                using Step step = Step.Begin(suite.Name);
                 Outcome outcome = await SuiteRunner.RunAsync(suite, reports.FullName, cancel);
-                tally.Add(suite.Name, outcome, watch.Elapsed);
+                tally.Add(suite.Name, outcome, step.Elapsed);
             }
         }
         finally

@@ -6,6 +6,7 @@ using System;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
+using FastBackup.Tests.Nbd;
 
 namespace FastBackup.Bench.GuestLatency.Nbd;
 

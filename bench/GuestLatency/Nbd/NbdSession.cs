@@ -15,10 +15,12 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Runtime;
+using FastBackup.Tests.Nbd;
 
 namespace FastBackup.Bench.GuestLatency.Nbd;
 

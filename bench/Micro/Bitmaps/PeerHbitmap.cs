@@ -5,6 +5,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Micro.Bitmaps;
 
@@ -16,10 +17,13 @@ static class PeerHbitmap
     const string FetchScript = """
         set -e
         mkdir -p lists/partial archives/partial include/qemu parts
-        cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null > binary.list
-        sed -n 's/^deb /deb-src /p' binary.list > sources.list
-        for file in /etc/apt/sources.list.d/*.sources; do
-          test -f "$file" && sed 's/^Types:.*/Types: deb-src/' "$file" > "parts/$(basename "$file")"
+        : > sources.list
+        for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+          test -f "$file" || continue # there may be none of a kind
+          case "$file" in
+            *.list) sed -n 's/^deb /deb-src /p' "$file" >> sources.list ;;
+            *.sources) sed 's/^Types:.*/Types: deb-src/' "$file" > "parts/$(basename "$file")" ;;
+          esac
         done
         options="-qq -o Dir::Etc::sourcelist=$PWD/sources.list -o Dir::Etc::sourceparts=$PWD/parts"
         options="$options -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD -o APT::Sandbox::User=root"
@@ -71,11 +75,9 @@ static class PeerHbitmap
 
     static bool Shell(string folder, string script, Action<string>? onLine)
     {
-        ProcessStartInfo start = new("/bin/sh", ["-c", script])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-        };
+        ProcessStartInfo start = DefaultSignals.Start("/bin/sh", ["-c", script]);
+        start.WorkingDirectory = folder;
+        start.RedirectStandardOutput = true;
         using Process process = Process.Start(start)!;
         while (process.StandardOutput.ReadLine() is { } line)
             onLine?.Invoke(line);

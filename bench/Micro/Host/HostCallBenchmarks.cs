@@ -2,12 +2,13 @@
 // bench/Abi/cost_per_call.c, which does the same from C. Imports that do not tell the host's own collector
 // (SuppressGCTransition) were measured too: 1 ns less, for a collection that waits for each call.
 using System;
-using System.Diagnostics;
 using System.IO;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
 using FastBackup.Interop.Host;
+using FastBackup.Tests;
+using FastBackup.Tests.Processes;
 using static FastBackup.Interop.Host.LibFastBackup;
 
 namespace FastBackup.Bench.Micro.Host;
@@ -138,17 +139,16 @@ public unsafe class HostCallBenchmarks : IDisposable
         return handle;
     }
 
+    static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(10);
+
     // Built when it is not there; what is there may be of an older tree.
     static string BuiltFile()
     {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "FastBackup.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("not inside the repository");
-        string file = Path.Combine(folder, "native-api/lib/bin/stage/lib", Library);
+        string file = Path.Combine(Repository.PathOf("native-api/lib/bin/stage/lib"), Library);
         if (File.Exists(file))
             return file;
-        using Process build = Process.Start(Path.Combine(folder, "native-api/packaging/build"), "v1");
-        build.WaitForExit();
+        using RunningProgram build = RunningProgram.Start(Repository.PathOf("native-api/packaging/build"), ["v1"]);
+        build.Wait(BuildLimit);
         return file;
     }
 }

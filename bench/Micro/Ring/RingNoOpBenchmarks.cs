@@ -3,14 +3,15 @@
 using System;
 using BenchmarkDotNet.Attributes;
 using FastBackup.Base;
-using FastBackup.BlockIo;
-using FastBackup.BlockIo.Ring;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
+using FastBackup.Ports.Linux.Ring;
 
 namespace FastBackup.Bench.Micro.Ring;
 
 public class RingNoOpBenchmarks : IFileIoOwner, IDisposable
 {
-    readonly FileHandle _none = new(-1);
+    FileHandle _none = new(-1);
     IFileIo _fileIo = null!;
     int _completedCount;
 
@@ -26,6 +27,7 @@ public class RingNoOpBenchmarks : IFileIoOwner, IDisposable
         if (!IsRing)
         {
             _fileIo = new ThreadedFileIo(2, 256, "fb-bench");
+            _none = new FileHandle(-1) { Workers = _fileIo.StartWorkers(mayBlock: true) };
             return;
         }
         Fault fault = RingFileIo.TryOpen(256, out RingFileIo? ring);
@@ -35,6 +37,7 @@ public class RingNoOpBenchmarks : IFileIoOwner, IDisposable
     [GlobalCleanup]
     public void Dispose()
     {
+        _none.Workers?.Close(onClosed: null);
         _fileIo.Dispose();
         GC.SuppressFinalize(this);
     }
@@ -44,18 +47,21 @@ public class RingNoOpBenchmarks : IFileIoOwner, IDisposable
     {
         _completedCount = 0;
         for (int i = 0; i < Batch; i++)
-            _fileIo.TryPush(
-                new FileCommand
-                {
-                    Operation = FileOperation.Nop,
-                    File = _none,
-                    Owner = this,
-                }
-            );
+            while (
+                !_fileIo.TryPush(
+                    new FileCommand
+                    {
+                        Operation = FileOperation.Nop,
+                        File = _none,
+                        Owner = this,
+                    }
+                )
+            )
+                _fileIo.Poll(0);
         while (_completedCount < Batch)
             _fileIo.Poll(Units.NsPerSecond);
         return _completedCount;
     }
 
-    void IFileIoOwner.OnFileCompleted(ulong tag, long result) => _completedCount++;
+    void IFileIoOwner.OnFileCompleted(ulong tag, in FileResult result) => _completedCount++;
 }

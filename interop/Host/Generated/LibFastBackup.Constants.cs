@@ -45,7 +45,7 @@ public static unsafe partial class LibFastBackup
     /// <summary>ENOSPC or EDQUOT of the target</summary>
     public const int FB_E_NO_SPACE = -12;
 
-    /// <summary>a device ended before the size it had when it was opened</summary>
+    /// <summary>a device has not the size any more that it had when opened</summary>
     public const int FB_E_TRUNCATED = -13;
     public const int FB_E_TIMED_OUT = -14;
 
@@ -77,13 +77,13 @@ public static unsafe partial class LibFastBackup
     /// <summary>fb_disk_read ... flush; bytes as asked for</summary>
     public const uint FB_COMPLETION_DISK_IO = 2;
 
-    /// <summary>fb_disk_bitmap_*</summary>
+    /// <summary>fb_disk_bitmap_*, fb_disk_grow</summary>
     public const uint FB_COMPLETION_DISK_CHANGE = 3;
 
     /// <summary>the job has ended; bytes: what it copied or skipped</summary>
     public const uint FB_COMPLETION_JOB = 4;
 
-    /// <summary>fb_snapshot_read, fb_snapshot_discard</summary>
+    /// <summary>fb_snapshot_read, _discard; _extents: bytes that the answer covers</summary>
     public const uint FB_COMPLETION_SNAPSHOT_IO = 5;
 
     /// <summary>fb_disk_offer_read: the buffer is the host's again; always FB_OK</summary>
@@ -97,6 +97,17 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>not O_DIRECT, on purpose</summary>
     public const uint FB_DEVICE_PAGE_CACHE = 4;
+
+    /// <summary>refuse what looks like qcow2 or another format; without it all content is raw</summary>
+    public const uint FB_DEVICE_PROBE_FORMAT = 16;
+
+    /// <summary>neither ask whether it is in use nor lock it</summary>
+    public const uint FB_DEVICE_IGNORE_LOCKS = 8;
+    public const uint FB_DEVICE_PARTIAL = 32;
+
+    /// <summary>with CREATE: path is a folder, or a new file that loses its name at once</summary>
+    public const uint FB_DEVICE_NAMELESS = 64;
+    public const uint FB_DEVICE_REPLACE = 128;
     public const uint FB_DEVICE_IS_READ_ONLY = 1;
 
     /// <summary>O_DIRECT is in use</summary>
@@ -107,6 +118,18 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>registered by the host</summary>
     public const uint FB_DEVICE_IS_HOST = 8;
+
+    /// <summary>opened for reading, while another program wrote to it or the kernel had it mounted</summary>
+    public const uint FB_DEVICE_IS_IN_USE = 16;
+
+    /// <summary>of FB_DEVICE_PARTIAL</summary>
+    public const uint FB_PATH_TARGET = 1;
+
+    /// <summary>of FB_DEVICE_NAMELESS</summary>
+    public const uint FB_PATH_SCRATCH = 2;
+
+    /// <summary>of fb_monitor_open</summary>
+    public const uint FB_PATH_MONITOR = 3;
     public const uint FB_IO_READ = 0;
     public const uint FB_IO_WRITE = 1;
     public const uint FB_IO_WRITE_ZEROES = 2;
@@ -236,6 +259,9 @@ public static unsafe partial class LibFastBackup
     /// <summary>the status is of the source, not the target</summary>
     public const uint FB_JOB_IS_SOURCE_FAULT = 1;
 
+    /// <summary>reads as zeroes; else it may be anything, zeroes too</summary>
+    public const uint FB_SNAPSHOT_EXTENT_ZERO = 1;
+
     /// <summary>value: FB_JOB_*</summary>
     public const uint FB_EVENT_JOB_STATE = 1;
 
@@ -250,6 +276,9 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>of the source device, not the target</summary>
     public const uint FB_EVENT_IS_SOURCE = 1;
+
+    /// <summary>of a job that a client of a monitor made: not to be closed by the host</summary>
+    public const uint FB_EVENT_IS_OF_MONITOR = 2;
     public const uint FB_LOG_ERROR = 1;
     public const uint FB_LOG_WARNING = 2;
     public const uint FB_LOG_NOTICE = 3;

@@ -125,8 +125,9 @@ public static unsafe partial class LibFastBackup
     public static partial int fb_queue_dispatch(fb_queue queue, uint capacity, uint min_count, long timeout_ns);
 
     /// <summary>
-    /// [setup] Opens what is there, or makes a new file. Blocks for a few system calls. A file that is opened for writing is
-    /// locked (flock), a block device opened exclusively.
+    /// [setup] Opens what is there, or makes a new file. Blocks for some system calls. What another program writes to, or
+    /// lets nobody write to, is not opened for writing, and no part of a mounted disk; what is opened is locked as QEMU does
+    /// it (bytes 100 and 200 upwards) and with flock. A file is written by one device of a process at a time.
     /// </summary>
     /// <returns>
     /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (in use elsewhere), FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY,<br/>
@@ -134,6 +135,32 @@ public static unsafe partial class LibFastBackup
     /// </returns>
     [LibraryImport(Library)]
     public static partial int fb_device_open(fb_engine engine, fb_device_options* options, fb_device* @out);
+
+    /// <summary>
+    /// [setup] The copy on a device that was opened with FB_DEVICE_PARTIAL is whole: it gets its name, durably. Call it when
+    /// the job has ended with FB_OK, before the device is closed. FB_OK means that the file under the name is this one,
+    /// whatever others do in its folder meanwhile: without FB_DEVICE_REPLACE what has appeared under the name stays, with it
+    /// a replaced file's owner, mode and attributes are kept, and what could not be kept is told. Blocks as long as the file
+    /// system does; calls for one device one at a time. Again, or of a block device: FB_OK.
+    /// words is UTF-8, cut at capacity and NUL-terminated, length that of the whole text; with capacity 0 both may be NULL.
+    /// </summary>
+    /// <returns>
+    /// FB_OK; else the file keeps the name path.partial, or its new name is not known to be durable: FB_E_INVALID (opened<br/>
+    /// without the flag), FB_E_HANDLE, FB_E_STATE, FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY, FB_E_UNSUPPORTED<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_device_publish(fb_device device, byte* words, uint capacity, uint* length);
+
+    /// <summary>
+    /// [any] What can be known of a place before there is an engine: whether opening it would be refused. Looks, and changes
+    /// nothing; blocks as long as the file system does. The error text is the refusal that an open would give.
+    /// </summary>
+    /// <returns>
+    /// FB_OK; what the open would return; FB_E_STATE with sys_errno ESTALE: all that is in the way is the partial file<br/>
+    /// that an earlier run has left there<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_path_check(fb_path_options* options);
 
     /// <summary>[setup] FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_ALIGN, FB_E_UNSUPPORTED.</summary>
     [LibraryImport(Library)]
@@ -363,13 +390,29 @@ public static unsafe partial class LibFastBackup
     public static partial int fb_disk_open(fb_engine engine, fb_device device, fb_disk_options* options, fb_disk* @out);
 
     /// <summary>[setup] Its bitmaps become bitmaps of their own, and stay open.</summary>
-    /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, or requests of guests or granted writes have not ended</returns>
+    /// <returns>
+    /// FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, a tracker is attached, or requests of guests or granted writes have<br/>
+    /// not ended<br/>
+    /// </returns>
     [LibraryImport(Library)]
     public static partial int fb_disk_close(fb_disk disk);
 
     /// <summary>[setup] FB_OK, FB_E_INVALID, FB_E_HANDLE.</summary>
     [LibraryImport(Library)]
     public static partial int fb_disk_query(fb_disk disk, fb_disk_state* @out);
+
+    /// <summary>
+    /// [setup] Makes the disk larger, and its bitmaps, which are clean there; in a quiesced moment, in the order of changes,
+    /// with one completion (FB_COMPLETION_DISK_CHANGE). A file is made longer if need be, and stays so when the completion
+    /// is an error; a block device, a read-only file and a device of the host must have so many bytes already.
+    /// </summary>
+    /// <returns>
+    /// FB_PENDING, FB_E_HANDLE, FB_E_QUEUE_FULL, FB_E_NO_MEMORY, FB_E_NO_SPACE, FB_E_IO, FB_E_RANGE (too many granules);<br/>
+    /// FB_E_INVALID: below its size, above 2^63 - 1, more than the device has, or no multiple of the request_align of a<br/>
+    /// device of the host; FB_E_STATE, here or as the completion: jobs of the disk are open<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_disk_grow(fb_disk disk, ulong size_bytes, fb_queue queue, ulong user_data);
 
     /// <summary>[any] I/O path. Asks leave to overwrite the range; any alignment, length may be 0.</summary>
     /// <returns>
@@ -502,7 +545,10 @@ public static unsafe partial class LibFastBackup
         ulong user_data
     );
 
-    /// <summary>Adds what source names: any bitmap of the same size.</summary>
+    /// <summary>
+    /// Adds what source names: any bitmap of the same size. One of another disk of the engine is read in a moment in which
+    /// that disk is quiet, too; one of the host's own is read by this call.
+    /// </summary>
     [LibraryImport(Library)]
     public static partial int fb_disk_bitmap_merge(
         fb_disk disk,
@@ -515,6 +561,32 @@ public static unsafe partial class LibFastBackup
     /// <summary>[setup] The bitmap of a name. FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE: no such bitmap.</summary>
     [LibraryImport(Library)]
     public static partial int fb_disk_bitmap_find(fb_disk disk, byte* name, uint name_length, fb_bitmap* @out);
+
+    /// <summary>
+    /// Makes one for the disk of a device, to which nobody writes: everything counts as changed. granularity: a power of
+    /// two, 2^12 to 2^22; 0 = 64 KiB.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_tracker_create(fb_device device, byte* path, uint path_length, ulong granularity);
+
+    /// <summary>What has changed, as a bitmap of its own. FB_E_STATE: the tracker cannot tell (inconsistent, foreign-writes).</summary>
+    [LibraryImport(Library)]
+    public static partial int fb_tracker_read(fb_device device, byte* path, uint path_length, fb_bitmap* @out);
+
+    /// <summary>
+    /// Before the first write: from here on what guests write is tracked. A write waits for the tracker 10 s at most; then,
+    /// or when its storage fails, the tracker is inconsistent and guests go on.
+    /// </summary>
+    /// <returns>FB_E_STATE: granted writes have not ended, or the file is in use; FB_E_TIMED_OUT: writes could not wait so long</returns>
+    [LibraryImport(Library)]
+    public static partial int fb_disk_tracker_attach(fb_disk disk, byte* path, uint path_length);
+
+    /// <summary>
+    /// After the last write, before fb_disk_close. FB_E_IO: it is inconsistent. FB_E_STATE: there is none, or granted writes
+    /// have not ended; then nothing has changed.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_disk_tracker_detach(fb_disk disk);
 
     /// <summary>[setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.</summary>
     /// <returns>
@@ -660,6 +732,24 @@ public static unsafe partial class LibFastBackup
     );
 
     /// <summary>
+    /// [any] Which parts of the snapshot read as zeroes, as far as that is known without reading them: holes of the disk
+    /// and of what was copied already. Writes of the guest since the point in time change nothing of it, and none waits for
+    /// it. Fills extents, without gaps from offset on, until the range or the room ends, or earlier; the completion's bytes
+    /// are the sum of their lengths: ask again behind it. What is not part of the snapshot is not called zero. extents
+    /// belongs to the call until the completion. Completions and refusals as fb_snapshot_read; FB_E_INVALID: capacity 0.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_snapshot_extents(
+        fb_job job,
+        fb_queue queue,
+        ulong offset,
+        ulong length,
+        fb_snapshot_extent* extents,
+        uint capacity,
+        ulong user_data
+    );
+
+    /// <summary>
     /// [setup] The newest job of a disk whose point in time can be read now, whoever started it: for hosts that show the
     /// frozen disk of jobs that a monitor's clients began. Not to be closed by whoever finds it.
     /// </summary>
@@ -680,6 +770,18 @@ public static unsafe partial class LibFastBackup
         uint event_size,
         uint capacity
     );
+
+    /// <summary>
+    /// [queue] Every event of the engine from now on, also of a monitor's jobs, once and in order. It is told inside
+    /// fb_queue_poll and fb_queue_dispatch of this queue, on their thread: while they wait, as soon as it happens, and they
+    /// go on waiting; the event fd is readable for it; the end of a job before the completion of its start. Of more than
+    /// 1024 that no poll has told yet the oldest are lost: the sequence shows it. Any number of queues may have a sink.
+    /// Inside tell everything may be called but polling, dispatching, closing and setting of the same queue (FB_E_STATE).
+    /// sink may be NULL: none from now on.
+    /// </summary>
+    /// <returns>FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE, FB_E_UNSUPPORTED</returns>
+    [LibraryImport(Library)]
+    public static partial int fb_queue_set_events(fb_queue queue, fb_event_sink* sink);
 
     /// <summary>
     /// [queue] One line per event, warning and stop of the engine, from now on, written inside fb_queue_poll and

@@ -54,7 +54,7 @@ public unsafe struct fb_backup_options
     /// </summary>
     public ulong capture_bytes_max;
 
-    /// <summary>of scratch; 0 = all of it. Takes 48 bytes of memory a cluster</summary>
+    /// <summary>of scratch; 0 = all of it. Takes 28 bytes of memory a used cluster</summary>
     public ulong scratch_bytes_max;
 
     /// <summary>takes guests' copies when memory is full, its content is lost; zero: none</summary>

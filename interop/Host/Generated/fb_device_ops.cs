@@ -34,4 +34,14 @@ public unsafe struct fb_device_ops
 
     /// <summary>may be NULL; once: after the last call, also if registering failed</summary>
     public delegate* unmanaged[Cdecl]<void*, void> release;
+
+    /// <summary>
+    /// Of in_flight_max, how many at once for readers of snapshots, and how many for the jobs' own progress; 0 = 2. What
+    /// a guest's write waits for comes before all that the host has not been given yet, but behind what it has: so few
+    /// for a device that works on one request at a time, more for one that works on many.
+    /// </summary>
+    public uint lower_in_flight_max;
+
+    /// <summary>0</summary>
+    public uint reserved;
 }

@@ -11,7 +11,10 @@ public struct fb_engine_options
     /// <summary>FB_ENGINE_*</summary>
     public uint flags;
 
-    /// <summary>all I/O memory, taken and filled at open; 0 = 64 MiB; at least one chunk, at most 1 TiB</summary>
+    /// <summary>
+    /// all I/O memory, taken and filled at open; 0 = 64 MiB, or what
+    /// limits of the process leave; at least one chunk, at most 1 TiB
+    /// </summary>
     public ulong buffer_bytes;
 
     /// <summary>longest single copy: a power of two, 4 KiB to 1 GiB; 0 = 1 MiB</summary>

@@ -1,7 +1,9 @@
 // What the command line asks a backup to do, checked and in numbers.
 using FastBackup.Base;
-using FastBackup.Copy;
+using FastBackup.Devices.Opening;
+using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Pacing;
 
 namespace FastBackup.Cli;
 
@@ -11,6 +13,9 @@ sealed record BackupRequest
 
     public required string Target { get; init; }
 
+    /// <summary>Path of the source's tracker; null: none.</summary>
+    public string? Tracker { get; init; }
+
     public BackupSync Sync { get; init; } = BackupSync.Full;
 
     /// <summary>Who comes first on the source's disk.</summary>
@@ -19,10 +24,19 @@ sealed record BackupRequest
     /// <summary>Bytes per second, 0 = unlimited.</summary>
     public ulong SpeedBytesPerSecond { get; init; }
 
-    public uint ClusterBytes { get; init; } = (uint)(64 * Units.KiB);
+    public uint ClusterBytes { get; init; } = FilterOptions.ClusterBytesDefault;
 
     public ulong MemoryBytes { get; init; } = 64 * Units.MiB;
 
+    /// <summary>What is taken where there is enough, if nobody asked for an amount.</summary>
+    public ulong? UsualMemoryBytes { get; init; }
+
     /// <summary>May replace a file, replace a left-over partial, overwrite a block device.</summary>
     public bool IsForced { get; init; }
+
+    /// <summary>Raw when --format raw was given: then no content is looked at.</summary>
+    public FormatRule Format { get; init; }
+
+    /// <summary>Nobody is asked whether source or target is in use, and nobody told.</summary>
+    public bool IsLockIgnored { get; init; }
 }

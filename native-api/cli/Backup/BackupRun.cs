@@ -3,12 +3,15 @@
 // engine. A copy that has begun and did not end well stays under its partial name.
 using System;
 using System.Diagnostics;
-using System.IO;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Devices.Targets;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Ports.Linux;
 using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
@@ -17,16 +20,23 @@ namespace FastBackup.Cli;
 sealed class BackupRun(BackupRequest request, Output output, Interruption interruption) : IJobListener, IDisposable
 {
     readonly ManualResetEvent _concluded = new(false);
-    FileDevice? _source;
-    FileDevice? _target;
-    BackupTarget? _place;
+    IBlockDevice? _source;
+    IBlockDevice? _target;
+    TargetPlace? _place; // null: a remote disk, which is written in place
     Disk? _disk;
     BackupJob? _job;
+    bool _hasStarted;
+    BackupTracker? _tracker;
 
     public BackupResult Execute()
     {
         uint chunkBytes = WorkEngine.ChunkBytes(request.MemoryBytes, request.ClusterBytes);
-        string? sentence = WorkEngine.TryOpen(request.MemoryBytes, chunkBytes, out Engine? engine);
+        string? sentence = WorkEngine.TryOpen(
+            request.MemoryBytes,
+            chunkBytes,
+            request.UsualMemoryBytes,
+            out Engine? engine
+        );
         if (sentence != null)
             return BackupResult.Refused(sentence, new Fault(FaultKind.NoMemory));
         try
@@ -36,6 +46,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         }
         finally
         {
+            if (!_hasStarted)
+                _place?.Undo(); // refused, or an exception: nothing was copied
+            _place?.Dispose();
             // After a bug the kernel may still own buffers: then memory ends with the process.
             if (engine!.Reactor.Failure == null)
             {
@@ -47,7 +60,18 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
 
     OpenRefusal TryPrepare(Engine engine)
     {
-        OpenRefusal refusal = SourceDisk.TryOpen(engine.Reactor, request.Source, "source", out _source);
+        OpenRefusal refusal = SourceDisk.TryOpen(
+            engine.Reactor,
+            request.Source,
+            "source",
+            request.IsLockIgnored,
+            request.Format,
+            out _source
+        );
+        if (!refusal.IsNone)
+            return refusal;
+        if (request.Tracker != null)
+            refusal = TryOpenTracker(engine, request.Tracker);
         if (!refusal.IsNone)
             return refusal;
         string? sentence = CopyBitmapRule.Check(
@@ -57,28 +81,119 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         );
         if (sentence != null)
             return new OpenRefusal(new Fault(FaultKind.NoMemory), sentence);
-        refusal = BackupTarget.TryPlan(_source, request.Target, request.IsForced, out _place);
-        if (refusal.IsNone)
-            refusal = _place!.TryOpen(engine.Reactor, _source, out _target);
+        refusal =
+            IsIncremental ? TryOpenLast(engine)
+            : DeviceSchemes.Known.IsMeant(request.Target) ? TryOpenRemote(engine)
+            : TryOpenPlace(engine);
         if (!refusal.IsNone)
             return refusal;
         BackupOptions options = new()
         {
-            Sync = request.Sync,
+            Sync = IsIncremental ? BackupSync.Incremental : request.Sync,
             MayTargetBeLarger = true, // a block device that is larger: its rest is left alone
             Filter = new FilterOptions { ClusterBytes = request.ClusterBytes },
             SpeedBytesPerSecond = request.SpeedBytesPerSecond,
             GuestPriority = request.GuestPriority,
         };
         engine.Reactor.Invoke(() => refusal = TryCreateJob(engine, options));
-        if (!refusal.IsNone)
-            _place!.Undo();
         return refusal;
+    }
+
+    bool IsIncremental => _tracker is { FullReason: null };
+
+    OpenRefusal TryOpenTracker(Engine engine, string path)
+    {
+        if (request.Sync != BackupSync.Full)
+            return new OpenRefusal(new Fault(FaultKind.Invalid), "--tracker copies what has changed: leave --sync out");
+        bool isTargetThere = !request.IsForced && System.IO.File.Exists(request.Target);
+        return BackupTracker.TryOpen(engine, path, _source!, isTargetThere, out _tracker);
+    }
+
+    /// <summary>The last copy, which is written in place.</summary>
+    OpenRefusal TryOpenLast(Engine engine)
+    {
+        FileOpenOptions options = new()
+        {
+            Path = request.Target,
+            IsLockIgnored = request.IsLockIgnored,
+            Format = FormatRule.Raw, // it holds whatever the source does
+        };
+        OpenRefusal refusal = DeviceOpener.TryOpen(engine.Reactor, options, out FileDevice? target);
+        _target = target;
+        if (!refusal.IsNone)
+            return refusal with { Sentence = $"target: {refusal.Sentence}" };
+        if (target!.Kin is { } kin && _source!.Storage is { } storage && storage.Shares(kin))
+            return new OpenRefusal(new Fault(FaultKind.Invalid), $"target '{request.Target}' is the source itself");
+        return target.Limits.CapacityBytes == _source!.Limits.CapacityBytes
+            ? default
+            : new OpenRefusal(
+                new Fault(FaultKind.Invalid),
+                $"target '{request.Target}' has another size than the source: it is not its last copy"
+            );
+    }
+
+    OpenRefusal TryOpenPlace(Engine engine)
+    {
+        FileDevice? source = _source as FileDevice;
+        TargetOptions wanted = new()
+        {
+            Path = request.Target,
+            SizeBytes = _source!.Limits.CapacityBytes,
+            MayReplace = request.IsForced,
+            IsLockIgnored = request.IsLockIgnored,
+            Format = request.Format,
+            Source = source?.Identity,
+            SourceKin = source?.Kin,
+            SourceName = _source.Name,
+        };
+        OpenRefusal refusal = TargetPlace.TryPlan(NameCalls.Kernel, wanted, out _place);
+        if (!refusal.IsNone)
+            return refusal;
+        refusal = _place!.TryOpen(
+            engine.Reactor,
+            new FileOpenOptions { Path = request.Target },
+            out FileDevice? target
+        );
+        _target = target;
+        return refusal;
+    }
+
+    OpenRefusal TryOpenRemote(Engine engine)
+    {
+        if (!request.IsForced)
+            return new OpenRefusal(
+                new Fault(FaultKind.State, Errnos.EEXIST),
+                $"target '{request.Target}' is a disk of a server; give --force to overwrite what is on it"
+            );
+        OpenRefusal refusal = DeviceSchemes.Known.TryOpen(
+            engine.Reactor,
+            new FileOpenOptions { Path = request.Target },
+            out _target
+        );
+        if (!refusal.IsNone)
+            return refusal with { Sentence = $"target: {refusal.Sentence}" };
+        uint blockBytes = _target!.Limits.RequestAlignBytes;
+        ulong sourceBytes = _source!.Limits.CapacityBytes;
+        return Units.IsAligned(sourceBytes, blockBytes)
+            ? default
+            : new OpenRefusal(
+                new Fault(FaultKind.Align),
+                Phrases.Text($"target '{request.Target}' takes whole blocks of {blockBytes} bytes, ")
+                    + Phrases.Text($"and source '{request.Source}' has {sourceBytes}; give another target")
+            );
     }
 
     OpenRefusal TryCreateJob(Engine engine, BackupOptions options)
     {
         _disk = new Disk(engine.Reactor, _source!, request.Source);
+        if (IsIncremental)
+        {
+            Fault fault = _tracker!.TryMakeBitmap(out DirtyBitmap? bitmap);
+            if (fault.IsFault)
+                return new OpenRefusal(fault, $"cannot take the memory for what has changed: {fault}");
+            Disk.Quiesce(engine.Reactor, [_disk], () => _disk.Add(bitmap!));
+            options = options with { Bitmap = bitmap };
+        }
         return BackupJob.TryCreate(engine.Reactor, _disk, _target!, engine.Pool, options, hasView: false, out _job);
     }
 
@@ -87,19 +202,23 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         BackupJob job = _job!;
         WriteStart(engine);
         WorkEngine.Warn(engine, output);
-        if (_source!.IsBlockDevice && SourceDisk.IsInUse(request.Source))
-            output.Warning(
-                $"source '{request.Source}' is mounted or in use: what is written to it meanwhile may be half copied"
-            );
+        SourceDisk.WarnOfUse(_source!, "source", output);
+        if (_tracker is { } tracker)
+            WriteTracker(tracker);
+        if (_place?.PlaceWarning is { } doubt)
+            output.Doubt(doubt);
+        if (SourceDisk.IsUnfinished(_source!))
+            output.Warning($"source '{request.Source}' is marked: a backup onto it has not ended, it may hold no disk");
         job.Listener = this;
         long start = Stopwatch.GetTimestamp();
         TimeSpan cpuStart = Environment.CpuUsage.TotalTime;
         IProgressView view = output.CreateView();
         view.Run(
             "backup",
-            _source.Limits.CapacityBytes,
+            _source!.Limits.CapacityBytes,
             show =>
             {
+                _hasStarted = true;
                 engine.Reactor.Invoke(() => job.Start(engine.Reactor));
                 WorkEngine.Wait(
                     engine,
@@ -113,26 +232,35 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         );
         JobProgress progress = job.Query();
         bool isWhole = progress.IsSuccess && engine.Reactor.Failure == null;
-        string? publishSentence = isWhole ? _place!.TryPublish() : null;
+        OpenRefusal publishing = isWhole && _place != null ? _place.TryPublish() : default;
+        if (isWhole && publishing.IsNone && _tracker?.Reset() is { IsFault: true } unsaid)
+            output.Doubt($"the copy is whole, but tracker '{request.Tracker}' could not be told so: {unsaid}");
+        foreach (string word in _place?.Words ?? [])
+            output.Warning(word);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         double cpuSeconds = (Environment.CpuUsage.TotalTime - cpuStart).TotalSeconds;
         BackupResult result = new(RunStatus.Done, null, default, null, progress, seconds, cpuSeconds);
-        if (isWhole && publishSentence == null)
+        if (isWhole && publishing.IsNone)
             return result;
         bool isInterrupted = progress.Fault.Kind == FaultKind.Canceled && engine.Reactor.Failure == null;
         return result with
         {
             Status = isInterrupted ? RunStatus.Interrupted : RunStatus.Failed,
-            Sentence = publishSentence ?? Explain(progress, engine.Reactor.Failure),
-            Fault = isInterrupted ? default : progress.Fault,
-            PartialPath = File.Exists(_place!.PartialPath) ? _place.PartialPath : null,
+            Sentence = publishing.IsNone ? Explain(progress, engine.Reactor.Failure) : publishing.Sentence,
+            Fault =
+                isInterrupted ? default
+                : isWhole ? publishing.Fault
+                : progress.Fault,
+            PartialPath = _place is { HasPartial: true } ? _place.PartialPath : null,
         };
     }
 
     string Explain(in JobProgress progress, Exception? bug)
     {
-        string kept = _place!.PartialPath is { } partial
-            ? $"the unfinished copy is kept in '{partial}'; remove it, or run again with --force to start anew"
+        string kept =
+            IsIncremental ? $"'{request.Target}' is between two copies: run again to complete it"
+            : _place?.PartialPath is { } partial
+                ? $"the unfinished copy is kept in '{partial}'; remove it, or run again with --force to start anew"
             : $"'{request.Target}' holds an unfinished copy: run again to start anew";
         string done =
             $"after {ByteSize.Format(progress.DoneBytes)} of {ByteSize.Format(progress.TotalBytes)} "
@@ -149,8 +277,23 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             return $"interrupted {done}; {kept}";
         string where = progress.IsSourceFault
             ? $"cannot read source '{request.Source}'"
-            : $"cannot write target '{_place.PartialPath ?? request.Target}'";
-        return $"{where}: {progress.Fault}, {done}; {kept}";
+            : $"cannot write target '{_place?.PartialPath ?? request.Target}'";
+        string why = SourceDisk.Explain(progress.IsSourceFault ? _source : _target, progress.Fault);
+        return $"{where}: {why}, {done}; {kept}";
+    }
+
+    void WriteTracker(BackupTracker tracker)
+    {
+        string mode = IsIncremental ? "incremental" : "full";
+        output.Event(
+            new TrackerEvent("tracker", request.Tracker!, mode, tracker.FullReason, tracker.ChangedBytes),
+            JsonEvents.Readable.TrackerEvent
+        );
+        output.Line(
+            IsIncremental
+                ? $"incremental: {ByteSize.Format(tracker.ChangedBytes)} changed since the last backup"
+                : $"full: {TrackWords.ReasonOf(tracker.FullReason!)}"
+        );
     }
 
     void WriteStart(Engine engine) =>
@@ -162,8 +305,8 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
                 request.Target,
                 _source!.Limits.CapacityBytes,
                 engine.Reactor.FileIo.Name,
-                _source.IsDirect,
-                _target!.IsDirect
+                SourceDisk.IsDirect(_source),
+                SourceDisk.IsDirect(_target!)
             ),
             JsonEvents.Readable.StartEvent
         );
@@ -182,7 +325,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         _disk?.Dispose();
         // A device that does not answer keeps its last requests: it is closed when they have ended.
         _target?.DisposeWhenIdle();
+        _tracker?.Dispose();
         _source?.DisposeWhenIdle();
+        _place?.Dispose();
     }
 
     static WorkProgress Picture(in JobProgress progress) =>

@@ -1,8 +1,8 @@
 // What lies at a path, without opening a regular file: its kind, and which storage it is.
-using System.Runtime.InteropServices;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Cli;
 
@@ -22,45 +22,31 @@ enum PathKind
 /// <param name="AllocatedBytes">What a file takes on its file system; 0 for others.</param>
 readonly record struct PathLook(PathKind Kind, FileIdentity Identity, ulong AllocatedBytes = 0)
 {
-    const ulong StatBlockBytes = 512; // whatever the file system's own unit is. Source: statx(2)
-
     /// <returns>None, also when nothing is there; else why it cannot be seen.</returns>
-    public static unsafe Fault TryLook(string path, out PathLook look)
+    public static Fault TryLook(string path, out PathLook look)
     {
         look = default;
-        Statx status;
-        // SAFETY: the kernel fills the structure during the call only.
-        if (Files.Statx(Files.AT_FDCWD, path, 0, Files.STATX_BASIC_STATS, &status) < 0)
-        {
-            int errno = Marshal.GetLastPInvokeError();
-            return errno == Errnos.ENOENT ? Fault.None : Errnos.ToFault(errno);
-        }
-        int type = status.Mode & Files.S_IFMT;
-        if (type == Files.S_IFREG)
-        {
-            ulong device = (ulong)status.DevMajor << 32 | status.DevMinor;
-            look = new PathLook(
-                PathKind.File,
-                new FileIdentity(false, device, status.Inode),
-                status.Blocks * StatBlockBytes
-            );
-            return Fault.None;
-        }
-        if (type == Files.S_IFBLK)
+        int result = NameCalls.Kernel.LookThrough(path, out NameLook found);
+        if (result < 0)
+            return result == -Errnos.ENOENT ? Fault.None : Errnos.ToFault(-result);
+        if (found.IsFile)
+            look = new PathLook(PathKind.File, found.Identity, found.AllocatedBytes);
+        else if (found.IsBlockDevice)
             return TryLookAtBlock(path, out look);
-        look = new PathLook(type == Files.S_IFDIR ? PathKind.Folder : PathKind.Other, default);
+        else
+            look = new PathLook(found.IsFolder ? PathKind.Folder : PathKind.Other, default);
         return Fault.None;
     }
 
     static Fault TryLookAtBlock(string path, out PathLook look)
     {
         look = new PathLook(PathKind.BlockDevice, default);
-        int fd = Files.Open(path, Files.O_RDONLY | Files.O_NONBLOCK | Files.O_CLOEXEC, 0);
+        int fd = NameCalls.Kernel.Open(Files.AT_FDCWD, path, Files.O_RDONLY | Files.O_NONBLOCK);
         if (fd < 0)
-            return Errnos.ToFault(Marshal.GetLastPInvokeError());
-        Fault fault = FileIdentity.TryGet(fd, out FileIdentity identity);
-        _ = Files.Close(fd);
-        look = look with { Identity = identity };
+            return Errnos.ToFault(-fd);
+        Fault fault = StorageKin.TryGet(fd, out StorageKin? kin);
+        NameCalls.Close(fd);
+        look = look with { Identity = kin?.Identity ?? default };
         return fault;
     }
 }

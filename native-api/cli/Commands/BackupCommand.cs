@@ -2,8 +2,10 @@
 using System;
 using System.CommandLine;
 using FastBackup.Base;
-using FastBackup.Copy;
+using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Pacing;
+using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
 
@@ -11,8 +13,6 @@ static class BackupCommand
 {
     const ulong ClusterBytesMin = 4 * Units.KiB;
     const ulong ClusterBytesMax = Units.GiB;
-
-    const ulong ClusterBytesDefault = 64 * Units.KiB;
 
     /// <summary>No disk is near it: a larger number is a slip of the pen.</summary>
     const ulong SpeedMax = Units.TiB;
@@ -23,15 +23,20 @@ static class BackupCommand
         "fastbackup backup /dev/vg0/web backup.img --speed 200MiB",
         "fastbackup backup disk.img backup.img --force --json",
         "fastbackup backup backup.img /dev/vg0/web --force        (restore)",
+        "fastbackup backup nbd://host/web backup.img",
+        "fastbackup backup disk.img copy.img --tracker disk.img.track   (what has changed)",
     ];
 
     public static Command Create()
     {
-        Argument<string> source = new("SOURCE") { Description = "Disk image or block device to copy; only read." };
-        Argument<string> target = new("TARGET")
-        {
-            Description = "New file (written as TARGET.partial, renamed when whole) or block device.",
-        };
+        Argument<string> source = PathName.CreateDiskArgument(
+            "SOURCE",
+            "Disk image, block device or NBD URI to copy; only read."
+        );
+        Argument<string> target = PathName.CreateDiskArgument(
+            "TARGET",
+            "New file (written as TARGET.partial, renamed when whole), block device or NBD URI."
+        );
         Option<BackupSync> sync = new("--sync")
         {
             Description = "full (default): everything. top: what is allocated; the rest of TARGET is left alone.",
@@ -46,10 +51,13 @@ static class BackupCommand
             CheckCluster
         );
         Option<ulong?> memory = MemoryOption.Create();
-        Option<bool> force = new("--force")
-        {
-            Description = "Replace an existing TARGET or left-over TARGET.partial; overwrite a block device.",
-        };
+        Option<bool> force = FlagOption.Create(
+            "--force",
+            "Replace an existing TARGET or left-over TARGET.partial; overwrite a block device or remote disk."
+        );
+        Option<string?> tracker = TrackCommand.CreateTrackerOption(
+            "Tracker of SOURCE: into a TARGET that exists, the last copy, goes only what has changed since."
+        );
         Command command = new("backup", "Copy a disk to a file or another disk.")
         {
             source,
@@ -60,6 +68,9 @@ static class BackupCommand
             cluster,
             memory,
             force,
+            tracker,
+            CommonOptions.IgnoreLocks,
+            CommonOptions.Format,
             CommonOptions.Json,
             CommonOptions.Quiet,
         };
@@ -69,12 +80,16 @@ static class BackupCommand
                 {
                     Source = parsed.GetRequiredValue(source),
                     Target = parsed.GetRequiredValue(target),
+                    Tracker = parsed.GetValue(tracker),
                     Sync = parsed.GetValue(sync),
                     SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
                     GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,
-                    ClusterBytes = (uint)(parsed.GetValue(cluster) ?? ClusterBytesDefault),
-                    MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault,
+                    ClusterBytes = (uint)(parsed.GetValue(cluster) ?? FilterOptions.ClusterBytesDefault),
+                    MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
+                    UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
                     IsForced = parsed.GetValue(force),
+                    IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
+                    Format = parsed.GetValue(CommonOptions.Format),
                 },
                 CommonOptions.CreateOutput(parsed)
             )
@@ -135,8 +150,8 @@ static class BackupCommand
     static BackupSync ParseSync(System.CommandLine.Parsing.ArgumentResult result)
     {
         string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-        if (text is "full" or "top")
-            return text == "full" ? BackupSync.Full : BackupSync.Top;
+        if (BackupWords.Sync.TryRead(text, out BackupSync sync) && sync is BackupSync.Full or BackupSync.Top)
+            return sync;
         result.AddError($"--sync '{text}' is not known; it is 'full' or 'top'");
         return default;
     }

@@ -15,6 +15,7 @@ static class CommandExamples
           0  done (compare: identical)
           1  refused or failed, one sentence on stderr (compare: different)
           2  the command line is wrong; nothing was opened
+          3  compare: refused or failed, one sentence on stderr
           130  interrupted by Ctrl-C or SIGTERM; a second one ends at once
         """;
 
@@ -38,6 +39,9 @@ static class CommandExamples
     public static void Attach(RootCommand root, Dictionary<Command, string[]> examples)
     {
         HelpOption help = root.Options.OfType<HelpOption>().Single();
+        // On Linux these are paths.
+        _ = help.Aliases.Remove("/h");
+        _ = help.Aliases.Remove("/?");
         help.Action = new HelpWithExamples((HelpAction)help.Action!, examples);
     }
 }

@@ -1,6 +1,7 @@
 // fastbackup compare A B: the verdict in words, as exit code and as JSON.
 using System;
 using System.CommandLine;
+using FastBackup.Devices.Opening;
 
 namespace FastBackup.Cli;
 
@@ -14,25 +15,33 @@ static class CompareCommand
 
     public static Command Create()
     {
-        Argument<string> left = new("A") { Description = "Disk image or block device." };
-        Argument<string> right = new("B") { Description = "Disk image or block device." };
+        Argument<string> left = PathName.CreateDiskArgument("A", "Disk image, block device or NBD URI.");
+        Argument<string> right = PathName.CreateDiskArgument("B", "Disk image, block device or NBD URI.");
         Command command = new("compare", "Say whether two disks hold the same bytes, and where they first differ.")
         {
             left,
             right,
+            CommonOptions.IgnoreLocks,
+            CommonOptions.Format,
             CommonOptions.Json,
             CommonOptions.Quiet,
         };
         command.SetAction(parsed =>
-            Run(parsed.GetRequiredValue(left), parsed.GetRequiredValue(right), CommonOptions.CreateOutput(parsed))
+            Run(
+                parsed.GetRequiredValue(left),
+                parsed.GetRequiredValue(right),
+                parsed.GetValue(CommonOptions.IgnoreLocks),
+                parsed.GetValue(CommonOptions.Format),
+                CommonOptions.CreateOutput(parsed)
+            )
         );
         return command;
     }
 
-    static int Run(string left, string right, Output output)
+    static int Run(string left, string right, bool isLockIgnored, FormatRule format, Output output)
     {
         using Interruption interruption = new();
-        CompareResult result = new CompareRun(left, right, output, interruption).Execute();
+        CompareResult result = new CompareRun(left, right, isLockIgnored, format, output, interruption).Execute();
         if (result.Sentence != null)
             output.Error(result.Sentence, result.Fault);
         else
@@ -49,7 +58,7 @@ static class CompareCommand
                 result.TargetBytes,
                 result.FirstDifference,
                 result.Progress.DoneBytes,
-                result.Progress.SkippedBytes,
+                result.Progress.SkippedBytes ?? 0,
                 Math.Round(result.Seconds, 6),
                 Math.Round(result.CpuSeconds, 6),
                 Math.Round(result.BytesPerSecond)
@@ -65,7 +74,7 @@ static class CompareCommand
         if (result.FirstDifference == null)
             return $"identical: {ByteSize.Format(result.Progress.DoneBytes)} in {Phrases.Duration(result.Seconds)} "
                 + $"({Phrases.Rate(result.BytesPerSecond)}), "
-                + $"{ByteSize.Format(result.Progress.SkippedBytes)} of it holes in both";
+                + $"{ByteSize.Format(result.Progress.SkippedBytes ?? 0)} of it holes in both";
         string sizes =
             result.SourceBytes == result.TargetBytes
                 ? ""

@@ -3,7 +3,8 @@ using System;
 using System.CommandLine;
 using System.IO;
 using FastBackup.Base;
-using FastBackup.Copy;
+using FastBackup.Pacing;
+using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
 
@@ -31,6 +32,11 @@ static class DemoCommand
             Description = "Where its files lie meanwhile; the system's folder for temporary files by default.",
             HelpName = "DIR",
         };
+        folder.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && PathName.Check(result.Tokens[0].Value) is { } wrong)
+                result.AddError("--dir " + wrong);
+        });
         Option<GuestPriority?> guestPriority = GuestPriorityOption.Create();
         Option<ulong?> memory = MemoryOption.Create();
         Option<ScratchOption?> scratch = ScratchOption.Create();
@@ -39,7 +45,7 @@ static class DemoCommand
             "While guests write the target takes so many bytes a second (zeroes are free): do they feel it?",
             CheckTargetSpeed
         );
-        Option<bool> force = new("--force") { Description = "The block device of --scratch may be overwritten." };
+        Option<bool> force = FlagOption.Create("--force", "The block device of --scratch may be overwritten.");
         Command command = new("demo", "Make a disk, back it up, compare, show the figures, remove everything.")
         {
             size,
@@ -59,7 +65,8 @@ static class DemoCommand
                     SizeBytes = parsed.GetValue(size) ?? SizeBytesDefault,
                     ParentFolder = parsed.GetValue(folder) ?? Path.GetTempPath(),
                     GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,
-                    MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault,
+                    MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
+                    UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
                     ScratchPath = parsed.GetValue(scratch)?.Path,
                     ScratchLimitBytes = parsed.GetValue(scratch)?.LimitBytes ?? ulong.MaxValue,
                     IsForced = parsed.GetValue(force),

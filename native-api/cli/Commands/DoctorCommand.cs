@@ -18,19 +18,17 @@ static class DoctorCommand
 
     public static Command Create()
     {
-        Argument<string?> path = new("PATH")
-        {
-            Description = "File, folder or block device to examine as well.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
+        Argument<string?> path = PathName.CreateOptionalArgument(
+            "PATH",
+            "File, folder or block device to examine as well."
+        );
         Command command = new("doctor", "Show what this machine offers, and what to do about each shortfall.")
         {
             path,
             CommonOptions.Json,
+            CommonOptions.Quiet,
         };
-        command.SetAction(parsed =>
-            Run(parsed.GetValue(path), new Output(parsed.GetValue(CommonOptions.Json), isQuiet: false))
-        );
+        command.SetAction(parsed => Run(parsed.GetValue(path), CommonOptions.CreateOutput(parsed)));
         return command;
     }
 

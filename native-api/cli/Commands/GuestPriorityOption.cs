@@ -2,7 +2,7 @@
 // default here would be shown by --help in the spelling of the code.
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using FastBackup.Copy;
+using FastBackup.Pacing;
 
 namespace FastBackup.Cli;
 
@@ -21,17 +21,9 @@ static class GuestPriorityOption
     static GuestPriority? Parse(ArgumentResult result)
     {
         string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-        switch (text)
-        {
-            case "strict":
-                return GuestPriority.Strict;
-            case "balanced":
-                return GuestPriority.Balanced;
-            case "off":
-                return GuestPriority.Off;
-            default:
-                result.AddError($"--guest-priority '{text}' is not known; it is 'strict', 'balanced' or 'off'");
-                return null;
-        }
+        if (GuestPriorityWords.Table.TryRead(text, out GuestPriority priority))
+            return priority;
+        result.AddError($"--guest-priority '{text}' is not known; it is 'strict', 'balanced' or 'off'");
+        return null;
     }
 }

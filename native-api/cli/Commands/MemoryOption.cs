@@ -1,19 +1,21 @@
 // --memory: how much I/O memory a command may take.
 using System.CommandLine;
 using FastBackup.Base;
+using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
 
 static class MemoryOption
 {
-    public const ulong BytesDefault = 64 * Units.MiB;
-
     public static Option<ulong?> Create() =>
         SizeOption.Create(
             "--memory",
-            "I/O memory, taken at start: two clusters at least; 64MiB by default.",
+            "I/O memory, taken at start: two clusters at least; 64MiB by default, less under a memory limit.",
             CheckSize
         );
+
+    /// <summary>What is taken where the option is not given.</summary>
+    public static ulong BytesDefault() => Engine.BufferBytesDefault();
 
     /// <returns>Null, or the rule that both options together break and the first half of the advice.</returns>
     public static string? Check(ulong memoryBytes, uint clusterBytes) =>

@@ -28,7 +28,10 @@ sealed record ScratchOption(string Path, ulong LimitBytes)
         bool hasLimit = comma >= 0 && !text.AsSpan(comma).Contains('/');
         string path = hasLimit ? text[..comma] : text;
         ulong limitBytes = ulong.MaxValue;
-        string? wrong = path.Length == 0 ? "has no path; give a folder, a new file or a block device" : null;
+        string? wrong =
+            path.Length == 0 ? "has no path; give a folder, a new file or a block device"
+            : path == "-" ? "names no file; give a folder, a new file or a block device"
+            : null;
         if (hasLimit && wrong == null)
         {
             string limit = text[(comma + 1)..];

@@ -21,8 +21,8 @@ static class TopCommand
 
     public static Command Create()
     {
-        Argument<string> socket = new("SOCKET") { Description = "Path of the monitor's socket." };
-        Option<bool> once = new("--once") { Description = "Show it once and end." };
+        Argument<string> socket = PathName.CreateArgument("SOCKET", "Path of the monitor's socket.");
+        Option<bool> once = FlagOption.Create("--once", "Show it once and end.");
         Command command = new("top", "Show the jobs of a running host, live.") { socket, once, CommonOptions.Json };
         command.SetAction(parsed =>
             Run(
@@ -47,7 +47,7 @@ static class TopCommand
         if (exitCode == ExitCode.Failed)
             output.Error(sentence!);
         output.Event(
-            new TopDoneEvent("done", "top", exitCode == ExitCode.Interrupted ? "interrupted" : "done", exitCode),
+            new TopDoneEvent("done", "top", ExitCode.Word(exitCode), exitCode),
             JsonEvents.Readable.TopDoneEvent
         );
         return exitCode;

@@ -34,7 +34,13 @@ sealed record CompareResult(
         : "different";
 
     public int ExitCode =>
-        Status == RunStatus.Done && FirstDifference != null ? Cli.ExitCode.Failed : Status.ExitCode();
+        Status switch
+        {
+            RunStatus.Done when FirstDifference == null => Cli.ExitCode.Done,
+            RunStatus.Done => Cli.ExitCode.Different,
+            RunStatus.Interrupted => Cli.ExitCode.Interrupted,
+            _ => Cli.ExitCode.NotCompared,
+        };
 
     public static CompareResult Refused(string sentence, Fault fault) =>
         new(RunStatus.Refused, sentence, fault, 0, 0, null, default, 0, 0);

@@ -3,30 +3,48 @@ using System;
 using System.Diagnostics;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
 
 /// <summary>Threads: one.</summary>
-sealed class CompareRun(string left, string right, Output output, Interruption interruption)
+sealed class CompareRun(
+    string left,
+    string right,
+    bool isLockIgnored,
+    FormatRule format,
+    Output output,
+    Interruption interruption
+)
 {
-    const ulong MemoryBytes = 32 * Units.MiB;
+    const ulong UsualMemoryBytes = 32 * Units.MiB;
     const uint ChunkBytes = (uint)Units.MiB;
 
-    FileDevice? _left;
-    FileDevice? _right;
+    IBlockDevice? _left;
+    IBlockDevice? _right;
 
     public CompareResult Execute()
     {
-        string? sentence = WorkEngine.TryOpen(MemoryBytes, ChunkBytes, out Engine? engine);
+        ulong memoryBytes = Engine.BufferBytesDefault(UsualMemoryBytes);
+        string? sentence = WorkEngine.TryOpen(memoryBytes, ChunkBytes, UsualMemoryBytes, out Engine? engine);
         if (sentence != null)
             return CompareResult.Refused(sentence, new Fault(FaultKind.NoMemory));
         try
         {
-            OpenRefusal refusal = SourceDisk.TryOpen(engine!.Reactor, left, "first disk", out _left);
+            OpenRefusal refusal = SourceDisk.TryOpen(
+                engine!.Reactor,
+                left,
+                "first disk",
+                isLockIgnored,
+                format,
+                out _left
+            );
             if (refusal.IsNone)
-                refusal = SourceDisk.TryOpen(engine.Reactor, right, "second disk", out _right);
+                refusal = SourceDisk.TryOpen(engine.Reactor, right, "second disk", isLockIgnored, format, out _right);
+            WarnOfMark(left, _left);
+            WarnOfMark(right, _right);
             return refusal.IsNone ? Run(engine) : CompareResult.Refused(refusal.Sentence, refusal.Fault);
         }
         finally
@@ -37,6 +55,12 @@ sealed class CompareRun(string left, string right, Output output, Interruption i
                 engine.Dispose();
             }
         }
+    }
+
+    void WarnOfMark(string path, IBlockDevice? disk)
+    {
+        if (disk != null && SourceDisk.IsUnfinished(disk))
+            output.Warning($"'{path}' is marked as unfinished: a backup onto it has not ended well");
     }
 
     CompareResult Run(Engine engine)
@@ -54,12 +78,14 @@ sealed class CompareRun(string left, string right, Output output, Interruption i
                 right,
                 commonBytes,
                 engine.Reactor.FileIo.Name,
-                _left.IsDirect,
-                _right.IsDirect
+                SourceDisk.IsDirect(_left),
+                SourceDisk.IsDirect(_right)
             ),
             JsonEvents.Readable.StartEvent
         );
         WorkEngine.Warn(engine, output);
+        SourceDisk.WarnOfUse(_left, "first disk", output);
+        SourceDisk.WarnOfUse(_right, "second disk", output);
         long start = Stopwatch.GetTimestamp();
         TimeSpan cpuStart = Environment.CpuUsage.TotalTime;
         IProgressView view = output.CreateView();
@@ -118,12 +144,15 @@ sealed class CompareRun(string left, string right, Output output, Interruption i
             {
                 Status = RunStatus.Failed,
                 Fault = comparison.Fault,
-                Sentence = $"cannot read '{(comparison.IsLeftFault ? left : right)}': {comparison.Fault}, {done}",
+                Sentence = $"cannot read '{(comparison.IsLeftFault ? left : right)}': {Explain(comparison)}, {done}",
             };
         if (result.SourceBytes != result.TargetBytes)
             return result with { FirstDifference = Math.Min(result.SourceBytes, result.TargetBytes) };
         return result;
     }
+
+    string Explain(Comparison comparison) =>
+        SourceDisk.Explain(comparison.IsLeftFault ? _left : _right, comparison.Fault);
 
     void CloseAll()
     {

@@ -11,7 +11,7 @@ using System;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Memory;
 
 namespace FastBackup.Cli;

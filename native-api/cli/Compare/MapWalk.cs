@@ -1,8 +1,9 @@
 // One disk's allocation map, read ahead in batches as a cursor moves forward through it.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Memory;
+using FastBackup.Ports;
 
 namespace FastBackup.Cli;
 
@@ -38,7 +39,7 @@ sealed class MapWalk : IBlockOwner, IDisposable
             Query();
             return false;
         }
-        isHole = _entries[_next].Kind == ExtentKind.Hole;
+        isHole = _entries[_next].ReadsAsZero;
         endBytes = EndOf(_entries[_next]);
         return true;
     }

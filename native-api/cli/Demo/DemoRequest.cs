@@ -1,13 +1,14 @@
 // What the command line asks the demo to do, checked and in numbers.
 using FastBackup.Base;
-using FastBackup.Copy;
+using FastBackup.Filter;
+using FastBackup.Pacing;
 
 namespace FastBackup.Cli;
 
 sealed record DemoRequest
 {
     /// <summary>Unit of copying in both halves.</summary>
-    public const uint ClusterBytes = (uint)(64 * Units.KiB);
+    public const uint ClusterBytes = FilterOptions.ClusterBytesDefault;
 
     public required ulong SizeBytes { get; init; }
 
@@ -18,6 +19,9 @@ sealed record DemoRequest
 
     /// <summary>I/O memory of each half.</summary>
     public ulong MemoryBytes { get; init; } = 64 * Units.MiB;
+
+    /// <summary>What is taken where there is enough, if nobody asked for an amount.</summary>
+    public ulong? UsualMemoryBytes { get; init; }
 
     /// <summary>Where the live half puts old data that memory has no room for; null = nowhere.</summary>
     public string? ScratchPath { get; init; }

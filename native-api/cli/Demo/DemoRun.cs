@@ -4,8 +4,9 @@ using System;
 using System.Diagnostics;
 using System.IO;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices.Opening;
 using FastBackup.Jobs;
+using FastBackup.Pacing;
 
 namespace FastBackup.Cli;
 
@@ -83,7 +84,7 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
         _backup = backup;
 
         output.Line("Comparing the copy with the disk ...");
-        CompareResult compare = new CompareRun(source, target, _inner, interruption).Execute();
+        CompareResult compare = new CompareRun(source, target, false, FormatRule.Raw, _inner, interruption).Execute();
         if (compare.Status != RunStatus.Done)
             return End(compare.Status, "demo: " + compare.Sentence, compare.Fault);
         _compare = compare;
@@ -105,7 +106,14 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
         if (sentence != null)
             return End(RunStatus.Failed, "demo: " + sentence);
         live.ApplyWritesBefore();
-        CompareResult compare = new CompareRun(target, liveTarget, _inner, interruption).Execute();
+        CompareResult compare = new CompareRun(
+            target,
+            liveTarget,
+            false,
+            FormatRule.Raw,
+            _inner,
+            interruption
+        ).Execute();
         if (compare.Status != RunStatus.Done)
             return End(compare.Status, "demo: " + compare.Sentence, compare.Fault);
         _imageEqualsT0 = compare.IsIdentical;
@@ -125,7 +133,7 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
                 folder.Path,
                 request.SizeBytes,
                 request.MemoryBytes,
-                LiveView.Word(request.GuestPriority),
+                GuestPriorityWords.Table.Of(request.GuestPriority),
                 request.ScratchPath,
                 request.TargetBytesPerSecond == 0 ? null : request.TargetBytesPerSecond
             ),

@@ -1,8 +1,11 @@
 // The scratch space of the demo's live half: opened by the command's rules, used by one job, given back after it.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Copy;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Devices.Targets;
+using FastBackup.Ports;
 using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
@@ -25,7 +28,7 @@ sealed class DemoScratch
     public static OpenRefusal TryRehearse(DemoRequest request)
     {
         uint leastBytes = DemoRequest.ClusterBytes;
-        string? sentence = WorkEngine.TryOpen(leastBytes, leastBytes, out Engine? engine);
+        string? sentence = WorkEngine.TryOpen(leastBytes, leastBytes, leastBytes, out Engine? engine);
         if (sentence != null)
             return new OpenRefusal(new Fault(FaultKind.NoMemory), sentence);
         OpenRefusal refusal = TryOpen(engine!.Reactor, request, out DemoScratch? scratch);

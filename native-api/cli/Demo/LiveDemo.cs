@@ -6,10 +6,11 @@ using System.Diagnostics;
 using System.IO;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
-using FastBackup.Copy;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Pacing;
 using FastBackup.Runtime;
 using Microsoft.Win32.SafeHandles;
 
@@ -23,7 +24,7 @@ sealed class LiveDemo(
     string targetPath,
     Output output,
     Interruption interruption
-) : IJobListener, IDisposable
+) : IJobListener, ITraceSink, IDisposable
 {
     const int GuestCount = 4;
     const int QuietMs = 1000;
@@ -37,6 +38,7 @@ sealed class LiveDemo(
     DemoScratch? _scratch;
     Disk? _disk;
     BackupJob? _job;
+    Reactor? _traced;
     int _writesBefore;
 
     /// <returns>Null, or why it failed.</returns>
@@ -44,7 +46,12 @@ sealed class LiveDemo(
     {
         result = null;
         uint chunkBytes = WorkEngine.ChunkBytes(request.MemoryBytes, DemoRequest.ClusterBytes);
-        string? sentence = WorkEngine.TryOpen(request.MemoryBytes, chunkBytes, out Engine? engine);
+        string? sentence = WorkEngine.TryOpen(
+            request.MemoryBytes,
+            chunkBytes,
+            request.UsualMemoryBytes,
+            out Engine? engine
+        );
         if (sentence != null)
             return sentence;
         if (output.IsJson)
@@ -79,15 +86,23 @@ sealed class LiveDemo(
             _concluded.Set();
     }
 
+    void ITraceSink.OnTrace(in TraceEvent traceEvent)
+    {
+        if (traceEvent.Point != TracePoint.PointInTime)
+            return;
+        _traced!.Trace = null;
+        _writesBefore = _writes.Count;
+    }
+
     public void Dispose() => _concluded.Dispose();
 
     string? TryOpen(Engine engine)
     {
-        OpenRefusal refusal = FileDevice.TryOpen(engine.Reactor, new() { Path = diskPath }, out _source);
+        OpenRefusal refusal = DeviceOpener.TryOpen(engine.Reactor, new() { Path = diskPath }, out _source);
         if (refusal.IsNone)
         {
             FileOpenOptions create = new() { Path = targetPath, CreateBytes = _source!.Limits.CapacityBytes };
-            refusal = FileDevice.TryOpen(engine.Reactor, create, out _target);
+            refusal = DeviceOpener.TryOpen(engine.Reactor, create, out _target);
         }
         if (refusal.IsNone && request.ScratchPath != null)
             refusal = DemoScratch.TryOpen(engine.Reactor, request, out _scratch);
@@ -171,16 +186,11 @@ sealed class LiveDemo(
         BackupJob job = _job!;
         job.Listener = this;
         engine.Reactor.Invoke(() =>
-            Disk.Quiesce(
-                engine.Reactor,
-                [_disk!],
-                () =>
-                {
-                    _writesBefore = _writes.Count; // the same quiesced moment as the job's own: no write is half done
-                    job.Start(engine.Reactor);
-                }
-            )
-        );
+        {
+            _traced = engine.Reactor;
+            _traced.Trace = this; // tells of the job's own quiesced moment, in which no write is half done
+            job.Start(engine.Reactor);
+        });
         _view.BeginBackup();
         WorkEngine.Wait(
             engine,

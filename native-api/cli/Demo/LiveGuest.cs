@@ -6,7 +6,7 @@ using System.Diagnostics;
 using System.Linq;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
 

@@ -3,8 +3,8 @@
 using System;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.Copy;
 using FastBackup.Jobs;
+using FastBackup.Pacing;
 
 namespace FastBackup.Cli;
 
@@ -46,7 +46,7 @@ sealed class LiveView(Output output)
         new(
             gauges.WindowBytes,
             gauges.ChunkBytes,
-            Word(gauges.Priority),
+            GuestPriorityWords.Table.Of(gauges.Priority),
             gauges.DeviceBytes,
             gauges.BackgroundChunks,
             gauges.GuestReads,
@@ -62,15 +62,6 @@ sealed class LiveView(Output output)
             gauges.SpilledBytes,
             gauges.OfferedBytes
         );
-
-    /// <summary>As --guest-priority spells it.</summary>
-    public static string Word(GuestPriority priority) =>
-        priority switch
-        {
-            GuestPriority.Strict => "strict",
-            GuestPriority.Balanced => "balanced",
-            _ => "off",
-        };
 
     void WriteEvent(in JobProgress progress, in JobStatistics statistics) =>
         output.Event(

@@ -4,7 +4,9 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Ports;
 
 namespace FastBackup.Cli;
 
@@ -20,6 +22,8 @@ sealed class SlowDevice(IIoLoop loop, IBlockDevice inner, ulong bytesPerSecond) 
     bool _isReleased;
 
     public string Name => inner.Name;
+
+    public StorageIdentity? Storage => inner.Storage;
 
     public BlockLimits Limits => inner.Limits;
 

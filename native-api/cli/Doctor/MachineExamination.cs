@@ -2,7 +2,6 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
 using FastBackup.Runtime;
 
@@ -10,13 +9,25 @@ namespace FastBackup.Cli;
 
 static class MachineExamination
 {
-    const ulong BufferBytes = 64 * Units.MiB; // the default of --memory
+    const ulong BufferBytes = Engine.BufferBytesUsual; // the default of --memory
 
-    /// <param name="engine">Open with BufferBytes, to see what it complains about.</param>
+    /// <param name="engine">Open as for a backup with all memory asked for, to see what it complains about.</param>
     public static List<Finding> Examine(Engine engine) =>
+        OperatingSystem.IsWindows() ? OfWindows(engine) : OfLinux(engine);
+
+    static List<Finding> OfWindows(Engine engine) =>
+        [
+            new Finding("kernel", Environment.OSVersion.VersionString),
+            new Finding("file calls", engine.Reactor.FileIo.Name),
+            ExamineKernels(),
+            ExamineCores(),
+            ExamineMemory(),
+        ];
+
+    static List<Finding> OfLinux(Engine engine) =>
         [
             new Finding("kernel", "Linux " + (KernelFacts.Release ?? "(hidden)")),
-            RingExamination.Examine(),
+            RingExamination.Examine(engine),
             ExamineMemoryLock(engine),
             ExamineHugePages(),
             ExamineKernels(),
@@ -24,7 +35,7 @@ static class MachineExamination
             ExamineMemory(),
         ];
 
-    public static EngineOptions EngineOptions => new() { BufferBytes = BufferBytes };
+    public static EngineOptions EngineOptions => new() { BufferBytes = Engine.BufferBytesDefault() };
 
     static Finding ExamineMemoryLock(Engine engine)
     {
@@ -33,6 +44,8 @@ static class MachineExamination
                 ? ByteSize.Format(bytes)
                 : KernelFacts.MemoryLockLimit ?? "(hidden)";
         string needed = ByteSize.Format(BufferBytes);
+        if (engine.RingFault.IsFault)
+            return new Finding("memory lock", $"limit {limit}; nothing is registered without io_uring");
         bool isRegistered = !engine.Warnings.Any(one => one.StartsWith("I/O memory", StringComparison.Ordinal));
         return isRegistered
             ? new Finding("memory lock", $"limit {limit}; {needed} of I/O memory were registered")

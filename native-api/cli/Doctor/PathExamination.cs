@@ -3,7 +3,10 @@
 using System;
 using System.IO;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Cli;
 
@@ -22,8 +25,14 @@ static class PathExamination
         string probe = isFolder ? Path.Combine(path, $".fastbackup-doctor-{Environment.ProcessId}") : path;
         FileOpenOptions options = isFolder
             ? new FileOpenOptions { Path = probe, CreateBytes = ProbeBytes }
-            : new FileOpenOptions { Path = probe, IsReadOnly = true };
-        OpenRefusal refusal = FileDevice.TryOpen(loop, options, out FileDevice? device);
+            : new FileOpenOptions
+            {
+                Path = probe,
+                IsReadOnly = true,
+                IsLockIgnored = true,
+                Format = FormatRule.Raw,
+            };
+        OpenRefusal refusal = DeviceOpener.TryOpen(loop, options, out FileDevice? device);
         if (isFolder && refusal.IsNone)
             File.Delete(probe); // the open file lives on until it is closed
         if (!refusal.IsNone)
@@ -42,6 +51,12 @@ static class PathExamination
             : device.IsBlockDevice ? "block device"
             : $"file on {FileSystem(path)}";
         string size = isFolder ? "" : $", {ByteSize.Format(device.Limits.CapacityBytes)}";
+        if (!isFolder && UnfinishedMark.IsOn(NameCalls.Kernel, device.Fd))
+            return new Finding(
+                path,
+                $"{kind}{size}, marked as unfinished: a backup onto it has not ended well, it may hold no disk",
+                "copy the disk onto it once more, all of it, or with the bitmap of the backup that did not end"
+            );
         if (!device.IsDirect)
             return new Finding(
                 path,

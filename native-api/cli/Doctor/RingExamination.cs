@@ -1,15 +1,14 @@
 // Whether io_uring works here, with which set-up flags, and what stands in its way where it does not.
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo.Ring;
 using FastBackup.Interop.Linux;
+using FastBackup.Ports.Linux.Ring;
+using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
 
 static class RingExamination
 {
-    const uint Depth = 4096; // what the engine asks for
-
     static readonly (uint Bit, string Name)[] SetupNames =
     [
         (IoUring.IORING_SETUP_DEFER_TASKRUN, "DEFER_TASKRUN"),
@@ -25,13 +24,16 @@ static class RingExamination
         (IoUring.IORING_FEAT_EXT_ARG, "EXT_ARG"),
     ];
 
-    public static Finding Examine()
+    /// <param name="engine">As a backup has it: what it uses is what is said here.</param>
+    public static Finding Examine(Engine engine)
     {
-        Fault fault = RingFileIo.TryOpen(Depth, out RingFileIo? ring);
-        if (fault.IsFault)
-            return new Finding("io_uring", $"refused: {fault}; worker threads are used instead", Advise(fault));
-        RingGrant grant = ring!.Grant;
-        ring.Dispose();
+        if (engine.Reactor.FileIo is not RingFileIo ring)
+            return new Finding(
+                "io_uring",
+                $"refused: {engine.RingFault}; worker threads are used instead",
+                Advise(engine.RingFault)
+            );
+        RingGrant grant = ring.Grant;
         string found = Phrases.Text(
             $"works; set-up {Names(grant.SetupFlags, SetupNames)}; features {
                 Names(grant.Features, FeatureNames)}; {grant.SqEntries} + {grant.CqEntries} entries"

@@ -33,18 +33,20 @@ sealed class MonitorLink : IDisposable
     public static string? TryConnect(string path, Interruption interruption, out MonitorLink? link)
     {
         link = null;
-        if (!File.Exists(path))
-            return $"there is no socket '{path}'; give the path that the host opened its monitor with";
         MonitorLink made = new(interruption);
         try
         {
             made._socket.Connect(new UnixDomainSocketEndPoint(path));
         }
-        catch (Exception error) when (error is SocketException or ArgumentException)
+        catch (ArgumentException)
         {
             made.Dispose();
-            string reason = error is SocketException ? error.Message : "a socket's path has at most 107 bytes";
-            return $"cannot connect to '{path}': {reason}; is the host that made it still running?";
+            return $"'{path}' is no socket's path: that has at most 107 bytes; give a relative one, or a link";
+        }
+        catch (SocketException error)
+        {
+            made.Dispose();
+            return Explain(path, error);
         }
         if (made.Read(s_greetingLimit)?["QMP"] == null)
         {
@@ -64,9 +66,15 @@ sealed class MonitorLink : IDisposable
     /// <summary>The peer has closed the connection.</summary>
     public bool IsEnded { get; private set; }
 
+    /// <summary>A signal ends no wait: for what must come to its end in order. A second one ends the program.</summary>
+    public bool OutlastsSignals { get; set; }
+
     /// <summary>Runs a command.</summary>
+    /// <param name="command">Its name.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="onStep">Called again and again while the answer is waited for.</param>
     /// <returns>Its whole answer, or null at the end of the connection or after a signal.</returns>
-    public JsonNode? Ask(string command, JsonObject arguments)
+    public JsonNode? Ask(string command, JsonObject arguments, Action? onStep = null)
     {
         JsonObject said = new() { ["execute"] = command, ["arguments"] = arguments.DeepClone() };
         try
@@ -79,7 +87,7 @@ sealed class MonitorLink : IDisposable
         {
             IsEnded = true;
         }
-        while (Read(TimeSpan.MaxValue) is { } answer)
+        while (Read(TimeSpan.MaxValue, onStep) is { } answer)
             if (answer["event"] == null)
                 return answer;
             else
@@ -96,15 +104,31 @@ sealed class MonitorLink : IDisposable
         _line.Dispose();
     }
 
-    JsonNode? Read(TimeSpan limit)
+    /// <summary>Source: connect(2), unix(7).</summary>
+    static string Explain(string path, SocketException error) =>
+        error.SocketErrorCode switch
+        {
+            SocketError.AddressNotAvailable =>
+                $"there is no socket '{path}'; give the path that the host opened its monitor with",
+            SocketError.AccessDenied =>
+                $"'{path}' is not for this user: permission denied (EACCES); be the user who runs its host, or root",
+            SocketError.ConnectionRefused =>
+                $"nobody listens at '{path}': connection refused (ECONNREFUSED); is its host still running?",
+            _ => $"cannot connect to '{path}': {error.Message}; is it the socket of a running host's monitor?",
+        };
+
+    JsonNode? Read(TimeSpan limit, Action? onStep = null)
     {
         long start = Stopwatch.GetTimestamp();
         while (_lines.Count == 0)
         {
-            if (IsEnded || _interruption.IsRequested || Stopwatch.GetElapsedTime(start) >= limit)
+            bool isSignalled = _interruption.IsRequested && !OutlastsSignals;
+            if (IsEnded || isSignalled || Stopwatch.GetElapsedTime(start) >= limit)
                 return null;
             if (_socket.Poll(StepMs * 1000, SelectMode.SelectRead))
                 Receive();
+            else
+                onStep?.Invoke();
         }
         try
         {

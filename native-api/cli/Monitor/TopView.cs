@@ -11,13 +11,10 @@ namespace FastBackup.Cli;
 sealed class TopView(Output output)
 {
     const string Home = "\u001b[H\u001b[J"; // Source: console_codes(4)
-    const int BarWidth = 40;
-    const int IdWidth = 16;
-    const int DiskWidth = 10;
-
-    static readonly string s_head =
-        "job".PadRight(IdWidth)
-        + "disk      status      done          rate    left  p99 ms   alone   captured      limit";
+    const int BarWidthMax = 40;
+    const int BarWidthMin = 4;
+    const int BinWidth = 30; // a bar's line without the bar, and its count
+    const int WideAsNeeded = 1000;
 
     readonly Dictionary<string, RateMeter> _rates = [];
 
@@ -48,55 +45,57 @@ sealed class TopView(Output output)
             output.Event(new TopEvent("jobs", jobs), JsonEvents.Readable.TopEvent);
             return;
         }
-        string text = jobs.Count == 0 ? "no jobs" : s_head;
+        int width = Output.IsTerminal ? TerminalSize.Columns() - 1 : WideAsNeeded;
+        TopTable table = new(width);
+        List<string> lines = [jobs.Count == 0 ? "no jobs" : table.Head];
         foreach (JsonNode? job in jobs)
-            text += "\n" + Row(job!);
+            lines.Add(table.Row(new TopJob(job!, _rates[(string)job!["id"]!].BytesPerSecond)));
         foreach (JsonNode? job in jobs)
-            text += Waits(job!);
-        output.Line(Output.IsTerminal ? Home + text : text);
+            AddWaits(job!, width, lines);
+        output.Line(Output.IsTerminal ? Home + Fit(lines, width, TerminalSize.Rows() - 1) : string.Join('\n', lines));
     }
 
-    string Row(JsonNode job)
-    {
-        string id = (string)job["id"]!;
-        JsonNode progress = job["progress"]!;
-        JsonNode gauges = job["gauges"]!;
-        ulong total = (ulong)progress["total-bytes"]!;
-        ulong done = (ulong)progress["done-bytes"]!;
-        double rate = _rates[id].BytesPerSecond;
-        double percent = total == 0 ? 100 : 100.0 * done / total;
-        string left = rate > 0 ? Phrases.Duration((total - done) / rate) : "-";
-        string name = Cut(id, IdWidth).PadRight(IdWidth) + Cut((string)job["disk"]!, DiskWidth).PadRight(DiskWidth);
-        return name
-            + Phrases.Text($"{(string)job["status"]!, -10}{percent, 4:0} %{Phrases.Rate(rate), 14}{left, 8}")
-            + $"{P99(job["loaded-guests"]!), 8}{P99(job["quiet-guests"]!), 8}"
-            + $"{Size(gauges["capture-bytes"]!), 11}{Size(gauges["capture-limit-bytes"]!), 11}";
-    }
-
-    static string Waits(JsonNode job)
+    static void AddWaits(JsonNode job, int width, List<string> lines)
     {
         JsonNode waits = job["guest-waits"]!;
         ulong count = (ulong)waits["count"]!;
         if (count == 0)
-            return "";
-        string text =
-            Phrases.Text(
-                $"\n\n{(string)job["id"]!}: {count} guest writes waited for a copy, {Ms(waits["sum-ns"]!)} ms in all"
-            ) + Phrases.Text($", p99 {Ms(waits["p99-ns"]!)} ms, longest {Ms(waits["max-ns"]!)} ms");
+            return;
+        lines.Add("");
+        string[] clauses =
+        [
+            $"{(string)job["id"]!}: {count} guest writes waited for a copy",
+            $"{TopJob.Ms(waits["sum-ns"]!)} ms in all",
+            $"p99 {TopJob.Ms(waits["p99-ns"]!)} ms",
+            $"longest {TopJob.Ms(waits["max-ns"]!)} ms",
+        ];
+        string line = clauses[0];
+        foreach (string clause in clauses[1..])
+        {
+            bool hasRoom = line.Length + clause.Length + 3 <= width;
+            if (!hasRoom)
+                lines.Add(line + ",");
+            line = hasRoom ? $"{line}, {clause}" : "  " + clause;
+        }
+        lines.Add(line);
+        int barWidth = Math.Clamp(width - BinWidth, BarWidthMin, BarWidthMax);
         foreach (JsonNode? bin in job["guest-waits-histogram"]!.AsArray())
         {
             ulong inBin = (ulong)bin!["count"]!;
-            int width = (int)Math.Ceiling((double)inBin * BarWidth / count);
-            text += Phrases.Text($"\n  below {Ms(bin["below-ns"]!), 9} ms {new string('#', width)} {inBin}");
+            string bar = new('#', (int)Math.Ceiling((double)inBin * barWidth / count));
+            lines.Add(Phrases.Text($"  below {TopJob.Ms(bin["below-ns"]!), 9} ms {bar} {inBin}"));
         }
-        return text;
     }
 
-    static string Size(JsonNode bytes) => ByteSize.Format((ulong)bytes);
-
-    static string Ms(JsonNode ns) => Phrases.Text($"{(ulong)ns / 1e6:0.00}");
-
-    static string P99(JsonNode times) => (ulong)times["count"]! == 0 ? "-" : Ms(times["p99-ns"]!);
-
-    static string Cut(string text, int width) => text.Length < width ? text : text[..(width - 2)] + "~ ";
+    /// <summary>A line too many, or too long, would scroll the screen at every look.</summary>
+    static string Fit(List<string> lines, int width, int rows)
+    {
+        if (lines.Count > rows)
+        {
+            string more = $"... {lines.Count - rows + 1} lines more";
+            lines.RemoveRange(Math.Max(rows - 1, 0), lines.Count - Math.Max(rows - 1, 0));
+            lines.Add(more);
+        }
+        return string.Join('\n', lines.Select(line => line.Length <= width ? line : line[..width]));
+    }
 }

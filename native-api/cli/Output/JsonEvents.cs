@@ -1,5 +1,6 @@
 // The objects of --json, one a line. Names are stable; members may be added. The last line is always "done".
-// The demo's are in DemoEvents.cs, those of top in MonitorEvents.cs.
+// The demo's are in DemoEvents.cs, those of top and ctl in MonitorEvents.cs, live-backup's in LiveBackupEvents.cs,
+// serve's in ServeEvents.cs, those of trackers in TrackEvents.cs.
 using System.Collections.Generic;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -31,7 +32,7 @@ sealed record ProgressEvent(
     string Event,
     ulong Bytes,
     ulong TotalBytes,
-    ulong SkippedZeroBytes,
+    ulong? SkippedZeroBytes,
     double Seconds,
     double BytesPerSecond,
     double? SecondsLeft
@@ -113,8 +114,18 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(DemoStartEvent))]
 [JsonSerializable(typeof(LiveEvent))]
 [JsonSerializable(typeof(DemoDoneEvent))]
+[JsonSerializable(typeof(LiveBackupStartEvent))]
+[JsonSerializable(typeof(LiveBackupDoneEvent))]
+[JsonSerializable(typeof(ServeStartEvent))]
+[JsonSerializable(typeof(ServeDoneEvent))]
 [JsonSerializable(typeof(TopEvent))]
 [JsonSerializable(typeof(TopDoneEvent))]
+[JsonSerializable(typeof(CtlReturnEvent))]
+[JsonSerializable(typeof(CtlJobEvent))]
+[JsonSerializable(typeof(CtlMonitorEvent))]
+[JsonSerializable(typeof(CtlDoneEvent))]
+[JsonSerializable(typeof(TrackDoneEvent))]
+[JsonSerializable(typeof(TrackerEvent))]
 sealed partial class JsonEvents : JsonSerializerContext
 {
     // Not an initialiser: those of the generated half may run after this half's.

@@ -3,7 +3,8 @@ using System;
 
 namespace FastBackup.Cli;
 
-sealed class JsonView(Output output) : IProgressView
+/// <param name="tell">Takes each object.</param>
+sealed class JsonView(Action<ProgressEvent> tell) : IProgressView
 {
     public int IntervalMs => 1000;
 
@@ -22,7 +23,7 @@ sealed class JsonView(Output output) : IProgressView
                 Math.Round(meter.BytesPerSecond),
                 meter.SecondsLeft(progress) is { } left ? Math.Round(left, 1) : null
             );
-            output.Event(item, JsonEvents.Readable.ProgressEvent);
+            tell(item);
         });
     }
 }

@@ -11,8 +11,9 @@ namespace FastBackup.Cli;
 /// <summary>Threads: one.</summary>
 sealed class Output(bool isJson, bool isQuiet)
 {
+    /// <summary>One on which a cursor can be moved. Colours are never used, whatever NO_COLOR says.</summary>
     public static bool IsTerminal =>
-        !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+        !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
 
     public bool IsJson => isJson;
 
@@ -20,7 +21,7 @@ sealed class Output(bool isJson, bool isQuiet)
 
     public IProgressView CreateView() =>
         isQuiet ? new SilentView()
-        : isJson ? new JsonView(this)
+        : isJson ? new JsonView(progress => Event(progress, JsonEvents.Readable.ProgressEvent))
         : IsTerminal ? new TerminalView(Console.Out)
         : new PlainView(Console.Out);
 
@@ -33,14 +34,21 @@ sealed class Output(bool isJson, bool isQuiet)
 
     public void Error(string sentence, Fault fault = default)
     {
-        Console.Error.WriteLine("fastbackup: " + sentence);
+        Console.Error.WriteLine("fastbackup: " + Phrases.OneLine(sentence));
         Message("error", sentence, fault);
     }
 
     public void Warning(string sentence)
     {
         if (!isQuiet)
-            Console.Error.WriteLine("fastbackup: warning: " + sentence);
+            Console.Error.WriteLine("fastbackup: warning: " + Phrases.OneLine(sentence));
+        Message("warning", sentence, default);
+    }
+
+    /// <summary>A warning that the result may not be what it is taken for: said in a quiet run, too.</summary>
+    public void Doubt(string sentence)
+    {
+        Console.Error.WriteLine("fastbackup: warning: " + Phrases.OneLine(sentence));
         Message("warning", sentence, default);
     }
 

@@ -18,9 +18,8 @@ sealed class PlainView(TextWriter writer) : IProgressView
                 Phrases.Text(
                     $"{title} {progress.Percent:0.0} %: {ByteSize.Format(progress.DoneBytes)} of {
                         ByteSize.Format(progress.TotalBytes)}, {Phrases.Rate(meter.BytesPerSecond)}, {
-                        Phrases.Left(meter.SecondsLeft(progress))} left, {
-                        ByteSize.Format(progress.SkippedBytes)} skipped as zero"
-                )
+                        Phrases.Left(meter.SecondsLeft(progress))} left"
+                ) + (progress.SkippedBytes is { } skipped ? $", {ByteSize.Format(skipped)} skipped as zero" : "")
             );
         });
     }

@@ -10,7 +10,6 @@ sealed class TerminalView(TextWriter writer) : IProgressView
 {
     const int BarWidthMax = 30;
     const int BarWidthMin = 4;
-    const int ColumnsUnknown = 80;
     const string ToLineStart = "\r";
     const string EraseRest = "\u001b[K"; // Source: console_codes(4)
 
@@ -24,7 +23,7 @@ sealed class TerminalView(TextWriter writer) : IProgressView
             work(progress =>
             {
                 meter.Add(progress.DoneBytes);
-                writer.Write(ToLineStart + Line(title, progress, meter, Columns()) + EraseRest);
+                writer.Write(ToLineStart + Line(title, progress, meter, TerminalSize.Columns()) + EraseRest);
             });
         }
         finally
@@ -39,8 +38,10 @@ sealed class TerminalView(TextWriter writer) : IProgressView
         string figures = Phrases.Text(
             $" {progress.Percent:0} %  {ByteSize.Format(progress.DoneBytes)} / {
                 ByteSize.Format(progress.TotalBytes)}  {Phrases.Rate(meter.BytesPerSecond)}  {
-                Phrases.Left(meter.SecondsLeft(progress))} left  {ByteSize.Format(progress.SkippedBytes)} zero"
+                Phrases.Left(meter.SecondsLeft(progress))} left"
         );
+        if (progress.SkippedBytes is { } skipped)
+            figures += $"  {ByteSize.Format(skipped)} zero";
         int barWidth = Math.Min(BarWidthMax, columns - 1 - title.Length - figures.Length - 3);
         string line = title + (barWidth < BarWidthMin ? "" : " " + Bar(barWidth, progress.Percent)) + figures;
         return line.Length < columns ? line : line[..(columns - 1)];
@@ -50,17 +51,5 @@ sealed class TerminalView(TextWriter writer) : IProgressView
     {
         int filled = (int)(width * percent / 100);
         return "[" + new string('=', filled) + new string(' ', width - filled) + "]";
-    }
-
-    static int Columns()
-    {
-        try
-        {
-            return Console.WindowWidth > 0 ? Console.WindowWidth : ColumnsUnknown;
-        }
-        catch (IOException)
-        {
-            return ColumnsUnknown;
-        }
     }
 }

@@ -45,3 +45,17 @@ int answer_refused(const char *what) {
   nbdkit_set_error(errno_of(error.status, error.sys_errno));
   return -1;
 }
+
+static void on_line(void *context, uint32_t level, const char *text, uint32_t length) {
+  (void)context, (void)length;
+  if (level == FB_LOG_ERROR)
+    nbdkit_error("%s", text);
+  else
+    nbdkit_debug("%s", text);
+}
+
+int answer_log(fb_queue control) {
+  fb_log_sink sink = FB_INIT(fb_log_sink);
+  sink.write = on_line;
+  return fb_queue_set_log(control, &sink) == FB_OK ? 0 : answer_refused("log");
+}

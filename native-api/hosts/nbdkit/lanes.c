@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <nbdkit-plugin.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -55,10 +56,20 @@ static struct lane *make(void) {
   return lane;
 }
 
+/* A write beyond RLIMIT_FSIZE is EFBIG for the guest, not the end of the server: for good, since what this thread of
+ * nbdkit does from now on is this disk's I/O. */
+static void block_file_size_signal(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGXFSZ);
+  (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 struct lane *lane_of_thread(void) {
   struct lane *lane;
   if (mine != NULL)
     return mine;
+  block_file_size_signal();
   pthread_mutex_lock(&lock);
   lane = first_free;
   if (lane != NULL)
@@ -110,16 +121,18 @@ bool lane_must_retry(fb_status submitted) {
 
 int lane_finish(struct lane *lane, fb_status submitted, const char *what, uint64_t offset) {
   fb_completion done;
+  return submitted == FB_OK ? 0 : lane_finish_with(lane, submitted, what, offset, &done);
+}
+
+int lane_finish_with(struct lane *lane, fb_status submitted, const char *what, uint64_t offset, fb_completion *done) {
   int32_t count = 0;
-  if (submitted == FB_OK)
-    return 0;
   if (submitted != FB_PENDING)
     return answer_refused(what);
-  while ((count = fb_queue_poll(lane->queue, &done, sizeof done, 1, 1, LOOK_NS)) == 0)
+  while ((count = fb_queue_poll(lane->queue, done, sizeof *done, 1, 1, LOOK_NS)) == 0)
     session_on_slow_request();
   if (count < 0) /* the buffer is still in use: no answer may be given that says otherwise */
     return answer_failed(what, count, 0, offset);
-  if (done.status != FB_OK)
-    return answer_failed(what, done.status, done.sys_errno, done.offset == UINT64_MAX ? offset : done.offset);
+  if (done->status != FB_OK)
+    return answer_failed(what, done->status, done->sys_errno, done->offset == UINT64_MAX ? offset : done->offset);
   return 0;
 }

@@ -1,11 +1,14 @@
 /* The command line. All of this runs before nbdkit forks: messages still reach the user, and nothing of the library
- * may be called.
+ * may be called in this process.
  */
 #define NBDKIT_API_VERSION 2
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <nbdkit-plugin.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,11 +27,16 @@ const char parameters_help[] =
     "delay=SECONDS      and so long after that (0)\n"
     "monitor=SOCKET     begin, watch and end jobs of the node \"disk\" here, by QEMU's protocol\n"
     "scratch=FILE       of both: takes old data when memory is full; a folder or a new name\n"
+    "tracker=FILE       record what is written in a tracker file, which \"fastbackup track add\" makes: it outlives\n"
+    "                   this server\n"
     "bitmap=NAME        record what is written, from the start\n"
     "speed=SIZE         at most so many bytes a second\n"
     "priority=balanced|strict|off  how far a backup steps back for guests (balanced)\n"
     "memory=SIZE        I/O memory of the engine (64M)\n"
     "cache=direct|page  whether the disk is used past the page cache (direct)\n"
+    "format=raw         the disk is raw, whatever it looks like: guests may write anything (what looks like another\n"
+    "                   format is refused)\n"
+    "locking=on|off     off: neither ask whether a disk is in use by another program, or mounted, nor lock it (on)\n"
     "overwrite=BOOL     whether an existing file or a block device may be replaced (false)";
 
 static int take_path(char **path, const char *value) {
@@ -55,6 +63,8 @@ static const struct choice WHENS[] = {{"start", START_AT_START},
                                       {"snapshot", START_AT_SNAPSHOT},
                                       {NULL, 0}};
 static const struct choice CACHES[] = {{"direct", false}, {"page", true}, {NULL, 0}};
+static const struct choice FORMATS[] = {{"raw", true}, {NULL, 0}};
+static const struct choice LOCKINGS[] = {{"on", false}, {"off", true}, {NULL, 0}};
 static const struct choice PRIORITIES[] = {{"balanced", FB_GUEST_PRIORITY_BALANCED},
                                            {"strict", FB_GUEST_PRIORITY_STRICT},
                                            {"off", FB_GUEST_PRIORITY_OFF},
@@ -82,6 +92,8 @@ int parameters_take(const char *key, const char *value) {
     return take_path(&p->fleece, value);
   if (strcmp(key, "scratch") == 0)
     return take_path(&p->scratch, value);
+  if (strcmp(key, "tracker") == 0)
+    return take_path(&p->tracker, value);
   if (strcmp(key, "monitor") == 0)
     return take_path(&p->monitor, value);
   if (strcmp(key, "bitmap") == 0) {
@@ -108,6 +120,16 @@ int parameters_take(const char *key, const char *value) {
     p->is_page_cache = choice != 0;
     return answer;
   }
+  if (strcmp(key, "format") == 0) {
+    answer = take_choice(FORMATS, key, value, &choice);
+    p->is_raw = choice != 0;
+    return answer;
+  }
+  if (strcmp(key, "locking") == 0) {
+    answer = take_choice(LOCKINGS, key, value, &choice);
+    p->ignores_locks = choice != 0;
+    return answer;
+  }
   if (strcmp(key, "overwrite") == 0) {
     answer = nbdkit_parse_bool(value);
     p->may_overwrite = answer == 1;
@@ -115,6 +137,27 @@ int parameters_take(const char *key, const char *value) {
   }
   nbdkit_error("unknown parameter %s=; nbdkit --help names those there are", key);
   return -1;
+}
+
+/* A source that refuses writers (a read-only device or file system, an immutable file) is served, and says so to its
+ * clients. A read-only device may be opened for writing nevertheless. nbdkit does not tell its plugins of -r before a
+ * client comes.
+ */
+static int find_out_access(void) {
+  int is_read_only = 0;
+  int fd = open(parameters.source, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM)) {
+    parameters.is_read_only = true;
+    fd = open(parameters.source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  }
+  if (fd < 0) {
+    nbdkit_error("%s: %m", parameters.source);
+    return -1;
+  }
+  if (ioctl(fd, BLKROGET, &is_read_only) == 0 && is_read_only != 0) /* an error: it is a file */
+    parameters.is_read_only = true;
+  (void)close(fd);
+  return 0;
 }
 
 static int check_source(struct stat *source) {
@@ -127,22 +170,8 @@ static int check_source(struct stat *source) {
     return -1;
   }
   if (S_ISREG(source->st_mode) || S_ISBLK(source->st_mode))
-    return 0;
+    return find_out_access();
   nbdkit_error("%s: neither a file nor a block device", parameters.source);
-  return -1;
-}
-
-static int check_backup(const struct stat *source) {
-  struct stat target;
-  if (parameters.backup == NULL || stat(parameters.backup, &target) != 0)
-    return 0;
-  if (!parameters.may_overwrite) {
-    nbdkit_error("%s exists; overwrite=true replaces it", parameters.backup);
-    return -1;
-  }
-  if (target.st_dev != source->st_dev || target.st_ino != source->st_ino)
-    return 0;
-  nbdkit_error("%s is the disk itself", parameters.backup); /* its name would go to the copy */
   return -1;
 }
 
@@ -163,5 +192,5 @@ int parameters_check(void) {
     nbdkit_error("at=snapshot goes neither with sync=top, which has no snapshot, nor with delay=");
     return -1;
   }
-  return check_backup(&source);
+  return places_check(S_ISREG(source.st_mode) ? (uint64_t)source.st_size : 0);
 }

@@ -7,10 +7,11 @@
  *   direct.c       the short way for most of them while no job runs
  *   jobs.c         whether a job runs
  *   snapshot.c     export "snapshot": the disk as it was, read-only
- *   extents.c      which parts of the live disk hold data
+ *   extents.c      which parts of the live disk hold data; of the snapshot snapshot.c says it
  *   session.c      the job that the plugin starts itself, and the thread that looks after it
  *   monitor.c      the control socket
  *   files.c        target and scratch: made, named and removed
+ *   places.c       where they and the control socket shall lie: looked at before nbdkit forks
  *   answers.c      statuses of the library as errno and as text
  *   plugin.c       nbdkit's table
  */
@@ -35,6 +36,7 @@ struct parameters {
   char *fleece; /* NULL: none */
   char *scratch;
   char *monitor; /* NULL: none */
+  char *tracker; /* NULL: none */
   const char *bitmap;
   uint32_t sync; /* FB_SYNC_* */
   uint32_t guest_priority;
@@ -43,6 +45,9 @@ struct parameters {
   enum start_when when;
   unsigned delay_s;
   bool is_page_cache;
+  bool ignores_locks;
+  bool is_read_only; /* the source refuses writers: found out, not told */
+  bool is_raw;
   bool may_overwrite;
 };
 
@@ -93,6 +98,8 @@ struct lane *lane_of_thread(void);
 /* Waits for the one completion that a submission which returned submitted has promised; for others it returns at
  * once. 0, or -1 with nbdkit's errno set and a message. what: a verb, for people. */
 int lane_finish(struct lane *lane, fb_status submitted, const char *what, uint64_t offset);
+/* The same with the completion, for submissions that always have one. */
+int lane_finish_with(struct lane *lane, fb_status submitted, const char *what, uint64_t offset, fb_completion *done);
 
 /* Whether a submission must be tried again: the queue or the engine's inbox was full. Sleeps a moment then. */
 bool lane_must_retry(fb_status submitted);
@@ -134,23 +141,24 @@ enum direct_outcome {
 /* On the short way, which it leaves. */
 enum direct_outcome direct_write(struct lane *lane, uint32_t count, uint64_t offset, bool is_fua);
 
-/* Events of this queue's engine are looked at by whoever polls it. 0, or -1 after a message. */
+/* Whoever polls this queue is told of its engine's jobs. 0, or -1 after a message. */
 int jobs_watch(fb_queue control);
-void jobs_look(void);
 bool jobs_are_running(void);
 
 /* The newest job whose frozen view can be read, whoever began it. Waits for the point in time of the plugin's own. */
 bool snapshot_find(fb_job *job);
 int snapshot_read(fb_job job, void *buffer, uint32_t count, uint64_t offset);
+int snapshot_extents(fb_job job, uint32_t count, uint64_t offset, bool is_one, struct nbdkit_extents *extents);
 
 /* ---- session.c -------------------------------------------------------------------------------------------------- */
 
-/* Starts the thread, and the job if it is to begin now. 0, or -1 after a message. */
+/* Starts the thread, and the job if it is to begin now. What is wrong with a job is said, and keeps no guest from its
+ * disk. 0, or -1 after a message. */
 int session_open(void);
 /* Cancels what still runs and waits for its end. */
 void session_close(void);
-/* A client opens an export, which may begin the job. 0, or -1 after a message. */
-int session_on_open(bool is_snapshot);
+/* A client opens an export, which may begin the job. What is wrong with the job is said. */
+void session_on_open(bool is_snapshot);
 /* Whether a client that opened the snapshot would begin the job. */
 bool session_waits_for_snapshot(void);
 /* The plugin's own job was started and has not ended. */
@@ -167,19 +175,17 @@ void monitor_close(void);
 
 /* ---- files.c ---------------------------------------------------------------------------------------------------- */
 
-/* Where a backup goes until it is whole. */
-struct target_file {
-  fb_device device;
-  char *partial; /* the name it has meanwhile; NULL for block devices */
-};
-
-int target_open(const char *path, struct target_file *out);
+/* Where a backup goes until it is whole; a block device is what it is. 0, or -1 after a message. */
+int target_open(const char *path, fb_device *out);
 /* The copy is whole and flushed: it gets its name. 0, or -1 after a message. */
-int target_publish(const struct target_file *target, const char *path);
-/* Closes the device, wherever the copy ended. */
-void target_close(struct target_file *target);
+int target_publish(fb_device target, const char *path);
 /* A file that loses its name once it is open; path names a folder, a new file or, to be overwritten, a device. */
 int unnamed_open(const char *path, fb_device *out);
+
+/* ---- places.c --------------------------------------------------------------------------------------------------- */
+
+/* bytes: of the disk; 0: not known yet. 0, or -1 after messages. */
+int places_check(uint64_t bytes);
 
 /* ---- answers.c -------------------------------------------------------------------------------------------------- */
 
@@ -187,5 +193,7 @@ int unnamed_open(const char *path, fb_device *out);
 int answer_refused(const char *what);
 /* Says how a request failed and sets the errno that the client gets. Returns -1. */
 int answer_failed(const char *what, fb_status status, int32_t sys_errno, uint64_t offset);
+/* What the engine has to say goes to nbdkit's log, by whoever polls this queue. 0, or -1 after a message. */
+int answer_log(fb_queue control);
 
 #endif

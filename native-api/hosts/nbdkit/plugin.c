@@ -45,6 +45,12 @@ static const char *plugin_default_export(int readonly, int is_tls) {
   return "disk";
 }
 
+/* False: the snapshot that it wants is not there. */
+static bool begin_connection(struct connection *connection) {
+  session_on_open(connection->is_snapshot);
+  return !connection->is_snapshot || snapshot_find(&connection->job);
+}
+
 static void *plugin_open(int readonly) {
   const char *name = nbdkit_export_name();
   struct connection *connection;
@@ -59,9 +65,7 @@ static void *plugin_open(int readonly) {
   connection->is_snapshot = strcmp(name, "snapshot") == 0;
   if (!connection->is_snapshot && strcmp(name, "disk") != 0 && name[0] != '\0')
     nbdkit_error("export %s: there are \"disk\" and, while a job runs, \"snapshot\"", name);
-  else if (session_on_open(connection->is_snapshot) != 0)
-    ; /* it has said why */
-  else if (connection->is_snapshot && !snapshot_find(&connection->job))
+  else if (!begin_connection(connection))
     nbdkit_error("export snapshot: no job runs whose snapshot could be read");
   else
     return connection;
@@ -86,7 +90,7 @@ static int plugin_block_size(void *handle, uint32_t *minimum, uint32_t *preferre
   return 0;
 }
 
-static int only_live(void *handle) { return !is_snapshot(handle); }
+static int only_live(void *handle) { return !is_snapshot(handle) && !parameters.is_read_only; }
 
 /* The engine does what all connections to the disk ask for, and its flush covers all that was finished before. Two
  * connections to the snapshot may show two points in time, of two jobs: a client must not take them for one. */
@@ -94,7 +98,7 @@ static int plugin_can_multi_conn(void *handle) { return !is_snapshot(handle); }
 
 static int plugin_can_fua(void *handle) { return is_snapshot(handle) ? NBDKIT_FUA_NONE : NBDKIT_FUA_NATIVE; }
 
-static int plugin_can_extents(void *handle) { return !is_snapshot(handle) && !served.is_block; }
+static int plugin_can_extents(void *handle) { return is_snapshot(handle) || !served.is_block; }
 
 static int plugin_pread(void *handle, void *buffer, uint32_t count, uint64_t offset, uint32_t flags) {
   const struct connection *connection = handle;
@@ -132,8 +136,10 @@ static int plugin_flush(void *handle, uint32_t flags) {
 
 static int plugin_extents(void *handle, uint32_t count, uint64_t offset, uint32_t flags,
                           struct nbdkit_extents *extents) {
-  (void)handle;
-  return live_extents(count, offset, (flags & NBDKIT_FLAG_REQ_ONE) != 0, extents);
+  const struct connection *connection = handle;
+  bool is_one = (flags & NBDKIT_FLAG_REQ_ONE) != 0;
+  return connection->is_snapshot ? snapshot_extents(connection->job, count, offset, is_one, extents)
+                                 : live_extents(count, offset, is_one, extents);
 }
 
 static struct nbdkit_plugin plugin = {

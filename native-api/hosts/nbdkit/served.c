@@ -17,9 +17,13 @@
 
 struct served served = {.file = -1};
 
+static bool has_tracker;
+
 int served_open_device(const char *path, uint32_t flags, uint64_t create_bytes, fb_device *out) {
   fb_device_options options = FB_INIT(fb_device_options);
-  options.flags = flags | (create_bytes > 0 ? FB_DEVICE_CREATE : 0);
+  options.flags = flags | (create_bytes > 0 ? FB_DEVICE_CREATE : 0) |
+                  (parameters.ignores_locks ? FB_DEVICE_IGNORE_LOCKS : 0) |
+                  (parameters.is_raw ? 0 : FB_DEVICE_PROBE_FORMAT);
   options.path = path;
   options.path_length = (uint32_t)strlen(path);
   options.create_bytes = create_bytes;
@@ -29,15 +33,17 @@ int served_open_device(const char *path, uint32_t flags, uint64_t create_bytes, 
 static int open_disk(void) {
   fb_device_state state = FB_INIT(fb_device_state);
   fb_disk_options options = FB_INIT(fb_disk_options);
-  if (served_open_device(parameters.source, parameters.is_page_cache ? FB_DEVICE_PAGE_CACHE : 0, 0,
-                         &served.device) != 0)
+  uint32_t flags = (parameters.is_page_cache ? FB_DEVICE_PAGE_CACHE : 0) |
+                   (parameters.is_read_only ? FB_DEVICE_READ_ONLY : 0);
+  int access = parameters.is_read_only ? O_RDONLY : O_RDWR;
+  if (served_open_device(parameters.source, flags, 0, &served.device) != 0)
     return -1;
   if (fb_device_query(served.device, &state) != FB_OK)
     return answer_refused(parameters.source);
   served.size_bytes = state.capacity_bytes;
   served.align_bytes = state.request_align > state.buffer_align ? state.request_align : state.buffer_align;
   served.is_block = (state.flags & FB_DEVICE_IS_BLOCK) != 0;
-  served.file = open(parameters.source, O_RDWR | O_CLOEXEC | ((state.flags & FB_DEVICE_IS_DIRECT) != 0 ? O_DIRECT : 0));
+  served.file = open(parameters.source, access | O_CLOEXEC | ((state.flags & FB_DEVICE_IS_DIRECT) != 0 ? O_DIRECT : 0));
   if (served.file < 0) {
     nbdkit_error("%s: %m", parameters.source);
     return -1;
@@ -46,6 +52,17 @@ static int open_disk(void) {
   options.name_length = 4;
   options.waiting_max = WAITING_MAX;
   return fb_disk_open(served.engine, served.device, &options, &served.disk) == FB_OK ? 0 : answer_refused("disk");
+}
+
+/* A tracker that cannot be used is no reason to hold the guest up: it is told, and the disk served without it. */
+static void attach_tracker(void) {
+  if (parameters.tracker == NULL)
+    return;
+  has_tracker = fb_disk_tracker_attach(served.disk, parameters.tracker, (uint32_t)strlen(parameters.tracker)) == FB_OK;
+  if (!has_tracker) {
+    (void)answer_refused(parameters.tracker);
+    nbdkit_error("%s: the disk is served without it", parameters.tracker);
+  }
 }
 
 static void say_warnings(void) {
@@ -66,6 +83,7 @@ int served_open(void) {
     return answer_refused("engine");
   if (open_disk() != 0)
     return -1;
+  attach_tracker();
   say_warnings();
   return 0;
 }
@@ -73,6 +91,8 @@ int served_open(void) {
 /* In the order of native-api/docs/lifecycle.md. A device that does not answer keeps some of it open: the process ends
  * all the same. */
 void served_close(void) {
+  if (has_tracker && fb_disk_tracker_detach(served.disk) != FB_OK)
+    (void)answer_refused(parameters.tracker);
   (void)fb_disk_close(served.disk);
   (void)fb_device_close(served.device);
   (void)fb_engine_close(served.engine);

@@ -8,6 +8,7 @@
 
 #include "parts.h"
 
+#define EXTENTS_AT_ONCE 4096u /* of 24 bytes, in a lane's buffer */
 #define LOOK_NS 1000000L
 #define LOOKS_MAX 5000
 
@@ -37,6 +38,38 @@ int snapshot_read(fb_job job, void *buffer, uint32_t count, uint64_t offset) {
       return -1;
     memcpy(to, lane->buffer, part);
     to += part, offset += part, count -= part;
+  }
+  return 0;
+}
+
+/* One answer's extents. The bytes that they cover, or 0 after a message. */
+static uint64_t ask(struct lane *lane, fb_job job, uint32_t count, uint64_t offset) {
+  fb_status status;
+  fb_completion done;
+  do
+    status = fb_snapshot_extents(job, lane->queue, offset, count, (fb_snapshot_extent *)lane->buffer, EXTENTS_AT_ONCE,
+                                 0);
+  while (lane_must_retry(status));
+  return lane_finish_with(lane, status, "snapshot's extents", offset, &done) == 0 ? done.bytes : 0;
+}
+
+int snapshot_extents(fb_job job, uint32_t count, uint64_t offset, bool is_one, struct nbdkit_extents *extents) {
+  struct lane *lane = lane_of_thread();
+  uint64_t end = offset + count;
+  if (lane == NULL)
+    return -1;
+  while (offset < end) {
+    const fb_snapshot_extent *one = (const fb_snapshot_extent *)lane->buffer;
+    uint64_t answered = offset + ask(lane, job, (uint32_t)(end - offset), offset);
+    if (answered == offset)
+      return -1;
+    for (; offset < answered; offset += one->length, one++) {
+      uint32_t type = (one->flags & FB_SNAPSHOT_EXTENT_ZERO) != 0 ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0;
+      if (nbdkit_add_extent(extents, one->offset, one->length, type) != 0)
+        return -1;
+      if (is_one)
+        return 0;
+    }
   }
   return 0;
 }

@@ -3,7 +3,7 @@
 using System;
 using System.Globalization;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices.Opening;
 
 namespace FastBackup.Native.Errors;
 
@@ -39,13 +39,4 @@ readonly record struct Answer(int Status, Fault Fault = default, string? Text = 
 
     public static Answer Unsupported(FormattableString text) =>
         Unsupported(text.ToString(CultureInfo.InvariantCulture));
-
-    /// <summary>Leaves an error for fb_last_error on this thread.</summary>
-    /// <returns>The status.</returns>
-    public int Tell()
-    {
-        if (Status < 0)
-            LastError.Set(this);
-        return Status;
-    }
 }

@@ -2,7 +2,6 @@
 // because one that left an export would end the host process. Memory that cannot be had is an answer; anything else is
 // a bug of ours, and stops the engine concerned: its gates open, guests go on, its snapshots are lost.
 using System;
-using FastBackup.Native.Engines;
 using FastBackup.Native.Handles;
 
 namespace FastBackup.Native.Errors;
@@ -18,8 +17,7 @@ static class Guard
         {
             if (exception is OutOfMemoryException) // also InsufficientMemoryException
                 return LastError.Set(Status.NoMemory, "out of memory");
-            EngineObject? engine = HandleTable.Find(id)?.Engine;
-            engine?.Stop(exception);
+            HandleTable.Find(id)?.StopEngine(exception);
             return LastError.Set(Status.Bug, "an internal error: " + exception.Message);
         }
 #pragma warning disable CA1031 // nothing may leave from here, whatever it is

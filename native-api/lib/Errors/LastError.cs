@@ -2,7 +2,6 @@
 // asks.
 using System;
 using FastBackup.Base;
-using FastBackup.Native.Structs;
 
 namespace FastBackup.Native.Errors;
 
@@ -12,7 +11,17 @@ static class LastError
     [ThreadStatic]
     static Answer s_last;
 
-    public static void Set(in Answer answer) => s_last = answer;
+    /// <summary>Default when nothing has failed yet.</summary>
+    public static Answer Last => s_last;
+
+    /// <summary>Leaves an error for fb_last_error; a success leaves alone what was there.</summary>
+    /// <returns>The status.</returns>
+    public static int Tell(this in Answer answer)
+    {
+        if (answer.Status < 0)
+            s_last = answer;
+        return answer.Status;
+    }
 
     /// <summary>For the I/O path: no text is made.</summary>
     /// <returns>The status.</returns>
@@ -20,20 +29,5 @@ static class LastError
     {
         s_last = new Answer(status, new Fault(FaultKind.None, 0, offsetBytes), text);
         return status;
-    }
-
-    public static unsafe void Fill(out ErrorRecord record)
-    {
-        Answer last = s_last;
-        record = default;
-        record.Status = last.Status;
-        record.SysErrno = last.Fault.Errno;
-        record.Offset = last.Status == Status.Ok ? Fault.NoOffset : last.Fault.OffsetBytes;
-        string text = last.Status == Status.Ok ? "" : last.Text ?? last.Fault.ToString();
-        fixed (byte* start = record.Text)
-        {
-            // SAFETY: the span is the record's own array.
-            record.TextLength = (uint)Utf8Name.Write(text, new Span<byte>(start, ErrorRecord.TextBytes));
-        }
     }
 }

@@ -1,28 +1,29 @@
-// The numbers of fb_status, and what each fault of the engine is among them. Numbers never change.
+// The numbers of fb_status in short, and what each fault of the engine is among them.
 using FastBackup.Base;
+using FastBackup.Native.Header;
 
 namespace FastBackup.Native.Errors;
 
 static class Status
 {
-    public const int Ok = 0;
-    public const int Pending = 1;
-    public const int Invalid = -1;
-    public const int Handle = -2;
-    public const int State = -3;
-    public const int Align = -4;
-    public const int Range = -5;
-    public const int NoMemory = -6;
-    public const int QueueFull = -7;
-    public const int Io = -8;
-    public const int Canceled = -9;
-    public const int Unsupported = -10;
-    public const int SnapshotLost = -11;
-    public const int NoSpace = -12;
-    public const int Truncated = -13;
-    public const int TimedOut = -14;
-    public const int Forked = -15;
-    public const int Bug = -127;
+    public const int Ok = Fb.Ok;
+    public const int Pending = Fb.Pending;
+    public const int Invalid = Fb.EInvalid;
+    public const int Handle = Fb.EHandle;
+    public const int State = Fb.EState;
+    public const int Align = Fb.EAlign;
+    public const int Range = Fb.ERange;
+    public const int NoMemory = Fb.ENoMemory;
+    public const int QueueFull = Fb.EQueueFull;
+    public const int Io = Fb.EIo;
+    public const int Canceled = Fb.ECanceled;
+    public const int Unsupported = Fb.EUnsupported;
+    public const int SnapshotLost = Fb.ESnapshotLost;
+    public const int NoSpace = Fb.ENoSpace;
+    public const int Truncated = Fb.ETruncated;
+    public const int TimedOut = Fb.ETimedOut;
+    public const int Forked = Fb.EForked;
+    public const int Bug = Fb.EBug;
 
     public static int Of(FaultKind kind) =>
         kind switch
@@ -37,7 +38,7 @@ static class Status
             FaultKind.QueueFull => QueueFull,
             FaultKind.Io => Io,
             FaultKind.NoSpace => NoSpace,
-            FaultKind.Truncated => Truncated,
+            FaultKind.Truncated or FaultKind.Grown => Truncated,
             FaultKind.Canceled => Canceled,
             FaultKind.Unsupported => Unsupported,
             FaultKind.TimedOut => TimedOut,

@@ -1,14 +1,16 @@
 // FB_KIND_*: the top byte of a handle.
+using FastBackup.Native.Header;
+
 namespace FastBackup.Native.Handles;
 
 enum HandleKind : byte
 {
-    None = 0,
-    Engine = 1,
-    Queue = 2,
-    Device = 3,
-    Disk = 4,
-    Bitmap = 5,
-    Job = 6,
-    Monitor = 7,
+    None = (byte)Fb.KindNone,
+    Engine = (byte)Fb.KindEngine,
+    Queue = (byte)Fb.KindQueue,
+    Device = (byte)Fb.KindDevice,
+    Disk = (byte)Fb.KindDisk,
+    Bitmap = (byte)Fb.KindBitmap,
+    Job = (byte)Fb.KindJob,
+    Monitor = (byte)Fb.KindMonitor,
 }

@@ -19,13 +19,24 @@ static class Retirement
     /// <param name="granules">Of the bitmap.</param>
     public static void Retire(ulong granules)
     {
-        long weight = WeightOfAny + (long)Math.Min(granules, WeightMax);
-        if (Interlocked.Add(ref s_weight, weight) < WeightMax)
-            return;
-        Interlocked.Exchange(ref s_weight, 0);
-        Collect();
+        if (Weigh(granules))
+            Collect();
     }
 
-    /// <summary>Cost: 0.3 to 1 ms, the heap being small; the finalizers run on their own thread afterwards.</summary>
-    public static void Collect() => GC.Collect();
+    /// <summary>The same, for many at once.</summary>
+    /// <returns>True when it is time to collect, once all are weighed.</returns>
+    public static bool Weigh(ulong granules)
+    {
+        long weight = WeightOfAny + (long)Math.Min(granules, WeightMax);
+        if (Interlocked.Add(ref s_weight, weight) < WeightMax)
+            return false;
+        Interlocked.Exchange(ref s_weight, 0);
+        return true;
+    }
+
+    /// <summary>
+    /// Cost: 0.3 to 1 ms, the heap being small; while a monitor is open, which may make it larger, another thread does
+    /// most of it. The finalizers run on their own thread afterwards.
+    /// </summary>
+    public static void Collect() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
 }

@@ -8,6 +8,7 @@
 
 static memory_disk data;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
 static fb_io_request parked[SLOTS];
 static int parked_count, is_over, called_elsewhere;
@@ -46,9 +47,11 @@ static void *finisher(void *argument) {
     pthread_mutex_unlock(&lock);
     if (status == FB_OK)
       CHECK(memory_submit(&data, &request) == FB_OK);
+    pthread_mutex_lock(&closing); /* the first answer may be the job's last, and the device's end */
     CHECK_OK(fb_device_complete(device, request.token, status, status == FB_OK ? 0 : 5));
     CHECK_IS(fb_device_complete(device, request.token, FB_OK, 0), FB_E_STATE);
     CHECK_IS(fb_device_complete(device, request.token + (UINT64_C(100000) << 24), FB_OK, 0), FB_E_STATE);
+    pthread_mutex_unlock(&closing);
   }
 }
 
@@ -94,7 +97,9 @@ static void back_up(fb_engine engine, fb_queue calls, fb_status wanted) {
   CHECK(calls.id == 0 || called_elsewhere == 0);
   CHECK_OK(fb_job_close(job));
   CHECK_OK(fb_disk_close(disk));
+  pthread_mutex_lock(&closing);
   CHECK_OK(fb_device_close(device));
+  pthread_mutex_unlock(&closing);
   CHECK(data.release_count == 1);
   CHECK_OK(fb_device_close(to));
   CHECK_OK(fb_queue_close(queue));

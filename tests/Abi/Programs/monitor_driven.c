@@ -16,7 +16,7 @@ static fb_status submit(void *context, const fb_io_request *request) {
 }
 
 static char path[64], target[64];
-static volatile int answer_count;
+static volatile int answer_count, connected_count;
 
 /* A client: says all at once and counts the answers. */
 static void *run_client(void *lines) {
@@ -28,6 +28,7 @@ static void *run_client(void *lines) {
   address.sun_family = AF_UNIX;
   strcpy(address.sun_path, path);
   CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+  connected_count++;
   CHECK(write(fd, lines, strlen(lines)) == (ssize_t)strlen(lines));
   while ((count = read(fd, buffer, sizeof buffer)) > 0)
     for (i = 0; i + 8 <= count; i++)
@@ -89,7 +90,8 @@ int main(void) {
   answer_count = 0;
   monitor = open_monitor(engine);
   CHECK(pthread_create(&client, NULL, run_client, lines) == 0);
-  usleep(200000); /* and nobody polls */
+  while (connected_count < 2) usleep(1000); /* its thread may be late */
+  usleep(200000);                           /* and nobody polls */
   CHECK_OK(fb_monitor_close(monitor));
   CHECK(pthread_join(client, NULL) == 0);
   CHECK(stranger_count == 0);

@@ -1,5 +1,5 @@
 /* The threads in a host's process: its own, one of the runtime without a name of its own, and
- * those of engines, which are called fb-*. */
+ * those of engines and of their files, which are called fb-*. */
 #include "check.h"
 #include <dirent.h>
 #include <unistd.h>
@@ -42,12 +42,27 @@ static void expect(int wanted_engines, int wanted_others) {
 }
 
 int main(void) {
+  char folder[] = "/tmp/thread_names_XXXXXX", path[64];
+  int engines = 0, others = 0, i;
   fb_engine engine;
+  fb_device file;
   expect(0, 0);
   CHECK(fb_abi_version() == FB_ABI_VERSION);
   expect(0, 1);
   engine = small_engine();
-  expect(2, 1); /* the reactor, and the ring's helper for calls that block */
+  expect(1, 1); /* the reactor */
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/file", folder);
+  file = file_device(engine, path, MIB);
+  for (i = 0; i < 2000 && engines < 2; i++) {
+    usleep(1000);
+    count(&engines, &others);
+  }
+  CHECK(engines >= 2); /* one for calls that block, or more: the file system decides */
+  CHECK_OK(fb_device_close(file));
+  expect(1, 1);
+  unlink(path);
+  rmdir(folder);
   CHECK_OK(fb_engine_close(engine));
   expect(0, 1);
   return 0;

@@ -174,6 +174,21 @@ static void call_bitmap(random_caller *self) {
   }
 }
 
+static void on_event(void *context, const fb_event *event) {
+  fb_job_state state = FB_INIT(fb_job_state);
+  (void)context;
+  valid(fb_job_query(event->job, &state));
+  valid(event->status);
+}
+
+/* None, a good one, or one that is refused. */
+static fb_status set_events(fb_queue queue, uint64_t tag) {
+  fb_event_sink sink = FB_INIT(fb_event_sink);
+  sink.flags = tag % 8 == 1;
+  sink.tell = tag % 16 == 3 ? NULL : on_event;
+  return fb_queue_set_events(queue, tag % 32 == 5 ? NULL : &sink);
+}
+
 /* A write that was granted late is ended, so that jobs go on; its user_data is its disk. */
 static void harvest(int32_t count, const fb_completion *done) {
   valid(count);
@@ -196,10 +211,14 @@ static void call_io(random_caller *self) {
   fb_device device = {handle(self, FB_KIND_DEVICE)};
   uint64_t offset = number(self), length = number(self) % 4096, tag = chance(self);
   fb_completion done[4];
-  static unsigned char shared[8192]; /* I/O of requests that outlive this call */
+  static uint64_t shared[1024]; /* I/O of requests that outlive this call */
   uint32_t flags = (uint32_t)chance(self) % 4, count;
   int32_t fd;
-  switch (chance(self) % 16) {
+  switch (chance(self) % 17) {
+  case 16:
+    valid(fb_snapshot_extents(job, queue, offset, number(self), tag % 16 == 0 ? NULL : (fb_snapshot_extent *)shared,
+                              (uint32_t)tag % 300, tag));
+    break;
   case 12: valid(fb_disk_read_epoch(disk, tag % 16 == 0 ? NULL : &offset)); break;
   case 13: valid(fb_disk_offer_read(disk, queue, tag % 64, shared, offset, length, tag)); break;
   case 0: valid(fb_disk_read(disk, queue, shared, offset, length, tag)); break;
@@ -213,7 +232,7 @@ static void call_io(random_caller *self) {
   case 8: valid(fb_queue_event_fd(queue, &fd)); break;
   case 9: valid(fb_queue_wake(queue)); break;
   case 10: valid(fb_queue_pending(queue, &count)); break;
-  case 11: valid(fb_queue_set_callback(queue, NULL)); break;
+  case 11: valid(tag % 2 == 0 ? fb_queue_set_callback(queue, NULL) : set_events(queue, tag)); break;
   default: harvest(fb_queue_poll(queue, done, sizeof *done, 4, 0, 0), done); break;
   }
 }

@@ -8,7 +8,6 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
-using FastBackup.Tests.Abi.Machine;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Documents;

@@ -1,11 +1,9 @@
 // The pages for people who run virtual machines do what they say: their commands are run as they stand, from the build
 // on, with a home folder of their own.
 using System;
-using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using FastBackup.Tests.Abi.Machine;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Documents;
@@ -17,11 +15,15 @@ public sealed class ShellPageTests : IDisposable
     const int DiskBytes = 64 << 20;
     const int DataBytes = 48 << 20; // a copy at 32 MiB/s takes longer than what a guest does meanwhile
 
+    /// <summary>What guests do all the time, through the same server: the disk is no longer what images are.</summary>
+    const string GuestWrites =
+        "cp vm.raw before.raw\nqemu-io -f raw -c 'write -P 7 5M 300k' 'nbd+unix:///disk?socket=disk.sock'\n";
+
     static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(10);
     static readonly TimeSpan PageLimit = TimeSpan.FromSeconds(90);
 
-    readonly WorkFolder _home = new();
-    readonly WorkFolder _work = new();
+    readonly TempFolder _home = new();
+    readonly TempFolder _work = new();
 
     public void Dispose()
     {
@@ -37,12 +39,16 @@ public sealed class ShellPageTests : IDisposable
     {
         Requires.Command("qemu-system-x86_64");
         Requires.Command("qemu-img");
+        Requires.Command("qemu-io");
         Build();
-        string output = Follow(QemuPage);
+        string output = Follow(QemuPage, beforeTheEnd: GuestWrites);
         Assert.Contains("full", output);
+        Assert.Contains("identical: ", output);
         foreach (string image in (string[])["monday.raw", "tuesday.raw", "slow.raw"])
-            AssertSame("vm.raw", image);
-        Tool.Run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", _work["vm.raw"], _work["moment.qcow2"]);
+            AssertSame("before.raw", image);
+        Tool.Run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", _work["before.raw"], _work["moment.qcow2"]);
+        Assert.False(Bytes("vm.raw").AsSpan().SequenceEqual(Bytes("before.raw")), "the guest has written nothing");
+        AssertSame("vm.raw", "last.raw");
     }
 
     [Fact]
@@ -60,16 +66,17 @@ public sealed class ShellPageTests : IDisposable
     /// <summary>What the page says for once, in a home folder of this test's own.</summary>
     void Build()
     {
-        foreach (string command in (string[])["gcc", "make", "pkg-config", "nbdkit"])
-            Requires.Command(command);
         ShellBlock block = ShellBlock.Read(QemuPage).Single(one => one.Place == ShellBlock.InTheTree);
         Run(BuildLimit, $"cd '{Repository.PathOf("")}'\n{block.Commands}");
     }
 
-    string Follow(string page)
+    /// <param name="page">From the root of the tree.</param>
+    /// <param name="beforeTheEnd">Commands that are run before the last block.</param>
+    string Follow(string page, string beforeTheEnd = "")
     {
-        IEnumerable<ShellBlock> blocks = ShellBlock.Read(page).Where(one => one.Place != ShellBlock.InTheTree);
-        Assert.Equal(ShellBlock.WithDisk, blocks.First().Place);
+        ShellBlock[] blocks = [.. ShellBlock.Read(page).Where(one => one.Place != ShellBlock.InTheTree)];
+        Assert.Equal(ShellBlock.WithDisk, blocks[0].Place);
+        blocks[^1] = blocks[^1] with { Commands = beforeTheEnd + blocks[^1].Commands };
         byte[] disk = new byte[DiskBytes];
         new Random(1).NextBytes(disk.AsSpan(0, DataBytes));
         File.WriteAllBytes(_work["vm.raw"], disk);

@@ -5,8 +5,7 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using FastBackup.Bench.Peers;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Tests.Hosts.Guest;
 
@@ -60,8 +59,8 @@ sealed class AptSource(string folder, CancellationToken cancel)
     string Run(string program, params string[] arguments)
     {
         string[] line = ["-c", "cd \"$0\" && exec \"$@\"", folder, program, .. _options, .. arguments];
-        using PeerProcess process = PeerProcess.Start("sh", line);
-        process.Wait(RunLimit, cancel);
+        using RunningProgram process = RunningProgram.Start("sh", line);
+        process.WaitForSuccess(RunLimit, cancel);
         return process.Output;
     }
 }

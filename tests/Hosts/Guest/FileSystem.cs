@@ -1,6 +1,6 @@
 // A file system of the guest, and the tools that check an image of it without mounting it here.
 using System;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Guest;

@@ -7,7 +7,8 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Threading;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Guest;
@@ -40,23 +41,23 @@ public sealed class GuestBackupTests
     public void FullAndIncremental_OfAWorkingGuest_AreTheDiskAtTheirMoments(string engine, string fileSystemType)
     {
         using TimeLimit limit = new(TimeLimitSeconds);
-        using WorkFolder folder = new();
+        using TempFolder folder = new();
         FileSystem fileSystem = FileSystem.Named(fileSystemType);
-        string source = DiskFile.Create(folder["disk"], fileSystem.SizeBytes);
+        string source = Disks.Hole(folder["disk"], fileSystem.SizeBytes);
         fileSystem.Make(source);
         (GuestMoment paused, GuestMoment frozen) = BackUp(engine, fileSystem, folder, limit.Cancel);
 
-        DiskFile.AssertEqual(folder["full-offline"], folder["full"]);
-        DiskFile.AssertEqual(folder["incremental-offline"], folder["incremental"]);
-        DiskFile.AssertDifferent(folder["full"], folder["incremental"]);
-        DiskFile.AssertDifferent(folder["incremental"], source);
+        Disks.AssertEqual(folder["full-offline"], folder["full"]);
+        Disks.AssertEqual(folder["incremental-offline"], folder["incremental"]);
+        Disks.AssertDifferent(folder["full"], folder["incremental"]);
+        Disks.AssertDifferent(folder["incremental"], source);
         CheckFiles(fileSystem, folder, paused, frozen, limit.Cancel);
     }
 
     static (GuestMoment Paused, GuestMoment Frozen) BackUp(
         string engine,
         FileSystem fileSystem,
-        WorkFolder folder,
+        TempFolder folder,
         CancellationToken cancel
     )
     {
@@ -72,27 +73,27 @@ public sealed class GuestBackupTests
         return (paused, frozen);
     }
 
-    static GuestMoment BackUpPaused(IServedDisk disk, LinuxGuest guest, List<string> said, WorkFolder folder)
+    static GuestMoment BackUpPaused(IServedDisk disk, LinuxGuest guest, List<string> said, TempFolder folder)
     {
-        string target = DiskFile.Create(folder["full"], new FileInfo(disk.SourcePath).Length);
+        string target = Disks.Hole(folder["full"], new FileInfo(disk.SourcePath).Length);
         guest.Start("round 4");
         guest.WaitForLine($"entry {EntriesAfter(rounds: 3) + 2}");
         GuestMoment moment = GuestMoment.After([.. said, .. guest.Pause()], 2, 3);
         BackupJob job = BackupJob.StartFull(disk, target, Bitmap, SlowBytesPerSecond);
-        DiskFile.Copy(disk.SourcePath, folder["full-offline"]);
+        Disks.Copy(disk.SourcePath, folder["full-offline"]);
         guest.Resume();
         said.AddRange(guest.Finish());
         FinishBeside(guest, 5, job, said);
         return moment;
     }
 
-    static GuestMoment BackUpFrozen(IServedDisk disk, LinuxGuest guest, List<string> said, WorkFolder folder)
+    static GuestMoment BackUpFrozen(IServedDisk disk, LinuxGuest guest, List<string> said, TempFolder folder)
     {
-        string target = DiskFile.Copy(folder["full"], folder["incremental"]);
+        string target = Disks.Copy(folder["full"], folder["incremental"]);
         guest.Run("fsfreeze --freeze /mnt");
         GuestMoment moment = GuestMoment.After(said, 3, 4, 5);
         BackupJob job = BackupJob.StartIncremental(disk, target, Bitmap, SlowBytesPerSecond);
-        DiskFile.Copy(disk.SourcePath, folder["incremental-offline"]);
+        Disks.Copy(disk.SourcePath, folder["incremental-offline"]);
         guest.Run("fsfreeze --unfreeze /mnt");
         said.AddRange(guest.Run("round 6"));
         FinishBeside(guest, 7, job, said);
@@ -111,7 +112,7 @@ public sealed class GuestBackupTests
     /// <summary>The paused image needs its journal, as after a power cut; the frozen one is whole without it.</summary>
     static void CheckFiles(
         FileSystem fileSystem,
-        WorkFolder folder,
+        TempFolder folder,
         GuestMoment paused,
         GuestMoment frozen,
         CancellationToken cancel

@@ -5,8 +5,7 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using FastBackup.Bench.Peers;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Tests.Hosts.Guest;
 

@@ -10,8 +10,8 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Text;
 using System.Threading;
-using FastBackup.Bench.Peers;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Qmp;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Guest;
@@ -27,7 +27,7 @@ sealed class LinuxGuest : IDisposable
 
     readonly CancellationToken _cancel;
     readonly string _console;
-    readonly PeerProcess _process;
+    readonly RunningProgram _process;
     readonly QmpClient _qmp;
     readonly Socket _port = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     readonly List<string> _lines = [];
@@ -38,7 +38,7 @@ sealed class LinuxGuest : IDisposable
     /// <param name="folder">Takes sockets and the console's text.</param>
     /// <param name="disks">In QEMU's -blockdev syntax, without node-name: /dev/vda, /dev/vdb, ...</param>
     /// <param name="cancel">Ends every wait.</param>
-    public LinuxGuest(WorkFolder folder, IEnumerable<string> disks, CancellationToken cancel)
+    public LinuxGuest(TempFolder folder, IEnumerable<string> disks, CancellationToken cancel)
     {
         _cancel = cancel;
         string name = "g" + Guid.NewGuid().ToString("N")[..8];
@@ -124,7 +124,7 @@ sealed class LinuxGuest : IDisposable
     public void PowerOff()
     {
         _port.Send("poweroff -f\n"u8);
-        _process.Wait(TimeSpan.FromSeconds(30), _cancel);
+        _process.WaitForSuccess(TimeSpan.FromSeconds(30), _cancel);
     }
 
     public void Dispose()

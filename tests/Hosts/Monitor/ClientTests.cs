@@ -171,6 +171,61 @@ public sealed class ClientTests
     }
 
     [Fact]
+    public void ShortVisits_AThousandOneAfterTheOther_AreAllServed()
+    {
+        using MonitorScene scene = new();
+        for (int i = 0; i < 1000; i++)
+        {
+            using QmpConnection visitor = scene.NewClient();
+            if (i % 2 == 0)
+                Assert.Empty(visitor.Run("query-jobs").AsArray());
+        }
+        scene.Quit();
+    }
+
+    [Fact]
+    public void SixtyFour_AtOnce_AreAllServed()
+    {
+        using MonitorScene scene = new();
+        Thread[] visitors = new Thread[64];
+        int served = 0;
+        for (int i = 0; i < visitors.Length; i++)
+        {
+            visitors[i] = new Thread(() =>
+            {
+                for (int visit = 0; visit < 4; visit++)
+                {
+                    using QmpConnection visitor = scene.NewClient();
+                    if (visitor.Run("query-jobs").AsArray().Count == 0)
+                        Interlocked.Increment(ref served);
+                }
+            });
+            visitors[i].Start();
+        }
+        foreach (Thread visitor in visitors)
+            visitor.Join();
+        Assert.Equal(4 * visitors.Length, served);
+        scene.Quit();
+    }
+
+    [Fact]
+    public void PlaceOfWhoNeverNegotiates_IsGivenToWhoWaits()
+    {
+        using MonitorScene scene = new();
+        QmpConnection[] idle =
+        [
+            .. Enumerable.Range(0, 31).Select(_ => QmpConnection.To(scene.Host.Socket, isNegotiating: false)),
+        ];
+        using QmpConnection next = scene.NewClient(); // waits until the first of them has been silent for 5 s
+        Assert.Empty(next.Run("query-jobs").AsArray());
+        Assert.Empty(scene.Client.Run("query-jobs").AsArray());
+        Assert.Null(idle[0].ReadLine());
+        foreach (QmpConnection client in idle)
+            client.Dispose();
+        scene.Quit();
+    }
+
+    [Fact]
     public void Limits_AreAnsweredAndTheClientIsDropped()
     {
         using MonitorScene scene = new();

@@ -173,6 +173,7 @@ public sealed class LifecycleTests
         string target = scene.AddTarget("t");
         byte[] before = scene.Disk();
         scene.StartBackup("t", "j", 4 * Slow, ("on-source-error", "stop"));
+        scene.Client.WaitForProgress("j"); // it has asked for the source's size, and copies
         using (FileStream file = scene.Folder.OpenLocked("vda.img"))
             file.SetLength(MonitorScene.DiskBytes / 2);
         JsonNode error = scene.Client.WaitForEvent("BLOCK_JOB_ERROR", "j")["data"]!;
@@ -204,9 +205,9 @@ public sealed class LifecycleTests
         using (FileStream file = scene.Folder.OpenLocked("vda.img"))
             file.SetLength(MonitorScene.DiskBytes / 2);
         JsonNode end = scene.Client.WaitForEvent("BLOCK_JOB_COMPLETED", "j")["data"]!;
-        Assert.Contains("ended before its stated size", (string?)end["error"]);
+        Assert.Contains("truncated while in use", (string?)end["error"]);
         scene.Client.WaitForStatus("j", "concluded");
-        Assert.Contains("ended before", (string?)scene.Client.Run("query-jobs")[0]!["error"]);
+        Assert.Contains("truncated while in use", (string?)scene.Client.Run("query-jobs")[0]!["error"]);
         Assert.Equal(hash, scene.Host.Ask("sha256 vda b"));
         _ = scene.Client.Run("job-dismiss", ("id", "j"));
         scene.Quit();

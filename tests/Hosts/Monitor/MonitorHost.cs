@@ -5,7 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Threading.Tasks;
-using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Monitor;
@@ -19,15 +19,13 @@ sealed class MonitorHost : IDisposable
     readonly Process _process;
 
     /// <param name="socket">Of its monitor.</param>
-    /// <param name="arguments">--driven first, if wanted, then NAME=FILE of each disk.</param>
+    /// <param name="arguments">--driven or --threads first, if wanted, then NAME=FILE of each disk.</param>
     public MonitorHost(string socket, params string[] arguments)
     {
         Socket = socket;
-        ProcessStartInfo start = new(Program.Value, [socket, .. arguments])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        };
+        ProcessStartInfo start = DefaultSignals.Start(Program.Value, [socket, .. arguments]);
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
         start.Environment["LD_LIBRARY_PATH"] = BuiltLibrary.LibraryFolder;
         _process = Process.Start(start)!;
         Assert.Equal("ready", ReadLine());

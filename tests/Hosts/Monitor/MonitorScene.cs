@@ -10,7 +10,7 @@ sealed class MonitorScene : IDisposable
 {
     public const int DiskBytes = 8 << 20;
 
-    /// <param name="options">--driven, or nothing.</param>
+    /// <param name="options">--driven, --threads, or nothing.</param>
     public MonitorScene(params string[] options)
     {
         MonitorHost? host = null;
@@ -43,6 +43,9 @@ sealed class MonitorScene : IDisposable
         _ = Client.Run("blockdev-add", ("driver", "file"), ("node-name", name), ("filename", path));
         return path;
     }
+
+    /// <summary>A new file of the disk's size; its path.</summary>
+    public string AddHole(string name) => Folder.Hole(name, DiskBytes);
 
     /// <summary>A full backup; speed in bytes a second keeps it running.</summary>
     public void StartBackup(string target, string id, long speed, params (string Name, JsonNode? Value)[] more) =>

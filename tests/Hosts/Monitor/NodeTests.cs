@@ -6,7 +6,6 @@ using System.Linq;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Threading;
-using FastBackup.Tests.Abi.Machine;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Monitor;
@@ -24,6 +23,28 @@ public sealed class NodeTests
         Assert.Equal(0, scene.Host.AskNumber("write vda 0 4096 1"));
         // What was inside has let go of the file.
         _ = scene.Client.Run("blockdev-add", Over(file, "top", "inner"));
+        BackUpTo(scene, "top", file);
+        scene.Quit();
+    }
+
+    [Fact]
+    public void FileOfAnotherFormat_IsATargetOnlyUnderDriverRaw()
+    {
+        using MonitorScene scene = new();
+        string file = scene.Folder.Hole("x.img", MonitorScene.DiskBytes);
+        System.IO.File.WriteAllBytes(file, [.. "QFI\u00fb\0\0\0\u0003".Select(one => (byte)one)]);
+        using (System.IO.FileStream stream = System.IO.File.OpenWrite(file))
+            stream.SetLength(MonitorScene.DiskBytes);
+        _ = scene.Client.Run("blockdev-add", ("driver", "file"), ("node-name", "t"), ("filename", file));
+        string refusal = scene.Client.Refused(
+            "blockdev-backup",
+            ("job-id", "j"),
+            ("device", "vda"),
+            ("target", "t"),
+            ("sync", "full")
+        );
+        Assert.Equal($"'{file}' is an image of format qcow2; with driver 'raw' over node 't' it is raw", refusal);
+        _ = scene.Client.Run("blockdev-add", ("driver", "raw"), ("node-name", "top"), ("file", "t"));
         BackUpTo(scene, "top", file);
         scene.Quit();
     }
@@ -105,39 +126,90 @@ public sealed class NodeTests
     }
 
     [Fact]
-    public void File_ThatDoesNotOpen_HoldsUpNoGuest()
+    public void NodeThatIsRefused_LeavesNothing_AlsoOverANodeWithAJob()
     {
-        Requires.Command("python3");
+        using MonitorScene scene = new();
+        _ = scene.AddTarget("t");
+        scene.StartBackup("t", "j", 1000);
+        JsonObject inside = new()
+        {
+            ["driver"] = "raw",
+            ["node-name"] = "x",
+            ["file"] = "t",
+        };
+        string refusal = scene.Client.Refused("blockdev-add", ("driver", "raw"), ("node-name", "x"), ("file", inside));
+        Assert.Contains("Duplicate nodes with node-name='x'", refusal);
+        Assert.Equal(2, scene.Client.Run("query-named-block-nodes").AsArray().Count);
+        _ = scene.Client.Run("job-cancel", ("id", "j"));
+        scene.Client.WaitForStatus("j", "null");
+        _ = scene.Client.Run("blockdev-del", ("node-name", "t"));
+        scene.Quit();
+    }
+
+    [Fact]
+    public void File_ThatDoesNotOpen_HoldsUpNoGuestAndNoOtherClient()
+    {
         using MonitorScene scene = new();
         string file = scene.Folder.Hole("x.img", MonitorScene.DiskBytes);
-        // A lease: whoever opens the file waits until its holder lets go, 45 s at most. Source: fcntl(2), F_SETLEASE.
-        const string hold =
-            "import fcntl, os, signal, sys, time; signal.signal(signal.SIGIO, signal.SIG_IGN); "
-            + "fcntl.fcntl(os.open(sys.argv[1], os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_RDLCK); "
-            + "print('held', flush=True); time.sleep(40)";
-        ProcessStartInfo start = new("python3", ["-c", hold, file]) { RedirectStandardOutput = true };
-        using Process holder = Process.Start(start)!;
-        try
+        using (HeldFile held = new(file))
         {
-            Requires.That(holder.StandardOutput.ReadLine() == "held", "needs a file system with leases");
-            scene.Client.Send(
-                QmpConnection.Command("blockdev-add", ("driver", "file"), ("node-name", "x"), ("filename", file)) + "\n"
-            );
+            SendAdd(scene.Client, "x", file);
+            scene.Client.Send(QmpConnection.Command("query-jobs") + "\n"); // answered behind it
             Thread.Sleep(300);
             long begin = Stopwatch.GetTimestamp();
             Assert.Equal(0, scene.Host.AskNumber("write vda 0 4096 1"));
-            Assert.True(Stopwatch.GetElapsedTime(begin) < TimeSpan.FromSeconds(5), "the guest was held up");
-            Assert.False(holder.HasExited);
+            using QmpConnection other = scene.NewClient();
+            Assert.Empty(other.Run("query-jobs").AsArray());
+            Assert.Equal(["vda"], Names(scene, other));
+            _ = other.Run("blockdev-add", ("driver", "file"), ("node-name", "y"), ("filename", scene.AddHole("y.img")));
+            _ = other.Run("blockdev-del", ("node-name", "y"));
+            Assert.True(Stopwatch.GetElapsedTime(begin) < TimeSpan.FromSeconds(20), "somebody was held up");
+            Assert.True(held.IsHeld);
         }
-        finally
-        {
-            holder.Kill();
-            holder.WaitForExit();
-        }
-        Assert.NotNull(scene.Client.ReadAnswer()!["return"]);
+        Assert.Equal("{}", scene.Client.ReadAnswer()!["return"]!.ToJsonString());
+        Assert.Equal("[]", scene.Client.ReadAnswer()!["return"]!.ToJsonString());
         Assert.Equal(["vda", "x"], Names(scene));
         scene.Quit();
     }
+
+    [Fact]
+    public void Name_ThatIsTakenWhileItsFileOpens_IsRefused_AndTheFileIsClosed()
+    {
+        using MonitorScene scene = new();
+        string file = scene.Folder.Hole("x.img", MonitorScene.DiskBytes);
+        using (HeldFile held = new(file))
+        {
+            SendAdd(scene.Client, "x", file);
+            Thread.Sleep(300);
+            using QmpConnection other = scene.NewClient();
+            _ = other.Run("blockdev-add", ("driver", "file"), ("node-name", "x"), ("filename", scene.AddHole("y.img")));
+            Assert.True(held.IsHeld);
+        }
+        Assert.Equal("Duplicate nodes with node-name='x'", (string?)scene.Client.ReadAnswer()!["error"]!["desc"]);
+        Thread.Sleep(300);
+        _ = scene.Client.Run("blockdev-add", ("driver", "file"), ("node-name", "z"), ("filename", file));
+        Assert.Equal(["vda", "x", "z"], Names(scene));
+        scene.Quit();
+    }
+
+    [Theory]
+    [InlineData("--threads")]
+    [InlineData(null)]
+    public void File_ThatDoesNotOpen_HoldsUpNoEnd(string? option)
+    {
+        using MonitorScene scene = option == null ? new() : new(option);
+        string file = scene.Folder.Hole("x.img", MonitorScene.DiskBytes);
+        using HeldFile held = new(file);
+        SendAdd(scene.Client, "x", file);
+        Thread.Sleep(300);
+        scene.Quit();
+        Assert.True(held.IsHeld);
+    }
+
+    static void SendAdd(QmpConnection client, string node, string file) =>
+        client.Send(
+            QmpConnection.Command("blockdev-add", ("driver", "file"), ("node-name", node), ("filename", file)) + "\n"
+        );
 
     static (string Name, JsonNode? Value)[] Over(string file, string name, string inside) =>
         [
@@ -161,10 +233,10 @@ public sealed class NodeTests
         MonitorScene.AssertSame(scene.Disk(), file);
     }
 
-    static string[] Names(MonitorScene scene) =>
+    static string[] Names(MonitorScene scene, QmpConnection? client = null) =>
         [
-            .. scene
-                .Client.Run("query-named-block-nodes")
+            .. (client ?? scene.Client)
+                .Run("query-named-block-nodes")
                 .AsArray()
                 .Select(node => (string)node!["node-name"]!)
                 .Order(StringComparer.Ordinal),

@@ -2,7 +2,6 @@
 // sent, in Lines; bytes above 127 and control characters are here, as Latin-1. @A and @B are files of the disk's size.
 using System.IO;
 using System.Linq;
-using FastBackup.Tests.Abi.Machine;
 
 namespace FastBackup.Tests.Hosts.Monitor;
 

@@ -2,10 +2,11 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
-using System.Net.Sockets;
+using System.Linq;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Threading;
+using FastBackup.Tests.Qmp;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Monitor;
@@ -15,34 +16,16 @@ sealed class QmpConnection : IDisposable
 {
     static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(40);
 
-    readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-    readonly List<byte> _received = [];
-    readonly byte[] _buffer = new byte[65536];
+    readonly QmpSocket _socket;
 
-    QmpConnection() { }
+    QmpConnection(QmpSocket socket) => _socket = socket;
 
     /// <summary>What was sent without being asked for, in order; whoever looks takes it out.</summary>
     public List<JsonNode> Events { get; } = [];
 
     /// <summary>Connects; nothing is read or said.</summary>
-    public static QmpConnection Silent(string path)
-    {
-        QmpConnection connection = new();
-        Stopwatch time = Stopwatch.StartNew();
-        while (true)
-        {
-            try
-            {
-                connection._socket.Connect(new UnixDomainSocketEndPoint(path));
-                break;
-            }
-            catch (SocketException) when (time.Elapsed < TimeLimit)
-            {
-                Thread.Sleep(20);
-            }
-        }
-        return connection;
-    }
+    public static QmpConnection Silent(string path) =>
+        new(QmpSocket.Connect(path, server: null, TimeLimit, CancellationToken.None));
 
     /// <summary>Connects, and leaves the negotiation unless told otherwise.</summary>
     public static QmpConnection To(string path, bool isNegotiating = true)
@@ -61,7 +44,7 @@ sealed class QmpConnection : IDisposable
     public void Send(string text) => Send(Encoding.UTF8.GetBytes(text));
 
     /// <summary>The peer is told that nothing more will come.</summary>
-    public void EndSending() => _socket.Shutdown(SocketShutdown.Send);
+    public void EndSending() => _socket.EndSending();
 
     /// <summary>Sends a command and gives its whole answer.</summary>
     public JsonNode Ask(string line)
@@ -143,6 +126,17 @@ sealed class QmpConnection : IDisposable
 
     static string? JobOf(JsonNode line) => (string?)(line["data"]?["id"] ?? line["data"]?["device"]);
 
+    /// <summary>Waits until a job has copied something.</summary>
+    public void WaitForProgress(string job)
+    {
+        Stopwatch elapsed = Stopwatch.StartNew();
+        while ((long)Run("query-block-jobs").AsArray().First(one => (string?)one!["device"] == job)!["offset"]! == 0)
+        {
+            Assert.True(elapsed.Elapsed < TimeSpan.FromSeconds(30), $"{job} copies nothing");
+            Thread.Sleep(5);
+        }
+    }
+
     /// <summary>Waits until a job's status is as wanted.</summary>
     public void WaitForStatus(string id, string status)
     {
@@ -150,32 +144,7 @@ sealed class QmpConnection : IDisposable
     }
 
     /// <summary>One line as JSON; null at the end of the connection.</summary>
-    public JsonNode? ReadLine()
-    {
-        while (true)
-        {
-            int end = _received.IndexOf((byte)'\n');
-            if (end >= 0)
-            {
-                string line = Encoding.UTF8.GetString([.. _received[..end]]);
-                _received.RemoveRange(0, end + 1);
-                return JsonNode.Parse(line, documentOptions: new() { MaxDepth = 2000 });
-            }
-            _socket.ReceiveTimeout = (int)TimeLimit.TotalMilliseconds;
-            int count;
-            try
-            {
-                count = _socket.Receive(_buffer);
-            }
-            catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
-            {
-                count = 0;
-            }
-            if (count == 0)
-                return null;
-            _received.AddRange(_buffer.AsSpan(0, count).ToArray());
-        }
-    }
+    public JsonNode? ReadLine() => _socket.ReadLine();
 
     /// <summary>Ends the connection as a killed program's ends.</summary>
     public void Dispose() => _socket.Dispose();

@@ -1,30 +1,18 @@
 // The real thing: QEMU's storage daemon with a monitor.
 using System;
-using System.Diagnostics;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Tests.Hosts.Monitor;
 
 sealed class StorageDaemon : IDisposable
 {
-    const string Program = "qemu-storage-daemon";
-
-    readonly Process _process;
+    readonly RunningProgram _program;
 
     public StorageDaemon(string socket)
     {
-        Requires.Command(Program);
         string chardev = $"socket,path={socket},server=on,wait=off,id=m";
-        ProcessStartInfo start = new(Program, ["--chardev", chardev, "--monitor", "chardev=m"])
-        {
-            RedirectStandardError = true,
-        };
-        _process = Process.Start(start)!;
+        _program = Tool.Start("qemu-storage-daemon", "--chardev", chardev, "--monitor", "chardev=m");
     }
 
-    public void Dispose()
-    {
-        _process.Kill();
-        _process.WaitForExit();
-        _process.Dispose();
-    }
+    public void Dispose() => _program.Dispose();
 }

@@ -6,7 +6,6 @@ using System.IO;
 using System.Linq;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using FastBackup.Tests.Abi.Machine;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Monitor;
@@ -38,17 +37,23 @@ public sealed partial class TranscriptTests
     {
         using MonitorScene scene = new();
         string target = scene.Folder.Hole("vm7.img", MonitorScene.DiskBytes);
+        string folder = Directory.CreateDirectory(scene.Folder["vm7"]).FullName;
         string[] lines = [.. Blocks("sh").SelectMany(block => block)];
         Assert.True(lines.Length >= 5, $"{lines.Length} lines");
         foreach (string line in lines)
         {
-            string[] words = line.Replace("/run/vm7.sock", scene.Host.Socket)
+            string here = line.Replace("/run/vm7.sock", scene.Host.Socket)
                 .Replace("/backup/vm7.img", target)
-                .Split(' ');
+                .Replace("/backup/vm7/", folder + "/")
+                .Replace("/backup/system.img", scene.Folder["system.img"])
+                .Replace("virsh domfs", "echo "); // the guest has no agent
+            string[] words = [.. WordPattern().Matches(here).Select(word => word.Value.Trim('\''))];
             Assert.Equal("fastbackup", words[0]);
             CommandLineTests.Expect(0, words[1..]);
         }
         MonitorScene.AssertSame(scene.Disk(), target);
+        MonitorScene.AssertSame(scene.Disk(), scene.Folder["vm7/vda.img"]);
+        MonitorScene.AssertSame(scene.Disk(), scene.Folder["system.img"]);
     }
 
     [Fact]
@@ -98,6 +103,9 @@ public sealed partial class TranscriptTests
                 wanted[name] = actual[name]?.DeepClone();
         Assert.True(JsonNode.DeepEquals(wanted, actual), $"{expected}\n{actual.ToJsonString()}");
     }
+
+    [GeneratedRegex("'[^']*'|\\S+")]
+    private static partial Regex WordPattern();
 
     [GeneratedRegex("`([a-z_0-9-]+)`")]
     private static partial Regex NamePattern();

@@ -2,7 +2,7 @@
 // engine, and with one, where all go through it.
 using System;
 using System.IO;
-using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;

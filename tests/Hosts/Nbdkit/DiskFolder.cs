@@ -2,7 +2,7 @@
 using System;
 using System.IO;
 using System.Linq;
-using FastBackup.Tests.Abi.Machine;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;

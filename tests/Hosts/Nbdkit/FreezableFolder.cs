@@ -1,6 +1,7 @@
 // A file system of its own in a file, on a folder of the test, whose writes stop while it is frozen: a target that does
 // not answer. Needs root.
 using System;
+using FastBackup.Tests.Storage;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;
 
@@ -9,7 +10,7 @@ sealed class FreezableFolder : IDisposable
 {
     const long Bytes = 128 << 20;
 
-    readonly Mounted _mount;
+    readonly MountPoint _mount;
     bool _isFrozen;
 
     /// <param name="folder">Of the test; takes the file and the mount.</param>
@@ -19,7 +20,7 @@ sealed class FreezableFolder : IDisposable
         Requires.Command("mke2fs");
         DiskFolder.Run("mke2fs", "-q", "-t", "ext4", "-F", folder.Sparse("fs.img", Bytes));
         Path = folder["frozen"];
-        _mount = new Mounted(Path, "-o", "loop", folder["fs.img"]);
+        _mount = new MountPoint(Path, "-o", "loop", folder["fs.img"]);
     }
 
     public string Path { get; }

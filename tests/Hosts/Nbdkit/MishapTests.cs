@@ -5,10 +5,9 @@ using System.Globalization;
 using System.IO;
 using System.Text.Json.Nodes;
 using System.Threading;
-using FastBackup.Bench.Peers;
-using FastBackup.Tests.Abi.Machine;
-using FastBackup.Tests.Hosts.Machine;
 using FastBackup.Tests.Hosts.Monitor;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;
@@ -49,7 +48,7 @@ public sealed class MishapTests : IDisposable
     {
         _folder.Random("disk.raw", DiskBytes);
         string small = _folder["small"];
-        using Mounted mount = new(small, "-t", "tmpfs", "-o", "size=16m", "none");
+        using MountPoint mount = new(small, "-t", "tmpfs", "-o", "size=16m", "none");
         using PluginServer server = new(
             _folder.Path,
             _folder["disk.raw"],
@@ -76,9 +75,9 @@ public sealed class MishapTests : IDisposable
         (string socket, string mount) = (_folder["far.sock"], _folder["far"]);
         string bytes = DiskBytes.ToString(CultureInfo.InvariantCulture);
         Directory.CreateDirectory(mount);
-        using PeerProcess far = Tool.Start("nbdkit", "--foreground", "--unix", socket, "memory", bytes);
+        using RunningProgram far = Tool.Start("nbdkit", "--foreground", "--unix", socket, "memory", bytes);
         Assert.True(SpinWait.SpinUntil(() => File.Exists(socket), Limit));
-        using PeerProcess fuse = Tool.Start("nbdfuse", mount, "--unix", socket);
+        using RunningProgram fuse = Tool.Start("nbdfuse", mount, "--unix", socket);
         try
         {
             string target = Path.Combine(mount, "nbd");
@@ -249,22 +248,13 @@ public sealed class MishapTests : IDisposable
     {
         Requires.Command("fio");
         string[] arguments = ["--name=guest", "--ioengine=nbd", "--thread", "--uri=" + server.Uri("disk"), "--bs=4k"];
-        ProcessStartInfo start = new(
-            "fio",
-            [.. arguments, "--numjobs=4", "--rw=randwrite", "--size=64m", "--time_based"]
-        )
-        {
-            ArgumentList = { "--runtime=60" },
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using Process fio = Process.Start(start)!;
+        string[] load = ["--numjobs=4", "--rw=randwrite", "--size=64m", "--time_based", "--runtime=60"];
+        using RunningProgram fio = RunningProgram.Start("fio", [.. arguments, .. load]);
         DateTime written = File.GetLastWriteTimeUtc(_folder["disk.raw"]);
         server.Wait(() => File.GetLastWriteTimeUtc(_folder["disk.raw"]) > written, Limit);
         Thread.Sleep(100);
-        string id = fio.Id.ToString(CultureInfo.InvariantCulture);
-        Assert.Equal(0, ToolRun.Of("kill", ["-KILL", id]).ExitCode);
-        Assert.True(fio.WaitForExit(Limit));
+        fio.Signal("KILL");
+        Assert.True(fio.TryWait(Limit, CancellationToken.None));
     }
 
     static void Guest(PluginServer server, string much) =>

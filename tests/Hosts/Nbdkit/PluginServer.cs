@@ -5,10 +5,9 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
-using System.Text;
 using System.Threading;
-using FastBackup.Tests.Abi.Machine;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;
@@ -19,9 +18,7 @@ sealed class PluginServer : IDisposable
     public static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
     static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
 
-    readonly Process _process;
-    readonly StringBuilder _said = new();
-    readonly Lock _sayOne = new();
+    readonly RunningProgram _process;
 
     /// <param name="folder">Of the test; not much longer than a temporary one: sockets have 107 bytes.</param>
     /// <param name="arguments">Parameters of the plugin.</param>
@@ -30,26 +27,14 @@ sealed class PluginServer : IDisposable
         SocketPath = Path.Combine(folder, "nbd.sock");
         File.Delete(SocketPath);
         List<string> all = ["-f", "-v", "-U", SocketPath, BuiltPlugin.File, .. arguments];
-        ProcessStartInfo start = new("nbdkit", all) { RedirectStandardError = true, RedirectStandardInput = true };
-        _process = new Process { StartInfo = start };
-        _process.ErrorDataReceived += (_, line) => Keep(line.Data);
-        _process.Start();
-        _process.StandardInput.Close();
-        _process.BeginErrorReadLine();
+        _process = RunningProgram.Start("nbdkit", all);
         Wait(() => File.Exists(SocketPath), StartLimit);
     }
 
     public string SocketPath { get; }
 
     /// <summary>Everything it said, debug lines too.</summary>
-    public string Said
-    {
-        get
-        {
-            lock (_sayOne)
-                return _said.ToString();
-        }
-    }
+    public string Said => _process.Said;
 
     /// <summary>Of its process.</summary>
     public string Id => _process.Id.ToString(CultureInfo.InvariantCulture);
@@ -63,7 +48,7 @@ sealed class PluginServer : IDisposable
         while (!condition())
         {
             if (_process.HasExited)
-                _process.WaitForExit(); // and the end of what it says
+                _ = _process.TryWait(limit, CancellationToken.None); // and the end of what it says
             Assert.False(_process.HasExited, "nbdkit has ended: " + Said);
             Assert.True(Stopwatch.GetElapsedTime(start) < limit, $"waited {limit} in vain; it said: {Said}");
             Thread.Sleep(10);
@@ -75,7 +60,7 @@ sealed class PluginServer : IDisposable
     public TimeSpan End()
     {
         long start = Stopwatch.GetTimestamp();
-        Assert.Equal(0, ToolRun.Of("kill", ["-TERM", Id]).ExitCode);
+        _process.Signal("TERM");
         WaitForEnd();
         return Stopwatch.GetElapsedTime(start);
     }
@@ -83,9 +68,8 @@ sealed class PluginServer : IDisposable
     /// <summary>Its end without an error, after it was asked to.</summary>
     public void WaitForEnd()
     {
-        Assert.True(_process.WaitForExit(EndLimit), "it does not end: " + Said);
-        _process.WaitForExit();
-        Assert.Equal(0, _process.ExitCode);
+        Assert.True(_process.TryWait(EndLimit, CancellationToken.None), "it does not end: " + Said);
+        _process.Wait().Expect(0);
     }
 
     /// <summary>Waits for a line, also a last one.</summary>
@@ -99,17 +83,5 @@ sealed class PluginServer : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        if (!_process.HasExited)
-            _process.Kill();
-        _process.WaitForExit();
-        _process.Dispose();
-    }
-
-    void Keep(string? line)
-    {
-        lock (_sayOne)
-            _said.AppendLine(line);
-    }
+    public void Dispose() => _process.Dispose();
 }

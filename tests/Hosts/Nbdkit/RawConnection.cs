@@ -4,6 +4,7 @@ using System;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
+using FastBackup.Tests.Nbd;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;
@@ -11,17 +12,7 @@ namespace FastBackup.Tests.Hosts.Nbdkit;
 /// <summary>Threads: one.</summary>
 sealed class RawConnection : IDisposable
 {
-    public const uint InputOutput = 5;
     public const uint ShutDown = 108;
-
-    const ushort Read = 0;
-    const ushort Write = 1;
-    const ushort Flush = 3;
-    const uint FixedNewstyleNoZeroes = 3;
-    const ulong OptionMagic = 0x49484156454F5054;
-    const uint ExportName = 1;
-    const uint RequestMagic = 0x25609513;
-    const uint ReplyMagic = 0x67446698;
 
     readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
 
@@ -31,9 +22,9 @@ sealed class RawConnection : IDisposable
         _socket.Connect(new UnixDomainSocketEndPoint(server.SocketPath));
         Receive(18); // NBDMAGIC, IHAVEOPT and flags
         byte[] hello = new byte[20 + export.Length];
-        BinaryPrimitives.WriteUInt32BigEndian(hello, FixedNewstyleNoZeroes);
-        BinaryPrimitives.WriteUInt64BigEndian(hello.AsSpan(4), OptionMagic);
-        BinaryPrimitives.WriteUInt32BigEndian(hello.AsSpan(12), ExportName);
+        BinaryPrimitives.WriteUInt32BigEndian(hello, NbdWire.FixedNewstyle | NbdWire.NoZeroes);
+        BinaryPrimitives.WriteUInt64BigEndian(hello.AsSpan(4), NbdWire.OptionMagic);
+        BinaryPrimitives.WriteUInt32BigEndian(hello.AsSpan(12), NbdWire.OptionExportName);
         BinaryPrimitives.WriteUInt32BigEndian(hello.AsSpan(16), (uint)export.Length);
         Encoding.ASCII.GetBytes(export, hello.AsSpan(20));
         _socket.Send(hello);
@@ -45,7 +36,7 @@ sealed class RawConnection : IDisposable
     /// <returns>The error, 0 for none.</returns>
     public uint ReadAt(ulong offset, uint length, out byte[] bytes)
     {
-        Send(Read, offset, length);
+        Send(NbdWire.CommandRead, offset, length);
         uint error = Reply();
         bytes = error == 0 ? Receive((int)length) : [];
         return error;
@@ -53,14 +44,14 @@ sealed class RawConnection : IDisposable
 
     public uint WriteAt(ulong offset, byte[] bytes)
     {
-        Send(Write, offset, (uint)bytes.Length);
+        Send(NbdWire.CommandWrite, offset, (uint)bytes.Length);
         _socket.Send(bytes);
         return Reply();
     }
 
     public uint FlushAll()
     {
-        Send(Flush, 0, 0);
+        Send(NbdWire.CommandFlush, 0, 0);
         return Reply();
     }
 
@@ -70,7 +61,7 @@ sealed class RawConnection : IDisposable
     /// <summary>Announces a write and sends all or a part of it.</summary>
     public void BeginWrite(ulong offset, uint length, byte[] part)
     {
-        Send(Write, offset, length);
+        Send(NbdWire.CommandWrite, offset, length);
         _socket.Send(part);
     }
 
@@ -78,8 +69,8 @@ sealed class RawConnection : IDisposable
 
     void Send(ushort type, ulong offset, uint length)
     {
-        byte[] request = new byte[28];
-        BinaryPrimitives.WriteUInt32BigEndian(request, RequestMagic);
+        byte[] request = new byte[NbdWire.RequestBytes];
+        BinaryPrimitives.WriteUInt32BigEndian(request, NbdWire.RequestMagic);
         BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(6), type);
         BinaryPrimitives.WriteUInt64BigEndian(request.AsSpan(16), offset);
         BinaryPrimitives.WriteUInt32BigEndian(request.AsSpan(24), length);
@@ -88,8 +79,8 @@ sealed class RawConnection : IDisposable
 
     uint Reply()
     {
-        byte[] reply = Receive(16);
-        Assert.Equal(ReplyMagic, BinaryPrimitives.ReadUInt32BigEndian(reply));
+        byte[] reply = Receive(NbdWire.ReplyBytes);
+        Assert.Equal(NbdWire.ReplyMagic, BinaryPrimitives.ReadUInt32BigEndian(reply));
         return BinaryPrimitives.ReadUInt32BigEndian(reply.AsSpan(4));
     }
 

@@ -4,8 +4,8 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using FastBackup.Tests.Abi.Machine;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Nbdkit;

@@ -2,8 +2,7 @@
 // zero or what it was: servers trim whole blocks, or nothing at all.
 // Source: NetworkBlockDevice/nbd doc/proto.md, NBD_CMD_TRIM.
 using System;
-using FastBackup.Bench.GuestLatency.Nbd;
-using FastBackup.Tests.Hosts.Nbd;
+using FastBackup.Tests.Nbd;
 
 namespace FastBackup.Tests.Hosts.Traces;
 

@@ -1,6 +1,6 @@
 // A host that is wrong on purpose: what it gives out as the disk as it was is the live disk.
-using FastBackup.Bench.Peers;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Tests.Hosts.Traces;
 

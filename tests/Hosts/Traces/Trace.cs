@@ -5,7 +5,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using FastBackup.Base;
-using FastBackup.Bench.GuestLatency.Nbd;
+using FastBackup.Tests.Nbd;
 
 namespace FastBackup.Tests.Hosts.Traces;
 

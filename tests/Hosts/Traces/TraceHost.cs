@@ -1,8 +1,9 @@
 // One host with one disk that traces are run on, one after the other.
 using System;
 using System.IO;
-using FastBackup.Tests.Hosts.Machine;
-using FastBackup.Tests.Hosts.Nbd;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Nbd;
+using FastBackup.Tests.Storage;
 
 namespace FastBackup.Tests.Hosts.Traces;
 
@@ -20,13 +21,13 @@ sealed class TraceHost : IDisposable
     /// <param name="sizeBytes">Of the disk.</param>
     /// <param name="folder">Takes the images.</param>
     /// <param name="serve">Starts the host with the image as disk.</param>
-    public TraceHost(int sizeBytes, WorkFolder folder, Func<string, IServedDisk> serve)
+    public TraceHost(int sizeBytes, TempFolder folder, Func<string, IServedDisk> serve)
     {
         _sizeBytes = sizeBytes;
         string name = Guid.NewGuid().ToString("N")[..8];
         // What an earlier trace has left in the target stays there: a backup must overwrite it.
-        _targetPath = DiskFile.Create(folder[name + ".t"], sizeBytes);
-        _disk = serve(DiskFile.Create(folder[name], sizeBytes));
+        _targetPath = Disks.Hole(folder[name + ".t"], sizeBytes);
+        _disk = serve(Disks.Hole(folder[name], sizeBytes));
         try
         {
             _live = new NbdClient(_disk.SocketPath, NbdExports.Disk);

@@ -1,9 +1,8 @@
 // The traces' own tests: the same seed makes the same trace, and what a host does wrong is found.
 using System.Collections.Generic;
 using System.Linq;
-using FastBackup.Bench.GuestLatency.Nbd;
-using FastBackup.Tests.Hosts.Machine;
-using FastBackup.Tests.Hosts.Nbd;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Nbd;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Traces;
@@ -51,7 +50,7 @@ public sealed class TraceHostTests
     public void Run_OfAHostWhoseViewIsTheLiveDisk_IsFound()
     {
         using TimeLimit limit = new(60);
-        using WorkFolder folder = new();
+        using TempFolder folder = new();
         Trace[] traces = [.. Enumerable.Range(1, 60).Select(seed => Trace.Make((ulong)seed))];
         int sizeBytes = traces[0].SizeBytes;
         using TraceHost host = new(

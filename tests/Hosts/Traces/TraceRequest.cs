@@ -1,6 +1,5 @@
 using FastBackup.Base;
-using FastBackup.Bench.GuestLatency.Nbd;
-using FastBackup.Tests.Hosts.Nbd;
+using FastBackup.Tests.Nbd;
 
 namespace FastBackup.Tests.Hosts.Traces;
 

@@ -5,8 +5,8 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Net.Sockets;
-using FastBackup.Bench.Peers;
-using FastBackup.Tests.Hosts.Machine;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Hosts.Traces;
@@ -20,7 +20,7 @@ public sealed class TraceTests
     public void RandomTraces_GiveTheSameImagesOnEveryHost()
     {
         using TimeLimit limit = new(TimeLimitSeconds);
-        using WorkFolder folder = new();
+        using TempFolder folder = new();
         Dictionary<(string Engine, int SizeBytes), TraceHost> hosts = [];
         try
         {

@@ -1,9 +1,8 @@
 // Reads the disk as it was through the host's export of it, several ranges at once, cut where the host asks for it.
 using System;
 using System.Collections.Generic;
-using FastBackup.Bench.GuestLatency.Nbd;
-using FastBackup.Tests.Hosts.Machine;
-using FastBackup.Tests.Hosts.Nbd;
+using FastBackup.Tests.Hosts.Served;
+using FastBackup.Tests.Nbd;
 
 namespace FastBackup.Tests.Hosts.Traces;
 

@@ -6,8 +6,9 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Memory;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Tests.Simulated;
 
@@ -62,7 +63,7 @@ sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong s
             }
             clock.AdvanceTo(dueNs);
             FileCommand command = _delayed.Dequeue();
-            command.Owner.OnFileCompleted(command.Tag, Execute(command));
+            command.Owner.OnFileCompleted(command.Tag, KernelResult.ToFileResult(Execute(command)));
             return 1;
         }
         Check.That(untilNs != ulong.MaxValue); // nothing in flight, no timer: the loop would sleep for ever
@@ -71,6 +72,8 @@ sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong s
     }
 
     public void Wake() { }
+
+    public void Watch(int fd) => Check.Fail("nothing real is waited for here");
 
     public Fault RegisterMemory(AlignedRegion region) => Fault.None;
 

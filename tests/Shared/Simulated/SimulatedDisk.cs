@@ -1,7 +1,8 @@
 // One simulated file: its bytes and which 4 KiB blocks are allocated, behind a number that plays the fd.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Tests.Simulated;
 

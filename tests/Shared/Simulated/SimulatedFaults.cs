@@ -17,6 +17,8 @@ sealed record SimulatedFaults
 
     public uint FlushError { get; init; }
 
+    public uint SizeError { get; init; }
+
     /// <summary>Punch and zero-range answer EOPNOTSUPP, every time.</summary>
     public bool RefusesAllocate { get; init; }
 

@@ -3,8 +3,9 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Memory;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Tests.Simulated;
 
@@ -85,13 +86,16 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
         )
         {
             _commands.Dequeue();
-            command.Owner.OnFileCompleted(command.Tag, Override?.Invoke(command) ?? Execute(command));
+            long result = Override?.Invoke(command) ?? Execute(command);
+            command.Owner.OnFileCompleted(command.Tag, KernelResult.ToFileResult(result));
             delivered++;
         }
         return delivered;
     }
 
     public void Wake() { }
+
+    public void Watch(int fd) => Check.Fail("nothing real is waited for here");
 
     public Fault RegisterMemory(AlignedRegion region) => Fault.None;
 
@@ -124,9 +128,10 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
             FileOperation.Write when Fires(Faults.WriteError) => -Errnos.EIO,
             FileOperation.Write when Fires(Faults.NoSpace) => -Errnos.ENOSPC,
             FileOperation.Write => Transfer(command, disk),
-            FileOperation.Allocate => Allocate(command, disk),
+            FileOperation.Punch or FileOperation.ZeroRange or FileOperation.Discard => Clear(command, disk),
             FileOperation.Flush => Fires(Faults.FlushError) ? -Errnos.EIO : 0,
             FileOperation.Map => Map(command, disk),
+            FileOperation.Size => Fires(Faults.SizeError) ? -Errnos.EIO : (long)disk.SizeBytes,
             _ => 0,
         };
     }
@@ -156,7 +161,7 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
         return available;
     }
 
-    long Allocate(in FileCommand command, SimulatedDisk disk)
+    long Clear(in FileCommand command, SimulatedDisk disk)
     {
         if (Faults.RefusesAllocate)
             return -Errnos.EOPNOTSUPP;
@@ -164,15 +169,18 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
             return -Errnos.EINVAL;
         if (Fires(Faults.WriteError))
             return -Errnos.EIO;
-        const int punch = 2;
-        if ((command.Mode & punch) != 0)
-            disk.Punch(command.OffsetBytes, command.LengthBytes);
-        else
+        if (command.Operation == FileOperation.ZeroRange)
             disk.Zero(command.OffsetBytes, command.LengthBytes);
+        else
+            disk.Punch(command.OffsetBytes, command.LengthBytes);
         return 0;
     }
 
     static unsafe long Map(in FileCommand command, SimulatedDisk disk) =>
-        // SAFETY: the pusher owns room for Mode entries at Buffer until the completion.
-        disk.Map(command.OffsetBytes, command.LengthBytes, new Span<MapEntry>((void*)command.Buffer, command.Mode));
+        // SAFETY: the pusher owns room for so many entries at Buffer until the completion.
+        disk.Map(
+            command.OffsetBytes,
+            command.LengthBytes,
+            new Span<MapEntry>((void*)command.Buffer, command.MapCapacity)
+        );
 }

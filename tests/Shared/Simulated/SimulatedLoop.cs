@@ -1,7 +1,7 @@
 // A production reactor on the simulated port and clock, turned by the test.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Runtime;
 
 namespace FastBackup.Tests.Simulated;
@@ -40,6 +40,7 @@ sealed class SimulatedLoop : IDisposable
             BufferAlignBytes = alignBytes,
             IsZeroInitialised = isZeroInitialised,
             IsReadOnly = isReadOnly,
+            CanTellSize = true,
             InFlightMax = inFlightMax,
         };
         return new FileDevice(Reactor, "sim" + _nextFd, limits, disk.Handle, disk.BufferedHandle, false, null);

@@ -1,10 +1,8 @@
 // Everything that is not a guest: starts jobs, gives verbs, reads snapshots, changes bitmaps, breaks devices and
-// mends them. Draws what to do, and how often, from the seed.
-using System;
+// mends them. Draws what to do, and how often, from the seed; how is each part's own.
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
-using FastBackup.Filter;
+using FastBackup.Copy;
 using FastBackup.Jobs;
 using FastBackup.Tests.Simulation.Guests;
 using FastBackup.Tests.Simulation.Oracle;
@@ -12,38 +10,41 @@ using FastBackup.Tests.Simulation.World;
 
 namespace FastBackup.Tests.Simulation.Control;
 
-sealed partial class Director
+sealed class Director
 {
-    const int ViewReadCount = 6;
-
     readonly Simulation _world;
     readonly Prng _prng;
-    readonly List<ViewRead> _reads = [];
-    readonly List<TargetSlot>[] _targets;
-    readonly List<ScratchSlot> _scratches = [];
     readonly List<Copy.CopyEngine> _orphans = [];
+    readonly LaterComparison _comparison;
+    readonly Places _places;
+    readonly QuiescedChanges _changes;
+    readonly BitmapActions _bitmaps;
+    readonly ViewActions _views;
+    readonly JobVerbs _verbs;
+    readonly JobStarter _starter;
+    readonly BadInput _badInput;
+    readonly Havoc _havoc;
     readonly uint _actionChance;
-    readonly uint _runsMax;
-    int _jobCount;
-    int _bitmapCount;
 
     public Director(Simulation world, Prng prng, nint memory)
     {
         (_world, _prng) = (world, prng);
-        for (int i = 0; i < ViewReadCount; i++)
-            _reads.Add(new ViewRead(world, memory + i * ViewRead.BufferBytes));
+        _comparison = world.NewComparison();
+        _places = new Places(world, prng);
+        _changes = new QuiescedChanges(world);
+        _bitmaps = new BitmapActions(world, prng, _places, _changes);
+        _views = new ViewActions(world, prng, memory);
+        _verbs = new JobVerbs(world, prng);
+        _badInput = new BadInput(world, prng, _places);
+        _havoc = new Havoc(world, prng, _places);
         _actionChance = 512u << (int)prng.Below(6);
-        _runsMax = world.IsTight ? 1 : 1 + (uint)prng.Below(4);
-        _targets = new List<TargetSlot>[world.Disks.Count];
+        _starter = new JobStarter(world, prng, _places, new JobOptions(world, prng, _places, _bitmaps), _verbs);
         foreach (GuestDisk disk in world.Disks)
         {
-            _targets[disk.Index] = [];
-            for (int i = 0; i < 4; i++)
-                _targets[disk.Index].Add(MakeTarget(disk, i, isZeroInitialised: i % 2 == 1));
-            DrawBitmaps(disk);
+            _places.AddTargets(disk);
+            _bitmaps.AddSome(disk);
         }
-        for (int i = 0; i < 3; i++)
-            _scratches.Add(MakeScratch(i));
+        _places.AddScratches();
     }
 
     /// <summary>Memory that jobs which have ended left to a device that did not answer.</summary>
@@ -59,40 +60,100 @@ sealed partial class Director
         }
     }
 
-    public static ulong MemoryBytes => ViewReadCount * ViewRead.BufferBytes;
+    public static ulong MemoryBytes => ViewActions.MemoryBytes;
 
     /// <summary>One round of the world: often nothing, sometimes one action.</summary>
     public void Act()
     {
         Retire();
         if (_world.Plan.Havoc > 0 && _prng.Below(65536) < _world.Plan.Havoc)
-            WreakHavoc();
+            _havoc.Wreak();
         if (_prng.Below(65536) >= _actionChance)
             return;
         switch (_prng.Below(16))
         {
             case < 5:
-                StartJobs();
+                _starter.StartSome();
                 break;
             case < 9:
-                GiveVerb();
+                _verbs.Give();
                 break;
             case < 12:
-                ReadView();
+                _views.Read();
                 break;
             case 12:
-                DiscardInView();
+                _views.Discard();
                 break;
             case 13:
-                ChangeBitmap();
+                _bitmaps.ChangeOne();
                 break;
             case 14:
                 CheckQuiesced();
                 break;
             default:
-                TryBadInput();
+                _badInput.Try();
                 break;
         }
+    }
+
+    /// <summary>The end of all faults.</summary>
+    public void Heal() => _havoc.Heal();
+
+    /// <summary>What a person would do in the end: resume, finalize, lift limits, cancel what never ends.</summary>
+    public void HelpToEnd()
+    {
+        Retire();
+        foreach (JobRun run in _world.Runs.ToArray())
+        {
+            if (run.IsInternallyPaused && JobLife.Allows(run.Job.Status, JobVerb.Resume))
+            {
+                run.IsInternallyPaused = false;
+                run.Job.ResumeInternally();
+            }
+            run.IsInternallyPaused &= JobLife.Allows(run.Job.Status, JobVerb.Resume);
+            if (run.Options.Sync == BackupSync.None && run.Dependents.TrueForAll(other => other.IsEnded))
+                _verbs.Cancel(run);
+            if (run.Target.IsDown || run.Base is { IsBrokenOrEnded: true })
+                _verbs.Cancel(run);
+            if (run.Job.IsUserPaused)
+                _ = run.Job.Resume();
+            if (!run.IsSpeedLifted && run.SetSpeed(0).IsNone)
+                run.IsSpeedLifted = true;
+            _ = run.Job.Finalize();
+        }
+    }
+
+    /// <summary>A target that was written well keeps it when the power goes.</summary>
+    public void OnJobSucceeded(JobRun run)
+    {
+        bool isWhole = run.Options.Sync == BackupSync.Full && !run.HadDiscard && run.Base == null;
+        if (isWhole && (run.Target.Image.HasLied || _prng.Chance(1, 16)))
+            _comparison.Check(run.Id, run.Point!.Frozen, run.Target.Image.Medium);
+        if (!_prng.Chance(1, 2))
+            return;
+        _world.Tallies.Count(Mishap.PowerCutAfterSuccess);
+        run.Target.Image.PowerCut(_prng);
+        run.Point!.CheckTarget(run.Id + " after a power cut", run.Target.Chain != null && run.WasChainValid);
+    }
+
+    public void Dispose() => _places.Dispose();
+
+    /// <summary>O5 at a quiescent point, for every bitmap of a disk, and its content against its history.</summary>
+    void CheckQuiesced()
+    {
+        GuestDisk disk = _world.Disks[(int)_prng.Below((ulong)_world.Disks.Count)];
+        _changes.Ask(
+            disk,
+            () =>
+            {
+                if (disk.HookWritesInFlight > 0 || disk.Image.ChangesInFlight > 0)
+                    throw new SimulationFailure("O1", $"disk {disk.Index} is not quiet while quiesced");
+                foreach (BitmapModel bitmap in disk.Bitmaps)
+                    bitmap.Check("O5", "while quiesced");
+                _world.Tallies.Count(Branch.BitmapChecked);
+                disk.JudgeAll("while quiesced");
+            }
+        );
     }
 
     /// <summary>Jobs that have ended and that nobody reads any more are disposed of.</summary>
@@ -108,7 +169,7 @@ sealed partial class Director
             if (run.Job.View is { InFlightCount: > 0 } || run.Dependents.Exists(other => _world.Runs.Contains(other)))
                 continue;
             _world.Runs.RemoveAt(i);
-            run.Job.Dispose();
+            run.Dispose();
             if (run.Job.Filter.Engine.IsOrphaned)
                 _orphans.Add(run.Job.Filter.Engine);
             run.Options.Filter.Scratch?.Dispose();
@@ -122,41 +183,5 @@ sealed partial class Director
             run.Target.IsDown = false;
             run.Target.Image.IsDisconnected = false;
         }
-    }
-
-    TargetSlot MakeTarget(GuestDisk disk, int index, bool isZeroInitialised)
-    {
-        ulong capacity = disk.CapacityBytes + (_prng.Chance(1, 3) ? _prng.Below(20_000) : 0);
-        DiskImage image = _world.NewImage(capacity, isTarget: true);
-        FileDevice device = _world.Open(image, $"target{disk.Index}.{index}", isZeroInitialised);
-        if (!isZeroInitialised)
-            _prng.Fill(image.Content);
-        image.MakeDurable();
-        return new TargetSlot(image, device, isZeroInitialised);
-    }
-
-    ScratchSlot MakeScratch(int index)
-    {
-        DiskImage image = _world.NewImage(16384 + _prng.Below(400_000), isTarget: true);
-        return new ScratchSlot(image, _world.Open(image, "scratch" + index, isZeroInitialised: false));
-    }
-
-    public void Dispose()
-    {
-        foreach (ScratchSlot scratch in _scratches)
-            scratch.Device.Dispose();
-        foreach (List<TargetSlot> targets in _targets)
-        foreach (TargetSlot target in targets)
-            target.Device.Dispose();
-    }
-
-    /// <summary>A target that was written well keeps it when the power goes.</summary>
-    public void OnJobSucceeded(JobRun run)
-    {
-        if (!_prng.Chance(1, 2))
-            return;
-        _world.Tallies.Count(Mishap.PowerCutAfterSuccess);
-        run.Target.Image.PowerCut(_prng);
-        run.Point!.CheckTarget(run.Id + " after a power cut", run.Target.Chain != null && run.WasChainValid);
     }
 }

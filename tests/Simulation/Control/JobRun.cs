@@ -17,8 +17,13 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
 {
     readonly ulong _sourceFaults = disk.Image.HardFaultCount;
     readonly ulong _targetFaults = target.Image.HardFaultCount;
+    readonly uint _targetFlushFaults = target.Image.FlushFaultCount;
     JobStatus _lastStatus = JobStatus.Created;
     ulong _lastDone;
+
+    // How often the files had been resized when this job was at them last.
+    uint _sourceResizeCount = uint.MaxValue;
+    uint _targetResizeCount = uint.MaxValue;
 
     public string Id { get; } = id;
 
@@ -47,7 +52,51 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
     public bool WasChainValid;
     public int ReadsInFlight;
 
+    /// <summary>Memory of the system that was taken to make it.</summary>
+    public long TakenBytes { get; init; }
+
+    /// <summary>What its background may start.</summary>
+    public PaceModel Pace { get; } = new();
+
     public bool HasBegun => Point != null;
+
+    /// <summary>A verb; what it starts at once is under the new limit already.</summary>
+    public Fault SetSpeed(ulong bytesPerSecond)
+    {
+        ulong before = Job.SpeedBytesPerSecond;
+        bool isTaken = JobLife.Allows(Job.Status, JobVerb.SetSpeed) && bytesPerSecond <= long.MaxValue;
+        if (isTaken)
+            Pace.Set(bytesPerSecond, world.Clock.NowNs);
+        Fault fault = Job.SetSpeed(bytesPerSecond);
+        if (fault.IsNone != isTaken || (fault.IsFault && Job.SpeedBytesPerSecond != before))
+            throw new SimulationFailure("O13", $"{Id}: speed {bytesPerSecond} answered '{fault}'");
+        return fault;
+    }
+
+    /// <summary>O10: what was taken for the job comes back with it, but for what the kernel may still fill.</summary>
+    public void Dispose()
+    {
+        long before = SystemMemory.TakenBytes;
+        Job.Dispose();
+        long givenBytes = before - SystemMemory.TakenBytes;
+        if (givenBytes != TakenBytes && !(Job.Filter.Engine.IsOrphaned && givenBytes < TakenBytes))
+            throw new SimulationFailure("O10", $"{Id} gives {givenBytes} bytes of memory back, and took {TakenBytes}");
+    }
+
+    public void OnTargetChange(in Extent extent, ReadOnlySpan<byte> bytes)
+    {
+        _targetResizeCount = Target.Image.ResizeCount;
+        Point?.CheckWrite(Id, extent, bytes);
+    }
+
+    /// <summary>Of the background: what is all zero may be a hole, which no limit counts.</summary>
+    public void OnClaim(in Extent extent, bool isBackground)
+    {
+        _sourceResizeCount = Source.Image.ResizeCount;
+        Point!.OnClaim(extent);
+        if (isBackground && !Point.IsZero(extent))
+            Pace.OnStart(Id, extent.LengthBytes, world.Clock.NowNs);
+    }
 
     public bool IsBrokenOrEnded => IsEnded || Job.Filter.IsBroken;
 
@@ -102,6 +151,9 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
             throw new SimulationFailure("O1", $"{Id} succeeded without a point in time");
         if (Group.IsFailed)
             throw new SimulationFailure("O7", $"{Id} succeeded in a group that failed");
+        if (Base == null)
+            CheckSize(Source.Image, Source.SizeBytes, _sourceResizeCount);
+        CheckSize(Target.Image, Target.Image.CapacityBytes, _targetResizeCount);
         Point.CheckTarget(Id, Target.Chain != null && WasChainValid);
         JobProgress progress = Job.Query();
         if (progress.DoneBytes != progress.TotalBytes && !HadDiscard)
@@ -114,7 +166,8 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
                 Bitmap.Reclaim();
             else
                 Bitmap.Abdicate();
-            Bitmap.Check("O7", $"after success of {Id}");
+            Bitmap.MaySpoil(Point, isAll: false); // top: a guest's copy failed, and then it was a hole
+            Bitmap.Check("O7", $"after success of {Id}", WritesUnderWay());
         }
         if (Target.Chain != null)
         {
@@ -122,7 +175,17 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
                 world.Tallies.Count(Branch.ChainVerified);
             Target.IsChainValid = Bitmap!.IsEnabled && (WasChainValid || Options.Sync == BackupSync.Full);
         }
-        world.OnJobSucceeded(this);
+        world.Judge.OnJobSucceeded(this);
+    }
+
+    /// <summary>O1: what has become shorter while the job was at it must have been noticed.</summary>
+    void CheckSize(DiskImage image, ulong sizeBytes, uint resizeCountAtLastUse)
+    {
+        if (image.SizeBytes < sizeBytes && image.ResizeCount == resizeCountAtLastUse)
+            throw new SimulationFailure(
+                "O1",
+                $"{Id} succeeded with a file of {image.SizeBytes} bytes, not {sizeBytes}"
+            );
     }
 
     void OnFailure(in JobEvent jobEvent)
@@ -132,18 +195,50 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
         bool isCancel = jobEvent.Kind == JobEventKind.Cancelled;
         world.Tallies.Count(isCancel ? Branch.JobCancelled : Branch.JobFailed);
         CheckCause(jobEvent);
-        if (Bitmap == null || Point == null)
+        if (Bitmap == null)
             return;
+        if (Point == null)
+            OnNeverBegun();
+        else
+            OnBitmapFailure(Point);
+        bool isPromised = Options.Sync == BackupSync.Full && Mode == BitmapMode.Always;
+        if (isPromised && Target.Chain != null && Bitmap.IsEnabled)
+            Target.IsChainValid = true; // whatever is not there, the bitmap names
+    }
+
+    /// <summary>Nothing was copied: mode always says so.</summary>
+    void OnNeverBegun()
+    {
+        bool isOfAll = Options.Sync is BackupSync.Full or BackupSync.Top;
+        if (Mode != BitmapMode.Always || !isOfAll)
+            return;
+        Bitmap!.OweAll();
+        world.Tallies.Count(Branch.BitmapOwedAll);
+    }
+
+    void OnBitmapFailure(PointInTime point)
+    {
+        bool wasFlushLost = Target.Image.FlushFaultCount > _targetFlushFaults;
+        Bitmap!.MaySpoil(point, wasFlushLost || Job.Filter.Engine.IsOrphaned);
         if (Mode == BitmapMode.Always)
         {
-            Bitmap.KeepRest(Point, Job.Todo);
+            Bitmap.KeepRest(point, Job.Todo);
             world.Tallies.Count(Branch.BitmapKeptRest);
         }
-        else
-        {
-            Bitmap.Reclaim();
-        }
-        Bitmap.Check("O7", $"after failure of {Id}");
+        if (Target.Chain != null && Target.IsChainValid)
+            Bitmap.KeepChain(point);
+        Bitmap.Reclaim();
+        Bitmap.Check("O7", $"after failure of {Id}", WritesUnderWay());
+    }
+
+    /// <summary>A job ends while guests go on: what they write is recorded, and has not ended.</summary>
+    List<Extent> WritesUnderWay()
+    {
+        List<Extent> extents = [];
+        foreach (GuestOperation operation in world.Guests.Busy)
+            if (operation.IsChange && ReferenceEquals(operation.Target, Source))
+                extents.Add(operation.Extent);
+        return extents;
     }
 
     /// <summary>O4: the error told is the first cause, and the world gave it.</summary>
@@ -166,7 +261,7 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
         bool isSoft = fault.Errno is Errnos.EINVAL or Errnos.EOPNOTSUPP or Errnos.EAGAIN or Errnos.EINTR;
         if (isSoft || fault.Kind == FaultKind.None)
             wrong = "this is not an error of a device";
-        bool isDeviceFault = fault.Kind is FaultKind.Io or FaultKind.NoSpace or FaultKind.Truncated;
+        bool isDeviceFault = fault.Kind is FaultKind.Io or FaultKind.NoSpace or FaultKind.Truncated or FaultKind.Grown;
         if (
             isDeviceFault
             && Base == null

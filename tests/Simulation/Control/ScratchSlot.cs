@@ -1,5 +1,5 @@
 // A file for captured data that memory has no room for, used by one job at a time.
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Tests.Simulation.World;
 
 namespace FastBackup.Tests.Simulation.Control;

@@ -1,5 +1,5 @@
 // A place to back up to: an image and its device, used by one job at a time.
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Tests.Simulation.Oracle;
 using FastBackup.Tests.Simulation.World;
 

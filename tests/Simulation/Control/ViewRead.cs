@@ -1,8 +1,9 @@
 // Reads of a job's snapshot while the guests write: each that succeeds must show T0, each that fails must have a
-// reason.
+// reason. Some ask for its map instead: what that calls a hole must have been zero at T0.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulation.Oracle;
 using FastBackup.Tests.Simulation.World;
 
@@ -13,21 +14,29 @@ sealed class ViewRead(Simulation world, nint buffer) : IBlockOwner
 {
     public const int BufferBytes = 64 * 1024;
 
+    const uint MapEntriesMax = 64;
+
     JobRun _run = null!;
     Extent _extent;
+    bool _isMap;
     bool _wasDiscarded;
     ulong _faultsBefore;
 
     public bool IsUnderWay { get; private set; }
 
-    public void Begin(JobRun run, in Extent extent)
+    /// <param name="run">A job with a view.</param>
+    /// <param name="extent">Of its disk.</param>
+    /// <param name="isMap">Ask for its map, not for its bytes.</param>
+    public void Begin(JobRun run, in Extent extent, bool isMap = false)
     {
+        _isMap = isMap;
         (_run, _extent, IsUnderWay) = (run, extent, true);
         _wasDiscarded = TouchesGivenUp();
         _faultsBefore = Faults();
         run.ReadsInFlight++;
         BlockRequest request = default;
-        request.Operation = BlockOperation.Read;
+        request.Operation = isMap ? BlockOperation.Map : BlockOperation.Read;
+        request.MapCapacity = 1 + (uint)extent.OffsetBytes % MapEntriesMax;
         (request.OffsetBytes, request.LengthBytes) = (extent.OffsetBytes, extent.LengthBytes);
         request.Buffer = buffer;
         request.Owner = this;
@@ -41,6 +50,13 @@ sealed class ViewRead(Simulation world, nint buffer) : IBlockOwner
         PointInTime point = _run.Point!;
         Fault fault = result.Fault;
         world.Log?.Invoke($"view of {_run.Id} read {_extent.OffsetBytes}+{_extent.LengthBytes}: {fault}");
+        if (fault.IsNone && _isMap)
+        {
+            // This buffer is ours again.
+            CheckMap(new ReadOnlySpan<MapEntry>((void*)buffer, (int)result.Count));
+            world.Tallies.Count(Branch.ViewMapVerified);
+            return;
+        }
         if (fault.IsNone)
         {
             if (_wasDiscarded)
@@ -61,6 +77,22 @@ sealed class ViewRead(Simulation world, nint buffer) : IBlockOwner
         }
         if (Faults() == _faultsBefore)
             throw new SimulationFailure("O1", $"a read of the snapshot of {_run.Id} failed without cause: {fault}");
+    }
+
+    void CheckMap(ReadOnlySpan<MapEntry> entries)
+    {
+        ulong offset = _extent.OffsetBytes;
+        foreach (MapEntry entry in entries)
+        {
+            if (entry.OffsetBytes != offset || entry.LengthBytes == 0)
+                throw new SimulationFailure("O1", $"the map of the snapshot of {_run.Id} has a gap at {offset}");
+            if (entry.ReadsAsZero)
+                _run.Point!.CheckHole(new Extent(entry.OffsetBytes, entry.LengthBytes));
+            offset += entry.LengthBytes;
+        }
+        bool isSome = offset > _extent.OffsetBytes || _extent.IsEmpty;
+        if (!isSome || offset > _extent.EndBytes)
+            throw new SimulationFailure("O1", $"the map of the snapshot of {_run.Id} ends at {offset}");
     }
 
     ulong Faults() =>

@@ -2,7 +2,7 @@
 // time that watch it, and models of its dirty bitmaps.
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Tests.Simulation.Oracle;
 using FastBackup.Tests.Simulation.World;
@@ -46,7 +46,11 @@ sealed class GuestDisk(int index, DiskImage image, FileDevice device, Disk disk,
     /// <summary>Changes may overlap for half a second, and the last of them may take as long.</summary>
     const ulong ShutNsMax = 1200 * Units.NsPerMs;
 
+    /// <summary>Of the image: what the disk may grow to.</summary>
     public ulong CapacityBytes => Image.CapacityBytes;
+
+    /// <summary>Of the disk, as guests see it now.</summary>
+    public ulong SizeBytes => Disk.CapacityBytes;
 
     /// <summary>How long the gate has been closed so far.</summary>
     public ulong ClosedNs(ulong nowNs) => _closedNs + (_closedCount > 0 ? nowNs - _closedAtNs : 0);

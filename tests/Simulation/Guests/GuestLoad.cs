@@ -2,9 +2,10 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulation.Oracle;
 using FastBackup.Tests.Simulation.World;
 
@@ -72,7 +73,7 @@ sealed class GuestLoad
 
     void DrawExtent(GuestOperation operation, GuestDisk disk)
     {
-        ulong capacity = disk.CapacityBytes;
+        ulong capacity = disk.SizeBytes;
         ulong align = _prng.Chance(7, 8) ? disk.AlignBytes : 1;
         ulong limit = _prng.Chance(3, 4)
             ? Math.Max(align, disk.OperationBytesMax / 8)
@@ -104,6 +105,7 @@ sealed class GuestLoad
     {
         GuestDisk disk = operation.Target;
         Start(operation);
+        _world.Port.IsOnGuestsThread = true;
         Grant grant = disk.Disk.BeginWrite(
             operation.Extent.OffsetBytes,
             operation.Extent.LengthBytes,
@@ -111,6 +113,7 @@ sealed class GuestLoad
             operation.Sequence,
             out Fault fault
         );
+        _world.Port.IsOnGuestsThread = false;
         _world.Log?.Invoke($"guest {operation.Sequence} hook write {Show(operation.Extent)}: {grant} {fault}");
         if (grant == Grant.Granted)
             OnGranted(operation, isLate: false);
@@ -124,7 +127,8 @@ sealed class GuestLoad
         Start(operation);
         GuestRequest request = default;
         request.Operation = operation.Operation;
-        request.Flags = _prng.Chance(1, 16) ? BlockFlags.Fua : BlockFlags.None;
+        operation.IsDurable = _prng.Chance(1, 16);
+        request.Flags = operation.IsDurable ? BlockFlags.Fua : BlockFlags.None;
         if (operation.Operation == BlockOperation.WriteZeroes && _prng.Chance(1, 2))
             request.Flags |= BlockFlags.MayUnmap;
         request.OffsetBytes = operation.Extent.OffsetBytes;
@@ -132,7 +136,9 @@ sealed class GuestLoad
         request.Buffer = operation.Buffer;
         request.Owner = operation;
         request.UserData = operation.Sequence;
+        _world.Port.IsOnGuestsThread = true;
         Fault fault = disk.Disk.Submit(request);
+        _world.Port.IsOnGuestsThread = false;
         _world.Log?.Invoke(
             $"guest {operation.Sequence} {operation.Operation} disk {disk.Index} {Show(operation.Extent)} {fault}"
         );
@@ -150,6 +156,10 @@ sealed class GuestLoad
         (operation.WaitLimitNs, operation.IsUnbounded, operation.StalledTurns) = (0, false, 0);
         foreach (PointInTime point in disk.Points)
             operation.AddLimit(point.WaitLimitNs);
+        (operation.IsDurable, operation.IsOverlapped) = (false, false);
+        foreach (GuestOperation other in _busy)
+            if (ReferenceEquals(other.Target, disk) && other.IsChange && other.Extent.Overlaps(operation.Extent))
+                operation.IsOverlapped = other.IsOverlapped = true;
         _busy.Add(operation);
         operation.Sequence = disk.Shadow.Begin(operation.IsZero);
         if (operation.IsChange)
@@ -205,7 +215,7 @@ sealed class GuestLoad
     {
         if (operation.Extent.IsEmpty)
         {
-            OnHostWritten(operation, 0);
+            OnHostWritten(operation, true);
             return;
         }
         FileCommand command = default;
@@ -229,14 +239,16 @@ sealed class GuestLoad
             PushHostWrite(operation);
     }
 
-    public void OnHostWritten(GuestOperation operation, long result)
+    public void OnHostWritten(GuestOperation operation, bool isWritten)
     {
         // The history first: EndWrite may let a quiesced moment happen that looks at it.
         operation.Target.HookWritesInFlight--;
-        Record(operation, isLanded: true, result >= 0);
+        Record(operation, isLanded: true, isWritten);
         Disk disk = operation.Target.Disk;
-        Finish(operation, result >= 0, isDenied: false);
+        Finish(operation, isWritten, isDenied: false);
+        _world.Port.IsOnGuestsThread = true;
         disk.EndWrite();
+        _world.Port.IsOnGuestsThread = false;
     }
 
     /// <summary>Device mode: done; hook mode: denied.</summary>
@@ -248,15 +260,28 @@ sealed class GuestLoad
         {
             CheckWait(operation);
             if (fault.IsFault)
-                _world.OnGuestFailed(operation, fault, isDenied);
+                _world.Judge.OnGuestFailed(operation, fault, isDenied);
             if (!isDenied)
                 Record(operation, isLanded: fault.IsNone, fault.IsNone);
+            if (fault.IsNone && operation is { IsDurable: true, IsOverlapped: false })
+                CheckDurable(operation);
         }
         else if (operation.Operation == BlockOperation.Read && fault.IsNone)
         {
             JudgeRead(operation);
         }
         Finish(operation, fault.IsNone, isDenied);
+    }
+
+    /// <summary>O20: force unit access. A discard is a hint, and may have left what was there.</summary>
+    void CheckDurable(GuestOperation operation)
+    {
+        if (operation.Operation != BlockOperation.Discard && !operation.Target.Image.IsFlushed(operation.Extent))
+            throw new SimulationFailure(
+                "O20",
+                $"guest {operation.Operation} {operation.Sequence} is answered as durable and is not"
+            );
+        _world.Tallies.Count(Branch.DurableVerified);
     }
 
     static void Record(GuestOperation operation, bool isLanded, bool isOk)

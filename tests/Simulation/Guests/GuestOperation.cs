@@ -1,8 +1,9 @@
 // One guest request from its begin to its end, in hook mode (ask, write through the host, tell) or device mode.
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulation.World;
 
 namespace FastBackup.Tests.Simulation.Guests;
@@ -17,6 +18,11 @@ sealed class GuestOperation(GuestLoad load, nint buffer) : IGuestOwner, IFileIoO
     public uint Sequence;
     public ulong BegunNs;
     public ulong ClosedNsAtBegin;
+
+    public bool IsDurable;
+
+    /// <summary>Another change of these bytes was under way at some time.</summary>
+    public bool IsOverlapped;
 
     /// <summary>Sum of the limits of all points in time that it met.</summary>
     public ulong WaitLimitNs;
@@ -47,5 +53,5 @@ sealed class GuestOperation(GuestLoad load, nint buffer) : IGuestOwner, IFileIoO
             load.OnEnded(this, fault);
     }
 
-    public void OnFileCompleted(ulong tag, long result) => load.OnHostWritten(this, result);
+    public void OnFileCompleted(ulong tag, in FileResult result) => load.OnHostWritten(this, result.IsDone);
 }

@@ -2,6 +2,7 @@
 // none that no write has touched. Follows the bitmap through freeze, success and failure of jobs by the rules of the
 // table sync x mode, not by the engine's code.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Tests.Simulation.World;
@@ -14,6 +15,7 @@ sealed class BitmapModel
     ulong[] _may;
     ulong[] _successorMust;
     ulong[] _successorMay;
+    bool _owesAll;
 
     public BitmapModel(DirtyBitmap bitmap)
     {
@@ -25,7 +27,8 @@ sealed class BitmapModel
     }
 
     public DirtyBitmap Bitmap { get; }
-    public ulong BitCount { get; }
+    public ulong BitCount { get; private set; }
+    public ulong BitmapBytes => Bitmap.SizeBytes;
     public bool IsBusy { get; private set; }
     public bool IsEnabled { get; set; } = true;
 
@@ -43,6 +46,17 @@ sealed class BitmapModel
             if (isCertain)
                 must[g >> 6] |= 1UL << (int)g;
         }
+    }
+
+    /// <summary>Its disk has grown: what is new is clean.</summary>
+    public void Grow()
+    {
+        BitCount = Bitmap.Bits.BitCount;
+        int words = (int)(BitCount / 64 + 1);
+        Array.Resize(ref _must, words);
+        Array.Resize(ref _may, words);
+        Array.Resize(ref _successorMust, words);
+        Array.Resize(ref _successorMay, words);
     }
 
     public void Freeze() => IsBusy = true;
@@ -66,7 +80,9 @@ sealed class BitmapModel
         Thaw();
     }
 
-    /// <summary>What differs from T0 on the target must stay dirty; what is marked or was dirty may.</summary>
+    /// <summary>
+    /// What differs from T0 on the target must stay dirty; what is marked or was dirty may. To be followed by Reclaim.
+    /// </summary>
     public void KeepRest(PointInTime point, HierarchicalBitmap remaining)
     {
         Array.Clear(_must);
@@ -80,7 +96,40 @@ sealed class BitmapModel
                 continue;
             MarkDifferences(point, bytes);
         }
-        Reclaim();
+    }
+
+    /// <summary>
+    /// The target of a chain in which every difference is in the bitmap: so it must be after a job failed, too. What
+    /// the job may have spoilt may be in it as well.
+    /// </summary>
+    public void KeepChain(PointInTime point)
+    {
+        for (int c = 0; c < point.ClusterCount; c++)
+            MarkDifferences(point, point.Bytes(c));
+    }
+
+    /// <summary>Clusters of requests that failed, or everything when the target has lost what it had taken.</summary>
+    public void MaySpoil(PointInTime point, bool isAll)
+    {
+        HierarchicalBitmap unsure = point.Filter.Map.Unsure;
+        for (int c = 0; c < point.ClusterCount; c++)
+            if (isAll || unsure.GetBit((ulong)c))
+                MarkMay(point.Bytes(c));
+    }
+
+    /// <summary>Everything, at the latest when who holds it lets go.</summary>
+    public void OweAll()
+    {
+        _owesAll = true;
+        if (!IsBusy)
+            PayAll();
+    }
+
+    void PayAll()
+    {
+        for (ulong g = 0; _owesAll && g < BitCount; g++)
+            _must[g >> 6] |= 1UL << (int)g;
+        _owesAll = false;
     }
 
     void MarkDifferences(PointInTime point, in Extent bytes)
@@ -89,7 +138,7 @@ sealed class BitmapModel
         for (ulong at = bytes.OffsetBytes; at < bytes.EndBytes; at += step)
         {
             int length = (int)Math.Min(step, bytes.EndBytes - at);
-            if (!point.Frozen.Slice((int)at, length).SequenceEqual(point.Target.Content.Slice((int)at, length)))
+            if (!point.Target.WillHold(at, point.Frozen.Slice((int)at, length)))
                 _must[(at / Bitmap.GranularityBytes) >> 6] |= 1UL << (int)(at / Bitmap.GranularityBytes);
         }
     }
@@ -126,17 +175,22 @@ sealed class BitmapModel
 
     public bool May(ulong g) => (_may[g >> 6] >> (int)g & 1) != 0;
 
-    /// <summary>O5 and O7, in a quiesced moment.</summary>
-    public void Check(string rule, string when)
+    /// <summary>O5 and O7.</summary>
+    /// <param name="rule">Which of them.</param>
+    /// <param name="when">For people.</param>
+    /// <param name="underWay">Writes that may be recorded already; none in a quiesced moment.</param>
+    public void Check(string rule, string when, List<Extent>? underWay = null)
     {
+        if (Bitmap.IsSettling)
+            return; // between a job's last moment and its end, at which it is judged
         if (Bitmap.IsBusy != IsBusy)
             throw new SimulationFailure(rule, $"bitmap {Bitmap.Name} busy {Bitmap.IsBusy}, expected {IsBusy}, {when}");
-        Compare(rule, when, Bitmap.Bits, _must, _may);
+        Compare(rule, when, Bitmap.Bits, _must, _may, underWay);
         if (IsBusy && Bitmap.Recording is { } successor)
-            Compare(rule, when + " (successor)", successor, _successorMust, _successorMay);
+            Compare(rule, when + " (successor)", successor, _successorMust, _successorMay, null);
     }
 
-    void Compare(string rule, string when, HierarchicalBitmap bits, ulong[] must, ulong[] may)
+    void Compare(string rule, string when, HierarchicalBitmap bits, ulong[] must, ulong[] may, List<Extent>? underWay)
     {
         for (ulong g = 0; g < BitCount; g++)
         {
@@ -145,7 +199,8 @@ sealed class BitmapModel
             bool mayBe = mustBe || (may[g >> 6] >> (int)g & 1) != 0;
             if (mustBe && !isDirty)
                 throw new SimulationFailure(rule, $"bitmap {Bitmap.Name} lost granule {g} {when}");
-            if (isDirty && !mayBe)
+            Extent granule = new(g * Bitmap.GranularityBytes, Bitmap.GranularityBytes);
+            if (isDirty && !mayBe && underWay?.Exists(write => write.Overlaps(granule)) != true)
                 throw new SimulationFailure(rule, $"bitmap {Bitmap.Name} has granule {g} that nobody wrote {when}");
         }
     }
@@ -155,5 +210,6 @@ sealed class BitmapModel
         Array.Clear(_successorMust);
         Array.Clear(_successorMay);
         IsBusy = false;
+        PayAll();
     }
 }

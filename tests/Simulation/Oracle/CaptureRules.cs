@@ -22,8 +22,8 @@ sealed class CaptureRules(Simulation world)
     public void Check()
     {
         // What was free has just gone to somebody else: whoever waits still has to wait for the next.
-        bool wasTaken = world.ClaimCount != _claimCount;
-        _claimCount = world.ClaimCount;
+        bool wasTaken = world.Judge.ClaimCount != _claimCount;
+        _claimCount = world.Judge.ClaimCount;
         foreach (GuestOperation operation in world.Guests.Busy)
         {
             if (wasTaken)

@@ -80,6 +80,8 @@ sealed class PointInTime
     public byte[] FrozenArray => _frozen;
     public ReadOnlySpan<byte> Frozen => _frozen.AsSpan(0, (int)SizeBytes);
 
+    public bool IsZero(in Extent extent) => !Slice(extent).ContainsAnyExcept((byte)0);
+
     public Extent Bytes(int cluster) => _filter.Map.Bytes((ulong)cluster, 1);
 
     public void Clusters(in Extent extent, out int first, out int end)
@@ -217,6 +219,25 @@ sealed class PointInTime
         }
     }
 
+    /// <summary>O1 of each change of the target, also by a job that fails: a later one takes it for T0.</summary>
+    /// <param name="job">Its name.</param>
+    /// <param name="extent">Where.</param>
+    /// <param name="bytes">What will be there; empty: zeroes.</param>
+    public void CheckWrite(string job, in Extent extent, ReadOnlySpan<byte> bytes)
+    {
+        ReadOnlySpan<byte> frozen = Frozen[(int)Math.Min(extent.OffsetBytes, SizeBytes)..];
+        frozen = frozen[..(int)Math.Min(extent.LengthBytes, (ulong)frozen.Length)];
+        bool isT0 = bytes.IsEmpty
+            ? !frozen.ContainsAnyExcept((byte)0)
+            : frozen.SequenceEqual(bytes[..Math.Min(bytes.Length, frozen.Length)]);
+        if (!isT0)
+            throw new SimulationFailure(
+                "O1",
+                $"{job} writes to {extent.OffsetBytes}+{extent.LengthBytes} of its target what T0 did not have"
+            );
+        _tallies.Count(Branch.TargetWriteVerified);
+    }
+
     /// <summary>O1 for a read of the snapshot.</summary>
     public void CheckRead(in Extent extent, ReadOnlySpan<byte> bytes)
     {
@@ -231,6 +252,16 @@ sealed class PointInTime
                 + $"read {Convert.ToHexString(bytes.Slice(at, length))}, "
                 + $"T0 {Convert.ToHexString(frozen.Slice(at, length))}"
         );
+    }
+
+    /// <summary>O1 for what the map of the snapshot calls a hole.</summary>
+    public void CheckHole(in Extent extent)
+    {
+        if (Slice(extent).ContainsAnyExcept((byte)0))
+            throw new SimulationFailure(
+                "O1",
+                $"the map of the snapshot calls {extent.OffsetBytes}+{extent.LengthBytes} a hole, where T0 had data"
+            );
     }
 
     ReadOnlySpan<byte> Slice(in Extent extent) => _frozen.AsSpan((int)extent.OffsetBytes, (int)extent.LengthBytes);

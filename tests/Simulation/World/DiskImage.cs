@@ -2,7 +2,7 @@
 // what is wrong with it at present.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Ports;
 
 namespace FastBackup.Tests.Simulation.World;
 
@@ -14,6 +14,7 @@ sealed class DiskImage
     readonly ulong[] _unflushed; // per sector
     readonly byte[] _content;
     readonly byte[] _durable;
+    byte[]? _medium; // where it differs from the content: the device has told lies
 
     public DiskImage(ImageStore store, int fd, ulong capacityBytes, uint alignBytes, bool isTarget)
     {
@@ -21,7 +22,7 @@ sealed class DiskImage
         _content = store.Rent((int)capacityBytes);
         _durable = isTarget ? store.Rent((int)capacityBytes) : [];
         _isAllocated = new bool[Units.DivCeil(capacityBytes, BlockBytes)];
-        _unflushed = new ulong[isTarget ? capacityBytes / Sector.Bytes / 64 + 2 : 0];
+        _unflushed = new ulong[capacityBytes / Sector.Bytes / 64 + 2];
         Handle = new FileHandle(fd);
         BufferedHandle = new FileHandle(fd);
         HostHandle = new FileHandle(fd);
@@ -38,8 +39,11 @@ sealed class DiskImage
     public FileHandle BufferedHandle { get; }
     public FileHandle HostHandle { get; }
 
-    /// <summary>Below the capacity the file was truncated while in use.</summary>
-    public ulong SizeBytes { get; set; }
+    /// <summary>Below the capacity it was truncated while in use; above, it has grown.</summary>
+    public ulong SizeBytes { get; private set; }
+
+    /// <summary>Sizes that it has had before this one.</summary>
+    public uint ResizeCount { get; private set; }
 
     // What is wrong with it.
     public bool IsReadBroken;
@@ -47,6 +51,12 @@ sealed class DiskImage
     public bool IsDisconnected;
     public bool IsFull;
     public bool RefusesAllocate;
+
+    /// <summary>Space of it is used again only when nobody reads it any more.</summary>
+    public bool IsScratch;
+
+    /// <summary>It may say that it has written what it has not.</summary>
+    public bool MayLie;
 
     /// <summary>Writes of parts of pages read the page when they begin and write all of it when they end.</summary>
     public bool HasPageCache;
@@ -56,6 +66,9 @@ sealed class DiskImage
     /// <summary>Errors given so far that an engine cannot hide.</summary>
     public ulong HardFaultCount;
 
+    /// <summary>Flushes that failed: what of the writes before them is durable is anybody's guess.</summary>
+    public uint FlushFaultCount;
+
     /// <summary>Power cuts so far: what was there is not to be relied on.</summary>
     public uint PowerCutCount { get; private set; }
 
@@ -64,12 +77,25 @@ sealed class DiskImage
 
     public Span<byte> Content => _content.AsSpan(0, (int)CapacityBytes);
 
+    /// <summary>What is really there, when all caches have forgotten what they were told.</summary>
+    public ReadOnlySpan<byte> Medium => _medium ?? Content;
+
+    /// <summary>What was written is not all on the medium.</summary>
+    public bool HasLied => _medium != null;
+
     public ReadOnlySpan<byte> Durable => _durable.AsSpan(0, (int)CapacityBytes);
+
+    public void Resize(ulong sizeBytes)
+    {
+        ResizeCount += sizeBytes == SizeBytes ? 0u : 1u;
+        SizeBytes = sizeBytes;
+    }
 
     /// <summary>All zero, nothing allocated, all durable, nothing wrong.</summary>
     public void Reset()
     {
         Content.Clear();
+        _medium = null;
         _durable.AsSpan().Clear();
         Array.Clear(_isAllocated);
         Array.Clear(_unflushed);
@@ -79,11 +105,22 @@ sealed class DiskImage
     public void MakeDurable()
     {
         Content.CopyTo(_durable);
+        _medium = null;
         Array.Clear(_unflushed);
     }
 
-    public void Write(ulong offset, ReadOnlySpan<byte> bytes)
+    public void Write(ulong offset, ReadOnlySpan<byte> bytes) => Write(offset, bytes, offset);
+
+    /// <summary>Of a lie; reads show what was written until the caches forget it.</summary>
+    /// <param name="offset">Where it was to be.</param>
+    /// <param name="bytes">What.</param>
+    /// <param name="mediumOffset">Where the medium has it; ulong.MaxValue = nowhere.</param>
+    public void Write(ulong offset, ReadOnlySpan<byte> bytes, ulong mediumOffset)
     {
+        if (mediumOffset != offset)
+            _medium ??= Content.ToArray();
+        if (_medium != null && mediumOffset != ulong.MaxValue)
+            bytes.CopyTo(_medium.AsSpan((int)mediumOffset));
         bytes.CopyTo(_content.AsSpan((int)offset));
         MarkChanged(offset, (ulong)bytes.Length);
         ulong end = offset + (ulong)bytes.Length;
@@ -97,6 +134,7 @@ sealed class DiskImage
         if (offset >= end)
             return;
         Content[(int)offset..(int)end].Clear();
+        _medium?.AsSpan((int)offset, (int)(end - offset)).Clear();
         MarkChanged(offset, end - offset);
         ulong lastBlock = end == CapacityBytes ? (ulong)_isAllocated.Length : end / BlockBytes;
         for (ulong block = Units.DivCeil(offset, BlockBytes); block < lastBlock; block++)
@@ -109,6 +147,7 @@ sealed class DiskImage
         if (offset >= end)
             return;
         Content[(int)offset..(int)end].Clear();
+        _medium?.AsSpan((int)offset, (int)(end - offset)).Clear();
         MarkChanged(offset, end - offset);
         for (ulong block = offset / BlockBytes; block * BlockBytes < end; block++)
             _isAllocated[block] = true;
@@ -156,9 +195,32 @@ sealed class DiskImage
             if (_unflushed[i] == 0)
                 continue;
             ulong kept = lossy == null ? _unflushed[i] : _unflushed[i] & lossy.NextULong();
-            CopySectors(_content, _durable, i, kept);
+            if (IsTarget)
+                CopySectors(_content, _durable, i, kept);
             _unflushed[i] = 0;
         }
+    }
+
+    /// <summary>A write that is durable when it ends.</summary>
+    public void Flush(in Extent extent)
+    {
+        for (ulong sector = extent.OffsetBytes / Sector.Bytes; sector * Sector.Bytes < extent.EndBytes; sector++)
+        {
+            ulong bit = _unflushed[sector >> 6] & 1UL << (int)sector;
+            if (IsTarget)
+                CopySectors(_content, _durable, (int)(sector >> 6), bit);
+            _unflushed[sector >> 6] &= ~bit;
+        }
+    }
+
+    /// <summary>None of the whole sectors of the range would be lost with the power.</summary>
+    public bool IsFlushed(in Extent extent)
+    {
+        ulong first = Units.DivCeil(extent.OffsetBytes, Sector.Bytes);
+        for (ulong sector = first; sector < extent.EndBytes / Sector.Bytes; sector++)
+            if ((_unflushed[sector >> 6] >> (int)sector & 1) != 0)
+                return false;
+        return true;
     }
 
     /// <summary>Of what was not flushed any part survives, sector by sector.</summary>
@@ -167,6 +229,7 @@ sealed class DiskImage
     {
         bool isLossy = false;
         PowerCutCount++;
+        _medium = null;
         for (int i = 0; i < _unflushed.Length; i++)
         {
             if (_unflushed[i] == 0)
@@ -178,6 +241,23 @@ sealed class DiskImage
             _unflushed[i] = 0;
         }
         return isLossy;
+    }
+
+    /// <summary>A flush from now on would leave these bytes there, durable.</summary>
+    public bool WillHold(ulong offset, ReadOnlySpan<byte> expected)
+    {
+        while (!expected.IsEmpty)
+        {
+            ulong sector = offset / Sector.Bytes;
+            int length = (int)Math.Min((sector + 1) * Sector.Bytes - offset, (ulong)expected.Length);
+            bool isUnflushed = (_unflushed[sector >> 6] >> (int)sector & 1) != 0;
+            byte[] bytes = isUnflushed ? _content : _durable;
+            if (!bytes.AsSpan((int)offset, length).SequenceEqual(expected[..length]))
+                return false;
+            offset += (ulong)length;
+            expected = expected[length..];
+        }
+        return true;
     }
 
     void CopySectors(byte[] from, byte[] to, int wordIndex, ulong mask)
@@ -193,7 +273,7 @@ sealed class DiskImage
 
     void MarkChanged(ulong offset, ulong length)
     {
-        if (!IsTarget || length == 0)
+        if (length == 0)
             return;
         ulong last = (offset + length - 1) / Sector.Bytes;
         for (ulong sector = offset / Sector.Bytes; sector <= last; sector++)

@@ -23,6 +23,12 @@ sealed class FaultPlan
     public uint GuestError;
     public bool RefusesAllocate;
 
+    /// <summary>A change of a target that fails leaves garbage somewhere in its range.</summary>
+    public bool LeavesGarbage;
+
+    /// <summary>A write of a target that ends well and is not on the medium, or somewhere else on it.</summary>
+    public uint Lie;
+
     /// <summary>Latencies: mean, how they are spread, and what a spike is.</summary>
     public ulong LatencyNs;
     public bool IsExponential;
@@ -31,7 +37,7 @@ sealed class FaultPlan
     /// <summary>Part of the transfers whose data moves at submission, not at completion.</summary>
     public uint EarlyPart;
 
-    /// <summary>Chance in 65,536 per round of the world that something larger happens: see Director.</summary>
+    /// <summary>Chance in 65,536 per round of the world that something larger happens: see Havoc.</summary>
     public uint Havoc;
 
     public static FaultPlan Draw(Prng prng)
@@ -53,6 +59,7 @@ sealed class FaultPlan
         };
         if (isCalm)
             return plan;
+        plan.LeavesGarbage = prng.Chance(1, 2);
         plan.ReadError = Hard(prng);
         plan.WriteError = Hard(prng);
         plan.FlushError = prng.Chance(1, 4) ? 8192u << (int)prng.Below(3) : 0;
@@ -60,6 +67,7 @@ sealed class FaultPlan
         plan.MapError = prng.Chance(1, 5) ? 16384u : 0;
         plan.GuestError = Hard(prng);
         plan.Hung = prng.Chance(1, 4) ? 1u << (int)prng.Below(7) : 0;
+        plan.Lie = prng.Chance(1, 3) ? 256u << (int)prng.Below(5) : 0;
         plan.Havoc = prng.Chance(1, 2) ? 8u << (int)prng.Below(6) : 0;
         return plan;
     }
@@ -68,6 +76,7 @@ sealed class FaultPlan
     public void Heal()
     {
         ReadError = WriteError = FlushError = NoSpace = MapError = GuestError = Hung = Spike = Havoc = 0;
+        Lie = 0;
         Short = Again = Interrupted = Misaligned = 0;
         RefusesAllocate = false;
     }

@@ -5,6 +5,6 @@ namespace FastBackup.Tests.Simulation.World;
 
 sealed class SimulationFailure(string rule, string what) : Exception($"{rule}: {what}")
 {
-    /// <summary>Which one: O1 to O14.</summary>
+    /// <summary>Which one: O1 to O17.</summary>
     public string Rule { get; } = rule;
 }

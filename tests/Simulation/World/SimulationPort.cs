@@ -3,20 +3,28 @@
 // seed says: an engine may rely on neither. Nothing is allocated per command.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Memory;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 using FastBackup.Tests.Simulated;
 
 namespace FastBackup.Tests.Simulation.World;
 
-/// <summary>Sees source changes before they can happen.</summary>
+/// <summary>Sees changes before they can happen.</summary>
 interface IPortWatcher
 {
+    /// <summary>Of a source.</summary>
     void OnChangeSubmitted(DiskImage image, ulong offsetBytes, ulong lengthBytes);
+
+    /// <summary>Of a target or a scratch file.</summary>
+    /// <param name="image">Which.</param>
+    /// <param name="offsetBytes">Where.</param>
+    /// <param name="lengthBytes">How much.</param>
+    /// <param name="bytes">What will be there; empty: zeroes.</param>
+    void OnTargetChangeSubmitted(DiskImage image, ulong offsetBytes, ulong lengthBytes, ReadOnlySpan<byte> bytes);
 }
 
-sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tallies tallies, int depth)
-    : IFileIo
+sealed class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tallies tallies, int depth) : IFileIo
 {
     struct Entry
     {
@@ -41,7 +49,7 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
     int _hungCount;
     uint _sequence;
     uint _lastDelivered;
-    readonly System.Collections.Generic.Stack<byte[]> _pages = new();
+    readonly CommandEffects _effects = new(prng, plan, tallies);
     DiskImage[] _images = new DiskImage[64];
 
     public string Name => "simulation";
@@ -57,6 +65,9 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
 
     public Action<string>? Log { get; set; }
 
+    /// <summary>What runs now is a guest's thread, which has no business here.</summary>
+    public bool IsOnGuestsThread { get; set; }
+
     public void Add(DiskImage image)
     {
         if (image.Fd >= _images.Length)
@@ -68,6 +79,8 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
 
     public bool TryPush(in FileCommand command)
     {
+        if (IsOnGuestsThread)
+            throw new SimulationFailure("O19", $"a guest's thread hands a {command.Operation} to the reactor's port");
         if (_freeCount < 0)
             for (_freeCount = 0; _freeCount < depth; _freeCount++)
                 _free[_freeCount] = depth - 1 - _freeCount;
@@ -82,18 +95,19 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
         entry.Image = _images[command.File.Fd];
         entry.IsExecuted = false;
         entry.Sequence = ++_sequence;
-        bool isChange = command.Operation is FileOperation.Write or FileOperation.Allocate;
+        bool isChange = IsChange(command.Operation);
         if (isChange)
         {
             entry.Image.ChangesInFlight++;
-            if (!entry.Image.IsTarget)
-                Watcher?.OnChangeSubmitted(entry.Image, command.OffsetBytes, command.LengthBytes);
+            Tell(command, entry.Image);
+            if (entry.Image.IsScratch)
+                CheckUnread(index);
         }
         if (entry.Image.HasPageCache && command.Operation == FileOperation.Write)
-            ReadPages(ref entry);
+            entry.Pages = _effects.TakePages(command, entry.Image);
         if (entry.Pages == null && prng.Below(65536) < plan.EarlyPart)
         {
-            entry.Result = Execute(entry);
+            entry.Result = _effects.Execute(entry.Command, entry.Image, entry.Pages);
             entry.IsExecuted = true;
         }
         if (prng.Below(65536) < plan.Hung)
@@ -104,6 +118,36 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
         }
         Put(new Due(clock.NowNs + Latency(), entry.Sequence, index));
         return true;
+    }
+
+    /// <summary>O22: what is captured in scratch space is not overwritten under a reader.</summary>
+    void CheckUnread(int written)
+    {
+        Extent extent = new(_entries[written].Command.OffsetBytes, _entries[written].Command.LengthBytes);
+        foreach (ref readonly Entry entry in _entries.AsSpan())
+        {
+            ref readonly FileCommand other = ref entry.Command;
+            bool isRead = other.Owner != null && other.Operation == FileOperation.Read;
+            bool isSame = isRead && ReferenceEquals(entry.Image, _entries[written].Image);
+            if (isSame && extent.Overlaps(new Extent(other.OffsetBytes, other.LengthBytes)))
+                throw new SimulationFailure(
+                    "O22",
+                    $"scratch space at {extent.OffsetBytes} is used again under a reader"
+                );
+        }
+    }
+
+    unsafe void Tell(in FileCommand command, DiskImage image)
+    {
+        if (!image.IsTarget)
+        {
+            Watcher?.OnChangeSubmitted(image, command.OffsetBytes, command.LengthBytes);
+            return;
+        }
+        bool isZeroes = command.Operation != FileOperation.Write;
+        // The pusher owns LengthBytes at Buffer until the completion.
+        ReadOnlySpan<byte> bytes = isZeroes ? default : new((void*)command.Buffer, (int)command.LengthBytes);
+        Watcher?.OnTargetChangeSubmitted(image, command.OffsetBytes, command.LengthBytes, bytes);
     }
 
     public uint Poll(ulong waitNs)
@@ -136,6 +180,8 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
 
     public void Wake() { }
 
+    public void Watch(int fd) => Check.Fail("nothing real is waited for here");
+
     public Fault RegisterMemory(AlignedRegion region) => Fault.None;
 
     public void UnregisterMemory(AlignedRegion region) { }
@@ -146,14 +192,17 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
 
     public void Dispose() { }
 
+    static bool IsChange(FileOperation operation) =>
+        operation is FileOperation.Write or FileOperation.Punch or FileOperation.ZeroRange or FileOperation.Discard;
+
     void Deliver(int index)
     {
         ref Entry entry = ref _entries[index];
         if (!entry.IsExecuted)
-            entry.Result = Execute(entry);
+            entry.Result = _effects.Execute(entry.Command, entry.Image, entry.Pages);
         FileCommand command = entry.Command;
         long result = entry.Result;
-        if (command.Operation is FileOperation.Write or FileOperation.Allocate)
+        if (IsChange(command.Operation))
             entry.Image.ChangesInFlight--;
         if (entry.Sequence < _lastDelivered)
             tallies.Count(Mishap.Reordered);
@@ -165,11 +214,11 @@ sealed partial class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan p
             $"  {command.Operation} fd {command.File.Fd} {command.OffsetBytes}+{command.LengthBytes} = {result}"
         );
         if (entry.Pages != null)
-            _pages.Push(entry.Pages);
+            _effects.GiveBack(entry.Pages);
         entry.Pages = null;
         entry.Command = default;
         _free[_freeCount++] = index;
-        command.Owner.OnFileCompleted(command.Tag, result);
+        command.Owner.OnFileCompleted(command.Tag, KernelResult.ToFileResult(result));
     }
 
     ulong Latency()

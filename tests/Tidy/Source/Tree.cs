@@ -2,15 +2,15 @@
 // a rule speaks up before the commit. Read once, shared by all rules.
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Tests.Tidy.Source;
 
 static class Tree
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root => Repository.Root;
 
     /// <summary>Paths from the root, with slashes.</summary>
     public static string[] Paths { get; } = ListPaths();
@@ -29,16 +29,6 @@ static class Tree
 
     static SourceFile Load(string path) => new(path, File.ReadAllText(FullPath(path)));
 
-    static string FindRoot()
-    {
-        for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
-        {
-            if (File.Exists(Path.Combine(at.FullName, "FastBackup.sln")))
-                return at.FullName;
-        }
-        throw new DirectoryNotFoundException("FastBackup.sln is in no folder above " + AppContext.BaseDirectory);
-    }
-
     static string[] ListPaths()
     {
         // safe.directory: the tree may belong to another user than the one who runs the tests.
@@ -53,13 +43,8 @@ static class Tree
             "--deduplicate",
             "-z",
         ];
-        ProcessStartInfo start = new("git", arguments) { WorkingDirectory = Root, RedirectStandardOutput = true };
-        using Process git = Process.Start(start)!;
-        string output = git.StandardOutput.ReadToEnd();
-        git.WaitForExit();
-        if (git.ExitCode != 0)
-            throw new InvalidOperationException($"git ls-files: exit code {git.ExitCode}");
-        string[] paths = output.Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        using RunningProgram git = new(Root, "git", arguments);
+        string[] paths = git.Wait().Expect(0).Output.Split('\0', StringSplitOptions.RemoveEmptyEntries);
         return [.. paths.Where(path => File.Exists(FullPath(path))).Order(StringComparer.Ordinal)];
     }
 }

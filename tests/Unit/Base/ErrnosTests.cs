@@ -1,12 +1,12 @@
 // The numbers against the C header of this machine, and the class and words of each.
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.Globalization;
 using System.Linq;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using FastBackup.Base;
+using FastBackup.Tests.Processes;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Base;
@@ -24,13 +24,7 @@ public sealed partial class ErrnosTests
     {
         Requires.Command("gcc");
         Requires.SystemPath("/usr/include/errno.h");
-        ProcessStartInfo start = new("gcc", ["-dM", "-E", "-include", "errno.h", "-x", "c", "/dev/null"])
-        {
-            RedirectStandardOutput = true,
-        };
-        using Process gcc = Process.Start(start)!;
-        string macros = gcc.StandardOutput.ReadToEnd();
-        gcc.WaitForExit();
+        string macros = Tool.Run("gcc", "-dM", "-E", "-include", "errno.h", "-x", "c", "/dev/null");
         Dictionary<string, int> header = DefinePattern()
             .Matches(macros)
             .ToDictionary(

@@ -28,6 +28,18 @@ public sealed class FaultTests
     public void Text_SaysWhatAndWhere(FaultKind kind, int errno, ulong offsetBytes, string wanted) =>
         Assert.Equal(wanted, new Fault(kind, errno, offsetBytes).ToString());
 
+    [Theory]
+    [InlineData(8192, 4096, FaultKind.Truncated, "its size went from 8192 to 4096 bytes (truncated while in use)")]
+    [InlineData(8192, 0, FaultKind.Truncated, "its size went from 8192 to 0 bytes (truncated while in use)")]
+    [InlineData(8192, 8193, FaultKind.Grown, "its size went from 8192 to 8193 bytes (grown while in use)")]
+    public void TextOfAnotherSize_NamesBoth(ulong openedBytes, ulong sizeBytes, FaultKind kind, string wanted)
+    {
+        Fault fault = Fault.OfSize(openedBytes, sizeBytes);
+        Assert.Equal(kind, fault.Kind);
+        Assert.Equal(sizeBytes, fault.OffsetBytes);
+        Assert.Equal(wanted, fault.ToString());
+    }
+
     [Fact]
     public void Text_DiffersForEveryKind()
     {

@@ -67,21 +67,6 @@ public sealed class UnitsTests
     }
 
     [Fact]
-    public void DivExact_TakesMultiplesOnly()
-    {
-        for (ulong divisor = 1; divisor <= 20; divisor++)
-        {
-            for (ulong value = 0; value <= 100; value++)
-            {
-                if (value % divisor == 0)
-                    Assert.Equal(value / divisor, Units.DivExact(value, divisor));
-                else
-                    Assert.Throws<InvariantException>(() => Units.DivExact(value, divisor));
-            }
-        }
-    }
-
-    [Fact]
     public void IsPowerOfTwo_HasOneBit()
     {
         foreach (ulong value in Edges)

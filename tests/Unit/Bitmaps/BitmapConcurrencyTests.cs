@@ -64,6 +64,8 @@ public sealed class BitmapConcurrencyTests
                         break;
                     continue;
                 }
+                else if (count == 0)
+                    failure = $"a run of no bits was claimed at {first}";
                 from = Math.Min(first + 1, bits);
                 for (ulong bit = first; bit < first + count; bit++)
                 {

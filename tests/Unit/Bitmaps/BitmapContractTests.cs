@@ -32,6 +32,16 @@ public sealed class BitmapContractTests
         Assert.Equal(FaultKind.Range, HierarchicalBitmap.TryCreate(1, 1, options, out _).Kind);
     }
 
+    [Fact]
+    public void TryClaimRun_WhereNothingIsDirty_ClaimsNothing()
+    {
+        using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(10_000, 1);
+        bitmap.SetBits(9000, 10);
+        Assert.False(bitmap.TryClaimRun(0, 9000, 1000, out ulong first, out ulong count));
+        Assert.Equal((HierarchicalBitmap.NotFound, 0UL), (first, count));
+        Assert.Equal(10UL, bitmap.CountBits());
+    }
+
     /// <summary>Shifts must be of 64 bits for every granularity and for sizes up to the limits.</summary>
     [Fact]
     public void EveryGranularity_AtTheLargestSize_FindsItsFirstAndLastByte()

@@ -2,11 +2,13 @@
 using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
-using FastBackup.BlockIo;
 using FastBackup.Copy;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulated;
 using Xunit;
 

@@ -1,10 +1,12 @@
 // Old data in memory and in scratch between the guest that was let go and a target that takes its time.
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
 using FastBackup.Copy;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulated;
 using Xunit;
 

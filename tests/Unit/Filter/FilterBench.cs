@@ -3,10 +3,12 @@ using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulated;
 using Xunit;
 
@@ -50,13 +52,13 @@ sealed class FilterBench
     public FileDevice LastTargetDevice => _targets[^1];
 
     /// <summary>A disk whose every byte is 1.</summary>
-    public Disk NewDisk(string name, out SimulatedDisk image)
+    public Disk NewDisk(string name, out SimulatedDisk image, uint slotCount = 16)
     {
         FileDevice device = Loop.OpenFile(CapacityBytes, out image, alignBytes: 512, inFlightMax: _inFlightMax);
         byte[] ones = new byte[CapacityBytes];
         Array.Fill(ones, (byte)1);
         image.Write(0, ones);
-        return new Disk(Loop.Reactor, device, name, slotCount: 16);
+        return new Disk(Loop.Reactor, device, name, slotCount);
     }
 
     public BackupJob Create(BackupOptions options, Disk? disk = null, bool hasView = false)

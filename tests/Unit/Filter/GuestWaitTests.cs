@@ -1,10 +1,10 @@
 // How long a guest's write waits, for whom, and with which answer: each a replay of what the simulator found.
 using FastBackup.Base;
-using FastBackup.BlockIo;
-using FastBackup.Copy;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
+using FastBackup.Pacing;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Filter;

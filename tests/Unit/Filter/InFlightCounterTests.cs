@@ -131,6 +131,79 @@ public sealed class InFlightCounterTests
         Assert.True(enteredCount > 1000, $"only {enteredCount} writes: nothing was tested");
     }
 
+    /// <summary>A plain add beside an interlocked one loses counts, in some runs only.</summary>
+    [Fact]
+    public void AFrame_NeverCountsInAnothersCell()
+    {
+        InFlightCounter counter = New(mayOwn: true);
+        int ownedCount = 0;
+        for (ulong frame = 1; frame <= 100; frame++) // many have the same home
+        {
+            ref InFlightCounter.Cell cell = ref counter.Begin(frame);
+            Assert.True(cell.Frame == frame || cell.Frame == 0, $"{frame} counts in the cell of {cell.Frame}");
+            ownedCount += cell.Frame == frame ? 1 : 0;
+            ulong endedCount = cell.EndedCount;
+            counter.End(frame);
+            Assert.Equal(endedCount + 1, cell.EndedCount);
+        }
+        Assert.InRange(ownedCount, 90, 100);
+    }
+
+    /// <summary>Two that have no cell of their own share one, and add to it at once.</summary>
+    [Fact]
+    public void ASharedCell_LosesNoCount()
+    {
+        const int rounds = 200_000;
+        const ulong late = 1_000_000;
+        InFlightCounter counter = New(mayOwn: true);
+        for (ulong frame = 1; frame <= 1000; frame++) // all cells are taken
+        {
+            _ = ref counter.Begin(frame);
+            counter.End(frame);
+        }
+        Thread[] threads = new Thread[33];
+        for (int i = 0; i < threads.Length; i++)
+            threads[i] = new Thread(frame =>
+            {
+                for (int round = 0; round < rounds; round++)
+                {
+                    _ = ref counter.Begin((ulong)frame!);
+                    counter.End((ulong)frame!);
+                }
+            });
+        Thread first = threads[0];
+        Thread second = System.Array.Find(
+            threads,
+            one => !ReferenceEquals(one, first) && one.ManagedThreadId % 16 == first.ManagedThreadId % 16
+        )!;
+        first.Start(late);
+        second.Start(late + 1);
+        first.Join();
+        second.Join();
+        counter.Read(out ulong begunCount, out ulong endedCount);
+        Assert.Equal((1000ul + 2 * rounds, 1000ul + 2 * rounds), (begunCount, endedCount));
+    }
+
+    [Fact]
+    public void FenceGuests_IsAFenceOfAllThreads_WhereCellsAreOwned()
+    {
+        InFlightCounter counter = New(mayOwn: true);
+        ulong before = ProcessFence.IssuedCount;
+        counter.FenceGuests();
+        Assert.Equal(before + 1, ProcessFence.IssuedCount);
+    }
+
+    [Fact]
+    public void AClosedGate_IsFencedBeforeTheChange()
+    {
+        Assert.SkipUnless(ProcessFence.IsAvailable, "the kernel has no membarrier, or forbids it");
+        FilterBench bench = new();
+        ulong before = ProcessFence.IssuedCount;
+        ulong inside = 0;
+        Disk.Quiesce(bench.Loop.Reactor, [bench.Disk], () => inside = ProcessFence.IssuedCount);
+        Assert.True(inside > before);
+    }
+
     sealed class Gate
     {
         public int ClosedCount;

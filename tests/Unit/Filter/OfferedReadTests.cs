@@ -1,7 +1,7 @@
 // What a guest has read need not be read again, as long as it is what the disk had at the point in time.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
@@ -49,8 +49,10 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
     public void AGuestsRead_OfWholeClusters_IsTaken_WhereAskedFor(bool takesReads)
     {
         FilterBench bench = new(bufferClusters: 4);
+        Assert.False(bench.Disk.WantsReads);
         BackupJob job = StartFleecing(bench, takesReads);
         bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(takesReads, bench.Disk.WantsReads);
         Assert.True(bench.Disk.Submit(Read((2 * Cluster) + 512, 3 * Cluster)).IsNone);
         bench.Loop.RunFor(Units.NsPerMs);
         Assert.Equal(1, _completions);
@@ -62,6 +64,11 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
         Assert.Equal(expected, bench.LastTarget.Content[3 * Cluster]);
         Assert.Equal(expected, bench.LastTarget.Content[(5 * Cluster) - 1]);
         Assert.Equal(0, bench.LastTarget.Content[2 * Cluster]);
+        Assert.True(bench.Disk.IsWatched);
+        Assert.True(job.Cancel().IsNone);
+        bench.Loop.RunFor(200 * Units.NsPerMs);
+        Assert.False(bench.Disk.IsWatched);
+        Assert.False(bench.Disk.WantsReads);
     }
 
     [Fact]
@@ -88,7 +95,9 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
         bench.Loop.RunFor(Units.NsPerMs);
         _memory.Slice(0, (int)Cluster).Fill(1);
         Assert.True(bench.Disk.OfferRead(epochBefore, Read(0, Cluster)).IsNone);
-        Assert.True(bench.Disk.OfferRead(bench.Disk.ReadEpoch, Read(4 * Cluster, Cluster)).IsNone);
+        GuestRequest later = Read(4 * Cluster, Cluster);
+        later.Operation = BlockOperation.Write; // a read by the call's name, whatever the request says
+        Assert.True(bench.Disk.OfferRead(bench.Disk.ReadEpoch, later).IsNone);
         Assert.Equal(
             FaultKind.Range,
             bench.Disk.OfferRead(bench.Disk.ReadEpoch, Read(bench.CapacityBytes, Cluster)).Kind

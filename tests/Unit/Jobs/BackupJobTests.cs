@@ -1,9 +1,10 @@
 // The backup job on simulated disks: what the target holds at the end, and what is left after a failure.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulated;
 using Xunit;
 

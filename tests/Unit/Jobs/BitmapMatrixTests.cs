@@ -5,7 +5,7 @@ using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
-using FastBackup.BlockIo;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
@@ -121,6 +121,10 @@ public sealed class BitmapMatrixTests
         HashSet<ulong> expected = [.. bench.Written];
         if (isSuccess && mode == BitmapMode.Never || !isSuccess && mode != BitmapMode.Always)
             expected.UnionWith(before);
+        // Nobody knows what a target has that failed to flush: what a whole copy wrote there is all unsure.
+        if (ending == Ending.FlushFails && sync is (BackupSync.Full or BackupSync.Top))
+            for (ulong cluster = 0; cluster < MatrixBench.ClusterCount; cluster++)
+                expected.Add(cluster);
         if (isSuccess || mode != BitmapMode.Always)
             Assert.Equal([.. Sorted(expected)], Sorted(after));
         else

@@ -1,7 +1,7 @@
 // What a copy with a fixed number of requests does to a guest: QEMU's backup by default, 64 workers that each read
 // 1 MiB and write it. Without copy-before-write, so the guest has it better here than there.
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Memory;
 
 namespace FastBackup.Tests.Unit.Jobs;

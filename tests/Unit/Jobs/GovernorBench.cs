@@ -2,11 +2,13 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
-using FastBackup.Copy;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
+using FastBackup.Pacing;
+using FastBackup.Ports;
 using FastBackup.Runtime;
 using FastBackup.Tests.Simulated;
 using Xunit;

@@ -6,8 +6,8 @@
 // work of the write itself: what their bounds are above 3 is that work, not the background's queue.
 using System;
 using FastBackup.Base;
-using FastBackup.Copy;
 using FastBackup.Jobs;
+using FastBackup.Pacing;
 using FastBackup.Tests.Simulated;
 using Xunit;
 

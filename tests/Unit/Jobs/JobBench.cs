@@ -1,10 +1,12 @@
 // A source with random content, a target, a pool and a job on the simulated loop, all from one seed.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulated;
 using Xunit;
 
@@ -66,13 +68,18 @@ sealed class JobBench : IDisposable
             out job
         );
 
-    public BackupJob Start(BackupSync sync = BackupSync.Full, ulong speedBytesPerSecond = 0)
+    public BackupJob Start(
+        BackupSync sync = BackupSync.Full,
+        ulong speedBytesPerSecond = 0,
+        ErrorPolicy onSourceError = ErrorPolicy.Report
+    )
     {
         BackupOptions options = new()
         {
             Sync = sync,
             Filter = new FilterOptions { ClusterBytes = ClusterBytes },
             SpeedBytesPerSecond = speedBytesPerSecond,
+            OnSourceError = onSourceError,
         };
         Assert.True(TryCreate(options, out _job).IsNone);
         _job!.Start(Loop.Reactor);

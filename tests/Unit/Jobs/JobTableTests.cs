@@ -1,6 +1,7 @@
 // Job ids: the disk's name by default, unique while the job lives, free again afterwards.
 using System;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;

@@ -4,10 +4,12 @@ using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulated;
 using Xunit;
 
@@ -100,6 +102,7 @@ sealed class MatrixBench : IGuestOwner, IDisposable
                 else
                     Bitmap.Reclaim();
                 _disk.RefreshRecording();
+                while (!isBusy && !Bitmap.TrySettle()) { }
             }
         );
 

@@ -3,9 +3,10 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Runtime;
 
 namespace FastBackup.Tests.Unit.Jobs;
@@ -84,7 +85,7 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
             End(userData);
     }
 
-    public void OnFileCompleted(ulong tag, long result)
+    public void OnFileCompleted(ulong tag, in FileResult result)
     {
         _disk.EndWrite();
         End(tag);

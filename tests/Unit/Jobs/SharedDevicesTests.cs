@@ -1,10 +1,12 @@
 // Jobs that share what they use: one target after another, one pool between two, small tables, odd maps.
 using System;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
+using FastBackup.Ports;
 using FastBackup.Tests.Simulated;
 using Xunit;
 

@@ -49,6 +49,19 @@ public sealed class AlignedRegionTests
     }
 
     [Fact]
+    public void Touch_OfAPartOfALazyRegion_TakesItsPagesAndNoOthers()
+    {
+        using AlignedRegion region = AlignedRegion.Map(64 * Units.KiB, RegionResidency.Lazy);
+        region.Touch(0, 0);
+        Assert.Equal(0, Residency.CountPages(region.Start, region.LengthBytes));
+        region.Slice(8191, 1)[0] = 5;
+        region.Touch(8191, 4098);
+        Assert.Equal(3, Residency.CountPages(region.Start, region.LengthBytes));
+        Assert.Equal(5, region.Slice(8191, 1)[0]);
+        Assert.False(region.Slice(8192, 4097).ContainsAnyExcept((byte)0));
+    }
+
+    [Fact]
     public void Lazy_MayPassPhysicalMemory()
     {
         using AlignedRegion region = AlignedRegion.Map(4 * Units.TiB, RegionResidency.Lazy);

@@ -3,9 +3,11 @@ using System;
 using System.IO;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Ports;
 using FastBackup.Runtime;
 using Xunit;
 
@@ -32,7 +34,7 @@ public sealed class EngineTests : IDisposable
     {
         Engine engine = Open(mayUseRing);
         FileOpenOptions options = new() { Path = Path.Combine(_folder, "disk"), CreateBytes = 4096 };
-        Assert.True(FileDevice.TryOpen(engine.Reactor, options, out FileDevice? device).IsNone);
+        Assert.True(DeviceOpener.TryOpen(engine.Reactor, options, out FileDevice? device).IsNone);
         engine.Reactor.Invoke(device!.Dispose);
         engine.Dispose();
         FileStream[] others = new FileStream[16]; // take the numbers that were just freed
@@ -64,9 +66,9 @@ public sealed class EngineTests : IDisposable
         string sourcePath = Path.Combine(_folder, "source");
         string targetPath = Path.Combine(_folder, "target");
         File.WriteAllBytes(sourcePath, new byte[8 << 20]);
-        Assert.True(FileDevice.TryOpen(reactor, new() { Path = sourcePath }, out FileDevice? source).IsNone);
+        Assert.True(DeviceOpener.TryOpen(reactor, new() { Path = sourcePath }, out FileDevice? source).IsNone);
         FileOpenOptions create = new() { Path = targetPath, CreateBytes = 8 << 20 };
-        Assert.True(FileDevice.TryOpen(reactor, create, out FileDevice? target).IsNone);
+        Assert.True(DeviceOpener.TryOpen(reactor, create, out FileDevice? target).IsNone);
         Disk? disk = null;
         BackupJob? job = null;
         reactor.Invoke(() =>
@@ -95,7 +97,7 @@ public sealed class EngineTests : IDisposable
         engine.Dispose();
         // The lock is gone with the descriptor.
         using Engine second = Open(mayUseRing: true);
-        Assert.True(FileDevice.TryOpen(second.Reactor, new() { Path = targetPath }, out FileDevice? again).IsNone);
+        Assert.True(DeviceOpener.TryOpen(second.Reactor, new() { Path = targetPath }, out FileDevice? again).IsNone);
         second.Reactor.Invoke(again!.Dispose);
     }
 

@@ -3,7 +3,8 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.BlockIo;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 using FastBackup.Runtime;
 using FastBackup.Tests.Simulated;
 using Xunit;
@@ -56,6 +57,21 @@ public sealed class ReactorTests
             );
         Assert.False(loop.Reactor.Turn(0));
         Assert.Empty(recorder.Arguments);
+    }
+
+    [Fact]
+    public void MoreTimersAndDeferredTasks_ThanTheTablesHold_AreAllRunInOrder()
+    {
+        using SimulatedLoop loop = new(1);
+        Recorder recorder = new(loop.Clock);
+        const ulong count = 20_000;
+        for (ulong i = 0; i < count; i++)
+            loop.Reactor.StartTimer(loop.Clock.NowNs + Units.NsPerSecond + i, recorder, i);
+        for (ulong i = 0; i < count; i++)
+            loop.Reactor.Defer(recorder, count + i);
+        loop.RunUntil(() => recorder.Arguments.Count == (int)(2 * count));
+        for (ulong i = 0; i < 2 * count; i++)
+            Assert.Equal((i + count) % (2 * count), recorder.Arguments[(int)i]);
     }
 
     [Fact]
@@ -112,6 +128,64 @@ public sealed class ReactorTests
             Thread.Yield();
         Assert.Null(reactor.Failure);
         Assert.All(perThread.NextExpected, next => Assert.Equal(postCount, next));
+    }
+
+    [Fact]
+    public void AStandingPost_FindsRoomInAFullInbox_AndRunsOnceForEachTimeThatItIsTaken()
+    {
+        using SimulatedLoop loop = new(1);
+        Recorder others = new(loop.Clock);
+        Recorder standing = new(loop.Clock);
+        Recorder second = new(loop.Clock);
+        StandingPost post = new(standing);
+        StandingPost another = new(second);
+        while (loop.Reactor.TryPost(others, 1)) { }
+        loop.Reactor.Post(post);
+        loop.Reactor.Post(another);
+        loop.Reactor.Post(post);
+        Assert.True(loop.Reactor.Turn(0));
+        Assert.Equal((1, 1), (standing.Arguments.Count, second.Arguments.Count));
+        loop.Reactor.Post(post);
+        while (loop.Reactor.Turn(0)) { }
+        Assert.Equal((2, 1), (standing.Arguments.Count, second.Arguments.Count));
+    }
+
+    [Fact]
+    public void StandingPosts_FromManyThreads_LeaveNothingLying()
+    {
+        const int threadCount = 4;
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, new ReactorLimits(2, 16, 16));
+        int published = 0;
+        int taken = 0;
+        Taker taker = new(() => taken += Interlocked.Exchange(ref published, 0));
+        StandingPost post = new(taker);
+        reactor.Start("fb-test-reactor");
+        Thread[] threads = new Thread[threadCount];
+        for (int t = 0; t < threadCount; t++)
+        {
+            threads[t] = new Thread(() =>
+            {
+                for (int i = 0; i < 20_000; i++)
+                {
+                    Interlocked.Increment(ref published);
+                    reactor.Post(post);
+                }
+            });
+            threads[t].Start();
+        }
+        foreach (Thread thread in threads)
+            thread.Join();
+        reactor.Invoke(() => { });
+        int sum = 0;
+        for (int i = 0; i < 2 && sum < threadCount * 20_000; i++)
+            reactor.Invoke(() => sum = taken); // the second is behind whatever the first met
+        Assert.Equal(threadCount * 20_000, sum);
+    }
+
+    sealed class Taker(Action take) : ILoopTask
+    {
+        public void Run(ulong argument) => take();
     }
 
     [Fact]

@@ -7,25 +7,28 @@ using System.Collections.Generic;
 namespace FastBackup.Native.Monitor.Json;
 
 /// <summary>Threads: one.</summary>
-sealed class JsonMessages
+sealed class JsonMessages : IDisposable
 {
     public const int BytesMax = 1 << 20;
     public const int TokensMax = 1 << 16;
     public const int NestingMax = 1024;
     const int KeptBytes = 1 << 14;
 
-    readonly List<JsonToken> _tokens = [];
     readonly Queue<JsonMessage> _ready = new();
-    byte[] _text = new byte[256];
+    JsonDocument? _document; // from the first byte on
     int _length; // of all tokens, with the one that is being read
     int _tokenStart;
+    int _tokenCount;
+    bool _isLarge; // what was read since the last Trim
     LexerState _state;
     int _braceCount;
     int _squareCount;
 
-    /// <summary>Takes one byte; a message may be ready afterwards, or two.</summary>
+    /// <summary>Takes one byte; a message may be ready afterwards, or two, of which the last one has a value.</summary>
+    /// <remarks>Throws OutOfMemoryException when there is no room for a document.</remarks>
     public void Feed(byte one)
     {
+        _document ??= new JsonDocument(BytesMax + 1, TokensMax);
         bool isTaken;
         do
         {
@@ -34,7 +37,7 @@ sealed class JsonMessages
             bool isKept =
                 isTaken && (step.State is not (LexerState.Start or LexerState.Recovery) || step.Token != null);
             if (isKept)
-                Keep(one);
+                _document.Text[_length++] = one;
             _state = step.State;
             if (step.Token is { } token)
                 EndToken(token);
@@ -48,11 +51,19 @@ sealed class JsonMessages
 
     public bool TryTake(out JsonMessage message) => _ready.TryDequeue(out message);
 
-    void Keep(byte one)
+    /// <summary>The messages that were taken are not needed any more: the memory of large ones goes back.</summary>
+    public void Trim()
     {
-        if (_length == _text.Length)
-            Array.Resize(ref _text, _text.Length * 2);
-        _text[_length++] = one;
+        if (!_isLarge || _length > 0 || _ready.Count > 0)
+            return;
+        Dispose();
+        _isLarge = false;
+    }
+
+    public void Dispose()
+    {
+        _document?.Dispose();
+        _document = null;
     }
 
     void EndToken(TokenKind kind)
@@ -77,7 +88,7 @@ sealed class JsonMessages
                 _squareCount--;
                 break;
         }
-        if (_tokens.Count == TokensMax)
+        if (_tokenCount == TokensMax)
             Fail("JSON token count limit exceeded", isTooLong: true);
         else if (_braceCount + _squareCount > NestingMax)
             Fail("JSON nesting depth limit exceeded");
@@ -88,36 +99,33 @@ sealed class JsonMessages
     /// <summary>What QEMU shows of it: nothing from a NUL on.</summary>
     string Stray(JsonToken token)
     {
-        ReadOnlySpan<byte> stray = _text.AsSpan(token.Start, token.Length);
+        ReadOnlySpan<byte> stray = _document!.Text.Slice(token.Start, token.Length);
         int end = stray.IndexOf((byte)0);
         return Utf8Text.Decode(end < 0 ? stray : stray[..end]);
     }
 
     void Add(JsonToken token)
     {
-        _tokens.Add(token);
+        _document!.Tokens[_tokenCount++] = token;
         bool isOpen = (_braceCount > 0 || _squareCount > 0) && _braceCount >= 0 && _squareCount >= 0;
         if (isOpen)
             return;
-        JsonParser parser = new(_text, _tokens);
-        JsonValue? value = parser.Parse();
-        _ready.Enqueue(new JsonMessage(value, parser.Problem));
+        JsonParser parser = new(_document, _tokenCount);
+        bool isRight = parser.TryParse();
+        JsonKind kind = isRight ? _document.KindOf(JsonDocument.Root) : default;
+        _ready.Enqueue(new JsonMessage(isRight ? _document : null, kind, parser.Problem));
         Forget();
     }
 
     void Fail(string problem, bool isTooLong = false)
     {
-        _ready.Enqueue(new JsonMessage(null, problem, isTooLong));
+        _ready.Enqueue(new JsonMessage(null, default, problem, isTooLong));
         Forget();
     }
 
     void Forget()
     {
-        _tokens.Clear();
-        if (_tokens.Capacity > KeptBytes)
-            _tokens.Capacity = 0;
-        if (_text.Length > KeptBytes)
-            _text = new byte[256];
-        (_length, _tokenStart, _braceCount, _squareCount) = (0, 0, 0, 0);
+        _isLarge |= _length > KeptBytes || _tokenCount > KeptBytes;
+        (_length, _tokenStart, _tokenCount, _braceCount, _squareCount) = (0, 0, 0, 0, 0);
     }
 }

@@ -4,15 +4,12 @@
 // Refusals that QEMU knows come first, in its order and words; what they leave is judged by the engine's own rules.
 // Source: QEMU 7.2 blockdev.c (do_backup_common), block/backup.c (backup_job_create), job.c.
 using FastBackup.Base;
-using FastBackup.Bitmaps;
-using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
-using FastBackup.Native.Bitmaps;
-using FastBackup.Native.Devices;
-using FastBackup.Native.Disks;
 using FastBackup.Native.Errors;
-using FastBackup.Native.Jobs;
+using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Objects;
+using FastBackup.Pacing;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -20,11 +17,12 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 {
     const uint WorkersMax = 1024;
     const int JobsMax = 256; // of a monitor: one that has ended keeps its memory until it is dismissed
-    const uint ClusterBytesMin = (uint)(64 * Units.KiB);
-    const int IdBytesMax = 255;
+    const uint ClusterBytesMin = FilterOptions.ClusterBytesDefault; // QEMU takes no smaller ones
 
     DiskObject? _source;
     BitmapObject? _bitmap;
+    bool _mayHaveMemory;
+    BackupMemory? _memory; // taken before the job is made, which then has it
 
     public override string Type => "blockdev-backup";
 
@@ -33,7 +31,29 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
     /// <summary>In state created from the first check on.</summary>
     public JobObject? Job { get; private set; }
 
-    public override QmpError? Check(Plan plan, PlanState state)
+    /// <summary>Of those that the check would refuse for their number, none gets memory before.</summary>
+    public override void Find(PlanContext plan) =>
+        _mayHaveMemory =
+            Resolve(plan, arguments.Device, ref _source) == null
+            && plan.CountBackup(Source, out uint ofDisk) <= JobsMax - plan.Jobs.All.Count
+            && ofDisk <= Source.Core.FilterRoom;
+
+    public override void TakeMemory()
+    {
+        BackupOptions options = Options("", bitmap: null);
+        if (_mayHaveMemory && BackupMemory.IsPossible(options)) // else, and after a fault, the check says what is wrong
+            _ = BackupMemory.TryTake(Source.Core.CapacityBytes, options, HasView, out _memory);
+    }
+
+    public override bool Release(bool wasDone, bool isLeft)
+    {
+        _memory?.Dispose();
+        return false;
+    }
+
+    bool HasView => arguments.HasSnapshot ?? arguments.Sync != BackupSync.Top;
+
+    public override QmpError? Check(PlanContext plan, PlanState state)
     {
         if (Resolve(plan, arguments.Device, ref _source) is { } error)
             return error;
@@ -41,7 +61,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             return QmpError.Generic($"disk '{Source.Core.Name}' has as many backups at once as it can watch");
         QmpError? problem = CheckBitmap(state, out PlannedBitmap? bitmap);
         if (Job == null)
-            problem = plan.Monitor.Nodes.HasTarget(arguments.Target) ?? problem ?? Make(plan, bitmap);
+            problem = plan.Nodes.HasTarget(arguments.Target) ?? problem ?? Make(plan, bitmap);
         else if (Job.Core.Status != JobStatus.Created || Job.IsClosed)
             problem = QmpError.Generic($"Job '{Job.Core.Id}' was cancelled, or started by somebody else");
         else if (!ReferenceEquals(bitmap?.Bitmap, _bitmap))
@@ -51,51 +71,59 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         return problem;
     }
 
-    /// <summary>Its plan starts the job.</summary>
-    public override void Apply(Plan plan) { }
+    public override bool MakeReady() => _bitmap?.Dirty!.TidySpare() ?? true;
 
-    public override void Abandon(Plan plan)
+    public override QmpError? WhatIsWrongNow() =>
+        Job!.Core.Status != JobStatus.Created || Job.IsClosed
+            ? QmpError.Generic($"Job '{Job.Core.Id}' was cancelled, or started by somebody else")
+            : null;
+
+    /// <summary>Its plan starts the job.</summary>
+    public override void Apply(PlanContext plan) { }
+
+    public override void Abandon(PlanContext plan)
     {
         if (Job is { IsClosed: false })
-            plan.Monitor.Forget(Job);
+            plan.Jobs.Forget(Job);
     }
 
     QmpError? CheckBitmap(PlanState state, out PlannedBitmap? bitmap)
     {
         bitmap = null;
-        (string sync, string? mode) = (arguments.Sync, arguments.BitmapMode);
-        if (sync is "bitmap" or "incremental" && arguments.Bitmap == null)
-            return QmpError.Generic($"must provide a valid bitmap name for '{sync}' sync mode");
-        if (sync == "incremental" && mode is not (null or "on-success"))
+        (BackupSync sync, BitmapMode? mode) = (arguments.Sync, arguments.BitmapMode);
+        if (sync is BackupSync.Bitmap or BackupSync.Incremental && arguments.Bitmap == null)
+            return QmpError.Generic($"must provide a valid bitmap name for '{BackupWords.Sync.Of(sync)}' sync mode");
+        if (sync == BackupSync.Incremental && mode is not (null or BitmapMode.OnSuccess))
             return QmpError.Generic("Bitmap sync mode must be 'on-success' when using sync mode 'incremental'");
         if (arguments.Bitmap == null)
             return mode == null ? null : QmpError.Generic("Cannot specify bitmap sync mode without a bitmap");
         bitmap = state.Find(Source, arguments.Bitmap);
         if (bitmap == null)
             return QmpError.Generic($"Bitmap '{arguments.Bitmap}' could not be found");
-        if (mode == null && sync != "incremental")
+        if (mode == null && sync != BackupSync.Incremental)
             return QmpError.Generic("Bitmap sync mode must be given when providing a bitmap");
         if (bitmap.Value.IsBusy)
             return BitmapAction.Busy(arguments.Bitmap);
-        if (sync == "none")
+        if (sync == BackupSync.None)
             return QmpError.Generic("sync mode 'none' does not produce meaningful bitmap outputs");
-        return mode == "never" && sync != "bitmap"
+        return mode == BitmapMode.Never && sync != BackupSync.Bitmap
             ? QmpError.Generic(
-                $"Bitmap sync mode 'never' has no meaningful effect when combined with sync mode '{sync}'"
+                $"Bitmap sync mode 'never' has no meaningful effect when combined with sync mode '{
+                    BackupWords.Sync.Of(sync)}'"
             )
             : null;
     }
 
-    QmpError? Make(Plan plan, PlannedBitmap? bitmap)
+    QmpError? Make(PlanContext plan, PlannedBitmap? bitmap)
     {
-        if (plan.Monitor.Jobs.Count >= JobsMax)
+        if (plan.Jobs.All.Count >= JobsMax)
             return QmpError.Generic($"{JobsMax} jobs are here, which is the most: dismiss those that have ended");
-        if (plan.Monitor.Nodes.FindTarget(arguments.Target, Source, out DeviceObject? target) is { } missing)
+        if (plan.Nodes.FindTarget(arguments.Target, Source, out DeviceObject? target) is { } missing)
             return missing;
         DeviceObject? scratch = null;
         if (arguments.Scratch != null)
         {
-            if (plan.Monitor.Nodes.FindTarget(arguments.Scratch, Source, out scratch) is { } lost)
+            if (plan.Nodes.FindTarget(arguments.Scratch, Source, out scratch) is { } lost)
                 return lost;
             if (scratch!.HasJob)
                 return InUse(arguments.Scratch);
@@ -103,25 +131,32 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         string id = arguments.JobId ?? Source.Core.Name;
         if (CheckNumbers(plan, target!, id) is { } wrong)
             return wrong;
-        bool hasView = arguments.HasSnapshot ?? arguments.Sync != "top";
-        Answer answer = BackupCreation.TryMakeForMonitor(
-            Source,
-            target!,
-            scratch,
-            (ulong)arguments.ScratchBytes,
-            hasView,
-            Options(id, bitmap),
-            out JobObject? job
-        );
+        JobRequest request = new()
+        {
+            Disk = Source,
+            Target = target!,
+            Scratch = scratch,
+            ScratchBytesMax = (ulong)arguments.ScratchBytes,
+            HasView = HasView,
+            Options = Options(id, bitmap),
+            IsOfMonitor = true,
+        };
+        if (!Source.Engine!.TryRetain(isChild: true))
+            return QmpError.Of(Answer.Handle(EngineObject.Noun));
+        Answer answer = request.TryMake(_memory, out JobObject? job);
         if (job == null)
+        {
+            Source.Engine.Release(isChild: true);
             return QmpError.Of(answer);
+        }
         (Job, _bitmap) = (job, bitmap?.Bitmap);
+        _bitmap?.Share(); // for as long as the job is here
         job.IsPlanned = true;
-        plan.Monitor.Adopt(job);
+        plan.Jobs.Adopt(job);
         return null;
     }
 
-    QmpError? CheckNumbers(Plan plan, DeviceObject target, string id)
+    QmpError? CheckNumbers(PlanContext plan, DeviceObject target, string id)
     {
         bool isSource = ReferenceEquals(target, Source.Device);
         if (isSource)
@@ -148,9 +183,9 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             return QmpError.Generic(
                 $"Required max-chunk ({arguments.MaxChunk}) is less than backup cluster size ({ClusterBytes})"
             );
-        if (!IsWellFormed(id))
+        if (!QmpName.IsWellFormed(id))
             return QmpError.Generic($"Invalid job ID '{id}'");
-        if (plan.Monitor.Engine!.Jobs.Find(id) != null)
+        if (plan.Turns.Engine.Jobs.Find(id) != null)
             return QmpError.Generic($"Job ID '{id}' already in use");
         if (arguments.Speed < 0)
             return QmpError.Generic("Parameter 'speed' expects a non-negative value");
@@ -167,7 +202,6 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     BackupOptions Options(string id, PlannedBitmap? bitmap)
     {
-        _ = HostGuestPriority.TryRead((uint)arguments.GuestPriority, out GuestPriority priority);
         FilterOptions filter = new()
         {
             OnCbwError = arguments.BreaksGuestWrite ? CbwErrorPolicy.BreakGuestWrite : CbwErrorPolicy.BreakSnapshot,
@@ -181,27 +215,14 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         return new BackupOptions
         {
             Id = id,
-            Sync = arguments.Sync switch
-            {
-                "full" => BackupSync.Full,
-                "top" => BackupSync.Top,
-                "incremental" => BackupSync.Incremental,
-                "bitmap" => BackupSync.Bitmap,
-                _ => BackupSync.None,
-            },
+            Sync = arguments.Sync,
             Bitmap = bitmap?.Bitmap.Dirty,
             IsBitmapStillToCome = bitmap is { IsToCome: true },
-            BitmapMode = arguments.BitmapMode switch
-            {
-                "on-success" => BitmapMode.OnSuccess,
-                "never" => BitmapMode.Never,
-                "always" => BitmapMode.Always,
-                _ => null,
-            },
+            BitmapMode = arguments.BitmapMode,
             SpeedBytesPerSecond = (ulong)arguments.Speed,
-            GuestPriority = priority,
-            OnSourceError = Policy(arguments.OnSourceError),
-            OnTargetError = Policy(arguments.OnTargetError),
+            GuestPriority = arguments.GuestPriority,
+            OnSourceError = arguments.OnSourceError,
+            OnTargetError = arguments.OnTargetError,
             MayTargetBeLarger = arguments.MayTargetBeLarger,
             DiscardSource = arguments.IsSourceDiscarded,
             AutoFinalize = arguments.IsAutoFinalize,
@@ -210,27 +231,6 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         };
     }
 
-    static ErrorPolicy Policy(string word) =>
-        word switch
-        {
-            "ignore" => ErrorPolicy.Ignore,
-            "enospc" => ErrorPolicy.EnoSpc,
-            "stop" => ErrorPolicy.Stop,
-            "auto" => ErrorPolicy.Auto,
-            _ => ErrorPolicy.Report,
-        };
-
     static QmpError InUse(string node) =>
         QmpError.Generic($"Node '{node}' is busy: block device is in use by block job: backup");
-
-    /// <summary>A letter, then letters, digits, - . and _. Source: QEMU util/id.c.</summary>
-    public static bool IsWellFormed(string id)
-    {
-        if (id.Length is 0 or > IdBytesMax || !char.IsAsciiLetter(id[0]))
-            return false;
-        foreach (char one in id)
-            if (!char.IsAsciiLetterOrDigit(one) && one is not ('-' or '.' or '_'))
-                return false;
-        return true;
-    }
 }

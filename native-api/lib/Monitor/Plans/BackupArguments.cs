@@ -2,30 +2,28 @@
 // types and words.
 // Source: QEMU 7.2 qapi/block-core.json, BackupCommon and BlockdevBackup; on-cbw-error, discard-source and
 // min-cluster-size are QEMU 10's.
+using FastBackup.Filter;
+using FastBackup.Jobs;
 using FastBackup.Native.Monitor.Commands;
+using FastBackup.Pacing;
 
 namespace FastBackup.Native.Monitor.Plans;
 
 sealed record BackupArguments
 {
-    public static readonly string[] SyncWords = ["top", "full", "none", "incremental", "bitmap"];
-    public static readonly string[] BitmapModeWords = ["on-success", "never", "always"];
-    public static readonly string[] ErrorWords = ["report", "ignore", "enospc", "stop", "auto"];
     static readonly string[] s_cbwWords = ["break-guest-write", "break-snapshot"];
 
     public string? JobId { get; private init; }
     public string Device { get; private init; } = "";
 
-    /// <summary>One of <see cref="SyncWords"/>.</summary>
-    public string Sync { get; private init; } = "";
+    public BackupSync Sync { get; private init; }
     public long Speed { get; private init; }
     public string? Bitmap { get; private init; }
 
-    /// <summary>One of <see cref="BitmapModeWords"/>, or null.</summary>
-    public string? BitmapMode { get; private init; }
+    public BitmapMode? BitmapMode { get; private init; }
     public bool IsCompressed { get; private init; }
-    public string OnSourceError { get; private init; } = "";
-    public string OnTargetError { get; private init; } = "";
+    public ErrorPolicy OnSourceError { get; private init; }
+    public ErrorPolicy OnTargetError { get; private init; }
     public bool IsAutoFinalize { get; private init; }
     public bool IsAutoDismiss { get; private init; }
     public string Target { get; private init; } = "";
@@ -41,8 +39,7 @@ sealed record BackupArguments
     public long ScratchBytes { get; private init; }
     public long CaptureBytes { get; private init; }
 
-    /// <summary>FB_GUEST_PRIORITY_*.</summary>
-    public int GuestPriority { get; private init; }
+    public GuestPriority GuestPriority { get; private init; }
     public bool TakesGuestReads { get; private init; }
     public bool MayTargetBeLarger { get; private init; }
 
@@ -56,13 +53,13 @@ sealed record BackupArguments
         {
             JobId = arguments.OptionalText("job-id"),
             Device = arguments.Text("device"),
-            Sync = Word(arguments, "sync", SyncWords, isNeeded: true) ?? "",
+            Sync = arguments.Word("sync", BackupWords.Sync, isNeeded: true) ?? BackupSync.Full,
             Speed = arguments.OptionalInteger("speed") ?? 0,
             Bitmap = arguments.OptionalText("bitmap"),
-            BitmapMode = Word(arguments, "bitmap-mode", BitmapModeWords),
+            BitmapMode = arguments.Word("bitmap-mode", BackupWords.BitmapMode),
             IsCompressed = arguments.Bool("compress") ?? false,
-            OnSourceError = Word(arguments, "on-source-error", ErrorWords) ?? "report",
-            OnTargetError = Word(arguments, "on-target-error", ErrorWords) ?? "report",
+            OnSourceError = arguments.Word("on-source-error", BackupWords.OnError) ?? ErrorPolicy.Report,
+            OnTargetError = arguments.Word("on-target-error", BackupWords.OnError) ?? ErrorPolicy.Report,
             BreaksGuestWrite = ReadCbwError(arguments),
             CbwTimeoutMs = ReadCbwTimeout(arguments),
             IsAutoFinalize = arguments.Bool("auto-finalize") ?? true,
@@ -73,7 +70,7 @@ sealed record BackupArguments
         _ = perf?.Bool("use-copy-range");
         read = read with
         {
-            MaxWorkers = perf?.OptionalInteger("max-workers") ?? 64,
+            MaxWorkers = perf?.OptionalInteger("max-workers") ?? FilterOptions.TaskMaxDefault,
             MaxChunk = perf?.OptionalInteger("max-chunk") ?? 0,
             MinClusterBytes = perf?.OptionalInteger("min-cluster-size") ?? 0,
         };
@@ -87,14 +84,11 @@ sealed record BackupArguments
             Scratch = arguments.OptionalText("x-scratch"),
             ScratchBytes = arguments.OptionalInteger("x-scratch-bytes") ?? 0,
             CaptureBytes = arguments.OptionalInteger("x-capture-bytes") ?? 0,
-            GuestPriority = arguments.Word("x-guest-priority", JobCommands.GuestPriorities) ?? 0,
+            GuestPriority = arguments.Word("x-guest-priority", GuestPriorityWords.Table) ?? GuestPriority.Balanced,
             TakesGuestReads = arguments.Bool("x-take-guest-reads") ?? false,
             MayTargetBeLarger = arguments.Bool("x-larger-target") ?? false,
             HasSnapshot = arguments.Bool("x-snapshot"),
         };
-
-    static string? Word(ArgumentReader arguments, string name, string[] words, bool isNeeded = false) =>
-        arguments.Word(name, words, isNeeded) is { } index ? words[index] : null;
 
     static bool ReadCbwError(ArgumentReader arguments)
     {

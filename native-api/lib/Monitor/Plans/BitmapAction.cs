@@ -1,6 +1,6 @@
 // An action on one bitmap that is there and that no job uses.
-using FastBackup.Native.Bitmaps;
-using FastBackup.Native.Disks;
+using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Objects;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -12,9 +12,12 @@ abstract class BitmapAction(string node, string name) : PlanAction
 
     protected DiskObject Disk => _disk!;
 
-    protected BitmapObject Bitmap { get; private set; } = null!;
+    protected BitmapObject Bitmap => Found.Bitmap;
 
-    public override QmpError? Check(Plan plan, PlanState state)
+    /// <summary>As the actions before leave it.</summary>
+    protected PlannedBitmap Found { get; private set; }
+
+    public override QmpError? Check(PlanContext plan, PlanState state)
     {
         if (RefuseGrouped(plan) is { } refusal)
             return refusal;
@@ -24,7 +27,7 @@ abstract class BitmapAction(string node, string name) : PlanAction
             return QmpError.Generic($"Dirty bitmap '{name}' not found");
         if (found.IsBusy)
             return Busy(name);
-        Bitmap = found.Bitmap;
+        Found = found;
         return null;
     }
 

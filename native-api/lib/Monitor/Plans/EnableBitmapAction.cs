@@ -5,7 +5,7 @@ sealed class EnableBitmapAction(string node, string name, bool isEnabled) : Bitm
 {
     public override string Type => isEnabled ? "block-dirty-bitmap-enable" : "block-dirty-bitmap-disable";
 
-    public override void Apply(Plan plan)
+    public override void Apply(PlanContext plan)
     {
         Bitmap.Dirty!.SetEnabled(isEnabled);
         Disk.Core.RefreshRecording();

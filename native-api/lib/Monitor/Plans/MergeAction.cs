@@ -1,7 +1,7 @@
 // block-dirty-bitmap-merge: sources may be of other disks of the same size.
 using System.Collections.Generic;
-using FastBackup.Native.Bitmaps;
-using FastBackup.Native.Disks;
+using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Objects;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -12,20 +12,22 @@ sealed class MergeAction(string node, string target, List<(string? Node, string 
     : BitmapAction(node, target)
 {
     readonly DiskObject?[] _disks = new DiskObject?[sources.Count];
-    readonly List<BitmapObject> _sources = [];
+    readonly List<PlannedBitmap> _sources = [];
 
     public override string Type => "block-dirty-bitmap-merge";
 
-    public override QmpError? Check(Plan plan, PlanState state)
+    public override QmpError? Check(PlanContext plan, PlanState state)
     {
         QmpError? error = base.Check(plan, state);
         _sources.Clear();
         for (int i = 0; i < sources.Count && error == null; i++)
             error = CheckSource(plan, state, sources[i].Node, sources[i].Name, ref _disks[i]);
+        if (error == null && !state.Contents.TryMerge(Found, _sources))
+            error = QmpError.Generic($"a transaction merges more than {PlanContents.SourcesMax} bitmaps in all");
         return error;
     }
 
-    QmpError? CheckSource(Plan plan, PlanState state, string? sourceNode, string name, ref DiskObject? disk)
+    QmpError? CheckSource(PlanContext plan, PlanState state, string? sourceNode, string name, ref DiskObject? disk)
     {
         if (sourceNode == null)
             disk = Disk;
@@ -37,13 +39,10 @@ sealed class MergeAction(string node, string target, List<(string? Node, string 
             return Busy(name);
         if (source.Bitmap.Dirty!.SizeBytes != Disk.Core.CapacityBytes)
             return QmpError.Generic("Bitmaps are of different sizes (destination size is not the source's)");
-        _sources.Add(source.Bitmap);
+        _sources.Add(source);
         return null;
     }
 
-    public override void Apply(Plan plan)
-    {
-        foreach (BitmapObject source in _sources)
-            Bitmap.Dirty!.Include(source.Dirty!);
-    }
+    /// <summary>The plan does it, with all that changes contents.</summary>
+    public override void Apply(PlanContext plan) { }
 }

@@ -1,47 +1,74 @@
-// One action of a plan. It is checked twice, with the same eyes: when the command comes, and in the quiesced moment in
-// which it is carried out, since jobs and hosts may have changed things in between.
-using System.Collections.Generic;
-using FastBackup.Native.Disks;
+// One action of a plan. It is checked twice, with the same eyes: when the command comes, and when its turn has come,
+// since jobs and hosts may have changed things in between. What takes time comes before the moment or after it.
+//
+//   Find        the monitor's part begins: which disk is meant
+//   TakeMemory  on the monitor's thread
+//   Check       twice
+//   MakeReady   in parts, while guests write
+//   WhatIsWrongNow, Apply   in the quiesced moment: O(1)
+//   Abandon     instead of Apply
+//   Release     on the monitor's thread, at the end
+using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Objects;
 
 namespace FastBackup.Native.Monitor.Plans;
 
-/// <summary>Threads: the reactor's.</summary>
+/// <summary>Threads: the reactor's, unless a member says otherwise.</summary>
 abstract class PlanAction
 {
     /// <summary>QMP's name of it.</summary>
     public abstract string Type { get; }
 
-    /// <summary>Disks that must be quiet for it; known once it was checked.</summary>
-    public HashSet<DiskObject> Disks { get; } = [];
+    /// <summary>Looks for what its memory depends on; a check says later what is wrong.</summary>
+    public virtual void Find(PlanContext plan) { }
+
+    /// <summary>Threads: the monitor's.</summary>
+    public virtual void TakeMemory() { }
 
     /// <summary>Whether it can be carried out after those before it; says what it will change.</summary>
     /// <param name="plan">What it is part of.</param>
     /// <param name="state">As the actions before leave it.</param>
     /// <returns>Null, or why not.</returns>
-    public abstract QmpError? Check(Plan plan, PlanState state);
+    public abstract QmpError? Check(PlanContext plan, PlanState state);
 
-    /// <summary>All of the plan was checked a moment ago and all its disks are quiet.</summary>
-    public abstract void Apply(Plan plan);
+    /// <summary>All of the plan was checked, and nobody changes its disks' bitmaps until it was carried out.</summary>
+    /// <returns>True when nothing is left to be done; false after 0.1 ms at most.</returns>
+    public virtual bool MakeReady() => true;
+
+    /// <summary>What others than the disks' changes may have changed since the check.</summary>
+    /// <returns>Null, or what.</returns>
+    public virtual QmpError? WhatIsWrongNow() => null;
+
+    /// <summary>All of the plan is right and all its disks are quiet.</summary>
+    public abstract void Apply(PlanContext plan);
 
     /// <summary>It will not be carried out: what the check has taken goes back.</summary>
-    public virtual void Abandon(Plan plan) { }
+    public virtual void Abandon(PlanContext plan) { }
+
+    /// <summary>It is over. Threads: the monitor's.</summary>
+    /// <param name="wasDone">It was carried out.</param>
+    /// <param name="isLeft">
+    /// And the moment is over: nobody uses what it took from the disks. False when a bug has stopped the engine in it.
+    /// </param>
+    /// <returns>True when memory waits to be collected.</returns>
+    public virtual bool Release(bool wasDone, bool isLeft) => false;
 
     /// <summary>
     /// Finds a disk with the first check, and keeps to it: a disk of a plan that waits is not closed, but its name may
     /// come to mean another one.
     /// </summary>
-    protected QmpError? Resolve(Plan plan, string node, ref DiskObject? disk)
+    protected static QmpError? Resolve(PlanContext plan, string node, ref DiskObject? disk)
     {
         if (disk != null)
             return null;
-        QmpError? error = plan.Monitor.Nodes.FindSource(node, out disk);
+        QmpError? error = plan.Nodes.FindSource(node, out disk);
         if (error == null)
-            _ = Disks.Add(disk!);
+            plan.MeanDisk(disk!);
         return error;
     }
 
     /// <summary>Only jobs can end together.</summary>
-    protected QmpError? RefuseGrouped(Plan plan) =>
+    protected QmpError? RefuseGrouped(PlanContext plan) =>
         plan.IsGrouped
             ? QmpError.Generic($"Action '{Type}' does not support Transaction property completion-mode = grouped")
             : null;

@@ -1,8 +1,7 @@
 // The bitmaps of disks as the actions of a plan find them, each after those before it. So a whole plan is checked
 // before anything of it is done: then nothing can fail half way, and nothing needs to be undone.
 using System.Collections.Generic;
-using FastBackup.Native.Bitmaps;
-using FastBackup.Native.Disks;
+using FastBackup.Native.Objects;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -14,6 +13,9 @@ sealed class PlanState
     /// <summary>Of a disk, for clients: every guest write looks at each.</summary>
     public const int BitmapsMax = 4096;
 
+    /// <summary>What clears and merges make of them.</summary>
+    public PlanContents Contents { get; } = new();
+
     readonly Dictionary<DiskObject, uint> _backups = [];
     readonly Dictionary<DiskObject, int> _added = [];
 
@@ -22,10 +24,10 @@ sealed class PlanState
     {
         if (_changed.TryGetValue((disk, name), out PlannedBitmap? planned))
             return planned;
-        foreach (BitmapObject bitmap in disk.Bitmaps)
-            if (bitmap.Dirty!.Name == name && disk.Core.FindBitmap(name) == bitmap.Dirty)
-                return new PlannedBitmap(bitmap, bitmap.Dirty.IsBusy, IsToCome: false);
-        return null;
+        BitmapObject? bitmap = disk.Bitmaps.Find(name);
+        return bitmap != null && ReferenceEquals(disk.Core.FindBitmap(name), bitmap.Dirty)
+            ? new PlannedBitmap(bitmap, bitmap.Dirty!.IsBusy, IsToCome: false)
+            : null;
     }
 
     /// <summary>Also of a bitmap that a call of the host is about to add.</summary>
@@ -33,10 +35,7 @@ sealed class PlanState
     {
         if (_changed.TryGetValue((disk, name), out PlannedBitmap? planned))
             return planned != null;
-        foreach (BitmapObject bitmap in disk.Bitmaps)
-            if (bitmap.Dirty!.Name == name)
-                return true;
-        return false;
+        return disk.Bitmaps.Find(name) != null;
     }
 
     /// <summary>One more backup of a disk.</summary>
@@ -54,7 +53,11 @@ sealed class PlanState
     {
         int count = _added.GetValueOrDefault(disk) + 1;
         _added[disk] = count;
-        return disk.Core.Bitmaps.Count + count <= BitmapsMax;
+        if (disk.Core.Bitmaps.Count + count > BitmapsMax)
+            return false;
+        disk.Bitmaps.Reserve(count);
+        disk.Core.Bitmaps.Reserve(count);
+        return true;
     }
 
     public void Set(DiskObject disk, string name, PlannedBitmap? planned) => _changed[(disk, name)] = planned;

@@ -1,5 +1,5 @@
 // A bitmap as it will be once the actions before the one at hand have been carried out.
-using FastBackup.Native.Bitmaps;
+using FastBackup.Native.Objects;
 
 namespace FastBackup.Native.Monitor.Plans;
 

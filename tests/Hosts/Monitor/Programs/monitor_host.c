@@ -1,6 +1,6 @@
 /* A host with disks, a guest and a monitor, told what to do by lines on its stdin; one line of answer each.
  *
- *   monitor_host SOCKET [--driven] NAME=FILE...
+ *   monitor_host SOCKET [--driven | --threads] NAME=FILE...
  *
  *   write DISK OFFSET LENGTH BYTE   writes; 0 or the status
  *   guest DISK|-                    writes at random places of it, 4 KiB each, until told otherwise
@@ -266,12 +266,14 @@ int main(int count, char **arguments) {
   options.buffer_bytes = 16u << 20;
   is_driven = count > 2 && strcmp(arguments[2], "--driven") == 0;
   options.flags = is_driven ? FB_ENGINE_HOST_DRIVEN : 0;
+  if (count > 2 && strcmp(arguments[2], "--threads") == 0)
+    options.flags = FB_ENGINE_NO_IO_URING;
   must(fb_engine_open(&options, &engine), "engine");
   must(fb_queue_open(engine, 64, &queue), "queue");
   must(fb_queue_open(engine, 64, &guest_queue), "queue");
   if (is_driven)
     pthread_create(&driver, NULL, run_engine, NULL);
-  for (i += is_driven; i < count && disk_count < DISKS_MAX; i++) {
+  for (i += options.flags != 0; i < count && disk_count < DISKS_MAX; i++) {
     struct disk *disk = &disks[disk_count++];
     char *file = strchr(arguments[i], '=');
     fb_disk_options disk_options = FB_INIT(fb_disk_options);

@@ -1,0 +1,66 @@
+// From the name of a remote disk to a device: the name of the host becomes addresses on the caller's thread, which may
+// take as long as the resolver likes; then each address is tried on the loop (NbdConnecting), in the resolver's order,
+// while the caller waits. Cold: allocates.
+using System;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Devices.Opening;
+using FastBackup.Ports;
+
+namespace FastBackup.Devices.Nbd;
+
+static class NbdOpener
+{
+    /// <summary>Waits: for the resolver, and for the server within a limit. Threads: any but the loop's.</summary>
+    /// <param name="loop">Drives the device.</param>
+    /// <param name="options">Path is the name; IsReadOnly. The rest is for files.</param>
+    /// <param name="device">The device, or null when refused. Owner: the caller.</param>
+    /// <returns>None, or why not.</returns>
+    public static OpenRefusal TryOpen(IIoLoop loop, FileOpenOptions options, out NbdDevice? device)
+    {
+        device = null;
+        Check.That(!loop.MustNotWait);
+        if (NbdUri.TryParse(options.Path, out NbdUri? uri) is { } wrong)
+            return OpenRefusal.Rule($"'{options.Path}' {wrong}");
+        OpenRefusal refusal = TryResolve(uri!, out EndPoint[] addresses);
+        foreach (EndPoint address in addresses)
+        {
+            using ManualResetEventSlim ended = new();
+            using NbdConnecting connecting = new(loop, uri!, address, options.IsReadOnly, ended.Set);
+            loop.Post(new StandingPost(connecting));
+            ended.Wait();
+            (device, refusal) = (connecting.Device, connecting.Refusal);
+            if (!connecting.IsUnreachable)
+                break;
+        }
+        return refusal;
+    }
+
+    /// <summary>At least one address, or why there is none.</summary>
+    static OpenRefusal TryResolve(NbdUri uri, out EndPoint[] addresses)
+    {
+        addresses = [];
+        if (uri.SocketPath is { } path)
+        {
+            addresses = [new UnixDomainSocketEndPoint(path)];
+            return default;
+        }
+        try
+        {
+            IPAddress[] found = Dns.GetHostAddresses(uri.Host);
+            addresses = Array.ConvertAll(found, one => (EndPoint)new IPEndPoint(one, uri.Port));
+        }
+        catch (Exception exception) when (exception is SocketException or ArgumentException)
+        {
+            // One sentence for both: no such name, and a name that none can have.
+        }
+        return addresses.Length > 0
+            ? default
+            : new OpenRefusal(
+                Errnos.ToFault(Errnos.ENXIO),
+                $"cannot find the host '{uri.Host}' of '{uri.Text}'; check its name"
+            );
+    }
+}

@@ -1,0 +1,322 @@
+// Streams over sockets that never block, for every loop alike: whoever waits (the ring, poll(2) beside worker threads)
+// watches one epoll descriptor, and a turn makes the calls that can go on.
+//
+// Readiness is edge-triggered and remembered: a stream counts as readable and writable until the kernel says EAGAIN,
+// and again once epoll tells of it. So a stream costs one epoll_ctl in its life, a busy one no epoll event at all, and
+// no event is lost between a look and a wait: what arrives in between makes the watched descriptor readable.
+// Cost: one epoll_wait a turn while commands are in flight, one call a transfer. Allocates for a stream, not a command.
+// Source: epoll(7), socket(7), connect(2) on EINPROGRESS, send(2) MSG_NOSIGNAL.
+using System;
+using System.Collections.Generic;
+using System.Net;
+using System.Runtime.InteropServices;
+using FastBackup.Base;
+using FastBackup.Interop.Linux;
+
+namespace FastBackup.Ports.Linux;
+
+/// <summary>Threads: the loop's.</summary>
+public sealed class SocketStreams : IStreamIo
+{
+    const int EventsMax = 64;
+    const int Backlog = 128;
+    const uint UnixMode = 0x180; // 0600
+
+    /// <summary>Calls on one stream before another one has its turn.</summary>
+    const int CallsPerTurn = 4;
+
+    sealed class SocketStream(int fd, SocketAddress? address) : StreamHandle
+    {
+        public int Fd = fd;
+        public SocketAddress? Address = address;
+        public bool IsReadable = true;
+        public bool IsWritable = true;
+        public bool IsConnecting;
+
+        /// <summary>In the list of those to look at.</summary>
+        public bool IsListed;
+        public StreamCommand Inward;
+        public StreamCommand Outward;
+
+        public bool CanGoOn =>
+            Fd < 0
+                ? Inward.Owner != null || Outward.Owner != null
+                : (Inward.Owner != null && IsReadable) || (Outward.Owner != null && IsWritable);
+    }
+
+    readonly int _epollFd;
+    readonly Dictionary<int, SocketStream> _open = [];
+    List<SocketStream> _toLookAt = [];
+    List<SocketStream> _looking = [];
+
+    SocketStreams(int epollFd) => _epollFd = epollFd;
+
+    /// <summary>Made for one loop, whose port watches it from now on.</summary>
+    /// <returns>None, or why there is no descriptor for it.</returns>
+    public static Fault TryCreate(IIoLoop loop, out IStreamIo? streams)
+    {
+        streams = null;
+        int fd = Epoll.Create(Epoll.CLOEXEC);
+        if (fd < 0)
+            return Errnos.ToFault(Marshal.GetLastPInvokeError());
+        streams = new SocketStreams(fd);
+        loop.FileIo.Watch(fd);
+        return Fault.None;
+    }
+
+    public uint InFlightCount { get; private set; }
+
+    public bool HasWork => _toLookAt.Count > 0;
+
+    public Fault TryOpen(EndPoint address, out StreamHandle? stream) => TryMake(address, isListener: false, out stream);
+
+    public Fault TryListen(EndPoint address, out StreamHandle? stream) =>
+        TryMake(address, isListener: true, out stream);
+
+    public void Push(in StreamCommand command)
+    {
+        SocketStream stream = (SocketStream)command.Stream;
+        Check.That(stream.Fd >= 0);
+        ref StreamCommand place = ref IsInward(command.Operation) ? ref stream.Inward : ref stream.Outward;
+        Check.That(place.Owner == null);
+        place = command;
+        InFlightCount++;
+        List(stream);
+    }
+
+    public void Close(StreamHandle stream)
+    {
+        SocketStream socket = (SocketStream)stream;
+        if (socket.Fd < 0)
+            return;
+        _ = _open.Remove(socket.Fd);
+        _ = Files.Close(socket.Fd); // leaves the epoll set by itself
+        socket.Fd = -1;
+        List(socket);
+    }
+
+    public uint Poll()
+    {
+        if (InFlightCount == 0)
+            return 0;
+        TakeEvents();
+        (_looking, _toLookAt) = (_toLookAt, _looking);
+        uint delivered = 0;
+        foreach (SocketStream stream in _looking)
+        {
+            stream.IsListed = false;
+            for (int i = 0; i < CallsPerTurn && stream.CanGoOn; i++)
+                delivered += GoOn(stream);
+            if (stream.CanGoOn)
+                List(stream);
+        }
+        _looking.Clear();
+        return delivered;
+    }
+
+    public void Dispose()
+    {
+        foreach (SocketStream stream in (SocketStream[])[.. _open.Values])
+            Close(stream);
+        _ = Files.Close(_epollFd);
+    }
+
+    static bool IsInward(StreamOperation operation) => operation is StreamOperation.Accept or StreamOperation.Receive;
+
+    void List(SocketStream stream)
+    {
+        if (stream.IsListed || !stream.CanGoOn)
+            return;
+        stream.IsListed = true;
+        _toLookAt.Add(stream);
+    }
+
+    unsafe void TakeEvents()
+    {
+        byte* events = stackalloc byte[EventsMax * 16];
+        int count;
+        do
+        {
+            // SAFETY: room for so many events, filled during the call only.
+            count = Epoll.Wait(_epollFd, events, EventsMax, 0);
+            for (int i = 0; i < count; i++)
+            {
+                byte* one = events + i * Epoll.EventBytes;
+                uint what = *(uint*)one;
+                int fd = (int)*(uint*)(one + Epoll.TagOffsetBytes);
+                if (!_open.TryGetValue(fd, out SocketStream? stream))
+                    continue;
+                const uint end = Epoll.ERR | Epoll.HUP;
+                stream.IsReadable |= (what & (Epoll.IN | Epoll.RDHUP | end)) != 0;
+                stream.IsWritable |= (what & (Epoll.OUT | end)) != 0;
+                List(stream);
+            }
+        } while (count == EventsMax);
+    }
+
+    /// <summary>One call each way.</summary>
+    uint GoOn(SocketStream stream)
+    {
+        uint delivered = 0;
+        if (stream.Outward.Owner != null && (stream.IsWritable || stream.Fd < 0))
+            delivered += Finish(ref stream.Outward, Outward(stream));
+        if (stream.Inward.Owner != null && (stream.IsReadable || stream.Fd < 0))
+            delivered += Finish(ref stream.Inward, Inward(stream));
+        return delivered;
+    }
+
+    uint Finish(ref StreamCommand place, StreamResult? result)
+    {
+        if (result is not { } known)
+            return 0;
+        (IStreamOwner owner, ulong tag) = (place.Owner, place.Tag);
+        place = default;
+        InFlightCount--;
+        owner.OnStreamCompleted(tag, known);
+        return 1;
+    }
+
+    /// <returns>Null: nothing yet.</returns>
+    StreamResult? Outward(SocketStream stream)
+    {
+        if (stream.Fd < 0)
+            return new StreamResult(new Fault(FaultKind.Canceled));
+        if (stream.Outward.Operation == StreamOperation.Connect)
+            return Connect(stream);
+        long result = Send(stream.Fd, stream.Outward);
+        if (result >= 0)
+            return new StreamResult(Fault.None, (ulong)result);
+        if (result is not (-Errnos.EAGAIN or -Errnos.EINTR))
+            return new StreamResult(Errnos.ToFault((int)-result));
+        stream.IsWritable = result != -Errnos.EAGAIN;
+        return null;
+    }
+
+    StreamResult? Inward(SocketStream stream)
+    {
+        if (stream.Fd < 0)
+            return new StreamResult(new Fault(FaultKind.Canceled));
+        bool isAccept = stream.Inward.Operation == StreamOperation.Accept;
+        long result = isAccept ? Accept(stream.Fd) : Receive(stream.Fd, stream.Inward);
+        if (result >= 0)
+            return isAccept ? Adopt((int)result) : new StreamResult(Fault.None, (ulong)result);
+        if (result is not (-Errnos.EAGAIN or -Errnos.EINTR))
+            return new StreamResult(Errnos.ToFault((int)-result));
+        stream.IsReadable = result != -Errnos.EAGAIN;
+        return null;
+    }
+
+    StreamResult Adopt(int fd)
+    {
+        SocketStream stream = new(fd, null);
+        _open.Add(fd, stream);
+        Fault fault = Arm(stream);
+        if (fault.IsNone)
+            return new StreamResult(Fault.None, 0, stream);
+        Close(stream);
+        return new StreamResult(fault);
+    }
+
+    unsafe StreamResult? Connect(SocketStream stream)
+    {
+        int errno = 0;
+        if (stream.IsConnecting) // writable: it has ended, well or not
+        {
+            uint lengthBytes = sizeof(int);
+            // SAFETY: both are of this frame, written during the call only.
+            if (
+                UnixSockets.GetOption(stream.Fd, UnixSockets.SOL_SOCKET, UnixSockets.SO_ERROR, &errno, &lengthBytes) < 0
+            )
+                errno = Marshal.GetLastPInvokeError();
+            return new StreamResult(Errnos.ToFault(errno));
+        }
+        SocketAddress address = stream.Address!;
+        fixed (byte* bytes = address.Buffer.Span)
+            // SAFETY: the kernel reads Size bytes during the call only.
+            if (UnixSockets.Connect(stream.Fd, (UnixAddress*)bytes, (uint)address.Size) < 0)
+                errno = Marshal.GetLastPInvokeError();
+        if (errno == Errnos.EINTR)
+            errno = Errnos.EINPROGRESS; // it goes on by itself, connect(2)
+        if (errno is not (0 or Errnos.EINPROGRESS))
+            return new StreamResult(Errnos.ToFault(errno));
+        // Only now: a socket that is neither connected nor connecting is writable to epoll, and its event would be
+        // taken for the end of this call.
+        (stream.IsConnecting, stream.IsWritable) = (true, errno == 0);
+        Fault fault = Arm(stream);
+        return fault.IsFault || errno == 0 ? new StreamResult(fault) : null;
+    }
+
+    // SAFETY: whoever pushed the command owns LengthBytes at Buffer until its completion.
+    static unsafe long Send(int fd, in StreamCommand command) =>
+        Result(UnixSockets.Send(fd, (void*)command.Buffer, (nuint)command.LengthBytes, UnixSockets.MSG_NOSIGNAL));
+
+    // SAFETY: as Send.
+    static unsafe long Receive(int fd, in StreamCommand command) =>
+        Result(UnixSockets.Receive(fd, (void*)command.Buffer, (nuint)command.LengthBytes, 0));
+
+    static unsafe long Accept(int fd)
+    {
+        const int flags = UnixSockets.SOCK_CLOEXEC | UnixSockets.SOCK_NONBLOCK;
+        // SAFETY: the address is not asked for.
+        return Result(UnixSockets.Accept(fd, null, null, flags));
+    }
+
+    static long Result(long value) => value < 0 ? -Marshal.GetLastPInvokeError() : value;
+
+    Fault TryMake(EndPoint address, bool isListener, out StreamHandle? stream)
+    {
+        stream = null;
+        SocketAddress bytes = address.Serialize();
+        int domain = BitConverter.ToUInt16(bytes.Buffer.Span); // sa_family_t is the first field everywhere
+        const int type = UnixSockets.SOCK_STREAM | UnixSockets.SOCK_CLOEXEC | UnixSockets.SOCK_NONBLOCK;
+        int fd = UnixSockets.Socket(domain, type, 0);
+        if (fd < 0)
+            return Errnos.ToFault(Marshal.GetLastPInvokeError());
+        if (domain != UnixSockets.AF_UNIX)
+            Set(fd, UnixSockets.IPPROTO_TCP, UnixSockets.TCP_NODELAY);
+        SocketStream made = new(fd, bytes);
+        _open.Add(fd, made);
+        Fault fault = isListener ? Listen(fd, bytes, domain) : Fault.None;
+        if (fault.IsNone && isListener)
+            fault = Arm(made);
+        if (fault.IsFault)
+            Close(made);
+        else
+            stream = made;
+        return fault;
+    }
+
+    static unsafe Fault Listen(int fd, SocketAddress address, int domain)
+    {
+        if (domain == UnixSockets.AF_UNIX)
+            _ = UnixSockets.FChmod(fd, UnixMode); // its file gets this mode, whatever the umask: SocketPath
+        else
+            Set(fd, UnixSockets.SOL_SOCKET, UnixSockets.SO_REUSEADDR);
+        fixed (byte* bytes = address.Buffer.Span)
+            // SAFETY: the kernel reads Size bytes during the call only.
+            if (
+                UnixSockets.Bind(fd, (UnixAddress*)bytes, (uint)address.Size) < 0
+                || UnixSockets.Listen(fd, Backlog) < 0
+            )
+                return Errnos.ToFault(Marshal.GetLastPInvokeError());
+        return Fault.None;
+    }
+
+    static unsafe void Set(int fd, int level, int option)
+    {
+        int on = 1;
+        // SAFETY: four bytes of this frame, read during the call only.
+        _ = UnixSockets.SetOption(fd, level, option, &on, sizeof(int));
+    }
+
+    /// <summary>From here on epoll tells of edges, beginning with what is already so.</summary>
+    unsafe Fault Arm(SocketStream stream)
+    {
+        EpollEvent what = new() { Events = Epoll.IN | Epoll.OUT | Epoll.RDHUP | Epoll.ET };
+        // SAFETY: the tag lies within the 16 bytes of the structure, which the kernel reads during the call only.
+        *(uint*)((byte*)&what + Epoll.TagOffsetBytes) = (uint)stream.Fd;
+        return Epoll.Control(_epollFd, Epoll.CTL_ADD, stream.Fd, &what) < 0
+            ? Errnos.ToFault(Marshal.GetLastPInvokeError())
+            : Fault.None;
+    }
+}

@@ -1,0 +1,112 @@
+// A device in front of something that takes only so many requests at once, or may refuse one at the door: what finds no
+// room waits here, first come first served, and every request gets its one completion, never inside Submit.
+// Cost: O(1) a request; allocates when more wait than ever before.
+using System;
+using System.Collections.Generic;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Memory;
+using FastBackup.Ports;
+
+namespace FastBackup.Serving;
+
+/// <summary>Threads: the loop's.</summary>
+public abstract class RequestFront : IBlockDevice, ILoopTask
+{
+    sealed class Slot
+    {
+        public IBlockOwner Owner = null!;
+        public ulong UserData;
+        public Fault Fault;
+    }
+
+    readonly IIoLoop _loop;
+    readonly SlotTable<Slot> _slots;
+    readonly Queue<BlockRequest> _waiting = new();
+    readonly Queue<ulong> _refused = new(); // completions that may not run inside Submit
+    bool _isDeferred;
+
+    /// <param name="loop">Drives it.</param>
+    /// <param name="atOnceMax">Requests that are let through at a time.</param>
+    protected RequestFront(IIoLoop loop, uint atOnceMax) => (_loop, _slots) = (loop, new SlotTable<Slot>(atOnceMax));
+
+    public abstract string Name { get; }
+
+    public abstract BlockLimits Limits { get; }
+
+    public virtual StorageIdentity? Storage => null;
+
+    public uint InFlightCount => _slots.TakenCount + (uint)_waiting.Count;
+
+    public bool ReadsAsZero => false;
+
+    public virtual void Submit(in BlockRequest request)
+    {
+        if (_waiting.Count > 0 || !TryBegin(request))
+            _waiting.Enqueue(request);
+    }
+
+    public void Promote(IBlockOwner owner, ulong userData) { } // all of them are of one lane
+
+    public void Dispose()
+    {
+        Check.That(InFlightCount == 0);
+        GC.SuppressFinalize(this); // nobody has one
+    }
+
+    /// <summary>Hands a request on; its end comes by <see cref="Finish"/>.</summary>
+    /// <returns>None; QueueFull: later; else why it is refused.</returns>
+    protected abstract Fault HandOn(in BlockRequest request, ulong key);
+
+    /// <summary>A request that was handed on has ended.</summary>
+    protected void Finish(ulong key, in BlockResult result)
+    {
+        End(key, result);
+        DeferOnce(_waiting.Count > 0);
+    }
+
+    void ILoopTask.Run(ulong argument)
+    {
+        _isDeferred = false;
+        while (_refused.TryDequeue(out ulong key))
+            End(key, new BlockResult(_slots.Get(key).Fault));
+        while (_waiting.TryPeek(out BlockRequest request) && TryBegin(request))
+            _ = _waiting.Dequeue();
+        // Others may have all the room there is: nobody would wake this one.
+        DeferOnce(_waiting.Count > 0 && _slots.TakenCount == 0);
+    }
+
+    bool TryBegin(in BlockRequest request)
+    {
+        if (!_slots.TryTake(out ulong key, out Slot slot))
+            return false;
+        (slot.Owner, slot.UserData) = (request.Owner, request.UserData);
+        slot.Fault = HandOn(request, key);
+        if (slot.Fault.Kind == FaultKind.QueueFull)
+        {
+            _slots.Free(key);
+            return false;
+        }
+        if (slot.Fault.IsFault)
+            _refused.Enqueue(key);
+        DeferOnce(slot.Fault.IsFault);
+        return true;
+    }
+
+    void End(ulong key, in BlockResult result)
+    {
+        Slot slot = _slots.Get(key);
+        (IBlockOwner owner, ulong userData) = (slot.Owner, slot.UserData);
+        _slots.Free(key);
+        owner.OnBlockCompleted(userData, result);
+    }
+
+    void DeferOnce(bool isWanted)
+    {
+        if (!isWanted || _isDeferred)
+            return;
+        _isDeferred = true;
+        _loop.Defer(this, 0);
+    }
+}

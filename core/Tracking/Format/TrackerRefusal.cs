@@ -1,0 +1,77 @@
+// Why a tracker file is not used: each of them means a full backup, and none of them ever means "nothing changed".
+using FastBackup.Base;
+
+namespace FastBackup.Tracking.Format;
+
+public enum TrackerRefusal
+{
+    None,
+
+    /// <summary>Neither copy of the header begins as one.</summary>
+    NotATracker,
+
+    /// <summary>No copy of the header is whole.</summary>
+    TornHeader,
+
+    /// <summary>Written by a version that this one cannot read.</summary>
+    UnknownVersion,
+
+    /// <summary>Uses something that this version does not know and must not pass over.</summary>
+    UnknownFeature,
+
+    /// <summary>Whole, and says what cannot be: a bug of whoever wrote it.</summary>
+    Impossible,
+
+    /// <summary>The file ends before its areas do.</summary>
+    Truncated,
+    ForeignDisk,
+    Resized,
+    Inconsistent,
+
+    /// <summary>The disk is not as it was left.</summary>
+    ForeignWrites,
+}
+
+public static class TrackerRefusals
+{
+    /// <summary>The file is this disk's, and a full backup makes it right again.</summary>
+    public static bool IsHealedByFull(this TrackerRefusal refusal) =>
+        refusal is TrackerRefusal.Inconsistent or TrackerRefusal.ForeignWrites;
+
+    /// <summary>A clause for people.</summary>
+    public static string Explain(TrackerRefusal refusal) =>
+        refusal switch
+        {
+            TrackerRefusal.NotATracker => "is not a tracker file",
+            TrackerRefusal.TornHeader => "has no whole header left",
+            TrackerRefusal.UnknownVersion => "was written by a version that this one cannot read",
+            TrackerRefusal.UnknownFeature => "uses something that this version does not know",
+            TrackerRefusal.Impossible => "says what cannot be, and was not written by this program",
+            TrackerRefusal.Truncated => "was cut short",
+            TrackerRefusal.ForeignDisk => "belongs to another disk",
+            TrackerRefusal.Resized => "belongs to this disk with another size",
+            TrackerRefusal.Inconsistent => "has missed changes",
+            TrackerRefusal.ForeignWrites => "was not there when the disk was written to",
+            _ => "is whole",
+        };
+
+    /// <summary>Which tracker is not used, and why: the beginning of a sentence.</summary>
+    public static string Describe(string path, TrackerRefusal refusal) =>
+        $"tracker '{path}' {Explain(refusal)} ({Words.Of(refusal)})";
+
+    /// <summary>As events, JSON and texts have them.</summary>
+    public static WordTable<TrackerRefusal> Words { get; } =
+        new(
+            ("none", TrackerRefusal.None),
+            ("not-a-tracker", TrackerRefusal.NotATracker),
+            ("torn-header", TrackerRefusal.TornHeader),
+            ("unknown-version", TrackerRefusal.UnknownVersion),
+            ("unknown-feature", TrackerRefusal.UnknownFeature),
+            ("impossible", TrackerRefusal.Impossible),
+            ("truncated", TrackerRefusal.Truncated),
+            ("foreign-disk", TrackerRefusal.ForeignDisk),
+            ("resized", TrackerRefusal.Resized),
+            ("inconsistent", TrackerRefusal.Inconsistent),
+            ("foreign-writes", TrackerRefusal.ForeignWrites)
+        );
+}

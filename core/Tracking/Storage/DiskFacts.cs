@@ -1,0 +1,136 @@
+// What is so of a disk now, for a tracker that comes back to it: which disk it is, and whether somebody wrote to it
+// while nobody watched.
+//
+//   which      a file: inode and time of birth, which a copy has not; a block device: what its driver calls it
+//              (dm/uuid, wwid, serial), or its file if it is a loop device, and which part of it; else its number,
+//              which a reboot may give to another
+//   written    times of a file; of both a digest of 64 places: the first pages, where file systems and partitions keep
+//              what each mount writes, the last ones, and others spread over the disk
+//
+// A block device has no times: a write by others that touches none of the places is not seen. Reads 256 KiB.
+// Source: statx(2); sysfs, /sys/dev/block/MAJOR:MINOR.
+using System;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using FastBackup.Base;
+using FastBackup.Interop.Linux;
+using FastBackup.Memory;
+using FastBackup.Ports.Linux;
+using FastBackup.Tracking.Format;
+
+namespace FastBackup.Tracking.Storage;
+
+/// <summary>Threads: any, that may wait.</summary>
+static class DiskFacts
+{
+    const int PlaceBytes = 4096;
+    const int PlaceCount = 64;
+    const int ClockTickMs = 20; // times of files advance in steps of up to 10 ms
+
+    static readonly ulong[] s_fixedPlaces =
+    [
+        0,
+        4 * Units.KiB,
+        64 * Units.KiB,
+        Units.MiB,
+        Units.MiB + 4 * Units.KiB,
+        Units.MiB + 64 * Units.KiB,
+        2 * Units.MiB,
+    ];
+
+    static readonly string[] s_names = ["dm/uuid", "wwid", "device/wwid", "device/serial", "loop/backing_file"];
+
+    public static unsafe Fault TryIdentify(int fd, out Digest32 id)
+    {
+        id = default;
+        Statx status;
+        // SAFETY: the kernel fills the structure during the call only.
+        if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS | Files.STATX_BTIME, &status) < 0)
+            return LastFault();
+        string name =
+            (status.Mode & Files.S_IFMT) == Files.S_IFBLK
+                ? NameOfDevice(status.RdevMajor, status.RdevMinor)
+                : FormattableString.Invariant($"file {status.Inode} {status.BornSeconds}.{status.BornNanoseconds}");
+        id = Digest(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
+        return Fault.None;
+    }
+
+    /// <summary>The disk as it is left. Waits until a write after this call has another time.</summary>
+    /// <param name="fd">Of the disk.</param>
+    /// <param name="sizeBytes">Its size.</param>
+    /// <param name="stamp">How it is.</param>
+    public static unsafe Fault TryStampForGood(int fd, ulong sizeBytes, out DiskStamp stamp)
+    {
+        // SAFETY: no descriptors, the kernel reads nothing.
+        _ = Files.Poll(null, 0, ClockTickMs);
+        return TryStamp(fd, sizeBytes, out stamp);
+    }
+
+    public static unsafe Fault TryStamp(int fd, ulong sizeBytes, out DiskStamp stamp)
+    {
+        stamp = default;
+        using AlignedRegion pages = AlignedRegion.Map(PlaceBytes * PlaceCount, RegionResidency.Resident);
+        for (int i = 0; i < PlaceCount; i++)
+            if (!TryReadPlace(fd, PlaceAt(i, sizeBytes), pages.Slice((ulong)(i * PlaceBytes), PlaceBytes)))
+                return LastFault();
+        Statx status;
+        // SAFETY: the kernel fills the structure during the call only.
+        if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS, &status) < 0)
+            return LastFault();
+        bool isFile = (status.Mode & Files.S_IFMT) == Files.S_IFREG;
+        Digest32 places = Digest(SHA256.HashData(pages.Slice(0, PlaceBytes * PlaceCount)));
+        stamp = isFile
+            ? new DiskStamp(
+                ToNs(status.ModifiedSeconds, status.ModifiedNanoseconds),
+                ToNs(status.ChangedSeconds, status.ChangedNanoseconds),
+                places
+            )
+            : new DiskStamp(0, 0, places);
+        return Fault.None;
+    }
+
+    static ulong PlaceAt(int index, ulong sizeBytes)
+    {
+        ulong pageCount = sizeBytes / PlaceBytes;
+        if (index < s_fixedPlaces.Length)
+            return s_fixedPlaces[index];
+        if (index == s_fixedPlaces.Length)
+            return Units.AlignDown(Math.Max(sizeBytes, 1) - 1, PlaceBytes);
+        return (ulong)(((UInt128)pageCount * (uint)index) / PlaceCount) * PlaceBytes;
+    }
+
+    /// <summary>What lies behind the end reads as zeroes.</summary>
+    static unsafe bool TryReadPlace(int fd, ulong offsetBytes, Span<byte> page)
+    {
+        fixed (byte* start = page)
+            for (int attempt = 0; attempt < 100; attempt++)
+                // SAFETY: the kernel fills the page, which is mapped, during the call only.
+                if (Files.Pread(fd, start, PlaceBytes, (long)offsetBytes) >= 0)
+                    return true;
+                else if (Marshal.GetLastPInvokeError() != Errnos.EINTR)
+                    return false;
+        return false;
+    }
+
+    static string NameOfDevice(uint major, uint minor)
+    {
+        string folder = FormattableString.Invariant($"/sys/dev/block/{major}:{minor}/");
+        string part = First(folder + "partition");
+        if (part.Length > 0)
+            folder = SystemText.Resolve(folder.TrimEnd('/')) + "/../";
+        foreach (string name in s_names)
+            if (First(folder + name) is { Length: > 0 } found)
+                return $"device {name} {found} part {part}";
+        return FormattableString.Invariant($"device {major}:{minor}");
+    }
+
+    static string First(string path) => SystemText.Lines(path) is { Length: > 0 } lines ? lines[0].Trim() : "";
+
+    static ulong ToNs(long seconds, uint nanoseconds) => (ulong)seconds * Units.NsPerSecond + nanoseconds;
+
+    static Digest32 Digest(ReadOnlySpan<byte> hash) =>
+        new(MemoryMarshal.Read<UInt128>(hash), MemoryMarshal.Read<UInt128>(hash[16..]));
+
+    static Fault LastFault() => Errnos.ToFault(Marshal.GetLastPInvokeError());
+}

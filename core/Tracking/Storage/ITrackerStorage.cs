@@ -1,0 +1,17 @@
+// A tracker file for whoever may wait for it: before the first write of a guest, and after the last one.
+using System;
+using FastBackup.Base;
+using FastBackup.Tracking.Recovery;
+
+namespace FastBackup.Tracking.Storage;
+
+/// <summary>Threads: one, that may wait.</summary>
+public interface ITrackerStorage : ITrackerReader
+{
+    /// <param name="offsetBytes">The range ends within the file.</param>
+    /// <param name="bytes">Written whole, or it is a fault.</param>
+    Fault Write(ulong offsetBytes, ReadOnlySpan<byte> bytes);
+
+    /// <summary>All that was written is durable.</summary>
+    Fault Flush();
+}

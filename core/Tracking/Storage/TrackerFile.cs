@@ -1,0 +1,294 @@
+// A tracker file that is open: made beside a disk, read, begun and closed, and reset when a backup has what it names.
+// It is opened by the rules for disks: a regular file or block device, locked for as long as somebody tracks, so that
+// it is not opened twice. All here waits for storage; what happens while guests write is WriteTracker's, on the loop.
+//
+//   nobody         TryCreate       closed, everything changed: no backup has been made
+//   offline        Read, Reset     what changed; and that it was backed up
+//   for a disk     Begin, End      see TrackerSteps
+using System;
+using System.Runtime.InteropServices;
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Interop.Linux;
+using FastBackup.Ports;
+using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Live;
+using FastBackup.Tracking.Recovery;
+using FastBackup.Tracking.Store;
+
+namespace FastBackup.Tracking.Storage;
+
+/// <summary>Threads: one, that may wait; disposed of on the loop's.</summary>
+public sealed class TrackerFile : ITrackerStorage, IDisposable
+{
+    const int GranuleShiftUsual = 16;
+    const uint InFlightMax = 64;
+
+    readonly FileDevice _device;
+    readonly DescriptorReader _reader;
+
+    TrackerFile(FileDevice device)
+    {
+        _device = device;
+        _reader = new DescriptorReader(device.Fd, 0, device.Limits.CapacityBytes);
+    }
+
+    public string Path => _device.Name;
+
+    /// <summary>Where live maps are; another one in tests.</summary>
+    public string LiveFolder { get; init; } = LiveFile.DefaultFolder;
+
+    internal FileDevice Device => _device;
+
+    /// <summary>Opens what is there.</summary>
+    /// <param name="loop">Drives the file.</param>
+    /// <param name="path">Its path.</param>
+    /// <param name="isReadOnly">For a look: then it may be open elsewhere.</param>
+    /// <param name="file">The file, or null when refused.</param>
+    public static OpenRefusal TryOpen(IIoLoop loop, string path, bool isReadOnly, out TrackerFile? file)
+    {
+        file = null;
+        OpenRefusal refusal = DeviceOpener.TryOpen(loop, Options(path, isReadOnly), out FileDevice? device);
+        if (refusal.IsNone)
+            file = new TrackerFile(device!);
+        return refusal.IsNone ? default : refusal with { Sentence = $"tracker: {refusal.Sentence}" };
+    }
+
+    /// <summary>Makes a new file, for which everything has changed.</summary>
+    /// <param name="loop">Drives the file.</param>
+    /// <param name="path">Nothing is there.</param>
+    /// <param name="disk">The disk, nobody writes to it.</param>
+    /// <param name="trackerId">Chance.</param>
+    /// <param name="granuleBytes">A power of two, 4 KiB to 4 MiB; 0: 64 KiB.</param>
+    /// <param name="file">The file, closed for tracking, open for whoever asked; null when refused.</param>
+    public static OpenRefusal TryCreate(
+        IIoLoop loop,
+        string path,
+        FileDevice disk,
+        UInt128 trackerId,
+        ulong granuleBytes,
+        out TrackerFile? file
+    )
+    {
+        file = null;
+        int shift = granuleBytes == 0 ? GranuleShiftUsual : System.Numerics.BitOperations.Log2(granuleBytes);
+        TrackerShape shape = new(disk.Limits.CapacityBytes, shift, TrackerShape.RegionShiftUsual);
+        if (!shape.IsLegal)
+            return OpenRefusal.Rule($"a disk of {shape.DiskBytes} bytes cannot be tracked; it is empty or too large");
+        TrackerArea[] areas = HeaderRules.Place(shape, mapId: 1, isLiveElsewhere: true);
+        OpenRefusal refusal = DeviceOpener.TryOpen(
+            loop,
+            Options(path, false) with
+            {
+                CreateBytes = areas[^1].EndBytes,
+            },
+            out FileDevice? device
+        );
+        if (!refusal.IsNone)
+            return refusal with { Sentence = $"tracker: {refusal.Sentence}" };
+        TrackerFile made = new(device!);
+        Fault fault = made.Fill(shape, areas, disk, trackerId);
+        if (fault.IsNone)
+        {
+            file = made;
+            return default;
+        }
+        _ = Files.Unlink(path);
+        made.Dispose();
+        return OpenRefusal.Of(path, "write tracker", fault);
+    }
+
+    static FileOpenOptions Options(string path, bool isReadOnly) =>
+        new()
+        {
+            Path = path,
+            IsReadOnly = isReadOnly,
+            IsDirect = false, // a kill leaves what was written; a flush is what makes it durable
+            Format = FormatRule.Raw,
+            InFlightMax = InFlightMax,
+        };
+
+    Fault Fill(in TrackerShape shape, TrackerArea[] areas, FileDevice disk, UInt128 trackerId)
+    {
+        Fault fault = DiskFacts.TryIdentify(disk.Fd, out Digest32 diskId);
+        DiskStamp stamp = default;
+        if (fault.IsNone)
+            fault = DiskFacts.TryStampForGood(disk.Fd, shape.DiskBytes, out stamp);
+        if (fault.IsFault)
+            return fault;
+        TrackerHeader header = new()
+        {
+            TrackerId = trackerId,
+            Sequence = 1,
+            Shape = shape,
+            DiskId = diskId,
+            State = TrackerState.Inconsistent,
+            IsLiveElsewhere = true,
+            MapId = 1,
+            LastMapId = 1,
+            Areas = areas,
+        };
+        using HierarchicalBitmap all = HierarchicalBitmap.Create(shape.DiskBytes, shape.GranuleBytes);
+        all.SetAll();
+        return TrackerSteps.Reset(this, header, all, sequence: 0, stamp);
+    }
+
+    /// <summary>What the file says about this disk now.</summary>
+    /// <returns>None; or why disk or file could not be asked at all.</returns>
+    public OpenRefusal Read(FileDevice disk, out TrackedChanges? changes)
+    {
+        changes = null;
+        if (disk.Kin is { } kin && _device.Kin is { } own && own.Shares(kin))
+            return OpenRefusal.Rule($"tracker '{Path}' is the disk itself; give another file");
+        TrackerWorld world = default;
+        Fault fault = TryGetWorld(disk, out world, out uint ownerId);
+        if (fault.IsFault)
+            return OpenRefusal.Of(disk.Name, "examine", fault);
+        LiveImage? live = null;
+        int liveFd = -1;
+        HeaderCopy header = HeaderBytes.Choose(ReadHeader(0), ReadHeader(HeaderBytes.SecondCopyAt));
+        if (header.Header is { } known)
+            live = LiveFile.TryFind(LiveFolder, known.TrackerId, ownerId, out liveFd);
+        changes = new TrackedChanges(TrackerRecovery.Recover(this, world, live));
+        if (liveFd >= 0)
+            _ = Files.Close(liveFd);
+        return default;
+    }
+
+    HeaderCopy ReadHeader(ulong atBytes)
+    {
+        byte[] bytes = new byte[HeaderBytes.LengthBytes];
+        bool isThere = SizeBytes >= atBytes + (ulong)bytes.Length && TryRead(atBytes, bytes);
+        return HeaderBytes.Read(isThere ? bytes : []);
+    }
+
+    unsafe Fault TryGetWorld(FileDevice disk, out TrackerWorld world, out uint ownerId)
+    {
+        (world, ownerId) = (default, 0);
+        Fault fault = DiskFacts.TryIdentify(disk.Fd, out Digest32 diskId);
+        DiskStamp stamp = default;
+        if (fault.IsNone)
+            fault = DiskFacts.TryStamp(disk.Fd, disk.Limits.CapacityBytes, out stamp);
+        if (fault.IsFault)
+            return fault;
+        Statx own;
+        // SAFETY: the kernel fills the structure during the call only.
+        if (Files.Statx(_device.Fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS, &own) < 0)
+            return Errnos.ToFault(Marshal.GetLastPInvokeError());
+        ownerId = own.UserId;
+        (ulong, ulong) home = ((ulong)own.DevMajor << 32 | own.DevMinor, own.Inode);
+        bool isSettled = _device.Limits.IsReadOnly || Flush().IsNone;
+        world = new TrackerWorld(
+            diskId,
+            disk.Limits.CapacityBytes,
+            stamp,
+            BootIdentity.Read(),
+            home,
+            IsFileSettled: isSettled
+        );
+        return Fault.None;
+    }
+
+    /// <summary>A backup has all that was named: from here on nothing has changed. Nobody writes to the disk.</summary>
+    /// <param name="disk">As it was backed up.</param>
+    /// <param name="changes">As read before; also of a file that a full backup heals.</param>
+    public Fault Reset(FileDevice disk, TrackedChanges changes)
+    {
+        TrackerHeader header = changes.Found.Header!;
+        ulong sequence = changes.Found.LastSequence;
+        if (changes.Refusal != TrackerRefusal.None)
+        {
+            using RecoveredTracker all = TrackerRecovery.TakeAllForChanged(this, header);
+            sequence = all.LastSequence;
+        }
+        Fault fault = DiskFacts.TryStampForGood(disk.Fd, disk.Limits.CapacityBytes, out DiskStamp stamp);
+        if (fault.IsFault)
+            return fault;
+        using HierarchicalBitmap none = HierarchicalBitmap.Create(header.Shape.DiskBytes, header.Shape.GranuleBytes);
+        fault = TrackerSteps.Reset(this, header, none, sequence, stamp);
+        if (fault.IsNone)
+            LiveFile.Remove(LiveFolder, header.TrackerId);
+        return fault;
+    }
+
+    /// <summary>The tracker is not wanted any more; nor is what a killed process has left.</summary>
+    public void RemoveLive()
+    {
+        if (HeaderBytes.Choose(ReadHeader(0), ReadHeader(HeaderBytes.SecondCopyAt)).Header is { } header)
+            LiveFile.Remove(LiveFolder, header.TrackerId);
+    }
+
+    /// <summary>Says "open", with all that has changed; the first write may come when this has returned.</summary>
+    /// <param name="store">As it is to be.</param>
+    /// <param name="found">From which it was made.</param>
+    /// <param name="disk">Whose tracker it is.</param>
+    /// <param name="live">Null: no room in memory, a kill is like a power cut.</param>
+    internal Fault Begin(TrackerStore store, RecoveredTracker found, FileDevice disk, out LiveFile? live)
+    {
+        live = null;
+        Fault fault = TryGetWorld(disk, out TrackerWorld world, out _);
+        if (fault.IsNone)
+            fault = TrackerSteps.WriteMaps(this, store, found.BadPages);
+        if (fault.IsFault)
+            return fault;
+        live = LiveFile.TryCreate(LiveFolder, store.Header, found.Changed!);
+        TrackerHeader header = store.Header with
+        {
+            State = TrackerState.Open,
+            BootId = world.BootId,
+            Home = world.Home,
+            IsLiveElsewhere = true,
+        };
+        fault = TrackerSteps.WriteHeader(this, store, header, found.IsSecondHeaderBad);
+        if (fault.IsFault)
+            live?.Dispose();
+        return fault;
+    }
+
+    /// <summary>Says "closed". Nobody writes to the disk any more, or no longer through whoever tracks.</summary>
+    internal Fault End(TrackerStore store, FileDevice disk)
+    {
+        Fault fault = DiskFacts.TryStampForGood(disk.Fd, disk.Limits.CapacityBytes, out DiskStamp stamp);
+        if (fault.IsNone)
+            fault = TrackerSteps.End(this, store, stamp);
+        if (fault.IsNone)
+            LiveFile.Remove(LiveFolder, store.Header.TrackerId);
+        return fault;
+    }
+
+    /// <summary>
+    /// Says "inconsistent" past everything else: the loop has failed, or somebody has written meanwhile.
+    /// </summary>
+    /// <param name="fd">Of the file, open for writing.</param>
+    /// <param name="header">The last that was written, or is on its way.</param>
+    /// <param name="isLast">The descriptor is closed then.</param>
+    internal static void SayInconsistent(int fd, TrackerHeader header, bool isLast)
+    {
+        TrackerHeader said = header with { State = TrackerState.Inconsistent, Sequence = header.Sequence + 2 };
+        byte[] bytes = new byte[HeaderBytes.LengthBytes];
+        HeaderBytes.Write(said, bytes);
+        bool isSaid = DescriptorReader.Write(fd, 0, bytes).IsNone && Files.Fdatasync(fd) == 0;
+        if (isSaid && DescriptorReader.Write(fd, HeaderBytes.SecondCopyAt, bytes).IsNone)
+            _ = Files.Fdatasync(fd);
+        if (isLast)
+            _ = Files.Close(fd);
+    }
+
+    public ulong SizeBytes => _reader.SizeBytes;
+
+    public bool TryRead(ulong offsetBytes, Span<byte> bytes) => _reader.TryRead(offsetBytes, bytes);
+
+    public Fault Write(ulong offsetBytes, ReadOnlySpan<byte> bytes) =>
+        DescriptorReader.Write(_device.Fd, offsetBytes, bytes);
+
+    public Fault Flush() =>
+        Files.Fdatasync(_device.Fd) == 0 ? Fault.None : Errnos.ToFault(Marshal.GetLastPInvokeError());
+
+    /// <summary>Threads: the loop's.</summary>
+    public void Dispose() => _device.DisposeWhenIdle();
+
+    /// <summary>After Dispose: until its lock is given back, a second at most. Threads: any but the loop's.</summary>
+    public void WaitClosed() => _device.WaitClosed();
+}

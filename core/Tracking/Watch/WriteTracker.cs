@@ -1,0 +1,262 @@
+// The tracker as a watcher of its disk's writes.
+//
+//   holding --Start--> watching --fault, lost bit, wait too long--> troubled --said, or cannot be said--> over
+//                      watching --Release--> releasing --(file is closed)--> taken off
+//
+//   holding     attached before the first write; the file is being opened on another thread: all writes wait
+//   watching    a write passes when its regions are open (TrackerStore) and its granules are marked (LiveMap); else it
+//               waits with all others of its kind, until a batch of intents is durable (RegionOpening)
+//   troubled    something has failed: the live map is void at once, the header is being told; all writes wait for that
+//   releasing   all writes wait, so that what the file says when it is closed is all there is
+//   over        nothing is held any more, for good, and nothing tracked
+//
+// No wait is longer than the bound that was handed in: then the tracker gives way, never the guest.
+//
+// Cost: a write to marked granules of open regions, two reads; the first one to a granule a system call; the first one
+// to a region waits for a batch of intents: two writes side by side and a flush.
+using System;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Filter;
+using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Live;
+using FastBackup.Tracking.Store;
+
+namespace FastBackup.Tracking.Watch;
+
+/// <summary>Threads: the loop's; Protects and TryMark any.</summary>
+sealed class WriteTracker : IWriteWatcher
+{
+    enum Phase
+    {
+        Holding,
+        Watching,
+        Troubled,
+        Releasing,
+        Over,
+    }
+
+    // --- fixed at construction
+    readonly Disk _disk;
+    readonly ulong _waitMaxNs;
+
+    // --- set by Start, before any thread finds the phase
+    TrackerStore? _store;
+    LiveMap? _live;
+    BatchRun? _intentsRun;
+    BatchRun? _fineRun;
+    BatchRun? _headerRun;
+    RegionOpening? _opening;
+    RegionClosing? _closing;
+    Action<Fault>? _onTrouble;
+    Action? _onLoopFailed;
+
+    // --- any thread
+    int _phase;
+    bool _isMarkLost;
+
+    /// <param name="disk">Whose writes it is to watch.</param>
+    /// <param name="waitMaxNs">How long a write may wait for it.</param>
+    public WriteTracker(Disk disk, ulong waitMaxNs) => (_disk, _waitMaxNs) = (disk, waitMaxNs);
+
+    /// <summary>Has given way: the file is, or should be, inconsistent.</summary>
+    public bool IsOver => Now == Phase.Over;
+
+    /// <summary>No step is under way.</summary>
+    public bool IsIdle => _store == null || (!_intentsRun!.IsBusy && !_fineRun!.IsBusy && !_headerRun!.IsBusy);
+
+    /// <summary>Writes that have waited for it so far, and ended.</summary>
+    public ulong WaitedCount { get; private set; }
+
+    /// <summary>Regions closed so far.</summary>
+    public ulong ClosedCount => _closing?.ClosedCount ?? 0;
+
+    Phase Now
+    {
+        get => (Phase)Volatile.Read(ref _phase);
+        set => Volatile.Write(ref _phase, (int)value);
+    }
+
+    /// <summary>Holds all writes from here on. The disk must be quiesced.</summary>
+    public void Attach() => Epoch = _disk.Attach(this);
+
+    /// <summary>Takes it off. The disk must be quiesced, and no step under way.</summary>
+    public void Detach()
+    {
+        Check.That(IsIdle);
+        _disk.Detach(this);
+    }
+
+    /// <summary>The file is open: writes pass by its rules.</summary>
+    /// <param name="store">Its header says so, durably.</param>
+    /// <param name="live">Has all that the file has.</param>
+    /// <param name="device">Where steps are written.</param>
+    /// <param name="openMax">Regions that may be open, 8 at least.</param>
+    /// <param name="onTrouble">Told once, on the loop's thread, when it gives up.</param>
+    /// <param name="onLoopFailed">Says in the file, without the loop, that it is inconsistent.</param>
+    /// <returns>False: it has given way meanwhile.</returns>
+    public bool Start(
+        TrackerStore store,
+        LiveMap live,
+        IBlockDevice device,
+        ulong openMax,
+        Action<Fault> onTrouble,
+        Action onLoopFailed
+    )
+    {
+        Check.That(openMax >= 8);
+        if (Now != Phase.Holding)
+            return false;
+        (_store, _live, _onTrouble, _onLoopFailed) = (store, live, onTrouble, onLoopFailed);
+        _intentsRun = new BatchRun(device, OnIntentsEnded);
+        _fineRun = new BatchRun(device, OnFineEnded);
+        _headerRun = new BatchRun(device, OnHeaderEnded);
+        _opening = new RegionOpening(_disk, store, _intentsRun, openMax);
+        _closing = new RegionClosing(_disk, store, _opening, _fineRun, openMax);
+        Now = Phase.Watching;
+        _disk.SchedulePump();
+        return true;
+    }
+
+    /// <summary>
+    /// Holds all writes again, so that the file can be closed when <see cref="IsIdle"/>. The disk must be quiesced.
+    /// </summary>
+    /// <returns>False: it is over already, there is nothing to close.</returns>
+    public bool Release()
+    {
+        if (Now != Phase.Watching)
+            return false;
+        Now = Phase.Releasing;
+        _closing!.Stop();
+        return true;
+    }
+
+    public ulong Epoch { get; private set; }
+
+    public bool TakesGuestReads => false;
+
+    public bool Marks => true;
+
+    public bool Protects(in Extent extent)
+    {
+        Phase phase = Now;
+        if (phase == Phase.Watching)
+            return !_store!.IsOpen(extent) || (Volatile.Read(ref _isMarkLost) && !extent.IsEmpty);
+        return phase != Phase.Over && !extent.IsEmpty;
+    }
+
+    public bool TryMark(in Extent extent)
+    {
+        if (_live is not { } live || live.TryMark(extent) || Now == Phase.Over)
+            return true;
+        Volatile.Write(ref _isMarkLost, true);
+        return false; // on its way to the loop's thread it gives the alarm: TryClear
+    }
+
+    public bool TryClear(in Extent extent)
+    {
+        bool isLarge = IsLarge(extent);
+        if (!Protects(extent))
+        {
+            if (isLarge)
+                _closing!.Unbar();
+            return true;
+        }
+        if (Now != Phase.Watching)
+            return false;
+        if (Volatile.Read(ref _isMarkLost))
+        {
+            Trouble(new Fault(FaultKind.Io, Errnos.EIO));
+            return false;
+        }
+        if (isLarge)
+            _closing!.Bar();
+        _opening!.Want(extent);
+        _closing!.Look();
+        return false;
+    }
+
+    /// <summary>While such a write waits nothing is closed under it.</summary>
+    bool IsLarge(in Extent extent)
+    {
+        if (Now != Phase.Watching || extent.IsEmpty)
+            return false;
+        int shift = _store!.Header.Shape.RegionShift;
+        return _opening!.IsLarge(((extent.EndBytes - 1) >> shift) - (extent.OffsetBytes >> shift) + 1);
+    }
+
+    public ulong WaitDeadlineNs(ulong arrivedNs) => arrivedNs + _waitMaxNs;
+
+    public bool FailGuest(Fault fault)
+    {
+        if (Now == Phase.Watching)
+            Trouble(fault);
+        GiveWay();
+        return false;
+    }
+
+    public void OnWaited(ulong waitedNs) => WaitedCount++;
+
+    /// <summary>The loop has stopped: no step will ever end.</summary>
+    public void GiveUp(Fault fault)
+    {
+        if (Now == Phase.Over)
+            return;
+        _live?.Mirror?.Void();
+        _onLoopFailed?.Invoke();
+        GiveWay();
+    }
+
+    public void Offer(in Extent extent, ReadOnlySpan<byte> bytes) { }
+
+    void OnIntentsEnded(Fault fault)
+    {
+        if (fault.IsNone)
+        {
+            _store!.EndIntents();
+            _closing!.OnIntentsEnded();
+            _closing.Look();
+            _disk.SchedulePump();
+        }
+        else
+        {
+            Trouble(fault);
+        }
+    }
+
+    void OnFineEnded(Fault fault)
+    {
+        if (fault.IsNone)
+            _closing!.OnFlushed();
+        else
+            Trouble(fault);
+    }
+
+    /// <summary>Said, or it cannot be said.</summary>
+    void OnHeaderEnded(Fault fault)
+    {
+        _store!.HeaderBatch.End();
+        GiveWay();
+    }
+
+    /// <summary>Whatever the file has from here on is worth nothing; writes wait until it says so.</summary>
+    void Trouble(Fault fault)
+    {
+        if (Now is not (Phase.Watching or Phase.Releasing))
+            return;
+        Now = Phase.Troubled;
+        _closing!.Stop();
+        _live!.Mirror?.Void();
+        _store!.BeginHeader(_store.Header with { State = TrackerState.Inconsistent });
+        _headerRun!.Begin(_store.HeaderBatch);
+        _onTrouble!(fault);
+    }
+
+    void GiveWay()
+    {
+        _store?.GiveUp();
+        Now = Phase.Over;
+        _disk.SchedulePump();
+    }
+}

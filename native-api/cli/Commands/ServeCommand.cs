@@ -1,0 +1,190 @@
+// fastbackup serve DISK...: the options, their rules, and the words at the end.
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Net;
+using System.Text;
+using FastBackup.Runtime;
+
+namespace FastBackup.Cli;
+
+static class ServeCommand
+{
+    const int ConnectionsDefault = 64;
+    const int ConnectionsMost = 1024;
+    const int ExportBytesMax = 4096;
+
+    public static readonly string[] Examples =
+    [
+        "fastbackup serve disk.img --socket /run/disk.sock",
+        "fastbackup serve system=vda.img data=/dev/vg0/data --socket /run/vm7.sock --monitor /run/vm7.ctl",
+        "fastbackup serve disk.img --socket /run/disk.sock --track",
+        "fastbackup serve backup.img --read-only --listen 127.0.0.1:10809",
+    ];
+
+    public static Command Create()
+    {
+        Argument<string[]> disks = new("DISK")
+        {
+            Description = "Disk image or block device; NAME=PATH gives its export a name, else it is the file's.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        disks.Validators.Add(CheckDisks);
+        Option<string?> socket = new("--socket")
+        {
+            Description = "Listen on a unix socket that is made here, for this user only.",
+            HelpName = "PATH",
+        };
+        socket.Validators.Add(CheckSocket);
+        Option<string?> monitor = new("--monitor")
+        {
+            Description = "A second socket for ctl, top and live-backup: backups of these disks while they are served.",
+            HelpName = "PATH",
+        };
+        monitor.Validators.Add(CheckSocket);
+        Option<ulong?> memory = MemoryOption.Create();
+        Option<IPEndPoint?> listen = new("--listen")
+        {
+            Description = "Listen on an address of this machine: 127.0.0.1:PORT or [::1]:PORT.",
+            HelpName = "HOST:PORT",
+            CustomParser = ParseAddress,
+        };
+        Option<bool> readOnly = FlagOption.Create("--read-only", "Clients may not write.");
+        Option<bool> track = FlagOption.Create(
+            "--track",
+            "Record what clients write in DISK.track of each disk, which 'track add' makes; it outlives a kill."
+        );
+        Option<int> connections = new("--max-connections")
+        {
+            Description = $"Clients at once, 1..{ConnectionsMost}; {ConnectionsDefault} if not given.",
+            HelpName = "N",
+            DefaultValueFactory = _ => ConnectionsDefault,
+            CustomParser = ParseConnections,
+        };
+        Command command = new("serve", "Serve disks to NBD clients, such as QEMU, until Ctrl-C.")
+        {
+            disks,
+            socket,
+            listen,
+            monitor,
+            memory,
+            readOnly,
+            track,
+            connections,
+            CommonOptions.IgnoreLocks,
+            CommonOptions.Format,
+            CommonOptions.Json,
+            CommonOptions.Quiet,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(socket) == null == (result.GetResult(listen) == null))
+                result.AddError("give one of --socket PATH and --listen HOST:PORT");
+            if (result.GetValue(monitor) is { } path && path == result.GetValue(socket))
+                result.AddError($"--socket and --monitor are both '{path}'; they are two sockets");
+            if (result.GetValue(track) && result.GetValue(readOnly))
+                result.AddError("--track is for disks that clients may write to, not with --read-only");
+            if (result.GetResult(memory) != null && result.GetResult(monitor) == null)
+                result.AddError("--memory is for backups, which need --monitor");
+            else if (
+                result.GetValue(memory) is { } bytes
+                && MemoryOption.Check(bytes, Filter.FilterOptions.ClusterBytesDefault) is { } wrong
+            )
+                result.AddError(wrong);
+        });
+        command.SetAction(parsed =>
+            Run(
+                new ServeRequest(
+                    [.. parsed.GetRequiredValue(disks).Select(Split)],
+                    parsed.GetValue(socket),
+                    parsed.GetValue(listen),
+                    parsed.GetValue(monitor),
+                    parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
+                    parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
+                    parsed.GetValue(readOnly),
+                    parsed.GetValue(track),
+                    parsed.GetValue(CommonOptions.IgnoreLocks),
+                    parsed.GetValue(CommonOptions.Format),
+                    parsed.GetValue(connections)
+                ),
+                CommonOptions.CreateOutput(parsed)
+            )
+        );
+        return command;
+    }
+
+    static int Run(ServeRequest request, Output output)
+    {
+        using Interruption interruption = new();
+        using ServeRun run = new(request, output, interruption);
+        (RunStatus status, string? sentence, Base.Fault fault, double seconds) = run.Execute();
+        if (sentence != null)
+            output.Error(sentence, fault);
+        int exitCode = status.ExitCode();
+        output.Event(
+            new ServeDoneEvent("done", "serve", status.Word(), exitCode, Math.Round(seconds, 6)),
+            JsonEvents.Readable.ServeDoneEvent
+        );
+        return exitCode;
+    }
+
+    /// <summary>A name has no slash; so a path with a '=' in a folder is a path.</summary>
+    static (string Export, string Path) Split(string given)
+    {
+        int mark = given.IndexOf('=', StringComparison.Ordinal);
+        bool isNamed = mark > 0 && !given[..mark].Contains('/', StringComparison.Ordinal);
+        return isNamed ? (given[..mark], given[(mark + 1)..]) : (Path.GetFileNameWithoutExtension(given), given);
+    }
+
+    static void CheckDisks(ArgumentResult result)
+    {
+        HashSet<string> names = [];
+        foreach (Token token in result.Tokens)
+        {
+            (string export, string path) = Split(token.Value);
+            if (PathName.Check(path) is { } wrong)
+                result.AddError($"DISK {wrong}");
+            else if (Encoding.UTF8.GetByteCount(export) > ExportBytesMax)
+                result.AddError($"the name of an export has at most {ExportBytesMax} bytes");
+            else if (!names.Add(export))
+                result.AddError($"two disks would be exported as '{export}'; name them: NAME=PATH");
+        }
+    }
+
+    static void CheckSocket(OptionResult result)
+    {
+        if (result.Tokens.Count == 1 && PathName.Check(result.Tokens[0].Value) is { } wrong)
+            result.AddError($"{result.Option.Name} {wrong}");
+    }
+
+    static IPEndPoint? ParseAddress(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+        string address = text.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1" + text[9..] : text;
+        bool hasPort = address.LastIndexOf(':') > address.LastIndexOf(']') && address.LastIndexOf(':') > 0;
+        if (!hasPort || !IPEndPoint.TryParse(address, out IPEndPoint? found) || found.Port == 0)
+        {
+            result.AddError($"--listen '{text}' is no address with a port, such as 127.0.0.1:10809 or [::1]:10809");
+            return null;
+        }
+        if (!IPAddress.IsLoopback(found.Address))
+            result.AddError(
+                $"--listen '{text}' can be reached from other machines, which needs TLS: not supported here"
+            );
+        return found;
+    }
+
+    static int ParseConnections(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count))
+            count = 0;
+        if (count is < 1 or > ConnectionsMost)
+            result.AddError($"--max-connections '{text}' is not a number from 1 to {ConnectionsMost}");
+        return count;
+    }
+}

@@ -1,0 +1,156 @@
+// One look at a tracker, or its making and removal: for a disk that nobody needs to be writing to.
+using System;
+using System.IO;
+using System.Runtime.InteropServices;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Runtime;
+using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Storage;
+
+namespace FastBackup.Cli;
+
+/// <summary>Threads: one.</summary>
+sealed class TrackRun(TrackRequest request, Output output)
+{
+    const ulong MemoryBytes = Units.MiB;
+
+    public int Execute()
+    {
+        string? sentence = WorkEngine.TryOpen(MemoryBytes, (uint)(64 * Units.KiB), null, out Engine? engine);
+        if (sentence != null)
+            return Conclude(new OpenRefusal(new Fault(FaultKind.NoMemory), sentence), null);
+        using (engine)
+            return Run(engine!);
+    }
+
+    int Run(Engine engine)
+    {
+        OpenRefusal refusal = SourceDisk.TryOpen(
+            engine.Reactor,
+            request.Disk,
+            "disk",
+            request.IsLockIgnored,
+            request.Format,
+            out IBlockDevice? device
+        );
+        if (!refusal.IsNone)
+            return Conclude(refusal, null);
+        try
+        {
+            return device is FileDevice disk
+                ? Act(engine, disk)
+                : Conclude(Refuse($"disk '{request.Disk}' is a server's: only files and block devices have trackers"));
+        }
+        finally
+        {
+            engine.Reactor.Invoke(device!.Dispose);
+        }
+    }
+
+    int Act(Engine engine, FileDevice disk)
+    {
+        if (request.Action == TrackAction.Remove)
+            return Remove(engine, disk);
+        TrackerFile? file;
+        if (request.Action == TrackAction.Info || request.Action == TrackAction.Map)
+        {
+            OpenRefusal refusal = TrackerFile.TryOpen(engine.Reactor, request.Tracker, isReadOnly: true, out file);
+            return refusal.IsNone ? Look(engine, disk, file!) : Conclude(refusal);
+        }
+        if (disk.UsedBy is { } use)
+            return Conclude(Refuse($"disk '{request.Disk}' is {use}; add its tracker when nobody writes to it"));
+        UInt128 id = MemoryMarshal.Read<UInt128>(Guid.NewGuid().ToByteArray());
+        OpenRefusal made = TrackerFile.TryCreate(
+            engine.Reactor,
+            request.Tracker,
+            disk,
+            id,
+            request.GranuleBytes,
+            out file
+        );
+        return made.IsNone ? Look(engine, disk, file!) : Conclude(made);
+    }
+
+    int Look(Engine engine, FileDevice disk, TrackerFile file)
+    {
+        OpenRefusal refusal = file.Read(disk, out TrackedChanges? changes);
+        engine.Reactor.Invoke(file.Dispose);
+        using (changes)
+            return Conclude(refusal, changes);
+    }
+
+    int Remove(Engine engine, FileDevice disk)
+    {
+        OpenRefusal refusal = TrackerFile.TryOpen(
+            engine.Reactor,
+            request.Tracker,
+            isReadOnly: false,
+            out TrackerFile? file
+        );
+        if (!refusal.IsNone)
+            return Conclude(refusal);
+        refusal = file!.Read(disk, out TrackedChanges? changes);
+        bool isTracker = refusal.IsNone && changes!.Refusal != TrackerRefusal.NotATracker;
+        changes?.Dispose();
+        if (isTracker)
+            file.RemoveLive();
+        engine.Reactor.Invoke(file.Dispose);
+        if (!isTracker)
+            return Conclude(refusal.IsNone ? Refuse($"'{request.Tracker}' is not a tracker file; it stays") : refusal);
+        try
+        {
+            File.Delete(request.Tracker);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return Conclude(Refuse($"cannot remove tracker '{request.Tracker}': {exception.Message}"));
+        }
+        output.Line($"removed '{request.Tracker}'");
+        return Conclude(default);
+    }
+
+    int Conclude(in OpenRefusal refusal, TrackedChanges? changes = null)
+    {
+        bool isUsable = refusal.IsNone && changes is null or { Refusal: TrackerRefusal.None };
+        int exitCode = isUsable ? ExitCode.Done : ExitCode.Failed;
+        if (!refusal.IsNone)
+            output.Error(refusal.Sentence, refusal.Fault);
+        else if (changes is { Refusal: not TrackerRefusal.None })
+            output.Error(TrackWords.Refused(request.Tracker, changes.Refusal));
+        else if (changes != null)
+            Show(changes);
+        output.Event(
+            new TrackDoneEvent(
+                "done",
+                "track",
+                request.Action.ToString().ToLowerInvariant(),
+                isUsable ? "done" : "refused",
+                exitCode,
+                request.Disk,
+                request.Tracker,
+                changes == null ? null : TrackerRefusals.Words.Of(changes.Refusal),
+                changes?.IsExact,
+                changes?.WasOpen,
+                changes?.GranuleBytes,
+                changes?.Changed?.CountBytes(),
+                changes?.DiskBytes,
+                changes?.OpenRegionCount * changes?.RegionBytes
+            ),
+            JsonEvents.Readable.TrackDoneEvent
+        );
+        return exitCode;
+    }
+
+    void Show(TrackedChanges changes)
+    {
+        output.Line(TrackWords.Describe(changes));
+        if (request.Action != TrackAction.Map)
+            return;
+        output.Line(TrackPicture.Draw(changes.Changed!));
+        output.Line(TrackPicture.Legend);
+    }
+
+    static OpenRefusal Refuse(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
+}

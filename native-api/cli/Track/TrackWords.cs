@@ -1,0 +1,41 @@
+// How a tracker's state is said to people.
+using FastBackup.Base;
+using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Storage;
+
+namespace FastBackup.Cli;
+
+static class TrackWords
+{
+    /// <summary>Why it does not tell what has changed, and what to do.</summary>
+    public static string Refused(string path, TrackerRefusal refusal) =>
+        TrackerRefusals.Describe(path, refusal)
+        + "; "
+        + (refusal.IsHealedByFull() ? "a full backup with it makes it right again" : "add a new one for this disk");
+
+    /// <summary>Why a backup is a full one.</summary>
+    public static string ReasonOf(string word) =>
+        word switch
+        {
+            "all" => "everything counts as changed",
+            "new-target" => "TARGET is new, it holds no last copy",
+            _ => TrackerRefusals.Words.TryRead(word, out TrackerRefusal refusal)
+                ? $"the tracker {TrackerRefusals.Explain(refusal)} ({word})"
+                : word,
+        };
+
+    /// <summary>One line.</summary>
+    public static string Describe(TrackedChanges changes)
+    {
+        ulong bytes = changes.Changed!.CountBytes();
+        double percent = changes.DiskBytes == 0 ? 0 : 100.0 * bytes / changes.DiskBytes;
+        string state =
+            !changes.WasOpen ? "closed"
+            : changes.IsExact ? "its process was killed or still runs; exact all the same"
+            : "not closed before the power went; what was open counts as changed";
+        string share = Phrases.Text(
+            $"{ByteSize.Format(bytes)} of {ByteSize.Format(changes.DiskBytes)} ({percent:0.##} %) changed"
+        );
+        return $"{share} since the last backup, in granules of {ByteSize.Format(changes.GranuleBytes)}; {state}";
+    }
+}

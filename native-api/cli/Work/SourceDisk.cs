@@ -1,0 +1,86 @@
+// Opening a disk to read, with sentences that name it by its part in the command.
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Nbd;
+using FastBackup.Devices.Opening;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
+
+namespace FastBackup.Cli;
+
+static class SourceDisk
+{
+    /// <param name="loop">Drives the device.</param>
+    /// <param name="path">As typed.</param>
+    /// <param name="role">For people: "source", "target" ...</param>
+    /// <param name="isLockIgnored">Whether --ignore-locks was given.</param>
+    /// <param name="format">Raw when --format raw was given.</param>
+    /// <param name="device">Open and not empty, or null.</param>
+    /// <returns>None, or why not.</returns>
+    public static OpenRefusal TryOpen(
+        IIoLoop loop,
+        string path,
+        string role,
+        bool isLockIgnored,
+        FormatRule format,
+        out IBlockDevice? device
+    )
+    {
+        FileOpenOptions options = new()
+        {
+            Path = path,
+            IsReadOnly = true,
+            IsLockIgnored = isLockIgnored,
+            Format = format,
+        };
+        OpenRefusal refusal = DeviceSchemes.Known.TryOpen(loop, options, out device);
+        if (!refusal.IsNone)
+            return new OpenRefusal(refusal.Fault, $"{role}: {refusal.Sentence}{Hint(path, refusal.Fault)}");
+        if (device!.Limits.CapacityBytes > 0)
+            return default;
+        device.Dispose();
+        device = null;
+        return new OpenRefusal(
+            new Fault(FaultKind.Invalid),
+            $"{role} '{path}' is empty (0 bytes); there is nothing to do"
+        );
+    }
+
+    /// <summary>The work goes on, but somebody may spoil it.</summary>
+    public static void WarnOfUse(IBlockDevice device, string role, Output output)
+    {
+        if (device is FileDevice { UsedBy: { } use })
+            output.Doubt($"{role} '{device.Name}' is {use}: what is written to it meanwhile may be half read");
+    }
+
+    /// <summary>Whether a backup onto it has begun and not ended; a remote disk does not tell.</summary>
+    public static bool IsUnfinished(IBlockDevice device) =>
+        device is FileDevice file && UnfinishedMark.IsOn(NameCalls.Kernel, file.Fd);
+
+    /// <summary>Past the page cache. A remote disk is not.</summary>
+    public static bool IsDirect(IBlockDevice device) => device is FileDevice { IsDirect: true };
+
+    /// <summary>What went wrong with it, a clause: of a remote disk rather why its connection has ended.</summary>
+    public static string Explain(IBlockDevice? device, Fault fault) =>
+        device is NbdDevice { BrokenBecause: { } because } ? because : fault.ToString();
+
+    static string Hint(string path, Fault fault) =>
+        DeviceSchemes.Known.IsMeant(path) ? RemoteHint(fault)
+        : fault.Kind == FaultKind.Unsupported && fault.Errno == 0 ? ": --format raw"
+        : fault.Errno switch
+        {
+            Errnos.ENOENT or Errnos.ENOTDIR => "; check the path",
+            Errnos.EACCES or Errnos.EPERM => "; run as a user who may read it",
+            Errnos.EISDIR => "; give a disk image or a block device",
+            Errnos.ENXIO or Errnos.ENODEV => "; nothing is attached to this device",
+            _ => "",
+        };
+
+    static string RemoteHint(Fault fault) =>
+        fault.Errno switch
+        {
+            Errnos.ECONNREFUSED => "; start its server",
+            Errnos.EACCES or Errnos.EPERM => "; run as a user who may reach it",
+            _ => "",
+        };
+}

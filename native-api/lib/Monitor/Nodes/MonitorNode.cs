@@ -1,0 +1,33 @@
+// A device that blockdev-add opened, or another name for one (driver raw over a node).
+using FastBackup.Native.Objects;
+
+namespace FastBackup.Native.Monitor.Nodes;
+
+/// <summary>Threads: the monitor's; Disk the reactor's.</summary>
+sealed class MonitorNode
+{
+    /// <summary>Unique; empty for a file that has no name of its own.</summary>
+    public required string Name { get; init; }
+
+    public required string Driver { get; init; }
+
+    public required DeviceObject Device { get; init; }
+
+    public required string FileName { get; init; }
+
+    /// <summary>What driver raw lies on; null for the device itself.</summary>
+    public MonitorNode? File { get; init; }
+
+    /// <summary>It came inside of another one and goes with it.</summary>
+    public bool IsInline { get; init; }
+
+    public bool IsReadOnly { get; init; }
+
+    public bool IsDirect { get; init; }
+
+    /// <summary>Nodes that lie on it.</summary>
+    public uint ParentCount { get; set; }
+
+    /// <summary>Made when it is first the source of a backup, or has a bitmap.</summary>
+    public DiskObject? Disk { get; set; }
+}

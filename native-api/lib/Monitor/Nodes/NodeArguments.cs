@@ -1,0 +1,82 @@
+// What blockdev-add may be told, for drivers file, host_device and raw; in the order of QEMU's schema. Hints that have
+// no meaning here are taken and forgotten.
+// Source: QEMU 7.2 qapi/block-core.json, BlockdevOptions.
+using FastBackup.Native.Monitor.Commands;
+
+namespace FastBackup.Native.Monitor.Nodes;
+
+sealed record NodeArguments
+{
+    static readonly string[] s_drivers = ["file", "host_device", "raw"];
+    static readonly string[] s_discard = ["ignore", "unmap"];
+    static readonly string[] s_detectZeroes = ["off", "on", "unmap"];
+    static readonly string[] s_onOffAuto = ["auto", "on", "off"];
+    const int LockingOff = 2; // of s_onOffAuto
+
+    static readonly string[] s_aio = ["threads", "native", "io_uring"];
+
+    public string Driver { get; private init; } = "";
+
+    /// <summary>Null: none was given.</summary>
+    public string? Name { get; private init; }
+    public bool? IsDirect { get; private init; }
+    public bool IsWithoutFlush { get; private init; }
+    public bool IsReadOnly { get; private init; }
+    public bool IsAutoReadOnly { get; private init; }
+    public bool IsForceShare { get; private init; }
+
+    /// <summary>Nobody is asked whether the file is in use, and nobody told.</summary>
+    public bool IsLockIgnored { get; private init; }
+
+    /// <summary>Of drivers file and host_device.</summary>
+    public string FileName { get; private init; } = "";
+
+    /// <summary>Of driver raw: the node that it lies on, by name ...</summary>
+    public string? FileNode { get; private init; }
+
+    /// <summary>... or as it is to be made.</summary>
+    public NodeArguments? File { get; private init; }
+
+    /// <summary>Problems stay in the reader.</summary>
+    public static NodeArguments Read(ArgumentReader arguments)
+    {
+        int? driver = arguments.Word("driver", s_drivers, isNeeded: true);
+        NodeArguments read = new()
+        {
+            Driver = driver is { } known ? s_drivers[known] : "",
+            Name = arguments.OptionalText("node-name"),
+        };
+        if (driver == null)
+            return read;
+        _ = arguments.Word("discard", s_discard);
+        ArgumentReader? cache = arguments.Object("cache");
+        read = read with { IsDirect = cache?.Bool("direct"), IsWithoutFlush = cache?.Bool("no-flush") ?? false };
+        _ = cache?.End();
+        read = read with
+        {
+            IsReadOnly = arguments.Bool("read-only") ?? false,
+            IsAutoReadOnly = arguments.Bool("auto-read-only") ?? false,
+            IsForceShare = arguments.Bool("force-share") ?? false,
+        };
+        _ = arguments.Word("detect-zeroes", s_detectZeroes);
+        read = read.Driver == "raw" ? ReadRaw(arguments, read) : ReadFile(arguments, read);
+        _ = arguments.End();
+        return read;
+    }
+
+    static NodeArguments ReadFile(ArgumentReader arguments, NodeArguments read)
+    {
+        read = read with { FileName = arguments.Text("filename") };
+        read = read with { IsLockIgnored = arguments.Word("locking", s_onOffAuto) == LockingOff || read.IsForceShare };
+        _ = arguments.Word("aio", s_aio);
+        _ = arguments.OptionalInteger("aio-max-batch");
+        _ = arguments.Bool("drop-cache");
+        return read;
+    }
+
+    static NodeArguments ReadRaw(ArgumentReader arguments, NodeArguments read)
+    {
+        string? node = arguments.TextOrObject("file", "BlockdevRef", out ArgumentReader? inside);
+        return read with { FileNode = node, File = inside is { } file ? Read(file) : null };
+    }
+}

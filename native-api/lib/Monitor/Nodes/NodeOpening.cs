@@ -1,0 +1,256 @@
+// blockdev-add. What it is told is looked at on the monitor's thread; the file is opened on a thread of its own,
+// because a file system may not answer, and other clients must not wait for that; then, on the monitor's thread again,
+// the nodes are made. Its client waits for the answer, as for every command; also when it has gone the nodes are made,
+// as for every command. When the monitor ends meanwhile, the opening is given up.
+// Source of order and words of the refusals: QEMU 7.2 block.c, block/file-posix.c, blockdev.c.
+using System;
+using System.Collections.Generic;
+using System.Text;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Interop.Linux;
+using FastBackup.Native.Errors;
+using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Objects;
+
+namespace FastBackup.Native.Monitor.Nodes;
+
+/// <summary>Threads: the monitor's, but what says otherwise.</summary>
+sealed class NodeOpening
+{
+    const int NameBytesMax = 31;
+    const int NodesMax = 1024;
+    const ushort S_IFCHR = 0x2000;
+
+    readonly CommandCall _call;
+    readonly MonitorTurns _turns;
+    readonly NodeTable _nodes;
+    readonly PatientFiles _files;
+    readonly MonitorInbox _inbox;
+
+    /// <summary>The node that was asked for, then what comes inside of it.</summary>
+    readonly List<NodeArguments> _levels = [];
+
+    QmpError? _problem; // of the open: written on its thread before its end is posted
+
+    NodeOpening(
+        CommandCall call,
+        NodeArguments arguments,
+        MonitorTurns turns,
+        NodeTable nodes,
+        PatientFiles files,
+        MonitorInbox inbox
+    )
+    {
+        (_call, _turns, _nodes, _files, _inbox) = (call, turns, nodes, files, inbox);
+        for (NodeArguments? level = arguments; level != null; level = level.File)
+            _levels.Add(level);
+    }
+
+    /// <summary>The innermost: a file, or a name over a node that is there.</summary>
+    NodeArguments Innermost => _levels[^1];
+
+    public static CommandAnswer Begin(
+        CommandCall call,
+        NodeArguments arguments,
+        MonitorTurns turns,
+        NodeTable nodes,
+        PatientFiles files,
+        MonitorInbox inbox
+    )
+    {
+        NodeOpening opening = new(call, arguments, turns, nodes, files, inbox);
+        if (opening.Check() is { } wrong)
+            return wrong;
+        return opening.Innermost.FileNode != null ? opening.MakeNodes(null) : opening.Open();
+    }
+
+    CommandAnswer Open()
+    {
+        bool isStarted = DeviceOpening.TryStart(
+            _files.Patience,
+            OpenGuarded,
+            opening => _inbox.Post(() => End(opening)),
+            out DeviceOpening? started
+        );
+        if (!isStarted)
+            return QmpError.Generic(
+                $"{PatientFiles.HangingMax} files or devices do not answer: no more are opened before one of them does"
+            );
+        _files.Openings.Add(started!);
+        return CommandAnswer.Later;
+    }
+
+    void End(DeviceOpening opening)
+    {
+        _ = _files.Openings.Remove(opening);
+        if (_problem == null && Check() is { } wrong) // names may have been taken meanwhile
+            _problem = wrong;
+        if (_problem != null)
+        {
+            opening.GiveUp();
+            _call.Answer(_problem);
+            return;
+        }
+        FileDevice file = opening.Take()!;
+        Answer answer = DeviceMaking.Adopt(_turns.Engine, file, out DeviceObject? device);
+        if (device == null && !_files.Patience.TryRun("fb-close", file.Dispose))
+            file.Dispose();
+        _call.Answer(device == null ? QmpError.Of(answer) : MakeNodes(device));
+    }
+
+    /// <summary>From the inside to the outside.</summary>
+    /// <param name="device">Of the innermost; null when that lies on a node.</param>
+    CommandAnswer MakeNodes(DeviceObject? device)
+    {
+        MonitorNode? inside = device == null ? _nodes.Find(Innermost.FileNode!) : null;
+        for (int i = _levels.Count - 1; i >= 0; i--)
+        {
+            // What came inside may have taken the name, or the last place.
+            if (CheckRoom(_levels[i].Name) is { } taken)
+            {
+                if (i < _levels.Count - 1)
+                    _ = NodeRemoval.Drop(_nodes, inside!, []); // not TryClose: nothing may keep it
+                return taken;
+            }
+            inside = MakeNode(_levels[i], isInline: i > 0, inside, device);
+            _nodes.Add(inside);
+        }
+        return CommandAnswer.Done;
+    }
+
+    MonitorNode MakeNode(NodeArguments level, bool isInline, MonitorNode? file, DeviceObject? device)
+    {
+        if (file != null)
+            file.ParentCount++;
+        DeviceObject made = file?.Device ?? device!;
+        return new MonitorNode
+        {
+            Name = level.Name ?? _nodes.NextName(),
+            Driver = level.Driver,
+            Device = made,
+            FileName = file?.FileName ?? level.FileName,
+            File = file,
+            IsInline = isInline,
+            IsReadOnly = file?.IsReadOnly ?? made.Device.Limits.IsReadOnly,
+            IsDirect = file?.IsDirect ?? made.Device is FileDevice { IsDirect: true },
+        };
+    }
+
+    /// <summary>Of all levels, from the outside.</summary>
+    QmpError? Check()
+    {
+        foreach (NodeArguments level in _levels)
+            if (Check(level) is { } wrong)
+                return wrong;
+        return null;
+    }
+
+    QmpError? Check(NodeArguments level)
+    {
+        if (CheckName(level.Name) is { } wrong)
+            return wrong;
+        if (level.IsForceShare && !level.IsReadOnly)
+            return QmpError.Generic("force-share=on can only be used with read-only images");
+        if (level.IsWithoutFlush)
+            return QmpError.Generic("cache.no-flush=on is not supported: a backup that is done is flushed");
+        if (level.FileNode is { } name)
+            return _nodes.Find(name) == null
+                ? QmpError.Generic($"Cannot find device='{name}' nor node-name='{name}'")
+                : null;
+        if (level.File != null)
+            return null;
+        if (level.FileName.Length == 0)
+            return QmpError.Generic($"The '{level.Driver}' block driver requires a file name");
+        return level.FileName.Contains('\0') ? QmpError.Generic("a file name has a NUL inside") : null;
+    }
+
+    QmpError? CheckRoom(string? name) =>
+        name != null && _nodes.Find(name) != null ? QmpError.Generic($"Duplicate nodes with node-name='{name}'")
+        : _nodes.Nodes.Count >= NodesMax ? QmpError.Generic($"there are {NodesMax} nodes, which is the most")
+        : null;
+
+    QmpError? CheckName(string? name)
+    {
+        if (CheckRoom(null) is { } full)
+            return full;
+        if (name == null)
+            return null;
+        if (!QmpName.IsWellFormed(name))
+            return QmpError.Generic($"Invalid node-name: '{name}'");
+        if (_nodes.Find(name) != null)
+            return QmpError.Generic($"Duplicate nodes with node-name='{name}'");
+        if (Encoding.UTF8.GetByteCount(name) > NameBytesMax)
+            return QmpError.Generic("Node name too long");
+        return _turns
+            .OnReactor(() =>
+                _nodes.FindHostDisk(name) == null
+                    ? CommandAnswer.Done
+                    : QmpError.Generic($"Duplicate nodes with node-name='{name}'")
+            )
+            .Error;
+    }
+
+    /// <summary>A bug in there stops the engine, as in every call of the C interface; never the process.</summary>
+    FileDevice? OpenGuarded()
+    {
+        try
+        {
+            return OpenFile();
+        }
+#pragma warning disable CA1031 // the boundary: whatever it is, it must not end the host process
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            bool isMemory = Guard.Caught(exception, _turns.MonitorId) == Status.NoMemory;
+            _problem = QmpError.Generic(isMemory ? "out of memory" : "an internal error: " + exception.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Opens the innermost. On the opening's thread.</summary>
+    /// <returns>Null: why not is in the problem.</returns>
+    FileDevice? OpenFile()
+    {
+        NodeArguments level = Innermost;
+        if ((_problem = CheckType(level)) != null)
+            return null;
+        FileOpenOptions options = new()
+        {
+            Path = level.FileName,
+            IsReadOnly = level.IsReadOnly,
+            IsDirect = level.IsDirect ?? true,
+            IsLockIgnored = level.IsLockIgnored,
+            Format = FormatRule.Noted, // driver raw may come over it later
+        };
+        Answer answer = DeviceMaking.TryOpenFile(_turns.Engine, options, out FileDevice? file);
+        bool isDenied = answer.Fault.Errno is Errnos.EACCES or Errnos.EROFS or Errnos.EPERM;
+        if (file == null && level.IsAutoReadOnly && isDenied)
+            answer = DeviceMaking.TryOpenFile(_turns.Engine, options with { IsReadOnly = true }, out file);
+        if (file == null)
+            _problem = answer.Fault.Errno is 0 or Errnos.EBUSY or Errnos.EAGAIN
+                ? QmpError.Of(answer)
+                : QmpError.Generic($"Could not open '{level.FileName}': {QmpError.Describe(answer.Fault)}");
+        return file;
+    }
+
+    /// <summary>Each driver has its kind of file.</summary>
+    static unsafe QmpError? CheckType(NodeArguments level)
+    {
+        string path = level.FileName;
+        Statx status;
+        // SAFETY: the kernel fills the structure during the call only.
+        if (Files.Statx(Files.AT_FDCWD, path, 0, Files.STATX_BASIC_STATS, &status) < 0)
+            return null; // the open will say why
+        int type = status.Mode & Files.S_IFMT;
+        if (type == Files.S_IFDIR)
+            return null;
+        bool isDevice = type is Files.S_IFBLK or S_IFCHR;
+        if (level.Driver == "file" && type != Files.S_IFREG)
+            return QmpError.Generic($"'file' driver requires '{path}' to be a regular file");
+        return level.Driver == "host_device" && !isDevice
+            ? QmpError.Generic($"'host_device' driver requires '{path}' to be either a character or block device")
+            : null;
+    }
+}

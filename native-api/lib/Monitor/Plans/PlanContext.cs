@@ -1,0 +1,49 @@
+// What the actions of a plan see of the monitor, and of each other beside bitmaps.
+using System.Collections.Generic;
+using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Monitor.Jobs;
+using FastBackup.Native.Monitor.Nodes;
+using FastBackup.Native.Objects;
+
+namespace FastBackup.Native.Monitor.Plans;
+
+/// <summary>Threads: the reactor's.</summary>
+/// <param name="turns">Of the monitor.</param>
+/// <param name="nodes">Of the monitor.</param>
+/// <param name="jobs">Of the monitor.</param>
+/// <param name="isGrouped">Its jobs end together.</param>
+sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, bool isGrouped)
+{
+    readonly Dictionary<DiskObject, uint> _backups = []; // found so far
+    readonly List<DiskObject> _disks = []; // few: one after the other is looked at
+    int _backupCount;
+
+    public MonitorTurns Turns => turns;
+
+    public NodeTable Nodes => nodes;
+
+    public StartedJobs Jobs => jobs;
+
+    public bool IsGrouped => isGrouped;
+
+    /// <summary>Disks that must be quiet for it; known once it was checked.</summary>
+    public IReadOnlyList<DiskObject> Disks => _disks;
+
+    /// <summary>An action is about this disk.</summary>
+    public void MeanDisk(DiskObject disk)
+    {
+        if (_disks.Count == 0 || (!ReferenceEquals(_disks[^1], disk) && !_disks.Contains(disk)))
+            _disks.Add(disk);
+    }
+
+    /// <summary>One more backup was found.</summary>
+    /// <param name="disk">Of this disk.</param>
+    /// <param name="ofDisk">As many of the disk, this one included.</param>
+    /// <returns>As many of all disks.</returns>
+    public int CountBackup(DiskObject disk, out uint ofDisk)
+    {
+        ofDisk = _backups.GetValueOrDefault(disk) + 1;
+        _backups[disk] = ofDisk;
+        return ++_backupCount;
+    }
+}

@@ -1,0 +1,103 @@
+// Devices get their handles: a file that is opened, one that was opened already, one that the host brings.
+using System;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Devices.Targets;
+using FastBackup.Native.Errors;
+using FastBackup.Native.Handles;
+using FastBackup.Ports;
+
+namespace FastBackup.Native.Objects;
+
+/// <summary>Threads: any.</summary>
+static class DeviceMaking
+{
+    /// <summary>Opens a file or a block device and gives it a handle.</summary>
+    /// <remarks>
+    /// On the caller's thread, because an open, and the trial read after it, may wait for a file system or a disk that
+    /// does not answer: guests wait for the engine's thread, and must not wait for that.
+    /// </remarks>
+    public static Answer OpenFile(EngineObject engine, FileOpenOptions options, out DeviceObject? device) =>
+        Open(
+            engine,
+            () => (DeviceOpener.TryOpen(engine.Reactor, options, out FileDevice? file), file, null),
+            out device
+        );
+
+    /// <summary>As OpenFile, with an open of the caller's own.</summary>
+    public static Answer Open(
+        EngineObject engine,
+        Func<(OpenRefusal Refusal, FileDevice? File, TargetPlace? Place)> open,
+        out DeviceObject? device
+    )
+    {
+        device = null;
+        if (!engine.TryRetain(isChild: true)) // before the open: a new file is not made for nothing
+            return Answer.Handle(EngineObject.Noun);
+        try
+        {
+            if (engine.IsStopped)
+                return EngineObject.StoppedAnswer();
+            (OpenRefusal refusal, FileDevice? file, TargetPlace? place) = open();
+            if (file == null)
+                return Answer.Of(refusal);
+            device = new DeviceObject(engine, file) { Place = place };
+            _ = HandleTable.Open(device);
+            return Answer.Ok;
+        }
+        finally
+        {
+            if (device == null)
+                engine.Release(isChild: true);
+        }
+    }
+
+    /// <summary>Opens only: nobody owns the device yet, and the engine may be closed meanwhile.</summary>
+    public static Answer TryOpenFile(EngineObject engine, FileOpenOptions options, out FileDevice? file)
+    {
+        file = null;
+        return engine.IsStopped
+            ? EngineObject.StoppedAnswer()
+            : Answer.Of(DeviceOpener.TryOpen(engine.Reactor, options, out file));
+    }
+
+    /// <summary>Gives a device that was opened a handle; it is the engine's then.</summary>
+    /// <returns>Ok, or why not: the device stays the caller's.</returns>
+    public static Answer Adopt(EngineObject engine, FileDevice file, out DeviceObject? device)
+    {
+        device = null;
+        if (!engine.TryRetain(isChild: true))
+            return Answer.Handle(EngineObject.Noun);
+        device = new DeviceObject(engine, file);
+        _ = HandleTable.Open(device);
+        return Answer.Ok;
+    }
+
+    /// <summary>Makes a device on the reactor's thread and gives it a handle.</summary>
+    public static Answer AddTo(EngineObject engine, Func<IIoLoop, (Answer, IBlockDevice?)> make, out ulong id)
+    {
+        id = 0;
+        if (!engine.TryRetain(isChild: true))
+            return Answer.Handle(EngineObject.Noun);
+        DeviceObject? made = null;
+        try
+        {
+            Answer answer = engine.RunUnlessStopped(
+                engine,
+                () =>
+                {
+                    (Answer inner, IBlockDevice? device) = make(engine.Reactor);
+                    made = device == null ? null : new DeviceObject(engine, device);
+                    return inner;
+                }
+            );
+            id = made == null ? 0 : HandleTable.Open(made);
+            return answer;
+        }
+        finally
+        {
+            if (made == null)
+                engine.Release(isChild: true);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// A disk becomes larger, for the host or for a client of its monitor. What takes its time is done on the caller's
+// thread: the file is made larger, memory for larger bitmaps is taken.
+using System;
+using System.Collections.Generic;
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Filter;
+using FastBackup.Interop.Linux;
+using FastBackup.Native.Errors;
+using FastBackup.Native.Handles;
+using FastBackup.Ports.Linux;
+
+namespace FastBackup.Native.Objects;
+
+/// <summary>Threads: any.</summary>
+static class DiskEnlargement
+{
+    /// <summary>Checks, makes ready, and begins.</summary>
+    /// <param name="disk">Open.</param>
+    /// <param name="sizeBytes">What it is to have.</param>
+    /// <param name="onDone">Told of the end when the answer is Pending; on the reactor's thread.</param>
+    /// <returns>Pending, or why not: then nothing has changed but, perhaps, the length of the file.</returns>
+    public static Answer Begin(DiskObject disk, ulong sizeBytes, Action<Fault> onDone)
+    {
+        EngineObject engine = disk.Engine!;
+        DirtyBitmap[] bitmaps = [];
+        Answer answer = engine.RunUnlessStopped(
+            disk,
+            () =>
+            {
+                Answer check = Check(disk, sizeBytes);
+                if (!check.IsOk)
+                    return check;
+                bitmaps = [.. disk.Core.Bitmaps];
+                disk.ChangeCount++; // it stays open
+                return Answer.Ok;
+            }
+        );
+        if (!answer.IsOk)
+            return answer;
+        DiskGrowth growth = new(
+            disk.Core,
+            sizeBytes,
+            () => disk.JobCount > 0,
+            fault =>
+            {
+                disk.ChangeCount--;
+                onDone(fault);
+            }
+        );
+        Answer ready = Enlarge(disk.Device.Device, sizeBytes);
+        if (ready.IsOk)
+            ready = TakeMemory(growth, bitmaps);
+        return engine.RunUnlessStopped(disk, () => Start(disk, growth, ready));
+    }
+
+    static Answer Check(DiskObject disk, ulong sizeBytes)
+    {
+        string name = disk.Core.Name;
+        if (sizeBytes < disk.Core.CapacityBytes)
+            return Answer.Invalid(
+                $"disk '{name}' has {disk.Core.CapacityBytes} bytes and cannot shrink to {sizeBytes}"
+            );
+        if (sizeBytes > long.MaxValue)
+            return Answer.Invalid($"{sizeBytes} bytes are more than a disk can have: 2^63 - 1");
+        uint align = disk.Device.Device.Limits.RequestAlignBytes;
+        if (disk.Device.Device is not FileDevice && !Units.IsAligned(sizeBytes, align))
+            return Answer.Invalid($"{sizeBytes} bytes are not a multiple of the device's alignment, {align}");
+        return disk.JobCount > 0
+            ? Answer.State($"jobs of disk '{name}' are open: it can grow when they are closed")
+            : Answer.Ok;
+    }
+
+    /// <summary>A file is made longer; a block device, and what the host brings, has grown already.</summary>
+    static Answer Enlarge(IBlockDevice device, ulong sizeBytes)
+    {
+        if (device is not FileDevice file)
+            return Answer.Ok;
+        long lengthBytes = Files.Lseek(file.Fd, 0, Files.SEEK_END);
+        if (lengthBytes >= 0 && (ulong)lengthBytes >= sizeBytes)
+            return Answer.Ok;
+        if (file.IsBlockDevice || file.Limits.IsReadOnly)
+            return Answer.Invalid(
+                $"'{file.Name}' has {lengthBytes} bytes, fewer than {sizeBytes}, and is not ours to make larger"
+            );
+        using FileSizeSignal.Scope quiet = FileSizeSignal.Block();
+        if (Files.Ftruncate(file.Fd, (long)sizeBytes) == 0)
+            return Answer.Ok;
+        int errno = System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
+        Fault fault = new(errno == Errnos.ENOSPC ? FaultKind.NoSpace : FaultKind.Io, errno, sizeBytes);
+        return Answer.Of(fault);
+    }
+
+    static Answer TakeMemory(DiskGrowth growth, DirtyBitmap[] bitmaps)
+    {
+        Fault fault = growth.TakeMemory(InSteps(bitmaps));
+        return fault.IsNone ? Answer.Ok : Answer.Of(fault);
+    }
+
+    static IEnumerable<DirtyBitmap> InSteps(DirtyBitmap[] bitmaps)
+    {
+        foreach (DirtyBitmap bitmap in bitmaps)
+        {
+            ShortPauses.Step();
+            yield return bitmap;
+        }
+    }
+
+    static Answer Start(DiskObject disk, DiskGrowth growth, Answer ready)
+    {
+        if (!ready.IsOk)
+        {
+            disk.ChangeCount--;
+            return ready;
+        }
+        growth.Begin(disk.Engine!.Reactor);
+        return Answer.Pending;
+    }
+}

@@ -1,8 +1,0 @@
-namespace FastBackup.Tests.Hosts.Machine;
-
-/// <summary>The names that every host gives its exports.</summary>
-static class NbdExports
-{
-    public const string Disk = "disk";
-    public const string Snapshot = "snapshot";
-}

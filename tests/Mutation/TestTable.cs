@@ -1,0 +1,21 @@
+// Which test classes are run for which file: Tests.txt, in which the first line whose path begins the file's decides.
+using System;
+using System.Collections.Generic;
+using System.IO;
+
+namespace FastBackup.Tests.Mutation;
+
+static class TestTable
+{
+    /// <returns>Names of classes, without their namespaces.</returns>
+    public static IEnumerable<string> ClassesOf(string file)
+    {
+        foreach (string line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Tests.txt")))
+        {
+            string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length > 1 && words[0] != "#" && file.StartsWith(words[0], StringComparison.Ordinal))
+                return words[1..];
+        }
+        throw new ArgumentException($"--file '{file}': Tests.txt has no line for it");
+    }
+}

@@ -1,0 +1,4 @@
+// These tests run the command where it runs: on Linux.
+using System.Runtime.Versioning;
+
+[assembly: SupportedOSPlatform("linux")]

@@ -1,0 +1,80 @@
+// A tracker file on storage that may lose power: what was written is in the cache, survives the end of a process, and
+// is durable after a flush. At a power cut each sector is any of the states that it had since the last flush.
+using System;
+using System.Collections.Generic;
+using FastBackup.Base;
+using FastBackup.Tracking.Storage;
+
+namespace FastBackup.Tests.Unit.Tracking;
+
+sealed class ModelFile(byte[] durable) : ITrackerStorage
+{
+    const int SectorBytes = 512;
+
+    readonly byte[] _durable = durable;
+    readonly byte[] _cached = (byte[])durable.Clone();
+    readonly Dictionary<int, List<byte[]>> _states = [];
+
+    public ulong SizeBytes => (ulong)_cached.Length;
+
+    public byte[] Cached => _cached;
+
+    public bool TryRead(ulong offsetBytes, Span<byte> bytes)
+    {
+        _cached.AsSpan((int)offsetBytes, bytes.Length).CopyTo(bytes);
+        return true;
+    }
+
+    public void Write(ulong offsetBytes, ReadOnlySpan<byte> bytes)
+    {
+        for (int at = 0; at < bytes.Length; at += SectorBytes)
+        {
+            int place = (int)offsetBytes + at;
+            ReadOnlySpan<byte> sector = bytes.Slice(at, SectorBytes);
+            if (sector.SequenceEqual(_cached.AsSpan(place, SectorBytes)))
+                continue;
+            if (!_states.TryGetValue(place, out List<byte[]>? states))
+                _states[place] = states = [];
+            states.Add(sector.ToArray());
+            sector.CopyTo(_cached.AsSpan(place));
+        }
+    }
+
+    public void Flush()
+    {
+        _cached.CopyTo(_durable.AsSpan());
+        _states.Clear();
+    }
+
+    Fault ITrackerStorage.Write(ulong offsetBytes, ReadOnlySpan<byte> bytes)
+    {
+        Write(offsetBytes, bytes);
+        return Fault.None;
+    }
+
+    Fault ITrackerStorage.Flush()
+    {
+        Flush();
+        return Fault.None;
+    }
+
+    /// <summary>What is there when power is back.</summary>
+    /// <param name="chance">Chooses a state for each sector.</param>
+    /// <param name="tearsSectors">Some are none of them: the disk was in the middle of one.</param>
+    public ModelFile Cut(Prng chance, bool tearsSectors = false)
+    {
+        byte[] left = (byte[])_durable.Clone();
+        foreach ((int place, List<byte[]> states) in _states)
+        {
+            int choice = (int)chance.Below((ulong)states.Count + 1);
+            if (choice > 0)
+                states[choice - 1].CopyTo(left.AsSpan(place));
+            if (tearsSectors && chance.Chance(1, 8))
+                chance.Fill(left.AsSpan(place, SectorBytes));
+        }
+        return new ModelFile(left);
+    }
+
+    /// <summary>What a process finds that comes after the one that was killed.</summary>
+    public ModelFile Kill() => new((byte[])_cached.Clone());
+}
