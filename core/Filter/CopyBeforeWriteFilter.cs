@@ -26,6 +26,9 @@ public interface IFilterOwner
     /// <summary>Old data is in memory: guests go on; nothing is asked for.</summary>
     void OnCaptured();
 
+    /// <inheritdoc cref="IWriteWatcher.BeforeAnswer"/>
+    void BeforeAnswer();
+
     /// <summary>A buffer of the shared pool is free again: look in a later turn whether something can start.</summary>
     void OnRoom();
 
@@ -262,6 +265,8 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
     }
 
     void IWriteWatcher.GiveUp(Fault fault) => Break(fault);
+
+    void IWriteWatcher.BeforeAnswer() => Owner?.BeforeAnswer();
 
     void IWriteWatcher.OnWaited(ulong waitedNs) => GuestWaits.Add(waitedNs);
 

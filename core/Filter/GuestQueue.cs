@@ -372,6 +372,8 @@ sealed class GuestQueue : ILoopTask
     {
         (IGuestOwner owner, ulong userData) = (slot.Request.Owner, slot.Request.UserData);
         Free(slot);
+        foreach (IWriteWatcher watcher in _disk.Watchers)
+            watcher.BeforeAnswer();
         owner.OnGuestCompleted(userData, fault);
     }
 

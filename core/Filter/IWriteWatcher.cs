@@ -41,6 +41,9 @@ interface IWriteWatcher
     /// <summary>A write that was held last by this watcher was granted or refused; for statistics.</summary>
     void OnWaited(ulong waitedNs);
 
+    /// <summary>A guest is about to be told: what this shows to others must not be older than that.</summary>
+    void BeforeAnswer() { }
+
     /// <summary>Protects nothing from here on, for good: nobody will do what writes would wait for.</summary>
     void GiveUp(Fault fault);
 

@@ -93,7 +93,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
         _fate = new BitmapFate(disk, _map, _flush, options);
         _end = new BackupEnd(this, loop, filter, _walk, _sizes, _flush, _fate);
         _discard = options.DiscardSource ? new SourceDiscard(disk.Device) : null;
-        _picture = new JobPicture(disk, filter, view, _pacer);
+        _picture = new JobPicture(disk, filter, view, _pacer, Publish);
         filter.Owner = this;
         _engine.Pacer = _pacer;
         filter.Trace.Job = Id;
@@ -189,6 +189,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
         if (_isLost)
             return; // the reactor failed in the middle: what the kernel may still touch is left where it is
         _timer.Cancel();
+        _picture.Leave();
         _end.Leave();
         View?.Dispose();
         _walk.Dispose();
@@ -321,7 +322,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
         _isRunning = false;
         if (stepCount >= StepsPerRunMax)
             RunLater(); // let the reactor serve others before a long run of holes goes on
-        PublishOnceATurn();
+        _picture.Owe();
     }
 
     void RunLater()
@@ -406,7 +407,9 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
         Run();
     }
 
-    void IFilterOwner.OnCaptured() => PublishOnceATurn();
+    void IFilterOwner.OnCaptured() => _picture.Owe();
+
+    void IFilterOwner.BeforeAnswer() => _picture.DrawIfOwed();
 
     void IFilterOwner.OnRoom() => RunLater();
 
@@ -484,12 +487,6 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     // --- what others see
 
     protected override void Emit(TracePoint point, int cause) => _filter.Trace.Emit(point, default, cause);
-
-    void PublishOnceATurn()
-    {
-        if (_picture.IsOld)
-            Publish();
-    }
 
     protected override void Publish()
     {

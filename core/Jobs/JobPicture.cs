@@ -1,10 +1,15 @@
-// What others see of a backup: a picture that the job draws anew after each step, and that any thread may copy without
-// a lock, and without holding the job up. An odd sequence number says that it is being drawn.
+// What others see of a backup: a picture that any thread may copy without a lock, and without holding the job up. An
+// odd sequence number says that it is being drawn.
+//
+// A turn may bring hundreds of steps: what changed is owed, and drawn once, at the turn's end. Before a guest is told
+// of anything, what is owed is drawn first: who has been told finds in the picture what was done for that.
 // Cost: some 200 bytes written; a reader begins again while they are.
+using System;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Copy;
 using FastBackup.Filter;
+using FastBackup.Ports;
 
 namespace FastBackup.Jobs;
 
@@ -13,12 +18,14 @@ namespace FastBackup.Jobs;
 /// <param name="filter">Of the job.</param>
 /// <param name="view">Of the job, or null.</param>
 /// <param name="pacer">Of the job.</param>
-sealed class JobPicture(Disk disk, CopyBeforeWriteFilter filter, SnapshotView? view, BackupPacer pacer)
+/// <param name="draw">Has the job call <see cref="Draw"/>.</param>
+sealed class JobPicture(Disk disk, CopyBeforeWriteFilter filter, SnapshotView? view, BackupPacer pacer, Action draw)
+    : ILoopTask
 {
     uint _sequence;
     JobProgress _progress;
     JobGauges _gauges;
-    ulong _drawnTurn;
+    bool _isOwed;
 
     /// <summary>A consistent picture. Threads: any. Cost: O(1), repeated while the reactor draws it.</summary>
     public JobProgress Read(out JobGauges gauges)
@@ -47,10 +54,26 @@ sealed class JobPicture(Disk disk, CopyBeforeWriteFilter filter, SnapshotView? v
         );
     }
 
-    /// <summary>
-    /// Time to draw it: once a turn, which may bring hundreds of completions, and always when none is in flight.
-    /// </summary>
-    public bool IsOld => _drawnTurn != disk.Loop.TurnCount || filter.Engine.InFlightBytes == 0;
+    /// <summary>Something has changed: it is drawn at the end of the turn at the latest.</summary>
+    public void Owe()
+    {
+        if (_isOwed)
+            return;
+        _isOwed = true;
+        disk.Loop.AtTurnEnd(this, 0);
+    }
+
+    /// <summary>Somebody is about to be told of what has changed.</summary>
+    public void DrawIfOwed()
+    {
+        if (_isOwed)
+            draw();
+    }
+
+    /// <summary>Nothing is owed any more.</summary>
+    public void Leave() => _isOwed = false;
+
+    void ILoopTask.Run(ulong argument) => DrawIfOwed();
 
     /// <summary>Draws it as things are now.</summary>
     /// <param name="job">Its state and its faults.</param>
@@ -61,7 +84,7 @@ sealed class JobPicture(Disk disk, CopyBeforeWriteFilter filter, SnapshotView? v
     {
         CopyEngine engine = filter.Engine;
         ref readonly CopyCounters counters = ref engine.Counters;
-        _drawnTurn = disk.Loop.TurnCount;
+        _isOwed = false;
         Volatile.Write(ref _sequence, _sequence + 1);
         Interlocked.MemoryBarrier(); // odd before the fields change ...
         _progress = new JobProgress(

@@ -40,9 +40,6 @@ public interface IIoLoop
     /// <summary>The caller is the loop's own thread: guests wait for it. Threads: any.</summary>
     bool MustNotWait => false;
 
-    /// <summary>Turns begun: for what is done once a turn at most.</summary>
-    ulong TurnCount { get; }
-
     /// <summary>Tells the member if a bug stops the loop; at once if it has.</summary>
     void Join(ILoopMember member);
 
@@ -54,6 +51,10 @@ public interface IIoLoop
     /// <summary>Runs the task once in the next turn, before the loop may sleep.</summary>
     /// <remarks>Bounded: a task that is waiting to run must not be deferred again with the same purpose.</remarks>
     void Defer(ILoopTask task, ulong argument);
+
+    /// <summary>Runs the task once at the end of this turn, or of the next when none is under way.</summary>
+    /// <remarks>It keeps nobody from sleeping, so it must not ask for anything more. Bounded as the other.</remarks>
+    void AtTurnEnd(ILoopTask task, ulong argument);
 
     /// <summary>
     /// Runs the task once in the turn after the port has delivered something: a full port may have room then.

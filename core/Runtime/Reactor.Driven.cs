@@ -93,7 +93,10 @@ public sealed partial class Reactor
     {
         using Invocation invocation = new(this, action);
         lock (_driver!)
+        {
             invocation.Run(0);
+            EndTurn();
+        }
         _waiter?.Poke(); // what it began goes on in the host's next turn
         invocation.ThrowIfFailed();
     }

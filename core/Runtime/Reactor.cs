@@ -2,7 +2,8 @@
 // fast path (devices, copy engine, jobs) belongs to exactly one reactor and therefore has no locks.
 //
 // One turn: take the inbox, run deferred tasks, run due timers, then poll the port, which submits all I/O
-// asked for since the last turn in one system call and waits there if there was nothing else to do.
+// asked for since the last turn in one system call and waits there if there was nothing else to do; what was put off
+// to the turn's end comes last.
 // It is driven by its own thread (Start), by a host (Reactor.Driven.cs), a test (Turn), or by the simulator (Turn, with
 // a simulated port and clock).
 //
@@ -46,6 +47,7 @@ public sealed partial class Reactor : IIoLoop, IDisposable
     readonly ConcurrentRing<Deferred> _inbox;
     readonly BoundedQueue<Deferred> _deferred;
     readonly BoundedQueue<Deferred> _roomWaiters;
+    readonly BoundedQueue<Deferred> _turnEnds;
     readonly TimerQueue _timers;
 
     // --- the driving thread
@@ -68,6 +70,7 @@ public sealed partial class Reactor : IIoLoop, IDisposable
         _inbox = new ConcurrentRing<Deferred>(limits.InboxCapacity);
         _deferred = new BoundedQueue<Deferred>(limits.DeferredCapacity);
         _roomWaiters = new BoundedQueue<Deferred>(limits.DeferredCapacity);
+        _turnEnds = new BoundedQueue<Deferred>(limits.DeferredCapacity);
         _timers = new TimerQueue(limits.TimerCapacity);
     }
 
@@ -106,11 +109,11 @@ public sealed partial class Reactor : IIoLoop, IDisposable
     public bool MustNotWait =>
         _driver != null ? _driver.IsHeldByCurrentThread : _thread != null && Thread.CurrentThread == _thread;
 
-    public ulong TurnCount { get; private set; }
-
     public void Defer(ILoopTask task, ulong argument) => Enqueue(_deferred, new Deferred(task, argument));
 
     public void DeferUntilRoom(ILoopTask task, ulong argument) => Enqueue(_roomWaiters, new Deferred(task, argument));
+
+    public void AtTurnEnd(ILoopTask task, ulong argument) => Enqueue(_turnEnds, new Deferred(task, argument));
 
     /// <summary>Devices, disks and jobs are in a queue a few times at most; how many they are, the host says.</summary>
     static void Enqueue(BoundedQueue<Deferred> queue, in Deferred item)
@@ -154,7 +157,6 @@ public sealed partial class Reactor : IIoLoop, IDisposable
     /// <returns>True when something was done.</returns>
     public bool Turn(ulong waitNs)
     {
-        TurnCount++;
         bool didWork = false;
         // Bounded, so that busy posters cannot keep the loop from its devices.
         for (uint i = 0; i < InboxItemsPerTurn && _inbox.TryTake(out Deferred item); i++)
@@ -180,7 +182,14 @@ public sealed partial class Reactor : IIoLoop, IDisposable
         delivered += _streams?.Poll() ?? 0;
         while (delivered > 0 && _roomWaiters.TryDequeue(out Deferred waiter))
             Enqueue(_deferred, waiter);
+        EndTurn();
         return delivered > 0 || didWork;
+    }
+
+    void EndTurn()
+    {
+        while (_turnEnds.TryDequeue(out Deferred item))
+            item.Task.Run(item.Argument);
     }
 
     /// <summary>

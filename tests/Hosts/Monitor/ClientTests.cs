@@ -20,20 +20,15 @@ public sealed class ClientTests
         using MonitorScene scene = new();
         string target = scene.AddTarget("t");
         byte[] before = scene.Disk();
-        using (QmpConnection starter = scene.NewClient())
-        {
-            starter.Send(
-                QmpConnection.Command(
-                    "blockdev-backup",
-                    ("device", "vda"),
-                    ("target", "t"),
-                    ("sync", "full"),
-                    ("job-id", "j"),
-                    ("speed", Slow)
-                ) + "\n"
-            );
-            _ = starter.WaitForEvent("JOB_STATUS_CHANGE", "j");
-        }
+        _ = scene.Client.Run(
+            "blockdev-backup",
+            ("device", "vda"),
+            ("target", "t"),
+            ("sync", "full"),
+            ("job-id", "j"),
+            ("speed", Slow)
+        );
+        scene.Client.WaitForStatus("j", "running");
         scene.Host.Ask("guest vda");
         string line = """{"execute":"query-named-block-nodes","id":[1,2,3]}""" + "\n";
         int files = scene.Host.FileCount();

@@ -14,6 +14,7 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
     const ulong Cluster = FilterBench.Cluster;
 
     readonly AlignedRegion _memory = AlignedRegion.Map(4 * Cluster, RegionResidency.Resident);
+    BackupJob? _watched;
     int _completions;
 
     public void Dispose() => _memory.Dispose();
@@ -22,6 +23,8 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
     {
         Assert.True(fault.IsNone);
         _completions++;
+        if (_watched != null)
+            Assert.Equal((ulong)_completions * Cluster, _watched.QueryStatistics().Gauges.OfferedBytes);
     }
 
     static BackupJob StartFleecing(FilterBench bench, bool takesReads = true) =>
@@ -106,6 +109,41 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
         Assert.Equal(2, _completions);
         Assert.Equal(Cluster, job.Filter.Engine.Counters.OfferedBytes);
         Assert.Equal(1, bench.LastTarget.Content[4 * Cluster]);
+    }
+
+    [Fact]
+    public void WhoIsTold_SeesInTheStatisticsWhatWasTaken_HoweverManyInOneTurn()
+    {
+        FilterBench bench = new(bufferClusters: 4);
+        BackupJob job = _watched = StartFleecing(bench);
+        bench.Loop.RunFor(Units.NsPerMs);
+        bench.Loop.FileIo.Holds = bench.IsTargetWrite; // something stays in flight
+        for (ulong i = 0; i < 4; i++)
+            Assert.True(bench.Disk.OfferRead(bench.Disk.ReadEpoch, Read(2 * i * Cluster, Cluster)).IsNone);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(4, _completions);
+        Assert.Equal(4 * Cluster, job.QueryStatistics().Gauges.OfferedBytes);
+    }
+
+    /// <summary>Nobody is told of the last ones, and nothing comes after them: they are shown all the same.</summary>
+    [Fact]
+    public void WhenNothingMoves_ThePictureIsThatOfTheEngine()
+    {
+        FilterBench bench = new();
+        BackupJob job = StartFleecing(bench);
+        bench.Loop.RunFor(Units.NsPerMs);
+        bench.Loop.FileIo.Holds = bench.IsSourceRead;
+        for (ulong i = 0; i < 4; i++)
+            _ = new GuestProbe(bench.Disk, i * Cluster, Cluster);
+        bench.Loop.RunFor(Units.NsPerMs);
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.FileIo.Holds = bench.IsTargetWrite;
+        bench.Loop.RunFor(100 * Units.NsPerMs); // what is in memory is written between guests' requests
+        Assert.Equal(4 * Cluster, job.Filter.Engine.CaptureBytes);
+        Assert.Equal(4 * Cluster, job.QueryStatistics().Gauges.CaptureBytes);
+        Assert.Equal(4 * Cluster, job.Query().InFlightBytes);
+        Assert.Equal(job.Filter.Engine.DeviceBytes, job.QueryStatistics().Gauges.DeviceBytes);
+        Assert.Equal(job.Filter.Engine.CapturedCount, job.QueryStatistics().Gauges.CapturedChunks);
     }
 
     [Fact]
