@@ -2,7 +2,6 @@
 using System;
 using System.Globalization;
 using System.IO;
-using System.Threading;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -128,7 +127,8 @@ public sealed class BackupTests : IDisposable
         string[] line = ["backup", "disk.img", "copy.img", "--memory", "100MiB", "--speed", "8MiB"];
         using RunningProgram backup = Programs.StartFastbackup(_folder.Path, line);
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
-        Thread.Sleep(1500);
+        Eventually.True(() => backup.PeakResidentBytes() >= 100 * mebi);
+        Eventually.True(() => Disks.AllocatedBytes(_folder["copy.img.partial"]) >= 12 * mebi);
         Assert.InRange((long)backup.PeakResidentBytes(), 100 * mebi, 160 * mebi);
         backup.Wait().Expect(0);
     }

@@ -2,7 +2,7 @@
 using System;
 using System.Globalization;
 using System.IO;
-using System.Threading;
+using System.Linq;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -89,7 +89,7 @@ public sealed class CompareTests : IDisposable
         Disks.Sparse(_folder["d.img"], 1L << 38);
         using LoopDevice loop = new(_folder["c.img"]); // has no map of its holes, so all of it is read
         using RunningProgram compare = Programs.StartFastbackup(_folder.Path, "compare", loop.Path, "d.img");
-        Thread.Sleep(1000);
+        Eventually.True(() => compare.OpenFiles().Contains(_folder["d.img"])); // so it listens to signals, too
         compare.Signal("TERM");
         compare.Wait().Expect(130).ExpectSentence("interrupted after", "of 256.0 GiB", "no difference so far");
     }

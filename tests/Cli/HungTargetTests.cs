@@ -2,7 +2,6 @@
 // says what is still held, although the kernel lets the process go only when the file system thaws.
 using System;
 using System.IO;
-using System.Threading;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -36,7 +35,7 @@ public sealed class HungTargetTests : IDisposable
         Programs.Run("/", "fsfreeze", "--freeze", mount.Path).Expect(0);
         try
         {
-            Thread.Sleep(500); // until the next write is asked for: four a second
+            Eventually.True(backup.IsStuck); // in the next write: four a second are asked for
             backup.Signal("TERM");
             Eventually.True(() => Said().Contains("interrupted after", StringComparison.Ordinal));
             Assert.Contains("are still held by a device that does not answer", Said());

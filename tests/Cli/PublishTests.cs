@@ -2,7 +2,6 @@
 // touched. Each call and each moment is in the tests of TargetPlace; here it is the whole command.
 using System;
 using System.IO;
-using System.Threading;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -90,8 +89,8 @@ public sealed class PublishTests : IDisposable
             "--speed",
             "4MiB"
         );
-        Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
-        Thread.Sleep(100); // past the look that follows the making
+        string partial = _folder["copy.img.partial"];
+        Eventually.True(() => File.Exists(partial) && Disks.AllocatedBytes(partial) > 0); // past the first looks
         return backup;
     }
 }

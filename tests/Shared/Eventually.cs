@@ -13,7 +13,7 @@ public static class Eventually
         long start = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20), "waited 20 s in vain");
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "waited 60 s in vain");
             Thread.Sleep(20);
         }
     }

@@ -151,7 +151,6 @@ public sealed class LifecycleTests
             scene.Host.Ask("guest vda");
             Thread.Sleep(100);
             scene.Host.Ask("guest -");
-            Thread.Sleep(30);
             byte[] expected = scene.Disk();
             string id = "r" + round;
             scene.StartBackup("t0", id, 0, ("sync", "incremental"), ("bitmap", "b"));

@@ -90,9 +90,7 @@ public sealed class LiveBackupTests : IDisposable
         Wait(() => Log() == "freeze ");
         program.Signal("KILL");
         Assert.True(program.TryWait(s_limit, CancellationToken.None));
-        Stopwatch time = Stopwatch.StartNew();
         Wait(() => Log() == "freeze thaw ");
-        Assert.True(time.Elapsed.TotalSeconds < 10, $"{time.Elapsed}");
         Assert.Equal(0, _host.AskNumber("release vda"));
     }
 
@@ -100,11 +98,10 @@ public sealed class LiveBackupTests : IDisposable
     public void InstantThatDoesNotCome_IsGivenUpAfterTheThaw()
     {
         Assert.Equal(0, _host.AskNumber("hold vda"));
-        using RunningProgram program = Start([_folder["backup"], .. Hooks()]);
-        Wait(() => Log() == "freeze ");
         Stopwatch time = Stopwatch.StartNew();
+        using RunningProgram program = Start([_folder["backup"], .. Hooks()]);
         Wait(() => Log() == "freeze thaw ");
-        Assert.InRange(time.Elapsed.TotalSeconds, 5, 12);
+        Assert.InRange(time.Elapsed, TimeSpan.FromSeconds(5), s_limit);
         Assert.Equal(0, _host.AskNumber("release vda"));
         string text = program.Wait().Expect(1).Error;
         Assert.Contains("guests were thawed before it", text);

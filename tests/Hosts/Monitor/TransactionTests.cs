@@ -64,7 +64,6 @@ public sealed class TransactionTests
         _ = scene.Client.Run("transaction", ("actions", actions));
         scene.Client.WaitForStatus("j", "null");
         scene.Host.Ask("guest -");
-        Thread.Sleep(50);
         // What differs between the copy and the disk now is exactly what the bitmap may name.
         scene.StartBackup("t", "k", 0, ("sync", "incremental"), ("bitmap", "b"));
         scene.Client.WaitForStatus("k", "null");

@@ -144,7 +144,7 @@ public sealed class MishapTests : IDisposable
         {
             long start = Stopwatch.GetTimestamp();
             Guest(server, "--io_size=16m");
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(15), "the guest was held up");
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "the guest was held up");
             string id = server.Id;
             Assert.Equal(0, ToolRun.Of("kill", ["-TERM", id]).ExitCode);
             // The job is given up and all is closed; what the kernel still holds of the process thaws with the target.
@@ -178,7 +178,7 @@ public sealed class MishapTests : IDisposable
             Assert.Equal(0, ToolRun.Of("kill", ["-TERM", server.Id]).ExitCode);
             long start = Stopwatch.GetTimestamp();
             Assert.Contains(client.EndWrite(), new[] { 0u, RawConnection.ShutDown });
-            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), "the guest was held up");
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(30), "the guest was held up");
             client.Dispose();
             server.WaitSaid("fastbackup: unload", PluginServer.EndLimit);
             frozen.Thaw();

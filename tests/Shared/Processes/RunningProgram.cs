@@ -153,6 +153,38 @@ public sealed partial class RunningProgram : IDisposable
     public ulong PeakResidentBytes() =>
         ProcessUse.PeakResidentBytes(_process.Id.ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>One of its threads waits in the kernel for a device or a file system that does not answer.</summary>
+    /// <remarks>Five looks at the same thread: an ordinary wait for a disk is over before.</remarks>
+    public bool IsStuck()
+    {
+        HashSet<string> stuck = StuckThreads();
+        for (int look = 1; look < 5 && stuck.Count > 0; look++)
+        {
+            Thread.Sleep(PollMs);
+            stuck.IntersectWith(StuckThreads());
+        }
+        return stuck.Count > 0;
+    }
+
+    /// <summary>Source: proc_pid_stat(5), state D.</summary>
+    HashSet<string> StuckThreads()
+    {
+        string folder = $"/proc/{_process.Id.ToString(CultureInfo.InvariantCulture)}/task";
+        try
+        {
+            return
+            [
+                .. Directory
+                    .GetDirectories(folder)
+                    .Where(task => File.ReadAllText(task + "/stat").Contains(") D ", StringComparison.Ordinal)),
+            ];
+        }
+        catch (IOException)
+        {
+            return []; // one of them has just ended
+        }
+    }
+
     /// <summary>What it has open now, as the kernel names it. Source: proc_pid_fd(5).</summary>
     public string[] OpenFiles()
     {

@@ -78,10 +78,8 @@ public sealed class FileWorkersTests : IFileIoOwner, IDisposable
         Read(port, hanging, 1);
         // What nobody has begun is dropped by a close, and never told.
         Assert.True(_begun.Wait(10_000, TestContext.Current.CancellationToken));
-        long start = Stopwatch.GetTimestamp();
         int closedCount = 0;
-        workers.Close(() => closedCount++);
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 0.9);
+        workers.Close(() => closedCount++); // comes back, with the call still under way
         Assert.False(workers.WaitClosed(50));
         Assert.Equal(0, closedCount);
         Release(1);

@@ -3,7 +3,8 @@
  *   monitor_host SOCKET [--driven | --threads] NAME=FILE...
  *
  *   write DISK OFFSET LENGTH BYTE   writes; 0 or the status
- *   guest DISK|-                    writes at random places of it, 4 KiB each, until told otherwise
+ *   guest DISK|-                    writes at random places of it, 4 KiB each, until told otherwise; "-" is answered
+ *                                   when none is under way any more
  *   count                           how many such writes have ended
  *   hold DISK, release DISK         a granted write that does not end, and its end
  *   snapshot DISK OFFSET            a byte of the newest readable point in time, or the status
@@ -44,6 +45,7 @@ static int disk_count;
 static int is_driven;
 static volatile int is_over;
 static struct disk *volatile guest_disk;
+static struct disk *volatile guest_seen; /* what the guest writes to now */
 static volatile uint64_t guest_count;
 
 static void must(fb_status status, const char *what) {
@@ -94,7 +96,7 @@ static void *run_guest(void *unused) {
   uint64_t seed = 88172645463325252u;
   (void)unused;
   while (!is_over) {
-    struct disk *disk = guest_disk;
+    struct disk *disk = guest_seen = guest_disk;
     struct timespec pause = {0, disk == NULL ? 5000000 : 200000};
     if (disk != NULL) {
       uint64_t place = next_random(&seed) % (disk->size / BLOCK);
@@ -221,6 +223,13 @@ static void do_cycle(const char *path, int count) {
   answer(open_count);
 }
 
+static void set_guest(struct disk *disk) {
+  struct timespec pause = {0, 1000000};
+  guest_disk = disk;
+  while (guest_seen != disk)
+    nanosleep(&pause, NULL);
+}
+
 static int obey(char *line) {
   char word[32] = "", a[256] = "", b[256] = "", c[256] = "", d[32] = "";
   fb_monitor other;
@@ -228,7 +237,7 @@ static int obey(char *line) {
   if (strcmp(word, "write") == 0)
     do_write(find(a), strtoull(b, NULL, 10), strtoull(c, NULL, 10), atoi(d));
   else if (strcmp(word, "guest") == 0)
-    guest_disk = find(a), answer(0);
+    set_guest(find(a)), answer(0);
   else if (strcmp(word, "count") == 0)
     answer((long long)guest_count);
   else if (strcmp(word, "hold") == 0)
