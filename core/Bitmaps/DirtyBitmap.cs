@@ -239,6 +239,21 @@ public sealed class DirtyBitmap : IDisposable
         Gain(remaining);
     }
 
+    /// <summary>Busy until <see cref="EndFill"/>: it records, and somebody adds what changed before. The disk must be
+    /// quiesced.</summary>
+    public void BeginFill()
+    {
+        Check.That(!IsBusy);
+        _phase = Phase.Settling;
+    }
+
+    /// <summary>It names all that it is to name.</summary>
+    public void EndFill()
+    {
+        Check.That(_phase == Phase.Settling);
+        _phase = Phase.Idle;
+    }
+
     /// <summary>While it settles: something more becomes dirty.</summary>
     /// <param name="bits">Of this size, any granularity, at rest until settled; rounded outwards.</param>
     public void Gain(HierarchicalBitmap bits)

@@ -45,6 +45,7 @@ static class CommandTree
         Command live = LiveBackupCommand.Create();
         Command serve = ServeCommand.Create();
         Command track = TrackCommand.Create();
+        Command checkpoint = CheckpointCommand.Create();
         RootCommand root = new("Fast backups of disks: images and block devices, holes kept, verified by compare.")
         {
             backup,
@@ -56,6 +57,7 @@ static class CommandTree
             live,
             serve,
             track,
+            checkpoint,
         };
         root.Directives.Clear();
         HelpCommand.AddTo(root, s_configuration);
@@ -73,6 +75,7 @@ static class CommandTree
                 [live] = LiveBackupCommand.Examples,
                 [serve] = ServeCommand.Examples,
                 [track] = TrackCommand.Examples,
+                [checkpoint] = CheckpointCommand.Examples,
             }
         );
         return root;

@@ -32,7 +32,7 @@ public sealed class TrackTests : IDisposable
     public void NewTracker_IsAFullBackup_ThenNothingHasChanged()
     {
         Assert.StartsWith("5.0 MiB of 5.0 MiB (100 %) changed", Run(0, "track", "info", "disk.img").Output);
-        Assert.StartsWith("full: everything counts as changed\n", Backup(0).Output);
+        Assert.StartsWith("full: everything counts as changed (new)\n", Backup(0).Output);
         Assert.StartsWith("0 B of 5.0 MiB (0 %) changed", Run(0, "track", "info", "disk.img").Output);
         Assert.StartsWith("incremental: 0 B changed since the last backup\n", Backup(0).Output);
         Run(0, "compare", "disk.img", "copy.img");

@@ -1,6 +1,7 @@
 // What a header may say: whatever a whole header says is checked here before anybody acts on it, so a file that was
-// made to harm can at worst be refused. Also where a new file's areas are.
+// made to harm can at worst be refused. Also where areas are: those of a new file, and those that come later.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
 
 namespace FastBackup.Tracking.Format;
@@ -40,6 +41,41 @@ static class HeaderRules
         return isLiveElsewhere ? areas[..^1] : areas;
     }
 
+    /// <summary>The first place where so many bytes are free.</summary>
+    /// <param name="areas">What is taken, also by a header that may still count.</param>
+    /// <param name="lengthBytes">Whole pages, above 0.</param>
+    public static ulong FindRoom(IReadOnlyList<TrackerArea> areas, ulong lengthBytes)
+    {
+        TrackerArea[] sorted = [.. areas];
+        Array.Sort(sorted, (left, right) => left.OffsetBytes.CompareTo(right.OffsetBytes));
+        ulong atBytes = HeaderBytes.AreasAt;
+        foreach (TrackerArea area in sorted)
+        {
+            if (area.OffsetBytes >= atBytes && area.OffsetBytes - atBytes >= lengthBytes)
+                return atBytes;
+            atBytes = Math.Max(atBytes, area.EndBytes);
+        }
+        return atBytes;
+    }
+
+    /// <summary>Whether a map has both copies of its fine pages, once.</summary>
+    public static bool HasFine(TrackerHeader header, ulong mapId) =>
+        Count(header, AreaKind.FineFirst, mapId, header.Shape.FineBytes) == 1
+        && Count(header, AreaKind.FineSecond, mapId, header.Shape.FineBytes) == 1;
+
+    /// <summary>Without points: only what every tracker has. What else was there is free.</summary>
+    public static TrackerHeader WithoutPoints(TrackerHeader header) =>
+        header with
+        {
+            Areas = Array.FindAll(
+                header.Areas,
+                area =>
+                    area.Kind is AreaKind.Live or AreaKind.FineFirst or AreaKind.FineSecond
+                        ? area.MapId == header.MapId
+                        : area.Kind is not (AreaKind.PointsFirst or AreaKind.PointsSecond)
+            ),
+        };
+
     static TrackerArea Next(AreaKind kind, ulong mapId, ulong lengthBytes, ref ulong atBytes)
     {
         TrackerArea area = new(kind, TrackerArea.MustBeKnown, mapId, atBytes, lengthBytes);
@@ -77,9 +113,26 @@ static class HeaderRules
         ulong mapId = header.MapId;
         return Count(header, AreaKind.IntentsFirst, 0, shape.IntentBytes) == 1
             && Count(header, AreaKind.IntentsSecond, 0, shape.IntentBytes) == 1
-            && Count(header, AreaKind.FineFirst, mapId, shape.FineBytes) == 1
-            && Count(header, AreaKind.FineSecond, mapId, shape.FineBytes) == 1
+            && HasFine(header, mapId)
+            && HasTableOrNone(header)
             && (header.IsLiveElsewhere || Count(header, AreaKind.Live, mapId, shape.LiveBytes) == 1);
+    }
+
+    /// <summary>The two copies of one table, of the same length, or nothing of it.</summary>
+    static bool HasTableOrNone(TrackerHeader header)
+    {
+        TrackerArea[] first = Array.FindAll(header.Areas, area => area.Kind == AreaKind.PointsFirst);
+        TrackerArea[] second = Array.FindAll(header.Areas, area => area.Kind == AreaKind.PointsSecond);
+        if (first.Length == 0 && second.Length == 0)
+            return true;
+        return first.Length == 1
+            && second.Length == 1
+            && first[0].MapId == second[0].MapId
+            && first[0].MapId is var id
+            && id > 0
+            && id <= header.LastMapId
+            && first[0].LengthBytes == second[0].LengthBytes
+            && first[0].LengthBytes <= PointTable.LengthMaxBytes;
     }
 
     /// <summary>How many such areas there are, of which each must be long enough; else -1.</summary>

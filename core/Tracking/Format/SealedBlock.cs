@@ -1,8 +1,9 @@
-// A block of bits that tells whether it is whole, and whose it is: a fine page (4096 bytes) or an intent sector (512).
+// A block of bits that tells whether it is whole, and whose it is: a fine page (4096 bytes), an intent sector (512) or
+// a page of the table of points (4096, its bytes are no bits but PointTable's).
 //
 //   offset  bytes
 //        0  4      CRC-32C of all that follows in the block
-//        4  4      kind, "FBTf" or "FBTi"
+//        4  4      kind, "FBTf", "FBTi" or "FBTp"
 //        8  8      the tracker's tag: a block of an older tracker in the same place is none of ours
 //       16  8      sequence: of two whole copies the higher one counts
 //       24  8      map: a block of a map whose place was used before is none of this one's; 0 for intents (all maps)
@@ -25,10 +26,13 @@ enum BlockKind : uint
 
     /// <summary>"FBTi" in the file.</summary>
     Intents = 0x69544246,
+
+    /// <summary>"FBTp" in the file.</summary>
+    Points = 0x70544246,
 }
 
 /// <summary>What a block must say of itself to count. Immutable.</summary>
-/// <param name="Kind">Fine page or intent sector.</param>
+/// <param name="Kind">What it is.</param>
 /// <param name="TrackerTag">The low half of the tracker's id.</param>
 /// <param name="MapId">0 for intents.</param>
 /// <param name="Index">In its area.</param>

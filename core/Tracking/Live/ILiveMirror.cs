@@ -12,6 +12,9 @@ interface ILiveMirror
     /// <returns>As above.</returns>
     bool TrySetRange(ulong firstGranule, ulong granuleCount);
 
+    /// <summary>The header of this sequence is about to be written, and its map is this one.</summary>
+    void Restamp(ulong sequence);
+
     /// <summary>Says in it that the tracker is inconsistent: nothing in it may be believed.</summary>
     void Void();
 }

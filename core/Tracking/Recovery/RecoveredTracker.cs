@@ -26,11 +26,18 @@ sealed class RecoveredTracker : IDisposable
 
     public RecoveryRule Rule { get; init; }
 
-    /// <summary>One bit per granule.</summary>
+    /// <summary>What the map that records has: one bit per granule.</summary>
     public HierarchicalBitmap? Changed { get; init; }
+
+    /// <summary>The points and their maps, of which the last is <see cref="Changed"/>; it owns them all.</summary>
+    public MapChain? Chain { get; init; }
 
     /// <summary>One bit per region: open in the file, as far as can be known.</summary>
     public HierarchicalBitmap? Open { get; init; }
+
+    /// <summary>Frozen maps of which a copy of a page does not count.</summary>
+    public IReadOnlyList<(int Index, IReadOnlyList<(ulong Page, bool IsSecondBad)> Pages)> BadFrozen { get; init; } =
+    [];
 
     /// <summary>Fine pages of which a copy does not count, lowest first, to be written again before anything else.
     /// </summary>
@@ -47,7 +54,10 @@ sealed class RecoveredTracker : IDisposable
 
     public void Dispose()
     {
-        Changed?.Dispose();
+        if (Chain == null)
+            Changed?.Dispose();
+        else
+            Chain.Dispose();
         Open?.Dispose();
     }
 }

@@ -15,6 +15,10 @@
 // may be an old one since), and it has every bit that the fine map has. Else the second rule, which is always right.
 // An open region counts in the closed state, too: a detach leaves none, so whatever is there has a reason.
 //
+// All this is about the map that records, which the last point begins. The maps of the points before are frozen: whole
+// in their fine pages before a header named them. A table of points without a whole copy leaves the base alone, with
+// everything changed; a map page without one makes its granules changed in that map.
+//
 // Cost: reads both copies of everything once; for 1 TiB with granules of 64 KiB some 6 MiB. Allocates the two bitmaps.
 // What it does not do: write. What is bad is told, and healed by whoever attaches, bad copy first.
 using System;
@@ -33,6 +37,7 @@ sealed class TrackerRecovery
     readonly HierarchicalBitmap _fine;
     readonly HierarchicalBitmap _open;
     readonly List<(ulong Page, bool IsSecondBad)> _badPages = [];
+    readonly List<(int, IReadOnlyList<(ulong, bool)>)> _badFrozen = [];
     readonly byte[] _first = new byte[TrackerShape.PageBytes];
     readonly byte[] _second = new byte[TrackerShape.PageBytes];
     ulong _lostBlockCount;
@@ -52,7 +57,13 @@ sealed class TrackerRecovery
     /// <param name="file">The tracker file.</param>
     /// <param name="world">What is so now.</param>
     /// <param name="live">The live map in a file of its own; null: there is none.</param>
-    public static RecoveredTracker Recover(ITrackerReader file, in TrackerWorld world, LiveImage? live = null)
+    /// <param name="next">Of the map of a point that was being made; null: there is none.</param>
+    public static RecoveredTracker Recover(
+        ITrackerReader file,
+        in TrackerWorld world,
+        LiveImage? live = null,
+        LiveImage? next = null
+    )
     {
         HeaderCopy first = ReadHeader(file, 0);
         HeaderCopy second = ReadHeader(file, HeaderBytes.SecondCopyAt);
@@ -62,6 +73,8 @@ sealed class TrackerRecovery
             refusal = JudgePair(first, second);
         if (refusal == TrackerRefusal.None)
             refusal = Judge(chosen.Header!, file.SizeBytes, world);
+        if (next != null && chosen.Header is { } named && IsOf(named, world, next))
+            live = next;
         bool isLiveOurs = live != null && chosen.Header is { } header && IsOf(header, world, live);
         if (refusal == TrackerRefusal.None && isLiveOurs && live!.IsVoid)
             refusal = TrackerRefusal.Inconsistent;
@@ -74,21 +87,22 @@ sealed class TrackerRecovery
     /// <summary>For a file that is refused and of which the header counts: everything has changed.</summary>
     /// <param name="file">The tracker file.</param>
     /// <param name="header">The one that counts.</param>
-    /// <returns>Without a refusal, and with the sequences that the file has.</returns>
+    /// <returns>Without a refusal and without points, and with the sequences that the file has.</returns>
     /// <exception cref="InsufficientMemoryException">The bitmaps do not fit.</exception>
     public static RecoveredTracker TakeAllForChanged(ITrackerReader file, TrackerHeader header)
     {
-        TrackerRecovery recovery = new(file, header);
-        recovery.ReadFine();
+        TrackerRecovery recovery = new(file, HeaderRules.WithoutPoints(header));
+        recovery.ReadFine(header.MapId, recovery._fine, recovery._badPages);
         recovery.ReadIntents();
         recovery._fine.SetAll();
         recovery._open.ResetAll();
         return new RecoveredTracker
         {
             Refusal = TrackerRefusal.None,
-            Header = header,
+            Header = recovery._header,
             Rule = RecoveryRule.Durable,
             Changed = recovery._fine,
+            Chain = new MapChain([BaseOf(header)], [recovery._fine]),
             Open = recovery._open,
             BadPages = recovery._badPages,
             LastSequence = recovery._lastSequence,
@@ -144,8 +158,14 @@ sealed class TrackerRecovery
 
     RecoveredTracker Build(in TrackerWorld world, ITrackerReader? elsewhere, bool isSecondHeaderBad)
     {
-        ReadFine();
+        ReadFine(_header.MapId, _fine, _badPages);
         ReadIntents();
+        if (!TryReadPoints(out TrackedPoint[] points))
+            return Impossible();
+        bool isTableLost = points.Length == 0;
+        if (isTableLost)
+            points = [BaseOf(_header)];
+        HierarchicalBitmap[] maps = ReadFrozen(points);
         HierarchicalBitmap? live =
             elsewhere != null ? TryReadLive(elsewhere, 0)
             : IsLiveHere(world) ? TryReadLive(_file, _header.Find(AreaKind.Live, _header.MapId).OffsetBytes)
@@ -154,41 +174,100 @@ sealed class TrackerRecovery
             AddOpenRegions();
         else
             _fine.Dispose();
+        maps[^1] = live ?? _fine;
+        if (isTableLost)
+            maps[^1].SetAll();
         return new RecoveredTracker
         {
             Refusal = TrackerRefusal.None,
-            Header = _header,
+            Header = isTableLost ? HeaderRules.WithoutPoints(_header) : _header,
             Rule = live == null ? RecoveryRule.Durable : RecoveryRule.Exact,
-            Changed = live ?? _fine,
+            Changed = maps[^1],
+            Chain = new MapChain(points, maps),
             Open = _open,
             BadPages = _badPages,
+            BadFrozen = _badFrozen,
             LostBlockCount = _lostBlockCount,
             IsSecondHeaderBad = isSecondHeaderBad,
             LastSequence = _lastSequence,
         };
     }
 
-    void ReadFine()
+    static TrackedPoint BaseOf(TrackerHeader header) => new(header.MapId, 0, IsBase: true, "");
+
+    RecoveredTracker Impossible()
     {
-        ulong firstAt = _header.Find(AreaKind.FineFirst, _header.MapId).OffsetBytes;
-        ulong secondAt = _header.Find(AreaKind.FineSecond, _header.MapId).OffsetBytes;
+        _fine.Dispose();
+        _open.Dispose();
+        return new RecoveredTracker { Refusal = TrackerRefusal.Impossible, Header = _header };
+    }
+
+    /// <param name="points">One for a file without a table; none where no copy of a page of it is whole.</param>
+    /// <returns>False: it says what cannot be.</returns>
+    bool TryReadPoints(out TrackedPoint[] points)
+    {
+        TrackerArea first = Array.Find(_header.Areas, area => area.Kind == AreaKind.PointsFirst);
+        TrackerArea second = Array.Find(_header.Areas, area => area.Kind == AreaKind.PointsSecond);
+        points = [BaseOf(_header)];
+        if (first.LengthBytes == 0)
+            return true;
+        byte[] bytes = new byte[first.LengthBytes / TrackerShape.PageBytes * PointTable.BytesPerPage];
+        for (ulong page = 0; page * TrackerShape.PageBytes < first.LengthBytes; page++)
+        {
+            ulong at = page * TrackerShape.PageBytes;
+            BlockPlace place = new(BlockKind.Points, _header.TrackerTag, first.MapId, page);
+            bool isFirst = SequenceAt(first.OffsetBytes + at, _first, place) > 0;
+            if (!isFirst && SequenceAt(second.OffsetBytes + at, _second, place) == 0)
+            {
+                _lostBlockCount++;
+                points = [];
+                return true;
+            }
+            ReadOnlySpan<byte> found = SealedBlock.BitsOf((ReadOnlySpan<byte>)(isFirst ? _first : _second));
+            found.CopyTo(bytes.AsSpan((int)page * PointTable.BytesPerPage));
+        }
+        points = PointTable.TryRead(bytes) ?? [];
+        return points.Length > 0 && PointTable.IsLegal(_header, points);
+    }
+
+    /// <summary>All but the last, which records.</summary>
+    HierarchicalBitmap[] ReadFrozen(TrackedPoint[] points)
+    {
+        HierarchicalBitmap[] maps = new HierarchicalBitmap[points.Length];
+        for (int i = 0; i < points.Length - 1; i++)
+        {
+            List<(ulong, bool)> badPages = [];
+            maps[i] = HierarchicalBitmap.Create(Shape.DiskBytes, Shape.GranuleBytes);
+            ReadFine(points[i].MapId, maps[i], badPages);
+            if (badPages.Count > 0)
+                _badFrozen.Add((i, badPages));
+        }
+        return maps;
+    }
+
+    void ReadFine(ulong mapId, HierarchicalBitmap map, List<(ulong Page, bool IsSecondBad)> badPages)
+    {
+        ulong firstAt = _header.Find(AreaKind.FineFirst, mapId).OffsetBytes;
+        ulong secondAt = _header.Find(AreaKind.FineSecond, mapId).OffsetBytes;
         for (ulong page = 0; page < Shape.FinePageCount; page++)
         {
             ulong at = page * TrackerShape.PageBytes;
-            BlockPlace place = new(BlockKind.Fine, _header.TrackerTag, _header.MapId, page);
+            BlockPlace place = new(BlockKind.Fine, _header.TrackerTag, mapId, page);
             ulong first = SequenceAt(firstAt + at, _first, place);
             ulong second = SequenceAt(secondAt + at, _second, place);
             if (first != second)
-                _badPages.Add((page, second < first));
+                badPages.Add((page, second < first));
             Extent extent = Shape.OfFinePage(page);
             if (first == 0 && second == 0)
             {
-                _badPages.Add((page, false));
+                badPages.Add((page, false));
                 _lostBlockCount++;
-                Check.That(_fine.SetExclusive(extent.OffsetBytes, extent.LengthBytes).IsNone);
+                Check.That(map.SetExclusive(extent.OffsetBytes, extent.LengthBytes).IsNone);
                 continue;
             }
-            Load(_fine, extent, SealedBlock.BitsOf(first >= second ? _first : _second));
+            ReadOnlySpan<byte> bits = SealedBlock.BitsOf((ReadOnlySpan<byte>)(first >= second ? _first : _second));
+            if (bits.ContainsAnyExcept((byte)0)) // else its memory is not even touched
+                Load(map, extent, bits);
         }
     }
 

@@ -39,7 +39,6 @@ public sealed class DiskTracker : IDisposable
     RecoveredTracker? _found;
     HierarchicalBitmap? _open;
     TrackerStore? _store;
-    LiveFile? _live;
 
     DiskTracker(Disk disk, FileDevice device, TrackerFile file, ulong waitMaxNs)
     {
@@ -57,6 +56,9 @@ public sealed class DiskTracker : IDisposable
 
     /// <summary>No step is under way. Threads: the loop's.</summary>
     public bool IsIdle => _watcher.IsIdle;
+
+    /// <summary>Its points; null before it has begun. Threads: see there.</summary>
+    public DiskPoints? Points { get; private set; }
 
     /// <summary>Opens the file. Threads: any that may wait.</summary>
     /// <param name="disk">Whose writes are tracked.</param>
@@ -84,7 +86,7 @@ public sealed class DiskTracker : IDisposable
         OpenRefusal refusal = _file.Read(_device, out TrackedChanges? changes);
         if (!refusal.IsNone)
             return refusal;
-        _found = changes!.Found;
+        _found = changes!.Take();
         TrackerRefusal reason = changes.Refusal;
         if (reason.IsHealedByFull())
         {
@@ -98,8 +100,11 @@ public sealed class DiskTracker : IDisposable
         TrackerShape shape = _found.Header!.Shape;
         _open = ChooseOpen(_found, shape);
         _store = TrackerSteps.Take(_found, _open);
-        Fault fault = _file.Begin(_store, _found, _device, out _live);
-        return fault.IsNone ? default : OpenRefusal.Of(Path, "write tracker", fault);
+        Fault fault = _file.Begin(_store, _found, _device, out LiveFile? live);
+        if (fault.IsFault)
+            return OpenRefusal.Of(Path, "write tracker", fault);
+        Points = new DiskPoints(_disk.Loop, _watcher, _file, _store, _found, live);
+        return default;
     }
 
     /// <summary>Regions that are open from the start: those that were at its end, or else those with changes.</summary>
@@ -128,7 +133,7 @@ public sealed class DiskTracker : IDisposable
     public bool Start(Action<Fault> onTrouble) =>
         _watcher.Start(
             _store!,
-            new LiveMap(_found!.Changed!, _live),
+            new LiveMap(_found!.Changed!, Points!.Live),
             _file.Device,
             OpenMax(_store!.Header.Shape),
             onTrouble,
@@ -172,7 +177,7 @@ public sealed class DiskTracker : IDisposable
     {
         if (_store == null)
             return;
-        _live?.Void();
+        Points?.Live?.Void();
         TrackerFile.SayInconsistent(_file.Device.Fd, _store.Header, isLast: false);
     }
 
@@ -182,7 +187,7 @@ public sealed class DiskTracker : IDisposable
     /// <summary>Threads: the loop's; after Detach.</summary>
     public void Dispose()
     {
-        _live?.Dispose();
+        Points?.Dispose();
         _store?.Dispose();
         _open?.Dispose();
         _found?.Dispose();

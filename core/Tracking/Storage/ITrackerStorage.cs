@@ -12,6 +12,10 @@ public interface ITrackerStorage : ITrackerReader
     /// <param name="bytes">Written whole, or it is a fault.</param>
     Fault Write(ulong offsetBytes, ReadOnlySpan<byte> bytes);
 
+    /// <summary>Makes the file longer; what is new reads as zeroes.</summary>
+    /// <returns>None, or why it cannot be: then it is as it was.</returns>
+    Fault Grow(ulong sizeBytes);
+
     /// <summary>All that was written is durable.</summary>
     Fault Flush();
 }

@@ -1,5 +1,8 @@
-// What a tracker file says about its disk, for whoever asks: which parts have changed, or why it cannot tell.
+// What a tracker file says about its disk, for whoever asks: which parts have changed since the last backup or since a
+// named point, or why it cannot tell.
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using FastBackup.Bitmaps;
 using FastBackup.Tracking.Format;
 using FastBackup.Tracking.Recovery;
@@ -11,7 +14,12 @@ public sealed class TrackedChanges : IDisposable
 {
     readonly RecoveredTracker _found;
 
-    internal TrackedChanges(RecoveredTracker found) => _found = found;
+    internal TrackedChanges(RecoveredTracker found)
+    {
+        _found = found;
+        if (found.Refusal == TrackerRefusal.None)
+            Changed = found.Chain!.Since(found.Chain.BaseIndex);
+    }
 
     /// <summary>None: all the rest is there.</summary>
     public TrackerRefusal Refusal => _found.Refusal;
@@ -23,8 +31,19 @@ public sealed class TrackedChanges : IDisposable
     /// <summary>Nobody has closed it: its process was killed, or the power was cut.</summary>
     public bool WasOpen => _found.Header is { State: TrackerState.Open };
 
-    /// <summary>One bit a granule; null when refused.</summary>
-    public HierarchicalBitmap? Changed => _found.Changed;
+    /// <summary>Since the last backup without a name: one bit a granule; null when refused.</summary>
+    public HierarchicalBitmap? Changed { get; private set; }
+
+    /// <summary>The points that have names, oldest first; empty when refused.</summary>
+    public IReadOnlyList<TrackedPoint> Points =>
+        _found.Chain == null ? [] : [.. _found.Chain.Points.Where(point => point.Name.Length > 0)];
+
+    /// <summary>Whether there is a point of this name.</summary>
+    public bool Has(string point) => _found.Chain?.Find(point) >= 0;
+
+    /// <summary>What has changed since a point that is there; the caller's.</summary>
+    /// <exception cref="InsufficientMemoryException">The map does not fit.</exception>
+    public HierarchicalBitmap Since(string point) => _found.Chain!.Since(_found.Chain.Find(point));
 
     /// <summary>0: no header could be read.</summary>
     public ulong GranuleBytes => _found.Header?.Shape.GranuleBytes ?? 0;
@@ -42,5 +61,16 @@ public sealed class TrackedChanges : IDisposable
 
     internal RecoveredTracker Found => _found;
 
-    public void Dispose() => _found.Dispose();
+    /// <summary>All but the maps goes; they are the caller's.</summary>
+    internal RecoveredTracker Take()
+    {
+        Changed?.Dispose();
+        return _found;
+    }
+
+    public void Dispose()
+    {
+        Changed?.Dispose();
+        _found.Dispose();
+    }
 }

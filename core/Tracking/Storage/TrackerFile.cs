@@ -4,6 +4,7 @@
 //
 //   nobody         TryCreate       closed, everything changed: no backup has been made
 //   offline        Read, Reset     what changed; and that it was backed up
+//                  AddPoint, DeletePoint, MoveBase
 //   for a disk     Begin, End      see TrackerSteps
 using System;
 using System.Runtime.InteropServices;
@@ -27,7 +28,7 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     const uint InFlightMax = 64;
 
     readonly FileDevice _device;
-    readonly DescriptorReader _reader;
+    DescriptorReader _reader;
 
     TrackerFile(FileDevice device)
     {
@@ -147,13 +148,19 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         if (fault.IsFault)
             return OpenRefusal.Of(disk.Name, "examine", fault);
         LiveImage? live = null;
-        int liveFd = -1;
+        LiveImage? next = null;
+        (int liveFd, int nextFd) = (-1, -1);
         HeaderCopy header = HeaderBytes.Choose(ReadHeader(0), ReadHeader(HeaderBytes.SecondCopyAt));
         if (header.Header is { } known)
-            live = LiveFile.TryFind(LiveFolder, known.TrackerId, ownerId, out liveFd);
-        changes = new TrackedChanges(TrackerRecovery.Recover(this, world, live));
+        {
+            live = LiveFile.TryFind(LiveFolder, known.TrackerId, ownerId, isNext: false, out liveFd);
+            next = LiveFile.TryFind(LiveFolder, known.TrackerId, ownerId, isNext: true, out nextFd);
+        }
+        changes = new TrackedChanges(TrackerRecovery.Recover(this, world, live, next));
         if (liveFd >= 0)
             _ = Files.Close(liveFd);
+        if (nextFd >= 0)
+            _ = Files.Close(nextFd);
         return default;
     }
 
@@ -191,12 +198,74 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         return Fault.None;
     }
 
+    /// <summary>A point of this name is now. Nobody writes to the disk.</summary>
+    /// <param name="disk">The tracker's.</param>
+    /// <param name="changes">As read before, without a refusal; they have the point afterwards.</param>
+    /// <param name="name">A legal name that no point has; there are fewer than <see cref="TrackedPoint.CountMax"/>.
+    /// </param>
+    /// <param name="createdNs">Since 1970.</param>
+    public Fault AddPoint(FileDevice disk, TrackedChanges changes, string name, ulong createdNs) =>
+        ChangePoints(disk, changes, PlanPoint(changes, name, createdNs, false));
+
+    /// <summary>A point is there no more; what has changed since those before it stays. Nobody writes to the disk.
+    /// </summary>
+    /// <param name="disk">The tracker's.</param>
+    /// <param name="changes">As read before, without a refusal, and with the point.</param>
+    /// <param name="name">Of the point.</param>
+    public Fault DeletePoint(FileDevice disk, TrackedChanges changes, string name)
+    {
+        MapChain chain = changes.Found.Chain!;
+        return ChangePoints(disk, changes, PointPlan.Delete(changes.Found.Header!, chain, chain.Find(name)));
+    }
+
+    /// <summary>A backup has all that was named: nothing has changed since now, and a point may be called so. Nobody
+    /// writes to the disk.</summary>
+    /// <param name="disk">As it was backed up.</param>
+    /// <param name="changes">As read before; also of a file that a full backup heals, which then has no other point.
+    /// </param>
+    /// <param name="name">As for AddPoint, or empty.</param>
+    /// <param name="createdNs">Since 1970.</param>
+    public Fault MoveBase(FileDevice disk, TrackedChanges changes, string name, ulong createdNs)
+    {
+        if (changes.Refusal == TrackerRefusal.None && (name.Length > 0 || changes.Points.Count > 0))
+            return ChangePoints(disk, changes, PlanPoint(changes, name, createdNs, movesBase: true));
+        Fault fault = Reset(disk, changes);
+        if (fault.IsFault || name.Length == 0)
+            return fault;
+        OpenRefusal refusal = Read(disk, out TrackedChanges? healed);
+        using (healed)
+            return !refusal.IsNone ? refusal.Fault
+                : healed!.Refusal != TrackerRefusal.None ? new Fault(FaultKind.State)
+                : MoveBase(disk, healed, name, createdNs);
+    }
+
+    static PointPlan PlanPoint(TrackedChanges changes, string name, ulong createdNs, bool movesBase) =>
+        PointPlan.Add(changes.Found.Header!, changes.Found.Chain!, name, createdNs, movesBase, isAtRest: true);
+
+    Fault ChangePoints(FileDevice disk, TrackedChanges changes, PointPlan plan)
+    {
+        using (plan)
+        {
+            TrackerHeader header = changes.Found.Header!;
+            DiskStamp stamp = header.Stamp; // of a closed one: what others write from now on is found
+            Fault fault =
+                header.State == TrackerState.Open
+                    ? DiskFacts.TryStampForGood(disk.Fd, disk.Limits.CapacityBytes, out stamp)
+                    : Fault.None;
+            if (fault.IsNone)
+                fault = TrackerSteps.ChangePoints(this, changes.Found, plan, stamp);
+            if (fault.IsNone)
+                LiveFile.Remove(LiveFolder, header.TrackerId);
+            return fault;
+        }
+    }
+
     /// <summary>A backup has all that was named: from here on nothing has changed. Nobody writes to the disk.</summary>
     /// <param name="disk">As it was backed up.</param>
     /// <param name="changes">As read before; also of a file that a full backup heals.</param>
     public Fault Reset(FileDevice disk, TrackedChanges changes)
     {
-        TrackerHeader header = changes.Found.Header!;
+        TrackerHeader header = HeaderRules.WithoutPoints(changes.Found.Header!);
         ulong sequence = changes.Found.LastSequence;
         if (changes.Refusal != TrackerRefusal.None)
         {
@@ -220,6 +289,23 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
             LiveFile.Remove(LiveFolder, header.TrackerId);
     }
 
+    /// <summary>The live map of a map that no header names yet; null: there is no room in memory.</summary>
+    internal LiveFile? CreateNextLive(TrackerHeader header, HierarchicalBitmap changed) =>
+        LiveFile.TryCreate(LiveFolder, header, changed, isNext: true);
+
+    /// <summary>There will be no such map.</summary>
+    internal void RemoveNextLive(TrackerHeader header) => LiveFile.RemoveNext(LiveFolder, header.TrackerId);
+
+    /// <summary>What is there under both names is of maps that are gone.</summary>
+    internal void RemoveLive(TrackerHeader header) => LiveFile.Remove(LiveFolder, header.TrackerId);
+
+    /// <summary>The file may have grown since it was opened. Threads: the loop's.</summary>
+    internal void TellGrowth()
+    {
+        if (SizeBytes > _device.Limits.CapacityBytes)
+            _ = _device.Grow(SizeBytes);
+    }
+
     /// <summary>Says "open", with all that has changed; the first write may come when this has returned.</summary>
     /// <param name="store">As it is to be.</param>
     /// <param name="found">From which it was made.</param>
@@ -233,7 +319,11 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
             fault = TrackerSteps.WriteMaps(this, store, found.BadPages);
         if (fault.IsFault)
             return fault;
+        fault = TrackerSteps.HealFrozen(this, found);
+        if (fault.IsFault)
+            return fault;
         live = LiveFile.TryCreate(LiveFolder, store.Header, found.Changed!);
+        LiveFile.RemoveNext(LiveFolder, store.Header.TrackerId);
         TrackerHeader header = store.Header with
         {
             State = TrackerState.Open,
@@ -282,6 +372,23 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
 
     public Fault Write(ulong offsetBytes, ReadOnlySpan<byte> bytes) =>
         DescriptorReader.Write(_device.Fd, offsetBytes, bytes);
+
+    public Fault Grow(ulong sizeBytes)
+    {
+        if (_device.IsBlockDevice)
+            return new Fault(FaultKind.NoSpace, Errnos.ENOSPC);
+        ulong fromBytes = SizeBytes;
+        // Allocated where that can be: a point that was made is not without room later.
+        bool isGrown =
+            Files.Fallocate(_device.Fd, 0, (long)fromBytes, (long)(sizeBytes - fromBytes)) == 0
+            || (
+                Marshal.GetLastPInvokeError() == Errnos.EOPNOTSUPP && Files.Ftruncate(_device.Fd, (long)sizeBytes) == 0
+            );
+        Fault fault = isGrown ? Fault.None : Errnos.ToFault(Marshal.GetLastPInvokeError());
+        if (fault.IsNone)
+            _reader = new DescriptorReader(_device.Fd, 0, sizeBytes);
+        return fault;
+    }
 
     public Fault Flush() =>
         Files.Fdatasync(_device.Fd) == 0 ? Fault.None : Errnos.ToFault(Marshal.GetLastPInvokeError());

@@ -5,10 +5,13 @@
 //            before the last step the old header counts, with maps that have more than they had, never less
 //   End      all fine pages, no intents, the header "closed"
 //            before the last step it is open, and the live map exact
+//   Points   (the file grows), new maps and the new table where nothing is that counts, the header
+//            before the last step the old header counts, with all that it names
 //   Reset    the header "inconsistent", fine pages and intents of the new map, the header "closed"
 //            for a map that has less than before: what is half done must not be believed
 //
 // The first fault ends each. Cost: every page twice; 130 MiB for 64 TiB with granules of 64 KiB.
+using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
@@ -78,6 +81,81 @@ static class TrackerSteps
         store.BeginHeader(header, isSecondFirst);
         Fault fault = Carry(file, store.HeaderBatch);
         store.HeaderBatch.End();
+        return fault;
+    }
+
+    /// <summary>New maps and the table of a plan; the header that names them comes after it.</summary>
+    /// <param name="file">The tracker file.</param>
+    /// <param name="plan">Of the header that counts.</param>
+    /// <param name="sequence">Above that of any block in the file.</param>
+    public static Fault WriteNew(ITrackerStorage file, PointPlan plan, ulong sequence)
+    {
+        Fault fault = file.SizeBytes < plan.FileBytes ? file.Grow(plan.FileBytes) : Fault.None;
+        TrackerHeader header = plan.Header;
+        foreach (int index in plan.NewMaps)
+        {
+            ulong mapId = plan.Points[index].MapId;
+            SealedRun map = new(file, header, BlockKind.Fine, mapId, sequence);
+            foreach (AreaKind kind in (ReadOnlySpan<AreaKind>)[AreaKind.FineFirst, AreaKind.FineSecond])
+                if (fault.IsNone)
+                    fault = map.WriteMap(header.Find(kind, mapId).OffsetBytes, plan.Maps[index]);
+        }
+        SealedRun table = new(file, header, BlockKind.Points, plan.TableId, sequence);
+        foreach (AreaKind kind in (ReadOnlySpan<AreaKind>)[AreaKind.PointsFirst, AreaKind.PointsSecond])
+            if (fault.IsNone && plan.Table.Length > 0)
+                fault = table.WriteBytes(header.Find(kind, plan.TableId).OffsetBytes, plan.Table);
+        return fault.IsNone ? file.Flush() : fault;
+    }
+
+    /// <summary>Pages of frozen maps of which one copy does not count, or none: that copy first.</summary>
+    public static Fault HealFrozen(ITrackerStorage file, RecoveredTracker found)
+    {
+        Fault fault = Fault.None;
+        foreach ((int index, IReadOnlyList<(ulong Page, bool IsSecondBad)> pages) in found.BadFrozen)
+        {
+            ulong mapId = found.Chain!.Points[index].MapId;
+            SealedRun map = new(file, found.Header!, BlockKind.Fine, mapId, found.LastSequence + 1);
+            foreach (bool isSecondBad in (ReadOnlySpan<bool>)[false, true])
+            {
+                AreaKind kind = isSecondBad ? AreaKind.FineSecond : AreaKind.FineFirst;
+                ulong atBytes = found.Header!.Find(kind, mapId).OffsetBytes;
+                foreach ((ulong page, bool isBad) in pages)
+                    if (fault.IsNone && isBad == isSecondBad)
+                        fault = map.WritePage(atBytes, found.Chain.Maps[index], page);
+            }
+            if (fault.IsNone)
+                fault = file.Flush();
+            // A page of which no copy counted is written to the first place only so far: now the other one.
+            ulong secondAt = found.Header!.Find(AreaKind.FineSecond, mapId).OffsetBytes;
+            foreach ((ulong page, bool isBad) in pages)
+                if (fault.IsNone && !isBad)
+                    fault = map.WritePage(secondAt, found.Chain.Maps[index], page);
+        }
+        return fault.IsNone && found.BadFrozen.Count > 0 ? file.Flush() : fault;
+    }
+
+    /// <summary>Nobody writes to the disk: its points become those of a plan.</summary>
+    /// <param name="file">The tracker file.</param>
+    /// <param name="found">As it is in the file, without a refusal.</param>
+    /// <param name="plan">Of its header; the chain has it afterwards.</param>
+    /// <param name="stamp">The disk as it is now; of a file that is closed, as it was left.</param>
+    public static Fault ChangePoints(ITrackerStorage file, RecoveredTracker found, PointPlan plan, in DiskStamp stamp)
+    {
+        TrackerHeader header = found.Header!;
+        using TrackerStore store = Take(found, found.Open!);
+        Fault fault = Fault.None;
+        if (header.State == TrackerState.Open || found.LostBlockCount > 0 || found.Open!.CountBits() > 0)
+        {
+            // What is known only from the live map or from open regions must be in the pages of the map.
+            store.Intents.CloseAll();
+            fault = WriteMaps(file, store, found.BadPages);
+        }
+        if (fault.IsNone)
+            fault = WriteNew(file, plan, found.LastSequence + 2);
+        if (fault.IsNone)
+            fault = WriteHeader(file, store, Closed(plan.Header, stamp), found.IsSecondHeaderBad);
+        if (fault.IsNone)
+            plan.Commit(found.Chain!);
         return fault;
     }
 

@@ -15,8 +15,8 @@ sealed class FinePages : IDisposable
 {
     public const int PagesPerFlush = 64;
 
-    readonly TrackerHeader _header;
-    readonly HierarchicalBitmap _live;
+    TrackerHeader _header;
+    HierarchicalBitmap _live;
     readonly AlignedRegion _copies = AlignedRegion.Map(
         PagesPerFlush * TrackerShape.PageBytes,
         RegionResidency.Resident
@@ -36,6 +36,15 @@ sealed class FinePages : IDisposable
     }
 
     public TrackerBatch Batch { get; }
+
+    /// <summary>Another map records: its pages from here on.</summary>
+    /// <param name="header">That names it.</param>
+    /// <param name="live">One bit per granule.</param>
+    public void Switch(TrackerHeader header, HierarchicalBitmap live)
+    {
+        Check.That(!Batch.IsBusy);
+        (_header, _live, _count, _isDurable) = (header, live, 0, false);
+    }
 
     /// <summary>Forgets the last flush, and begins to collect pages for another.</summary>
     public void Restart()

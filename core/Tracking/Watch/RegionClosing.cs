@@ -41,6 +41,8 @@ sealed class RegionClosing : ILoopTask
     ulong _barredUntilNs;
     ulong _barTimerKey;
     bool _isStopped;
+    bool _isPaused;
+    Action? _onPaused;
 
     /// <param name="disk">Whose writes are watched.</param>
     /// <param name="store">What is open.</param>
@@ -85,10 +87,35 @@ sealed class RegionClosing : ILoopTask
     /// <summary>Begins a round if there is a reason.</summary>
     public void Look()
     {
-        if (_isStopped || _step != Step.Idle || _store.OpenCount < _startCount)
+        if (_isStopped || _isPaused || _step != Step.Idle || _store.OpenCount < _startCount)
             return;
         if (_disk.Loop.Clock.NowNs >= _barredUntilNs)
             Flush();
+    }
+
+    /// <summary>No more rounds until <see cref="Resume"/>; meanwhile the bound of the open set does not hold.</summary>
+    /// <param name="onPaused">Told once that none is under way, maybe in this call.</param>
+    public void Pause(Action onPaused)
+    {
+        (_isPaused, _onPaused) = (true, onPaused);
+        _opening.MayPassBound = true;
+        _disk.SchedulePump();
+        TellPaused();
+    }
+
+    public void Resume()
+    {
+        (_isPaused, _onPaused) = (false, null);
+        _opening.MayPassBound = false;
+        Look();
+    }
+
+    void TellPaused()
+    {
+        if (_step != Step.Idle || _onPaused is not { } onPaused)
+            return;
+        _onPaused = null;
+        onPaused();
     }
 
     /// <summary>No more rounds; one that is under way ends with its I/O.</summary>
@@ -167,9 +194,10 @@ sealed class RegionClosing : ILoopTask
         foreach (ulong region in _chosen.AsSpan(0, _chosenCount))
             ClosedCount += _store.TryClose(region) ? 1u : 0u;
         _step = Step.Idle;
-        _opening.MayPassBound = ClosedCount == before;
+        _opening.MayPassBound = _isPaused || ClosedCount == before;
         _opening.BeginSoon();
-        if (ClosedCount == before)
+        if (_opening.MayPassBound)
             _disk.SchedulePump();
+        TellPaused();
     }
 }

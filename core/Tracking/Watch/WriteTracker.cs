@@ -49,12 +49,16 @@ sealed class WriteTracker : IWriteWatcher
     BatchRun? _headerRun;
     RegionOpening? _opening;
     RegionClosing? _closing;
+    PointSwap? _points;
     Action<Fault>? _onTrouble;
     Action? _onLoopFailed;
 
     // --- any thread
     int _phase;
     bool _isMarkLost;
+
+    // --- the loop's
+    bool _isToSay; // that it is inconsistent
 
     /// <param name="disk">Whose writes it is to watch.</param>
     /// <param name="waitMaxNs">How long a write may wait for it.</param>
@@ -64,7 +68,8 @@ sealed class WriteTracker : IWriteWatcher
     public bool IsOver => Now == Phase.Over;
 
     /// <summary>No step is under way.</summary>
-    public bool IsIdle => _store == null || (!_intentsRun!.IsBusy && !_fineRun!.IsBusy && !_headerRun!.IsBusy);
+    public bool IsIdle =>
+        _store == null || (!_intentsRun!.IsBusy && !_fineRun!.IsBusy && !_headerRun!.IsBusy && _points!.IsIdle);
 
     /// <summary>Writes that have waited for it so far, and ended.</summary>
     public ulong WaitedCount { get; private set; }
@@ -114,10 +119,54 @@ sealed class WriteTracker : IWriteWatcher
         _headerRun = new BatchRun(device, OnHeaderEnded);
         _opening = new RegionOpening(_disk, store, _intentsRun, openMax);
         _closing = new RegionClosing(_disk, store, _opening, _fineRun, openMax);
+        _points = new PointSwap(_disk, store, _closing, _fineRun, _headerRun, next => _live = next);
         Now = Phase.Watching;
         _disk.SchedulePump();
         return true;
     }
+
+    /// <summary>Makes ready for a point; see <see cref="PointSwap.Begin"/>.</summary>
+    /// <returns>False: it does not watch (any more), or changes its points already; nobody is told.</returns>
+    public bool TryBeginPoint(PointPlan plan, ILiveMirror? mirror, Action onReady, Action<Fault> onEnd)
+    {
+        if (Now != Phase.Watching || !_points!.IsIdle)
+            return false;
+        _points.Begin(plan, _live!, mirror, onReady, onEnd);
+        return true;
+    }
+
+    /// <summary>A swap would be made.</summary>
+    public bool IsPointReady => Now == Phase.Watching && _points!.IsReady;
+
+    /// <summary>The instant of the point: the disk is quiesced, and it is ready.</summary>
+    /// <returns>False: it has given way meanwhile; nobody is told.</returns>
+    public bool TrySwapPoint()
+    {
+        if (Now != Phase.Watching)
+            return false;
+        _points!.Swap();
+        return true;
+    }
+
+    /// <summary>There will be no such instant.</summary>
+    public void WithdrawPoint()
+    {
+        if (!_points!.IsIdle)
+            _points.Withdraw();
+    }
+
+    /// <summary>The header of a plan without a new map.</summary>
+    /// <returns>As above.</returns>
+    public bool TryNamePoints(PointPlan plan, Action<Fault> onEnd)
+    {
+        if (Now != Phase.Watching || !_points!.IsIdle)
+            return false;
+        _points.Name(plan, _live!, onEnd);
+        return true;
+    }
+
+    /// <summary>Its storage has failed in other hands.</summary>
+    public void Fail(Fault fault) => Trouble(fault);
 
     /// <summary>
     /// Holds all writes again, so that the file can be closed when <see cref="IsIdle"/>. The disk must be quiesced.
@@ -148,6 +197,7 @@ sealed class WriteTracker : IWriteWatcher
 
     public bool TryMark(in Extent extent)
     {
+        // Changes in quiesced moments only, whose gates order it.
         if (_live is not { } live || live.TryMark(extent) || Now == Phase.Over)
             return true;
         Volatile.Write(ref _isMarkLost, true);
@@ -227,17 +277,26 @@ sealed class WriteTracker : IWriteWatcher
 
     void OnFineEnded(Fault fault)
     {
-        if (fault.IsNone)
-            _closing!.OnFlushed();
-        else
+        if (fault.IsFault)
             Trouble(fault);
+        else if (_points!.IsFlushing)
+            _points.OnFlushed();
+        else
+            _closing!.OnFlushed();
     }
 
-    /// <summary>Said, or it cannot be said.</summary>
+    /// <summary>The points are named; or it was said, or cannot be said, that the tracker is inconsistent.</summary>
     void OnHeaderEnded(Fault fault)
     {
         _store!.HeaderBatch.End();
-        GiveWay();
+        if (!_points!.IsNaming && !_isToSay)
+            GiveWay();
+        else if (_isToSay)
+            SayTrouble();
+        else if (fault.IsNone)
+            _points.OnNamed();
+        else
+            Trouble(fault);
     }
 
     /// <summary>Whatever the file has from here on is worth nothing; writes wait until it says so.</summary>
@@ -248,9 +307,19 @@ sealed class WriteTracker : IWriteWatcher
         Now = Phase.Troubled;
         _closing!.Stop();
         _live!.Mirror?.Void();
+        if (_headerRun!.IsBusy)
+            _isToSay = true; // when the header that is on its way has ended
+        else
+            SayTrouble();
+        _points!.GiveUp(fault);
+        _onTrouble!(fault);
+    }
+
+    void SayTrouble()
+    {
+        _isToSay = false;
         _store!.BeginHeader(_store.Header with { State = TrackerState.Inconsistent });
         _headerRun!.Begin(_store.HeaderBatch);
-        _onTrouble!(fault);
     }
 
     void GiveWay()

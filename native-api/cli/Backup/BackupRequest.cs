@@ -16,6 +16,12 @@ sealed record BackupRequest
     /// <summary>Path of the source's tracker; null: none.</summary>
     public string? Tracker { get; init; }
 
+    /// <summary>The checkpoint whose copy TARGET is; null: it is the last one.</summary>
+    public string? Since { get; init; }
+
+    /// <summary>The checkpoint to be made when the copy is whole; null: none.</summary>
+    public string? Checkpoint { get; init; }
+
     public BackupSync Sync { get; init; } = BackupSync.Full;
 
     /// <summary>Who comes first on the source's disk.</summary>

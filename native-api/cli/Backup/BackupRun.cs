@@ -74,6 +74,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             refusal = TryOpenTracker(engine, request.Tracker);
         if (!refusal.IsNone)
             return refusal;
+        WriteTracker();
         string? sentence = CopyBitmapRule.Check(
             _source!.Limits.CapacityBytes,
             request.ClusterBytes,
@@ -106,7 +107,18 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         if (request.Sync != BackupSync.Full)
             return new OpenRefusal(new Fault(FaultKind.Invalid), "--tracker copies what has changed: leave --sync out");
         bool isTargetThere = !request.IsForced && System.IO.File.Exists(request.Target);
-        return BackupTracker.TryOpen(engine, path, _source!, isTargetThere, out _tracker);
+        OpenRefusal refusal = BackupTracker.TryOpen(
+            engine,
+            path,
+            _source!,
+            request,
+            isTargetThere,
+            out _tracker,
+            out string? reason
+        );
+        if (reason != null)
+            WriteTracker("refused", reason, _source!.Limits.CapacityBytes);
+        return refusal;
     }
 
     /// <summary>The last copy, which is written in place.</summary>
@@ -203,8 +215,6 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         WriteStart(engine);
         WorkEngine.Warn(engine, output);
         SourceDisk.WarnOfUse(_source!, "source", output);
-        if (_tracker is { } tracker)
-            WriteTracker(tracker);
         if (_place?.PlaceWarning is { } doubt)
             output.Doubt(doubt);
         if (SourceDisk.IsUnfinished(_source!))
@@ -233,7 +243,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         JobProgress progress = job.Query();
         bool isWhole = progress.IsSuccess && engine.Reactor.Failure == null;
         OpenRefusal publishing = isWhole && _place != null ? _place.TryPublish() : default;
-        if (isWhole && publishing.IsNone && _tracker?.Reset() is { IsFault: true } unsaid)
+        if (isWhole && publishing.IsNone && _tracker?.Commit() is { IsFault: true } unsaid)
             output.Doubt($"the copy is whole, but tracker '{request.Tracker}' could not be told so: {unsaid}");
         foreach (string word in _place?.Words ?? [])
             output.Warning(word);
@@ -282,19 +292,25 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         return $"{where}: {why}, {done}; {kept}";
     }
 
-    void WriteTracker(BackupTracker tracker)
+    /// <summary>How much is to be copied, or why all: said before anything is opened for writing.</summary>
+    void WriteTracker()
     {
-        string mode = IsIncremental ? "incremental" : "full";
-        output.Event(
-            new TrackerEvent("tracker", request.Tracker!, mode, tracker.FullReason, tracker.ChangedBytes),
-            JsonEvents.Readable.TrackerEvent
-        );
+        if (_tracker is not { } tracker)
+            return;
+        WriteTracker(IsIncremental ? "incremental" : "full", tracker.FullReason, tracker.ChangedBytes);
+        string since = request.Since is { } point ? $"checkpoint '{point}'" : "the last backup";
         output.Line(
             IsIncremental
-                ? $"incremental: {ByteSize.Format(tracker.ChangedBytes)} changed since the last backup"
+                ? $"incremental: {ByteSize.Format(tracker.ChangedBytes)} changed since {since}"
                 : $"full: {TrackWords.ReasonOf(tracker.FullReason!)}"
         );
     }
+
+    void WriteTracker(string mode, string? reason, ulong bytes) =>
+        output.Event(
+            new TrackerEvent("tracker", request.Tracker!, mode, reason, bytes, request.Since, request.Checkpoint),
+            JsonEvents.Readable.TrackerEvent
+        );
 
     void WriteStart(Engine engine) =>
         output.Event(

@@ -1,9 +1,11 @@
 // The tracker of a backup of a disk at rest: what is to be copied, and that it was.
 //
-//   the tracker tells, TARGET is there      incremental: what has changed, into TARGET, which is the last copy
+//   the tracker tells, TARGET is there      incremental: what has changed, into TARGET, which is the last copy, or with
+//                                           --since the copy of that checkpoint
 //   it does not, or TARGET is new           full, and the reason
 //
-// Only when the copy is whole and durable the tracker forgets what it named: whatever ends before leaves all of it.
+// Only when the copy is whole and durable the tracker forgets what it named, or makes the new checkpoint: whatever ends
+// before leaves all of it. With --since the tracker forgets nothing: the last backup without it is still the last.
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
@@ -20,13 +22,21 @@ sealed class BackupTracker
     readonly TrackerFile _file;
     readonly TrackedChanges _changes;
     readonly FileDevice _disk;
+    readonly string? _since;
+    readonly string _checkpoint;
+    readonly HierarchicalBitmap? _changed; // owned where there is a point that it is since
 
-    BackupTracker(TrackerFile file, TrackedChanges changes, FileDevice disk, bool isTargetThere)
+    BackupTracker(TrackerFile file, TrackedChanges changes, FileDevice disk, BackupRequest request, bool isTargetThere)
     {
         (_file, _changes, _disk) = (file, changes, disk);
+        (_since, _checkpoint) = (request.Since, request.Checkpoint ?? "");
+        bool isKnown = _since == null || changes.Has(_since);
+        if (changes.Refusal == TrackerRefusal.None && isKnown)
+            _changed = _since == null ? changes.Changed : changes.Since(_since);
         FullReason =
             changes.Refusal != TrackerRefusal.None ? TrackerRefusals.Words.Of(changes.Refusal)
-            : changes.Changed!.CountBits() == changes.Changed.BitCount ? "all"
+            : !isKnown ? "epoch"
+            : _since == null && _changed!.CountBits() == _changed.BitCount ? "new"
             : !isTargetThere ? "new-target"
             : null;
     }
@@ -34,17 +44,27 @@ sealed class BackupTracker
     /// <summary>Null: an incremental backup.</summary>
     public string? FullReason { get; }
 
-    public ulong ChangedBytes => _changes.Changed?.CountBytes() ?? _disk.Limits.CapacityBytes;
+    /// <summary>What is to be copied.</summary>
+    public ulong ChangedBytes => FullReason == null ? _changed!.CountBytes() : _disk.Limits.CapacityBytes;
 
+    /// <param name="engine">Drives it.</param>
+    /// <param name="path">Of the tracker.</param>
+    /// <param name="source">Its disk.</param>
+    /// <param name="request">What else was asked for.</param>
+    /// <param name="isTargetThere">And is to be kept.</param>
+    /// <param name="tracker">Null when refused.</param>
+    /// <param name="reason">Why the tracker is refused, where it says; else null.</param>
     public static OpenRefusal TryOpen(
         Engine engine,
         string path,
         IBlockDevice source,
+        BackupRequest request,
         bool isTargetThere,
-        out BackupTracker? tracker
+        out BackupTracker? tracker,
+        out string? reason
     )
     {
-        tracker = null;
+        (tracker, reason) = (null, null);
         if (source is not FileDevice disk)
             return Refuse($"source '{source.Name}' is a server's: only files and block devices have trackers");
         if (disk.UsedBy is { } use)
@@ -54,27 +74,42 @@ sealed class BackupTracker
             return refusal;
         refusal = file!.Read(disk, out TrackedChanges? changes);
         if (refusal.IsNone && changes!.Refusal != TrackerRefusal.None && !changes.Refusal.IsHealedByFull())
+        {
             refusal = Refuse(TrackWords.Refused(path, changes.Refusal));
+            reason = TrackerRefusals.Words.Of(changes.Refusal);
+        }
+        if (refusal.IsNone && request.Checkpoint is { } name && PointWords.CheckNew(changes!, path, name) is { } wrong)
+            refusal = Refuse(wrong);
         if (refusal.IsNone)
-            tracker = new BackupTracker(file, changes!, disk, isTargetThere);
-        else
-            engine.Reactor.Invoke(file.Dispose);
+        {
+            tracker = new BackupTracker(file, changes!, disk, request, isTargetThere);
+            return default;
+        }
+        changes?.Dispose();
+        engine.Reactor.Invoke(file.Dispose);
         return refusal;
     }
 
     /// <summary>A bitmap with what has changed.</summary>
     public Fault TryMakeBitmap(out DirtyBitmap? bitmap)
     {
-        HierarchicalBitmap changed = _changes.Changed!;
+        HierarchicalBitmap changed = _changed!;
         Fault fault = DirtyBitmap.TryCreate("tracker", changed.SizeBytes, changed.GranularityBytes, out bitmap);
         return fault.IsFault ? fault : bitmap!.Bits.CopyFrom(changed);
     }
 
     /// <summary>The copy is whole and durable.</summary>
-    public Fault Reset() => _file.Reset(_disk, _changes);
+    public Fault Commit()
+    {
+        if (_since == null || _changes.Refusal != TrackerRefusal.None)
+            return _file.MoveBase(_disk, _changes, _checkpoint, PointWords.NowNs());
+        return _checkpoint.Length > 0 ? _file.AddPoint(_disk, _changes, _checkpoint, PointWords.NowNs()) : Fault.None;
+    }
 
     public void Dispose()
     {
+        if (_since != null)
+            _changed?.Dispose();
         _changes.Dispose();
         _file.Dispose();
     }

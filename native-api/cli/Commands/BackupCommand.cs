@@ -25,6 +25,7 @@ static class BackupCommand
         "fastbackup backup backup.img /dev/vg0/web --force        (restore)",
         "fastbackup backup nbd://host/web backup.img",
         "fastbackup backup disk.img copy.img --tracker disk.img.track   (what has changed)",
+        "fastbackup backup disk.img copy.img --tracker disk.img.track --since monday --checkpoint tuesday",
     ];
 
     public static Command Create()
@@ -58,6 +59,14 @@ static class BackupCommand
         Option<string?> tracker = TrackCommand.CreateTrackerOption(
             "Tracker of SOURCE: into a TARGET that exists, the last copy, goes only what has changed since."
         );
+        Option<string?> since = CheckpointCommand.CreateOption(
+            "--since",
+            "With --tracker: TARGET is the copy of this checkpoint."
+        );
+        Option<string?> checkpoint = CheckpointCommand.CreateOption(
+            "--checkpoint",
+            "With --tracker: makes this checkpoint when the copy is whole."
+        );
         Command command = new("backup", "Copy a disk to a file or another disk.")
         {
             source,
@@ -69,11 +78,21 @@ static class BackupCommand
             memory,
             force,
             tracker,
+            since,
+            checkpoint,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
             CommonOptions.Json,
             CommonOptions.Quiet,
         };
+        command.Validators.Add(result =>
+        {
+            if (
+                result.GetResult(tracker) == null
+                && (result.GetResult(since) ?? result.GetResult(checkpoint)) is { } lone
+            )
+                result.AddError($"{lone.Option.Name} is about a tracker's checkpoints: give --tracker, too");
+        });
         command.SetAction(parsed =>
             Run(
                 new BackupRequest
@@ -81,6 +100,8 @@ static class BackupCommand
                     Source = parsed.GetRequiredValue(source),
                     Target = parsed.GetRequiredValue(target),
                     Tracker = parsed.GetValue(tracker),
+                    Since = parsed.GetValue(since),
+                    Checkpoint = parsed.GetValue(checkpoint),
                     Sync = parsed.GetValue(sync),
                     SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
                     GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,

@@ -126,6 +126,7 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(CtlDoneEvent))]
 [JsonSerializable(typeof(TrackDoneEvent))]
 [JsonSerializable(typeof(TrackerEvent))]
+[JsonSerializable(typeof(CheckpointDoneEvent))]
 sealed partial class JsonEvents : JsonSerializerContext
 {
     // Not an initialiser: those of the generated half may run after this half's.

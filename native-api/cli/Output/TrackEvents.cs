@@ -1,4 +1,6 @@
 // The objects of --json that are about trackers.
+using System.Collections.Generic;
+
 namespace FastBackup.Cli;
 
 /// <remarks>
@@ -28,8 +30,46 @@ sealed record TrackDoneEvent(
 
 /// <remarks>
 /// Event: "tracker", before the copy begins.
-/// Mode: "full" or "incremental".
-/// Reason: Of a full one: "all" (everything has changed, or no backup was made yet), "new-target", or why the tracker
-/// cannot tell.
+/// Mode: "full", "incremental", or "refused": a full one is needed, and cannot be made like this.
+/// Reason: Why a full one is needed: "new" (everything counts as changed, no backup was made yet), "new-target",
+/// "epoch" (there is no such checkpoint), or why the tracker cannot tell: "resized", "inconsistent", "foreign-writes",
+/// "foreign-disk" ...
+/// ChangedBytes: What is to be copied.
+/// Since: The checkpoint that was asked for.
+/// Checkpoint: The one that is made when the copy is whole.
 /// </remarks>
-sealed record TrackerEvent(string Event, string Tracker, string Mode, string? Reason, ulong ChangedBytes);
+sealed record TrackerEvent(
+    string Event,
+    string Tracker,
+    string Mode,
+    string? Reason,
+    ulong ChangedBytes,
+    string? Since,
+    string? Checkpoint
+);
+
+/// <remarks>
+/// Created: As 2026-01-31T23:59:59Z; empty: not known.
+/// ChangedBytes: Since then.
+/// </remarks>
+sealed record CheckpointEntry(string Name, string Created, ulong ChangedBytes);
+
+/// <remarks>
+/// Event: "done".
+/// Action: "add", "list" or "delete".
+/// Name: Of the checkpoint that was added or deleted.
+/// Reason: "none", or why the tracker cannot tell what has changed.
+/// Checkpoints: All there are now, oldest first.
+/// </remarks>
+sealed record CheckpointDoneEvent(
+    string Event,
+    string Command,
+    string Action,
+    string Status,
+    int ExitCode,
+    string Disk,
+    string Tracker,
+    string? Name,
+    string? Reason,
+    List<CheckpointEntry>? Checkpoints
+);

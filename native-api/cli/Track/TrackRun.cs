@@ -14,39 +14,16 @@ namespace FastBackup.Cli;
 /// <summary>Threads: one.</summary>
 sealed class TrackRun(TrackRequest request, Output output)
 {
-    const ulong MemoryBytes = Units.MiB;
-
     public int Execute()
     {
-        string? sentence = WorkEngine.TryOpen(MemoryBytes, (uint)(64 * Units.KiB), null, out Engine? engine);
-        if (sentence != null)
-            return Conclude(new OpenRefusal(new Fault(FaultKind.NoMemory), sentence), null);
-        using (engine)
-            return Run(engine!);
-    }
-
-    int Run(Engine engine)
-    {
-        OpenRefusal refusal = SourceDisk.TryOpen(
-            engine.Reactor,
+        OpenRefusal refusal = TrackedDisk.TryOpen(
             request.Disk,
-            "disk",
             request.IsLockIgnored,
             request.Format,
-            out IBlockDevice? device
+            out TrackedDisk? disk
         );
-        if (!refusal.IsNone)
-            return Conclude(refusal, null);
-        try
-        {
-            return device is FileDevice disk
-                ? Act(engine, disk)
-                : Conclude(Refuse($"disk '{request.Disk}' is a server's: only files and block devices have trackers"));
-        }
-        finally
-        {
-            engine.Reactor.Invoke(device!.Dispose);
-        }
+        using (disk)
+            return refusal.IsNone ? Act(disk!.Engine, disk.Device) : Conclude(refusal);
     }
 
     int Act(Engine engine, FileDevice disk)

@@ -17,8 +17,9 @@ static class TrackWords
     public static string ReasonOf(string word) =>
         word switch
         {
-            "all" => "everything counts as changed",
-            "new-target" => "TARGET is new, it holds no last copy",
+            "new" => "everything counts as changed (new)",
+            "new-target" => "TARGET is new, it holds no last copy (new-target)",
+            "epoch" => "there is no such checkpoint; it was deleted, or the tracker began anew (epoch)",
             _ => TrackerRefusals.Words.TryRead(word, out TrackerRefusal refusal)
                 ? $"the tracker {TrackerRefusals.Explain(refusal)} ({word})"
                 : word,

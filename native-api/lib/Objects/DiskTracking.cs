@@ -92,8 +92,9 @@ static class DiskTracking
             () =>
             {
                 tracker = disk.Tracker;
-                return tracker == null
-                    ? Answer.State("the disk has no tracker")
+                return tracker == null ? Answer.State("the disk has no tracker")
+                    : tracker.Points is { IsReserved: true }
+                        ? Answer.State("the disk's checkpoints are in use by another operation")
                     : InMoment(disk, () => isReleased = tracker.Release());
             }
         );

@@ -1,6 +1,7 @@
 """Reads tracker files by native-api/docs/tracking.md alone, so that page and program can be held against each other.
 
-  tracker.py read TRACKER [LIVE]           state, rule and the granules that have changed
+  tracker.py read TRACKER [LIVE]           state, rule and the granules that have changed since the last backup
+  tracker.py points TRACKER                each checkpoint, and the granules that have changed since
   tracker.py set DISK TRACKER GRANULE      what whoever watched would have left: the granule, and the disk as it is now
 """
 import hashlib, os, struct, sys
@@ -33,10 +34,38 @@ def read_header(data, at):
     header["state"] = struct.unpack_from("<I", head, 108)[0]
     header["map"], _, count = struct.unpack_from("<QQI", head, 192)
     header["areas"] = {}
+    header["table"] = None
     for i in range(count):
         kind, _, _, of_map, offset, length = struct.unpack_from("<HHIQQQ", head, 512 + 48 * i)
         header["areas"][kind, of_map] = offset
+        if kind == 6:
+            header["table"] = of_map, length // PAGE
     return header
+
+
+def whole_block(data, header, kind, of_map, index, size, magic):
+    """Its sequence and its content; 0 where this copy does not count."""
+    at = header["areas"][kind, of_map] + index * size
+    block = data[at:at + size]
+    crc, name, tag, sequence, block_map, place = struct.unpack_from("<I4s8sQQQ", block)
+    whole = crc32c(block[4:]) == crc and (name, tag, block_map, place) == (magic, header["tag"], of_map, index)
+    return (sequence, block[HEAD:]) if whole else (0, None)
+
+
+def read_points(data, header):
+    """Of each point map, base or not, name; oldest first."""
+    if not header["table"]:
+        return [(header["map"], True, "")]
+    of_map, pages = header["table"]
+    table = b""
+    for page in range(pages):
+        table += max(whole_block(data, header, kind, of_map, page, PAGE, b"FBTp") for kind in (6, 7))[1]
+    points, at = [], 8
+    for _ in range(struct.unpack_from("<I", table)[0]):
+        point_map, _, flags, length = struct.unpack_from("<QQHH", table, at)
+        points.append((point_map, bool(flags & 1), table[at + 20:at + 20 + length].decode()))
+        at += 20 + length
+    return points
 
 
 def read_blocks(data, header, kinds, of_map, size, magic, bit_count):
@@ -45,33 +74,43 @@ def read_blocks(data, header, kinds, of_map, size, magic, bit_count):
     for index in range(-(-bit_count // per_block)):
         best = (0, None)
         for kind in kinds:
-            at = header["areas"][kind, of_map] + index * size
-            block = data[at:at + size]
-            crc, name, tag, sequence, block_map, place = struct.unpack_from("<I4s8sQQQ", block)
-            whole = crc32c(block[4:]) == crc and (name, tag, block_map, place) == (magic, header["tag"], of_map, index)
-            if whole and sequence > best[0]:
-                best = (sequence, block[HEAD:])
+            found = whole_block(data, header, kind, of_map, index, size, magic)
+            if found[0] > best[0]:
+                best = found
         for bit in range(min(per_block, bit_count - index * per_block)):
             if best[1] is None or best[1][bit // 8] >> bit % 8 & 1:
                 bits.add(index * per_block + bit)
     return bits
 
 
+def read_maps(data, header, granules):
+    """What each map has, of frozen ones and of that which records."""
+    points = read_points(data, header)
+    return points, [read_blocks(data, header, (2, 3), point[0], PAGE, b"FBTf", granules) for point in points]
+
+
 def read(data, live=None):
     copies = [one for one in (read_header(data, 0), read_header(data, 65536)) if one]
     if not copies:
-        return "torn-header", "", []
+        return "torn-header", "", [], {}
     header = max(copies, key=lambda one: one["sequence"])
     granules = -(-header["disk_bytes"] // (1 << header["granule"]))
     regions = -(-header["disk_bytes"] // (1 << header["region"]))
     state = {1: "closed", 2: "open", 3: "inconsistent"}[header["state"]]
     if live and state == "open" and live[8:24] == header["id"] and struct.unpack_from("<I", live, 40)[0] == 1:
-        return state, "exact", [bit for bit in range(granules) if live[PAGE + bit // 8] >> bit % 8 & 1]
-    changed = read_blocks(data, header, (2, 3), header["map"], PAGE, b"FBTf", granules)
+        return state, "exact", [bit for bit in range(granules) if live[PAGE + bit // 8] >> bit % 8 & 1], {}
+    points, maps = read_maps(data, header, granules)
+    changed = maps[-1]
     for region in read_blocks(data, header, (4, 5), 0, 512, b"FBTi", regions):
         width = 1 << header["region"] - header["granule"]
         changed.update(range(region * width, min(granules, (region + 1) * width)))
-    return state, "durable", sorted(changed)
+    since = {}
+    for i, (_, is_base, name) in enumerate(points):
+        union = sorted(set().union(*maps[i:]))
+        since[name] = union
+        if is_base:
+            changed = union
+    return state, "durable", sorted(changed), since
 
 
 def places(disk, size):
@@ -102,5 +141,9 @@ def change(disk_path, path, granule):
 if sys.argv[1] == "read":
     files = [open(name, "rb").read() for name in sys.argv[2:]]
     print(*read(*files)[:2], *read(*files)[2])
+elif sys.argv[1] == "points":
+    for name, granules in read(open(sys.argv[2], "rb").read())[3].items():
+        if name:
+            print(name, *granules)
 else:
     change(sys.argv[2], sys.argv[3], int(sys.argv[4]))

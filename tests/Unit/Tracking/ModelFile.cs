@@ -11,8 +11,8 @@ sealed class ModelFile(byte[] durable) : ITrackerStorage
 {
     const int SectorBytes = 512;
 
-    readonly byte[] _durable = durable;
-    readonly byte[] _cached = (byte[])durable.Clone();
+    byte[] _durable = durable;
+    byte[] _cached = (byte[])durable.Clone();
     readonly Dictionary<int, List<byte[]>> _states = [];
 
     public ulong SizeBytes => (ulong)_cached.Length;
@@ -44,6 +44,14 @@ sealed class ModelFile(byte[] durable) : ITrackerStorage
     {
         _cached.CopyTo(_durable.AsSpan());
         _states.Clear();
+    }
+
+    /// <summary>Whether the new length outlives a power cut does not matter: what counts lies before it.</summary>
+    public Fault Grow(ulong sizeBytes)
+    {
+        Array.Resize(ref _durable, (int)sizeBytes);
+        Array.Resize(ref _cached, (int)sizeBytes);
+        return Fault.None;
     }
 
     Fault ITrackerStorage.Write(ulong offsetBytes, ReadOnlySpan<byte> bytes)

@@ -13,12 +13,17 @@ sealed class ModelMirror(TrackerShape shape) : ILiveMirror
 
     public bool Fails { get; set; }
 
+    /// <summary>Says that it has what it has not.</summary>
+    public bool IsDeaf { get; set; }
+
     public ulong SetCount { get; private set; }
 
     public bool TrySet(ulong granule)
     {
         if (Fails)
             return false;
+        if (IsDeaf)
+            return true;
         Bits[granule / 8] |= (byte)(1 << (int)(granule % 8));
         SetCount++;
         return true;
@@ -30,6 +35,12 @@ sealed class ModelMirror(TrackerShape shape) : ILiveMirror
             _ = TrySet(firstGranule + i);
         return !Fails;
     }
+
+    public ulong MapId { get; init; }
+
+    public ulong Sequence { get; set; }
+
+    public void Restamp(ulong sequence) => Sequence = sequence;
 
     public void Void() => IsVoid = true;
 

@@ -1,21 +1,49 @@
-// block-dirty-bitmap-add. The bitmap's memory is taken before the first check, so that nothing can fail later.
+// block-dirty-bitmap-add. The bitmap's memory is taken before the first check, so that nothing can fail later. One that
+// is since a checkpoint records from the plan's moment on, and gains behind it what the tracker's maps have: busy until
+// then, and only then the command is answered.
+using System;
 using System.Text;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
+using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
+using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
 
-sealed class AddBitmapAction(string node, string name, uint? granularity, bool isPersistent, bool isDisabled)
-    : PlanAction
+sealed class AddBitmapAction(
+    string node,
+    string name,
+    uint? granularity,
+    bool isPersistent,
+    bool isDisabled,
+    string? since
+) : PlanAction
 {
     DiskObject? _disk;
     DirtyBitmap? _dirty;
     BitmapObject? _bitmap;
     Fault _fault;
+    DiskPoints? _points; // in hand
 
     public override string Type => "block-dirty-bitmap-add";
+
+    public override bool IsPatient => since != null;
+
+    public override QmpError? Prepare(PlanContext plan)
+    {
+        QmpError? error = null;
+        Answer answer = plan.Turns.RunUnlessStopped(() =>
+        {
+            error = Resolve(plan, node, ref _disk);
+            return error == null ? PointsInHand.TryTake(_disk!, out _points) : Answer.Ok;
+        });
+        if (!answer.IsOk)
+            return QmpError.Of(answer);
+        bool isMissing = error == null && !_points!.Has(since!);
+        return isMissing ? QmpError.Generic($"Disk '{node}' has no checkpoint '{since}' (epoch)") : error;
+    }
 
     public override void Find(PlanContext plan) => _ = Resolve(plan, node, ref _disk);
 
@@ -37,6 +65,8 @@ sealed class AddBitmapAction(string node, string name, uint? granularity, bool i
             return QmpError.Generic("Bitmap name cannot be empty");
         if (granularity is { } given && (given < DirtyBitmap.GranularityBytesMin || !Units.IsPowerOfTwo(given)))
             return QmpError.Generic("Granularity must be power of 2 and at least 512");
+        if (since != null && isDisabled)
+            return QmpError.Generic("A bitmap that is since a checkpoint cannot be disabled");
         if (isPersistent)
             return QmpError.Generic($"Can't store persistent bitmaps to {node}: Operation not supported");
         if (state.IsTaken(_disk!, name))
@@ -50,7 +80,7 @@ sealed class AddBitmapAction(string node, string name, uint? granularity, bool i
         if (_dirty == null || _dirty.SizeBytes != _disk!.Core.CapacityBytes)
             return QmpError.Generic($"Disk '{node}' has changed its size meanwhile");
         _bitmap ??= new BitmapObject(_disk.Engine!, _disk.Id, _dirty) { IsOfMonitor = true };
-        state.Set(_disk, name, new PlannedBitmap(_bitmap, IsBusy: false, IsToCome: true));
+        state.Set(_disk, name, new PlannedBitmap(_bitmap, IsBusy: since != null, IsToCome: true));
         return null;
     }
 
@@ -65,6 +95,43 @@ sealed class AddBitmapAction(string node, string name, uint? granularity, bool i
         _bitmap!.Dirty!.SetEnabled(!isDisabled);
         _disk!.Core.Add(_bitmap.Dirty);
         _disk.Bitmaps.Add(name, _bitmap);
+        if (_points != null)
+            _bitmap.Dirty.BeginFill();
+    }
+
+    public override bool BeginSettling(PlanContext plan, Action onSettled)
+    {
+        if (_points == null)
+            return false;
+        void Fill()
+        {
+            _ = _points.TryAddSince(since!, _dirty!.Bits);
+            _ = plan.Turns.Run(() =>
+            {
+                EndFill();
+                onSettled();
+                return Answer.Ok;
+            });
+        }
+        if (plan.Patience.TryRun("fb-fill", Fill))
+            return true;
+        _ = _points.TryAddSince(since!, _dirty!.Bits); // no thread is to be had: guests wait for some milliseconds
+        EndFill();
+        return false;
+    }
+
+    void EndFill()
+    {
+        _dirty!.EndFill();
+        PointsInHand.GiveBack(_disk!, _points!);
+        _points = null;
+    }
+
+    public override void Abandon(PlanContext plan)
+    {
+        if (_points != null)
+            PointsInHand.GiveBack(_disk!, _points);
+        _points = null;
     }
 
     public override bool Release(bool wasDone, bool isLeft)

@@ -46,11 +46,42 @@ sealed class Plan(
     int _next; // action to be looked at
     bool _isRight; // checked when its turn had come
     bool _isOver;
+    int _settlingCount; // of actions, after the moment; and one for the plan itself
 
-    public bool IsTooOld => Environment.TickCount64 - _startMs > TimeLimitMs;
+    public bool IsTooOld => !_isOver && Environment.TickCount64 - _startMs > TimeLimitMs;
 
     /// <summary>The call is answered, now or later. On the monitor's thread.</summary>
     public void Begin()
+    {
+        if (!actions.Exists(action => action.IsPatient))
+            BeginPrepared();
+        else if (!context.Patience.TryRun("fb-plan", Prepare))
+            _ = InTurn(() => GiveUp("too many files or devices do not answer"));
+    }
+
+    /// <summary>On a thread of its own, which may wait.</summary>
+    void Prepare()
+    {
+        QmpError? error = null;
+        foreach (PlanAction action in actions)
+            error ??= action.IsPatient ? action.Prepare(context) : null;
+        inbox.Post(() =>
+        {
+            if (error == null)
+                BeginPrepared();
+            else if (!InTurn(() => Refuse(error)).IsOk)
+                call.Answer(error);
+        });
+    }
+
+    Answer InTurn(Action work) =>
+        context.Turns.Run(() =>
+        {
+            work();
+            return Answer.Ok;
+        });
+
+    void BeginPrepared()
     {
         Answer answer = TryBegin();
         if (!answer.IsOk)
@@ -147,7 +178,11 @@ sealed class Plan(
     void Refuse(QmpError error)
     {
         if (_isOver)
+        {
+            if (_settlingCount > 0) // and nobody will tell how it ends
+                Conclude(error, wasDone: true);
             return;
+        }
         bool mayWithdraw = _contents is not { IsAttached: true }; // else its turn ends in a moment
         if (mayWithdraw && _moment is { IsPending: true } && !context.Turns.Engine.Reactor.HasFailed)
         {
@@ -237,9 +272,32 @@ sealed class Plan(
     {
         _isOver = true;
         bool wasDone = answer.Error == null;
-        if (!wasDone)
+        if (wasDone && _disks.Length > 0)
+        {
+            _settlingCount = 1;
             foreach (PlanAction action in actions)
+                _settlingCount += action.BeginSettling(context, EndOne) ? 1 : 0;
+            EndOne();
+            return;
+        }
+        foreach (PlanAction action in actions)
+            if (!wasDone)
                 action.Abandon(context);
+        Conclude(answer, wasDone);
+    }
+
+    /// <summary>The moment, or what ends after it.</summary>
+    void EndOne()
+    {
+        if (_settlingCount <= 0 || --_settlingCount > 0)
+            return;
+        QmpError? error = actions.Find(action => action.SettleError != null)?.SettleError;
+        Conclude(error != null ? error : CommandAnswer.Done, wasDone: true);
+    }
+
+    void Conclude(CommandAnswer answer, bool wasDone)
+    {
+        _settlingCount = 0;
         waiting.Remove(this);
         inbox.Post(() =>
         {

@@ -1,13 +1,16 @@
 // One action of a plan. It is checked twice, with the same eyes: when the command comes, and when its turn has come,
 // since jobs and hosts may have changed things in between. What takes time comes before the moment or after it.
 //
+//   Prepare     before all else, of patient ones: on a thread that may wait for storage
 //   Find        the monitor's part begins: which disk is meant
 //   TakeMemory  on the monitor's thread
 //   Check       twice
 //   MakeReady   in parts, while guests write
 //   WhatIsWrongNow, Apply   in the quiesced moment: O(1)
+//   BeginSettling   right after it: what ends later, and is waited for by the answer
 //   Abandon     instead of Apply
 //   Release     on the monitor's thread, at the end
+using System;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
 
@@ -18,6 +21,13 @@ abstract class PlanAction
 {
     /// <summary>QMP's name of it.</summary>
     public abstract string Type { get; }
+
+    /// <summary>It has something to prepare.</summary>
+    public virtual bool IsPatient => false;
+
+    /// <summary>Threads: one that may wait. Before anything else of the plan.</summary>
+    /// <returns>Null, or why not: then all of the plan's actions are abandoned.</returns>
+    public virtual QmpError? Prepare(PlanContext plan) => null;
 
     /// <summary>Looks for what its memory depends on; a check says later what is wrong.</summary>
     public virtual void Find(PlanContext plan) { }
@@ -41,6 +51,14 @@ abstract class PlanAction
 
     /// <summary>All of the plan is right and all its disks are quiet.</summary>
     public abstract void Apply(PlanContext plan);
+
+    /// <summary>It was carried out; whether something of it ends later.</summary>
+    /// <param name="plan">What it is part of.</param>
+    /// <param name="onSettled">Then told once, in a later turn.</param>
+    public virtual bool BeginSettling(PlanContext plan, Action onSettled) => false;
+
+    /// <summary>What went wrong after the moment; null: nothing.</summary>
+    public QmpError? SettleError { get; protected set; }
 
     /// <summary>It will not be carried out: what the check has taken goes back.</summary>
     public virtual void Abandon(PlanContext plan) { }

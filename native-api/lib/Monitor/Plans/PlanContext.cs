@@ -4,6 +4,7 @@ using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Jobs;
 using FastBackup.Native.Monitor.Nodes;
 using FastBackup.Native.Objects;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -12,7 +13,8 @@ namespace FastBackup.Native.Monitor.Plans;
 /// <param name="nodes">Of the monitor.</param>
 /// <param name="jobs">Of the monitor.</param>
 /// <param name="isGrouped">Its jobs end together.</param>
-sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, bool isGrouped)
+/// <param name="patience">Threads for what may take its time.</param>
+sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, bool isGrouped, PatientThreads patience)
 {
     readonly Dictionary<DiskObject, uint> _backups = []; // found so far
     readonly List<DiskObject> _disks = []; // few: one after the other is looked at
@@ -23,6 +25,9 @@ sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, 
     public NodeTable Nodes => nodes;
 
     public StartedJobs Jobs => jobs;
+
+    /// <summary>Threads: any.</summary>
+    public PatientThreads Patience => patience;
 
     public bool IsGrouped => isGrouped;
 

@@ -13,7 +13,8 @@ sealed class TransactionCommands(
     NodeTable nodes,
     StartedJobs jobs,
     WaitingPlans waiting,
-    MonitorInbox inbox
+    MonitorInbox inbox,
+    PatientFiles files
 )
 {
     static readonly string[] s_types =
@@ -26,6 +27,7 @@ sealed class TransactionCommands(
         "block-dirty-bitmap-disable",
         "block-dirty-bitmap-merge",
         "blockdev-backup",
+        "x-checkpoint-add",
     ];
 
     static readonly string[] s_completionModes = ["individual", "grouped"];
@@ -43,6 +45,8 @@ sealed class TransactionCommands(
     public CommandAnswer BitmapDisable(CommandCall call) => Single(call, "block-dirty-bitmap-disable");
 
     public CommandAnswer BitmapMerge(CommandCall call) => Single(call, "block-dirty-bitmap-merge");
+
+    public CommandAnswer CheckpointAdd(CommandCall call) => Single(call, "x-checkpoint-add");
 
     public CommandAnswer Group(CommandCall call)
     {
@@ -74,7 +78,7 @@ sealed class TransactionCommands(
             return error;
         if (actions.Count > Plan.ActionsMax)
             return QmpError.Generic($"a transaction has at most {Plan.ActionsMax} actions, not {actions.Count}");
-        new Plan(call, new PlanContext(turns, nodes, jobs, isGrouped), waiting, inbox, actions).Begin();
+        new Plan(call, new PlanContext(turns, nodes, jobs, isGrouped, files.Patience), waiting, inbox, actions).Begin();
         return CommandAnswer.Later;
     }
 
@@ -90,12 +94,14 @@ sealed class TransactionCommands(
         string name = arguments.Text("name");
         return type switch
         {
+            "x-checkpoint-add" => new CheckpointAction(node, name),
             "block-dirty-bitmap-add" => new AddBitmapAction(
                 node,
                 name,
                 arguments.UInt32("granularity"),
                 arguments.Bool("persistent") ?? false,
-                arguments.Bool("disabled") ?? false
+                arguments.Bool("disabled") ?? false,
+                arguments.OptionalText("x-since")
             ),
             "block-dirty-bitmap-remove" => new RemoveBitmapAction(node, name),
             "block-dirty-bitmap-clear" => new ClearBitmapAction(node, name),

@@ -99,9 +99,10 @@ static class SchemaText
           block-dirty-bitmap-add=BlockDirtyBitmapAddWrapper block-dirty-bitmap-remove=BlockDirtyBitmapWrapper
           block-dirty-bitmap-clear=BlockDirtyBitmapWrapper block-dirty-bitmap-enable=BlockDirtyBitmapWrapper
           block-dirty-bitmap-disable=BlockDirtyBitmapWrapper block-dirty-bitmap-merge=BlockDirtyBitmapMergeWrapper
-          blockdev-backup=BlockdevBackupWrapper
+          blockdev-backup=BlockdevBackupWrapper x-checkpoint-add=BlockDirtyBitmapWrapper
         enum TransactionActionKind abort block-dirty-bitmap-add block-dirty-bitmap-remove block-dirty-bitmap-clear
           block-dirty-bitmap-enable block-dirty-bitmap-disable block-dirty-bitmap-merge blockdev-backup
+          x-checkpoint-add
         object AbortWrapper data:Abort
         object Abort
         object BlockDirtyBitmapAddWrapper data:BlockDirtyBitmapAdd
@@ -111,6 +112,7 @@ static class SchemaText
 
         command block-dirty-bitmap-add < BlockDirtyBitmapAdd
         object BlockDirtyBitmapAdd node:str name:str granularity?:int persistent?:bool disabled?:bool
+          x-since?:str
         command block-dirty-bitmap-remove < BlockDirtyBitmap
         command block-dirty-bitmap-clear < BlockDirtyBitmap
         command block-dirty-bitmap-enable < BlockDirtyBitmap
@@ -121,6 +123,11 @@ static class SchemaText
         either BlockDirtyBitmapOrStr str BlockDirtyBitmap
         command x-debug-block-dirty-bitmap-sha256 < BlockDirtyBitmap > BlockDirtyBitmapSha256
         object BlockDirtyBitmapSha256 sha256:str
+        command x-checkpoint-add < BlockDirtyBitmap
+        command x-checkpoint-list < CheckpointChoice > [CheckpointInfo]
+        command x-checkpoint-delete < BlockDirtyBitmap
+        object CheckpointChoice node:str
+        object CheckpointInfo name:str created-ns:int changed-bytes:int
 
         command query-jobs > [JobInfo]
         object JobInfo id:str type:JobType status:JobStatus current-progress:int total-progress:int error?:str

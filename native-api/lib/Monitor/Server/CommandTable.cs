@@ -21,6 +21,7 @@ sealed class CommandTable
         JobCommands jobs,
         JobQueries jobQueries,
         TransactionCommands transactions,
+        CheckpointCommands checkpoints,
         BitmapHash hash
     ) =>
         _handlers = new()
@@ -46,6 +47,9 @@ sealed class CommandTable
             ["block-dirty-bitmap-disable"] = transactions.BitmapDisable,
             ["block-dirty-bitmap-merge"] = transactions.BitmapMerge,
             ["x-debug-block-dirty-bitmap-sha256"] = hash.Run,
+            ["x-checkpoint-add"] = transactions.CheckpointAdd,
+            ["x-checkpoint-list"] = checkpoints.List,
+            ["x-checkpoint-delete"] = checkpoints.Delete,
             ["query-jobs"] = jobQueries.Jobs,
             ["query-block-jobs"] = jobQueries.BlockJobs,
             ["x-query-statistics"] = jobQueries.Statistics,

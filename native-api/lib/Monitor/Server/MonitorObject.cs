@@ -33,7 +33,8 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
             new ResizeCommand(Turns, Nodes),
             new JobCommands(Turns),
             new JobQueries(Turns),
-            new TransactionCommands(Turns, Nodes, Jobs, Plans, Inbox),
+            new TransactionCommands(Turns, Nodes, Jobs, Plans, Inbox, _files),
+            new CheckpointCommands(Turns, Nodes, _files),
             new BitmapHash(Turns, Nodes)
         );
         CommandDispatcher dispatcher = new(commands, Inbox, Turns);

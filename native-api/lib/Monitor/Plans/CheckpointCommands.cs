@@ -1,0 +1,116 @@
+// x-checkpoint-list, x-checkpoint-delete: of a disk with a tracker. Both may wait for storage or memory, so they are on
+// threads of their own, and are answered later. x-checkpoint-add is an action, as it has an instant.
+using System;
+using System.Collections.Generic;
+using FastBackup.Bitmaps;
+using FastBackup.Devices.Opening;
+using FastBackup.Native.Errors;
+using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Monitor.Json;
+using FastBackup.Native.Monitor.Nodes;
+using FastBackup.Native.Objects;
+using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Storage;
+
+namespace FastBackup.Native.Monitor.Plans;
+
+/// <summary>Threads: the monitor's.</summary>
+sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFiles files)
+{
+    public CommandAnswer List(CommandCall call)
+    {
+        string node = call.Arguments.Text("node");
+        return call.Arguments.End() is { } error
+            ? error
+            : Later(call, node, (disk, points) => List(call, disk, points));
+    }
+
+    public CommandAnswer Delete(CommandCall call)
+    {
+        string node = call.Arguments.Text("node");
+        string name = call.Arguments.Text("name");
+        return call.Arguments.End() is { } error
+            ? error
+            : Later(call, node, (disk, points) => Delete(call, disk, points, name));
+    }
+
+    CommandAnswer Later(CommandCall call, string node, Action<DiskObject, DiskPoints> work)
+    {
+        DiskObject? disk = null;
+        DiskPoints? points = null;
+        CommandAnswer answer = turns.OnReactor(() =>
+        {
+            if (nodes.FindSource(node, out disk) is { } missing)
+                return missing;
+            Answer taken = PointsInHand.TryTake(disk!, out points);
+            return taken.IsOk ? CommandAnswer.Later : QmpError.Of(taken);
+        });
+        if (points == null)
+            return answer;
+        if (files.Patience.TryRun("fb-point", () => work(disk!, points)))
+            return CommandAnswer.Later;
+        GiveBack(disk!, points);
+        return QmpError.Generic($"{PatientFiles.HangingMax} files or devices do not answer");
+    }
+
+    void List(CommandCall call, DiskObject disk, DiskPoints points)
+    {
+        CommandAnswer answer;
+        try
+        {
+            List<JsonValue> entries = [];
+            foreach (TrackedPoint point in points.Named)
+            {
+                using HierarchicalBitmap since = points.Since(point.Name);
+                entries.Add(
+                    JsonValue.Object(
+                        ("name", JsonValue.Of(point.Name)),
+                        ("created-ns", JsonValue.Of(point.CreatedNs)),
+                        ("changed-bytes", JsonValue.Of(since.CountBytes()))
+                    )
+                );
+            }
+            answer = JsonValue.Of(entries);
+        }
+        catch (InsufficientMemoryException)
+        {
+            answer = QmpError.Generic("there is no memory for what has changed");
+        }
+        GiveBack(disk, points);
+        call.Finish(answer);
+    }
+
+    void Delete(CommandCall call, DiskObject disk, DiskPoints points, string name)
+    {
+        OpenRefusal refusal = points.PrepareDelete(name);
+        bool hasBegun = false;
+        Answer answer = refusal.IsNone
+            ? turns.RunUnlessStopped(() =>
+            {
+                hasBegun = points.TryName(fault =>
+                {
+                    PointsInHand.GiveBack(disk, points);
+                    call.Finish(
+                        fault.IsNone
+                            ? CommandAnswer.Done
+                            : QmpError.Generic(
+                                $"checkpoint '{name}' was not deleted, its tracker is inconsistent: {fault}"
+                            )
+                    );
+                });
+                return Answer.Ok;
+            })
+            : Answer.Of(refusal);
+        if (hasBegun)
+            return;
+        GiveBack(disk, points);
+        call.Finish(QmpError.Of(answer.IsOk ? Answer.State("the tracker is inconsistent") : answer));
+    }
+
+    void GiveBack(DiskObject disk, DiskPoints points) =>
+        turns.Run(() =>
+        {
+            PointsInHand.GiveBack(disk, points);
+            return Answer.Ok;
+        });
+}

@@ -1,0 +1,262 @@
+// A chain of backups over many lives of a disk: each link is the copy of a point, made from the copy of another one by
+// what the tracker says has changed in between: the last one, any older one, or in full. In between points are deleted,
+// copies fail, processes are killed and the power is cut, also while a point is made. Whatever happens, a copy that was
+// made is the disk as it was at its instant, to the granule; and at every command to the tracker's file, whatever would
+// be found after a power cut or a kill has every granule that differs from each point it names.
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Recovery;
+using FastBackup.Tracking.Storage;
+
+namespace FastBackup.Tests.Unit.Tracking;
+
+public enum ChainMistake
+{
+    None,
+
+    /// <summary>Bits go to the new map in a moment of their own, behind the instant of the copy.</summary>
+    SwapOutsideMoment,
+
+    /// <summary>A point is named though pages of the map before it were not written.</summary>
+    PointBeforeFrozenPages,
+
+    /// <summary>The mirror of the map that still counts gets no bits from the swap on.</summary>
+    OldMirrorForgotten,
+
+    /// <summary>A point of a copy that failed is taken for that of a copy.</summary>
+    FailedCopyCounts,
+}
+
+sealed class ChainModel : ITrackerStorage, IDisposable
+{
+    sealed record Link(string Name, ulong[] Disk, ulong[]? Copy, HashSet<ulong> Written);
+
+    readonly Prng _chance;
+    readonly ChainMistake _mistake;
+    readonly bool _isTried;
+    readonly ulong[] _content = new ulong[PointScene.Shape.GranuleCount];
+    readonly List<Link> _links = [];
+    readonly HashSet<string> _pending = []; // being made or deleted: there or not
+    PointedDisk _life;
+    UInt128 _boot = TrackerScene.Boot;
+    int _count;
+    bool _isBroken;
+
+    public ChainModel(ulong seed, ChainMistake mistake, bool isTried)
+    {
+        (_chance, _mistake, _isTried) = (new Prng(seed), mistake, isTried);
+        _life = Begin(PointScene.NewFile(), isSameBoot: false, null, null);
+    }
+
+    public ulong TrialCount { get; private set; }
+
+    public ulong CopyCount { get; private set; }
+
+    public ulong EndCount { get; private set; }
+
+    /// <summary>Fails by a <see cref="ModelException"/>.</summary>
+    public void Run(int linkCount)
+    {
+        _isBroken = true; // until it has come to its end
+        for (int i = 0; i < linkCount; i++)
+        {
+            for (ulong writes = _chance.Below(6); writes > 0; writes--)
+                _life.Write();
+            _life.RunFor(_chance.Below(100_000));
+            if (_links.Count > 0 && (_links.Count > 8 || _chance.Chance(1, 6)))
+                Delete(_links[(int)_chance.Below((ulong)_links.Count)]);
+            Make();
+            if (_chance.Chance(1, 8))
+                EndLife(_chance.Chance(1, 2));
+        }
+        EndLife(isCut: true);
+        _isBroken = false;
+    }
+
+    void Make()
+    {
+        string name = $"p{_count++}";
+        bool fails = _chance.Chance(1, 6);
+        bool isCutShort = _chance.Chance(1, 10);
+        ulong[] disk = [];
+        ulong[]? copy = null;
+        HashSet<ulong> written = [];
+        _ = _pending.Add(name);
+        _life.Add(
+            name,
+            this,
+            () =>
+            {
+                disk = (ulong[])_content.Clone();
+                copy = fails && _mistake != ChainMistake.FailedCopyCounts ? null : Copy(fails);
+                _links.Add(new Link(name, disk, copy, written));
+            },
+            swapsLater: _mistake == ChainMistake.SwapOutsideMoment,
+            stops: () => isCutShort && _chance.Chance(1, 3)
+        );
+        if (_life.Chain.Find(name) < 0)
+        {
+            EndLife(_chance.Chance(1, 2));
+            return;
+        }
+        _ = _pending.Remove(name);
+        Check(copy, disk, fails);
+    }
+
+    void Check(ulong[]? copy, ulong[] disk, bool fails)
+    {
+        if (copy == null || fails)
+            return;
+        CopyCount++;
+        if (!copy.AsSpan().SequenceEqual(disk))
+            throw new ModelException("a copy is not the disk as it was");
+    }
+
+    /// <summary>In the moment: from the copy of some point, what has changed since; or all.</summary>
+    ulong[] Copy(bool fails)
+    {
+        List<Link> bases = _links.FindAll(link => link.Copy != null && _life.Chain.Find(link.Name) >= 0);
+        if (bases.Count == 0 || _chance.Chance(1, 10))
+            return (ulong[])_content.Clone();
+        Link from = _chance.Chance(2, 3) ? bases[^1] : bases[(int)_chance.Below((ulong)bases.Count)];
+        ulong[] copy = (ulong[])from.Copy!.Clone();
+        foreach (ulong granule in _life.Since(from.Name))
+            if (!fails || _chance.Chance(1, 2))
+                copy[granule] = _content[granule];
+        return copy;
+    }
+
+    void Delete(Link link)
+    {
+        if (_life.Chain.Find(link.Name) < 0)
+            return;
+        _ = _pending.Add(link.Name);
+        _life.Delete(link.Name, this);
+        _ = _pending.Remove(link.Name);
+        _ = _links.Remove(link);
+    }
+
+    PointedDisk Begin(ModelFile file, bool isSameBoot, LiveImage? live, LiveImage? next)
+    {
+        if (!isSameBoot)
+            _boot++;
+        TrackerHeader header = PointScene.Header();
+        return new PointedDisk(_chance.NextULong(), file, World(header, _boot), live, next, _content)
+        {
+            Tries = _isTried ? Try : null,
+            OnLanded = granule =>
+            {
+                foreach (Link link in _links)
+                    _ = link.Written.Add(granule);
+            },
+            ForgetsOldMirror = _mistake == ChainMistake.OldMirrorForgotten,
+            LosesFrozenPages = _mistake == ChainMistake.PointBeforeFrozenPages,
+        };
+    }
+
+    static TrackerWorld World(TrackerHeader header, UInt128 boot) =>
+        new(header.DiskId, PointScene.Shape.DiskBytes, header.Stamp, boot, header.Home, IsFileSettled: true);
+
+    void EndLife(bool isCut)
+    {
+        EndCount++;
+        _life.Settle();
+        ModelFile file = isCut ? _life.File.Cut(_chance) : _life.File.Kill();
+        LiveImage? live = isCut ? null : _life.Live;
+        LiveImage? next = isCut ? null : _life.NextLive;
+        PointedDisk before = _life;
+        ulong[] content = (ulong[])_content.Clone();
+        before.Tries = null;
+        before.OnLanded = null;
+        before.Dispose();
+        content.CopyTo(_content, 0); // what it did since is not the disk's
+        _life = Begin(file, !isCut, live, next);
+        foreach (Link link in _links.ToArray())
+            if (_life.Chain.Find(link.Name) < 0)
+                Forget(link);
+        _pending.Clear();
+    }
+
+    void Forget(Link link)
+    {
+        if (!_pending.Contains(link.Name))
+            throw new ModelException($"point '{link.Name}' is lost");
+        _ = _links.Remove(link);
+    }
+
+    /// <summary>What would be found if all ended here.</summary>
+    void Try()
+    {
+        TrialCount += 3;
+        Judge(_life.File.Cut(_chance), isSameBoot: false, "power cut");
+        Judge(_life.File.Cut(_chance, tearsSectors: true), isSameBoot: false, "power cut that tears");
+        Judge(_life.File.Kill(), isSameBoot: true, "kill");
+    }
+
+    void Judge(ModelFile file, bool isSameBoot, string what)
+    {
+        using RecoveredTracker found = TrackerRecovery.Recover(
+            file,
+            World(PointScene.Header(), isSameBoot ? _boot : _boot + 1000),
+            isSameBoot ? _life.Live : null,
+            isSameBoot ? _life.NextLive : null
+        );
+        if (found.Refusal != TrackerRefusal.None)
+            throw new ModelException($"{what}: refused, {found.Refusal}");
+        if (isSameBoot && found.Rule != RecoveryRule.Exact)
+            throw new ModelException($"{what}: not exact");
+        foreach (Link link in _links)
+        {
+            int index = found.Chain!.Find(link.Name);
+            if (index < 0 && !_pending.Contains(link.Name))
+                throw new ModelException($"{what}: point '{link.Name}' is lost");
+            if (index >= 0)
+                Judge(found.Chain, index, link, isSameBoot, what);
+        }
+    }
+
+    void Judge(MapChain chain, int index, Link link, bool isExact, string what)
+    {
+        using HierarchicalBitmap since = chain.Since(index);
+        for (ulong granule = 0; granule < (ulong)_content.Length; granule++)
+        {
+            bool isThere = since.GetBit(granule);
+            if (!isThere && _content[granule] != link.Disk[granule])
+                throw new ModelException($"{what}: granule {granule} is missed since '{link.Name}'");
+            if (isThere && isExact && EndCount == 0 && !link.Written.Contains(granule))
+                throw new ModelException($"{what}: granule {granule} is named for nothing since '{link.Name}'");
+        }
+    }
+
+    public ulong SizeBytes => _life.File.SizeBytes;
+
+    public bool TryRead(ulong offsetBytes, Span<byte> bytes) => _life.File.TryRead(offsetBytes, bytes);
+
+    public Fault Grow(ulong sizeBytes) => _life.File.Grow(sizeBytes);
+
+    public Fault Write(ulong offsetBytes, ReadOnlySpan<byte> bytes)
+    {
+        _life.Tries?.Invoke();
+        _life.File.Write(offsetBytes, bytes);
+        _life.Tries?.Invoke();
+        return Fault.None;
+    }
+
+    public Fault Flush()
+    {
+        _life.File.Flush();
+        _life.Tries?.Invoke();
+        return Fault.None;
+    }
+
+    /// <summary>A life that was left in the middle of a step cannot be ended.</summary>
+    public void Dispose()
+    {
+        if (!_isBroken)
+            _life.Dispose();
+    }
+}
