@@ -1,0 +1,134 @@
+// The map is asked for piece by piece, front to back; what reads alike is one entry, and without an answer all is data.
+using System;
+using System.Collections.Generic;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Jobs;
+using FastBackup.Ports;
+using Xunit;
+
+namespace FastBackup.Tests.Unit.Jobs;
+
+public sealed class AllocationScanTests : IDisposable
+{
+    const ExtentKind Data = ExtentKind.Data;
+    const ExtentKind Hole = ExtentKind.Hole;
+    const ulong CapacityBytes = 1000;
+
+    readonly MapDevice _device = new(CapacityBytes);
+    readonly AllocationScan _scan;
+    int _availableCount;
+
+    public AllocationScanTests() => _scan = new AllocationScan(_device, () => _availableCount++);
+
+    public void Dispose()
+    {
+        _scan.Dispose();
+        _device.Dispose();
+    }
+
+    [Fact]
+    public void OneQueryIsOut_InTheBackgroundsLane_ForAllThatIsNotMapped()
+    {
+        Assert.False(_scan.TryPeek(out _));
+        Assert.False(_scan.TryPeek(out _));
+        Assert.Equal((1u, true, 0), (_device.InFlightCount, _scan.IsQuerying, _availableCount));
+        Assert.Equal((0ul, CapacityBytes), (_device.Asked.OffsetBytes, _device.Asked.LengthBytes));
+        Assert.Equal(IoLane.Background, _device.Asked.Lane);
+        _device.Answer((Data, 300));
+        Assert.Equal((false, 1), (_scan.IsQuerying, _availableCount));
+        Assert.Equal([(Data, 0, 300)], Take());
+        Assert.Equal((300ul, 700ul), (_device.Asked.OffsetBytes, _device.Asked.LengthBytes));
+    }
+
+    [Fact]
+    public void NeighboursThatReadAlike_AreOneEntry()
+    {
+        Ask((Data, 100), (Data, 50), (Hole, 10), (ExtentKind.Zero, 40), (Hole, 100), (Data, 700));
+        Assert.Equal([(Data, 0, 150), (Hole, 150, 150), (Data, 300, 700)], Take());
+    }
+
+    [Fact]
+    public void AHoleInTwoAnswers_IsToldAsAWhole_WithTheSecond()
+    {
+        Ask((Data, 100), (Hole, 30));
+        Assert.Equal([(Data, 0, 100), (Hole, 100, 30)], Take());
+        _device.Answer((Hole, 70), (Data, 800));
+        Assert.Equal([(Hole, 100, 100), (Data, 200, 800)], Take());
+    }
+
+    [Fact]
+    public void WhatReadsOtherwise_IsNotJoined_AcrossAnswers()
+    {
+        Ask((Hole, 100));
+        Assert.Equal([(Hole, 0, 100)], Take());
+        _device.Answer((Data, 900));
+        Assert.Equal([(Data, 100, 900)], Take());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WithoutAMap_TheRestIsData(bool isError)
+    {
+        Fault fault = isError ? new Fault(FaultKind.Io, Errnos.EIO) : Fault.None;
+        Ask((Hole, 100));
+        Assert.Equal([(Hole, 0, 100)], Take());
+        _device.Fail(fault);
+        Assert.Equal([(Data, 100, 900)], Take());
+        Assert.Equal((fault, true), (_scan.Fault, _scan.IsAtEnd));
+    }
+
+    [Fact]
+    public void TheEnd_IsWhereAllIsWorkedOn_AndNothingIsAskedThere()
+    {
+        Assert.False(_scan.IsAtEnd);
+        Ask((Data, 400), (Hole, 600));
+        Assert.False(_scan.IsAtEnd); // mapped, not worked on
+        Take();
+        Assert.True(_scan.IsAtEnd);
+        Assert.False(_scan.TryPeek(out _));
+        Assert.Equal((0u, 1), (_device.InFlightCount, _availableCount));
+        Assert.Throws<InvariantException>(_scan.Advance);
+    }
+
+    [Fact]
+    public void FromTheStartAgain_TheMapIsFresh()
+    {
+        Ask((Hole, CapacityBytes));
+        Assert.Throws<InvariantException>(_scan.Restart); // not at its end
+        Take();
+        _scan.Restart();
+        Assert.False(_scan.IsAtEnd);
+        Ask((Hole, 200), (Data, 800));
+        Assert.Equal((0ul, CapacityBytes), (_device.Asked.OffsetBytes, _device.Asked.LengthBytes));
+        Assert.Equal([(Hole, 0, 200), (Data, 200, 800)], Take());
+    }
+
+    [Fact]
+    public void AnAnswerAfterItsEnd_StillHasItsMemory_AndIsToldNobody()
+    {
+        Assert.False(_scan.TryPeek(out _));
+        _scan.Dispose();
+        _device.Answer((Data, CapacityBytes)); // into memory that must still be there
+        Assert.Equal(0, _availableCount);
+    }
+
+    void Ask(params (ExtentKind Kind, ulong LengthBytes)[] runs)
+    {
+        Assert.False(_scan.TryPeek(out _));
+        _device.Answer(runs);
+    }
+
+    /// <summary>All entries that are there; a query is begun where they end.</summary>
+    List<(ExtentKind Kind, int OffsetBytes, int LengthBytes)> Take()
+    {
+        List<(ExtentKind, int, int)> entries = [];
+        while (_scan.TryPeek(out MapEntry entry))
+        {
+            entries.Add((entry.Kind, (int)entry.OffsetBytes, (int)entry.LengthBytes));
+            _scan.Advance();
+        }
+        return entries;
+    }
+}
