@@ -149,7 +149,7 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
         Assert.False(_bench.Pacer.MayStart(0)); // 16 KiB at a byte a second
     }
 
-    public void OnTrace(in TraceEvent traceEvent)
+    void ITraceSink.OnTrace(in TraceEvent traceEvent)
     {
         _bench.Map.Clusters(traceEvent.Extent, out ulong first, out ulong count);
         if (_isStepping && traceEvent.Point is TracePoint.Claim or TracePoint.Capture or TracePoint.Skip)
