@@ -136,32 +136,4 @@ sealed class CaptureBench : ICopyOwner, IBlockOwner, IDisposable
         Pool.Dispose();
         _loop.Dispose();
     }
-
-    public sealed class StandingDevice(ulong capacityBytes, uint alignBytes) : IBlockDevice
-    {
-        public string Name => "scratch";
-
-        public BlockLimits Limits { get; } =
-            new()
-            {
-                CapacityBytes = capacityBytes,
-                RequestAlignBytes = alignBytes,
-                BufferAlignBytes = alignBytes,
-            };
-
-        public uint InFlightCount => 0;
-
-        public bool ReadsAsZero => false;
-
-        /// <summary>The last request.</summary>
-        public BlockRequest Asked { get; private set; }
-
-        public int AskedCount { get; private set; }
-
-        public void Submit(in BlockRequest request) => (Asked, AskedCount) = (request, AskedCount + 1);
-
-        public void Promote(IBlockOwner owner, ulong userData) { }
-
-        public void Dispose() { }
-    }
 }

@@ -16,7 +16,6 @@ namespace FastBackup.Tests.Unit.Jobs;
 sealed class PartBench : IDisposable
 {
     readonly BufferPool _pool;
-    readonly VastDevice _target;
 
     /// <param name="loop">Turned by the test.</param>
     /// <param name="source">The disk's device.</param>
@@ -34,7 +33,7 @@ sealed class PartBench : IDisposable
         Assert.True(BufferPool.TryCreate(clusterBytes, 8, out BufferPool? pool).IsNone);
         _pool = pool!;
         Disk = new Disk(loop.Reactor, source, "disk", slotCount: 16);
-        _target = new VastDevice(loop.Reactor, source.Limits.CapacityBytes);
+        Target = new VastDevice(loop.Reactor, source.Limits.CapacityBytes);
         Assert.True(CopyMap.TryCreate(source.Limits.CapacityBytes, clusterBytes, out CopyMap? map).IsNone);
         Map = map!;
         Map.MarkAll();
@@ -44,12 +43,14 @@ sealed class PartBench : IDisposable
             SpeedBytesPerSecond = speedBytesPerSecond,
             GuestPriority = priority,
         };
-        Filter = CopyBeforeWriteFilter.Create(Disk, _target, _pool, Map, options.Filter);
+        Filter = CopyBeforeWriteFilter.Create(Disk, Target, _pool, Map, options.Filter);
         Timer = new JobTimer(loop.Reactor, () => DueCount++);
         Pacer = new BackupPacer(Work, Timer, Filter.Engine, _pool.BufferBytes, Disk.Pulse, options);
     }
 
     public Disk Disk { get; }
+
+    public VastDevice Target { get; }
 
     public CopyMap Map { get; }
 
@@ -73,7 +74,7 @@ sealed class PartBench : IDisposable
         Filter.Dispose();
         Map.Dispose();
         Disk.Dispose();
-        _target.Dispose();
+        Target.Dispose();
         _pool.Dispose();
     }
 }
