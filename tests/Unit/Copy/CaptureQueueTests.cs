@@ -1,5 +1,5 @@
-// What captured data may go to the target, to scratch and back: by the pacer's leave, by how full memory is, and without
-// asking anybody when it runs short.
+// What captured data may go to the target, to scratch and back: by the pacer's leave, by how full memory is, and
+// without asking anybody when it runs short.
 using System;
 using FastBackup.Copy;
 using FastBackup.Memory;

@@ -1,5 +1,5 @@
-// A chunk from its claim to its end, request by request: what counts as being at the devices, what a failure means before
-// and after the release point, and what becomes of what the kernel still holds.
+// A chunk from its claim to its end, request by request: what counts as being at the devices, what a failure means
+// before and after the release point, and what becomes of what the kernel still holds.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;

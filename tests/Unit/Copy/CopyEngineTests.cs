@@ -1,4 +1,4 @@
-// What users of one engine may count on: room, holes on their way, offers, lengths. Its devices answer in the next turn.
+// What users of one engine may count on: room, holes on their way, offers, lengths. Devices answer in the next turn.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;

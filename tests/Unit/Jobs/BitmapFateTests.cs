@@ -1,4 +1,4 @@
-// What the bitmap names in the end, by mode, by what the job copies, by how it ended and by what is known of the target.
+// What the bitmap names in the end, by mode, by what the job copies, by its end and by what is known of the target.
 // Granules of a quarter of a cluster. Dirty before the point in time: granule 1; written since: granule 40; not copied:
 // cluster 15; spoilt by a request: cluster 3.
 using System;
