@@ -29,6 +29,12 @@ sealed class VastDevice(IIoLoop loop, ulong capacityBytes, bool isZeroInitialise
     /// <summary>Nothing is answered.</summary>
     public bool IsHeld { get; set; }
 
+    /// <summary>What the images that were begun here were told of their bitmaps.</summary>
+    public List<ulong> ImageSerials { get; } = [];
+
+    /// <summary>Of them so many have ended.</summary>
+    public int EndedImageCount { get; private set; }
+
     /// <summary>Reads and writes so far.</summary>
     public ulong TransferCount { get; private set; }
 
@@ -40,6 +46,10 @@ sealed class VastDevice(IIoLoop loop, ulong capacityBytes, bool isZeroInitialise
             loop.Defer(this, 0);
         _isDeferred |= !IsHeld;
     }
+
+    public void BeginImage(ulong bitmapSerial) => ImageSerials.Add(bitmapSerial);
+
+    public void EndImage() => EndedImageCount++;
 
     public void Promote(IBlockOwner owner, ulong userData) { }
 

@@ -101,6 +101,22 @@ public sealed class BitmapFateTests : IDisposable
         Assert.Equal(expected, Settle(fate));
     }
 
+    /// <summary>Also what is written while the rest of the end is still being carried out.</summary>
+    [Theory]
+    [InlineData(BitmapMode.OnSuccess, true, "12-15,40,50,60")]
+    [InlineData(BitmapMode.Never, true, "1,12-15,40,50,60")]
+    [InlineData(BitmapMode.OnSuccess, false, "1,12-15,40,50,60")]
+    [InlineData(BitmapMode.Always, false, "12-15,40,50,60-63")]
+    public void WhatIsWrittenFromTheEndOn_IsTheBitmaps(BitmapMode mode, bool isSuccess, string expected)
+    {
+        BitmapFate fate = Begin(BackupSync.Bitmap, mode);
+        Quietly(isSuccess ? fate.Commit : fate.Abort);
+        Write(50);
+        Settle(fate);
+        Write(60);
+        Assert.Equal(expected, Named());
+    }
+
     [Theory]
     [InlineData(BackupSync.Full, BitmapMode.Always, All)] // nothing was copied: it is to name what was not
     [InlineData(BackupSync.Top, BitmapMode.Always, All)]
@@ -214,11 +230,16 @@ public sealed class BitmapFateTests : IDisposable
     {
         BitmapFate fate = NewFate(sync, mode);
         Quietly(() => Assert.True(fate.Freeze().IsNone));
-        Assert.Equal(Grant.Granted, _disk.BeginWrite(40 * Granule, Granule, null!, 0, out _));
-        _disk.EndWrite();
+        Write(40);
         _map.Todo.SetBits(15, 1);
         _map.Unsure.SetBits(3, 1);
         return fate;
+    }
+
+    void Write(ulong granule)
+    {
+        Assert.Equal(Grant.Granted, _disk.BeginWrite(granule * Granule, Granule, null!, 0, out _));
+        _disk.EndWrite();
     }
 
     void EndFlush(Fault fault)
