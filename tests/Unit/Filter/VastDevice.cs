@@ -6,7 +6,9 @@ using FastBackup.Ports;
 
 namespace FastBackup.Tests.Unit.Filter;
 
-sealed class VastDevice(IIoLoop loop, ulong capacityBytes, bool isZeroInitialised = false) : IBlockDevice, ILoopTask
+sealed class VastDevice(IIoLoop loop, ulong capacityBytes, bool isZeroInitialised = false, bool canTellSize = false)
+    : IBlockDevice,
+        ILoopTask
 {
     readonly Queue<BlockRequest> _requests = new();
     bool _isDeferred;
@@ -20,6 +22,7 @@ sealed class VastDevice(IIoLoop loop, ulong capacityBytes, bool isZeroInitialise
             RequestAlignBytes = 512,
             BufferAlignBytes = 512,
             IsZeroInitialised = isZeroInitialised,
+            CanTellSize = canTellSize,
         };
 
     public uint InFlightCount => (uint)_requests.Count;

@@ -104,6 +104,35 @@ public sealed class BackupEndTests : IDisposable
     }
 
     [Fact]
+    public void WhereNoSizeWasAskedFor_TheJobGoesOnFirst()
+    {
+        _bench.Map.Todo.ClearBits(0, 4);
+        WalkToTheEnd();
+        _end.TryEnd(0);
+        Assert.Equal((1, false), (Work.GoOnCount, _flush.IsFlushing));
+        _end.TryEnd(0);
+        Assert.Equal((1, true), (Work.GoOnCount, _flush.IsFlushing));
+    }
+
+    [Fact]
+    public void BeforeAnotherWalk_WhatTheDevicesToldLast_IsForgotten()
+    {
+        using VastDevice telling = new(_loop.Reactor, CapacityBytes, canTellSize: true);
+        KeptSizes sizes = new(Work, telling, _bench.Target);
+        BackupEnd end = new(Work, _loop.Reactor, _bench.Filter, _walk, sizes, _flush, _fate);
+        CopyAll();
+        Assert.False(sizes.HasFirstOrAsks());
+        _loop.RunUntil(() => !sizes.IsAsking);
+        Assert.False(sizes.HasLastOrAsks());
+        _loop.RunUntil(() => !sizes.IsAsking);
+        Assert.True(sizes.HasLastOrAsks());
+        _bench.Map.Todo.SetBits(1, 1);
+        end.TryEnd(CapacityBytes - Cluster);
+        Assert.False(sizes.HasLastOrAsks());
+        _loop.RunUntil(() => !sizes.IsAsking);
+    }
+
+    [Fact]
     public void BeforeTheMapIsWalked_NothingEnds()
     {
         _bench.Map.Todo.ClearBits(0, 4);
@@ -178,6 +207,19 @@ public sealed class BackupEndTests : IDisposable
         Answer();
     }
 
+    [Theory]
+    [InlineData(JobStatus.Running)]
+    [InlineData(JobStatus.Concluded)]
+    public void OnlyAJobThatAborts_LeavesAnythingToTheKernel(JobStatus status)
+    {
+        HoldOne();
+        _end.TryEnd(0);
+        Work.Status = status;
+        _loop.RunFor(2 * GraceNs);
+        Assert.Equal((0, false), (Work.AbortedCount, Engine.IsOrphaned));
+        Answer();
+    }
+
     [Fact]
     public void WhoLeaves_IsNotToldAnyMore()
     {
@@ -222,13 +264,18 @@ public sealed class BackupEndTests : IDisposable
     void CopyAll()
     {
         Assert.True(_sizes.HasFirstOrAsks());
+        WalkToTheEnd();
+        Assert.Equal(0ul, _bench.Map.Todo.CountBits());
+    }
+
+    void WalkToTheEnd()
+    {
         while (!_walk.IsAtEnd)
         {
             if (!_walk.TryStep())
                 _loop.RunUntil(() => !_walk.IsQuerying);
             _loop.RunUntil(() => Engine.InFlightCount == 0);
         }
-        Assert.Equal(0ul, _bench.Map.Todo.CountBits());
     }
 
     /// <summary>A chunk whose read does not end, in a job that is aborting.</summary>
