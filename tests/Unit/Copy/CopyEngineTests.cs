@@ -143,6 +143,22 @@ public sealed class CopyEngineTests : ICopyOwner, IDisposable
     }
 
     [Fact]
+    public void InAPoolInPieces_AChunkIsAsLongAsTheLongest()
+    {
+        BufferLease[] others = RentAll();
+        foreach (int free in new[] { 1, 5, 6, 9 })
+            _pool.Return(others[free]);
+        Assert.True(Start(8, 64, ulong.MaxValue, CopyLane.CopyBeforeWrite, out Extent claimed));
+        Assert.Equal(new Extent(8 * Cluster, 2 * Cluster), claimed);
+        Assert.True(Start(20, 64, ulong.MaxValue, CopyLane.CopyBeforeWrite, out claimed));
+        Assert.Equal(new Extent(20 * Cluster, Cluster), claimed);
+        GoOn();
+        for (int i = 0; i < others.Length; i++)
+            if (i is not (1 or 5 or 6 or 9))
+                _pool.Return(others[i]);
+    }
+
+    [Fact]
     public void WhatGuestsCopiesMayHold_IsKept()
     {
         Renew(s_rules with { CaptureBytesMax = 3 * Cluster });

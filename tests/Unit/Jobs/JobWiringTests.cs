@@ -1,5 +1,6 @@
 // That a job has its parts do what they are for, at the moments that are theirs.
-using System.Collections.Generic;
+using System;
+using System.Runtime.CompilerServices;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
@@ -110,6 +111,28 @@ public sealed class JobWiringTests
         bench.Loop.RunFor(100 * Units.NsPerMs);
         Assert.Equal((true, true), (job.Query().IsEnded, job.Query().InFlightBytes > 0));
         Assert.False(bench.Disk.Pulse.IsLoaded);
+    }
+
+    [Fact]
+    public void AJobThatIsGone_IsKeptByNobody()
+    {
+        FilterBench bench = new();
+        WeakReference job = RunAndDispose(bench);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.False(job.IsAlive);
+        GC.KeepAlive(bench);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // nothing of it is left on the stack
+    static WeakReference RunAndDispose(FilterBench bench)
+    {
+        BackupJob job = bench.Start(new BackupOptions());
+        bench.Loop.RunFor(Units.NsPerSecond);
+        Assert.True(job.Query().IsSuccess);
+        job.Dispose();
+        return new WeakReference(job);
     }
 
     [Theory]
