@@ -59,6 +59,26 @@ public sealed class NbdServer : IStreamOwner, ILoopTask
     /// <summary>Clients now.</summary>
     public int ConnectionCount => _sessions.Count;
 
+    /// <summary>Called whenever a client has gone, with nothing of it left.</summary>
+    public Action? OnClientGone { get; set; }
+
+    /// <summary>Clients that have chosen a disk. Cost: O(clients).</summary>
+    public int ClientCountOf(ServedDisk disk)
+    {
+        int count = 0;
+        foreach (NbdSession session in _sessions)
+            count += ReferenceEquals(session.Disk, disk) ? 1 : 0;
+        return count;
+    }
+
+    /// <summary>Ends the sessions of those that have chosen a disk. Cost: O(clients).</summary>
+    public void CloseClientsOf(ServedDisk disk)
+    {
+        foreach (NbdSession session in (NbdSession[])[.. _sessions])
+            if (ReferenceEquals(session.Disk, disk))
+                session.Close();
+    }
+
     /// <summary>Takes nobody in any more, and ends all sessions.</summary>
     /// <param name="onClosed">Called once, when nothing of it is left: at once or later.</param>
     public void Close(Action onClosed)
@@ -76,6 +96,7 @@ public sealed class NbdServer : IStreamOwner, ILoopTask
     internal void OnSessionEnded(NbdSession session)
     {
         _ = _sessions.Remove(session);
+        OnClientGone?.Invoke();
         TellIfClosed();
     }
 

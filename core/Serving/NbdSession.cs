@@ -47,6 +47,9 @@ sealed class NbdSession : IStreamOwner, ILoopTask, IDisposable
         Work();
     }
 
+    /// <summary>What the client has chosen; null: nothing yet.</summary>
+    public ServedDisk? Disk => _negotiation.Disk;
+
     /// <summary>Ends it; the server is told when all has come back.</summary>
     public void Close()
     {

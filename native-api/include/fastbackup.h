@@ -576,8 +576,8 @@ FB_API fb_status FB_CALL fb_disk_open(fb_engine engine, fb_device device, const 
                                       fb_disk *out);
 
 /* [setup] Its bitmaps become bitmaps of their own, and stay open.
- *   FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, a tracker is attached, or requests of guests or granted writes have
- *   not ended */
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, a tracker is attached, a monitor exports it, or requests of guests
+ *   or granted writes have not ended */
 FB_API fb_status FB_CALL fb_disk_close(fb_disk disk);
 
 /* [setup] FB_OK, FB_E_INVALID, FB_E_HANDLE. */

@@ -34,6 +34,7 @@ public sealed class NativeArrowTests
         ["Monitor/Nodes"] = [.. MonitorGround, "Monitor/Commands"],
         ["Monitor/Jobs"] = [.. MonitorGround, "Monitor/Commands"],
         ["Monitor/Plans"] = [.. MonitorGround, "Monitor/Commands", "Monitor/Nodes", "Monitor/Jobs"],
+        ["Monitor/Nbd"] = [.. MonitorGround, "Monitor/Commands", "Monitor/Nodes", "Monitor/Plans"],
         ["Monitor/Server"] =
         [
             .. MonitorGround,
@@ -42,6 +43,7 @@ public sealed class NativeArrowTests
             "Monitor/Nodes",
             "Monitor/Jobs",
             "Monitor/Plans",
+            "Monitor/Nbd",
         ],
         ["Calls"] = [.. Ground, "Objects", "Monitor/Server", "Monitor/Nodes"],
         ["Hosting"] = [.. Ground, "Objects", "Monitor/Server", "Calls"],

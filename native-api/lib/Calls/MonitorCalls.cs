@@ -127,6 +127,7 @@ static class MonitorCalls
             () =>
             {
                 monitor.Plans.GiveUpAll("the monitor was closed");
+                monitor.Exports.Stop();
                 foreach (JobObject job in monitor.Jobs.All)
                     if (!job.HasEnded && !engine.IsStopped)
                         _ = job.Core.Cancel();
@@ -153,6 +154,8 @@ static class MonitorCalls
             monitor,
             () =>
             {
+                if (monitor.Exports.FirstLeft is { } export)
+                    waiting = $"requests of clients of export '{export}' have not ended";
                 foreach (JobObject job in monitor.Jobs.All.ToArray())
                     if (job.IsClosed || (job.HasEnded && (job.ReadCount == 0 || engine.IsStopped)))
                         monitor.Jobs.Forget(job);

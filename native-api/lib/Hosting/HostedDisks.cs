@@ -69,7 +69,11 @@ sealed class HostedDisks
             () => DiskObject.TryMake(_engine, device!, name, WaitingMax, isOfMonitor: false, out made)
         );
         if (made == null)
+        {
+            _ = DeviceClosing.Close(device!, out FileDevice? closing);
+            closing?.WaitClosed();
             return Refusal(answer);
+        }
         _disks.Add(made);
         ServedDisk live = new(name, new DiskFront(made.Core))
         {

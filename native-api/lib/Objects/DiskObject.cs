@@ -29,6 +29,9 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
 
     public uint JobCount { get; set; }
 
+    /// <summary>NBD exports of monitors, of the disk or of its points in time.</summary>
+    public uint ExportCount { get; set; }
+
     /// <summary>Keeps what guests write, beyond the process; null: none.</summary>
     public DiskTracker? Tracker { get; set; }
 
@@ -73,6 +76,8 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
         if (JobCount > 0)
             return Answer.State("jobs of the disk are open");
         bool isStopped = engine.Reactor.HasFailed;
+        if (ExportCount > 0 && !isStopped)
+            return Answer.State("the disk is exported by a monitor: block-export-del or nbd-server-stop first");
         if (Tracker != null && !isStopped)
             return Answer.State("a tracker is attached to the disk: detach it first");
         bool isBusy = core.WaitingCount > 0 || core.AtDeviceCount > 0 || ChangeCount > 0;

@@ -155,15 +155,20 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
             Core.View.Submit(next.Request);
     }
 
-    /// <summary>As Begin, for whoever keeps below what the view takes at once.</summary>
-    /// <returns>False: the snapshot is no more. Else <see cref="OnSlotDone"/> follows the completion.</returns>
-    public bool TryBegin(in BlockRequest request)
+    /// <summary>As Begin, for whoever waits where there is no room.</summary>
+    /// <returns>
+    /// None: <see cref="OnSlotDone"/> is to follow the completion. QueueFull: the view takes no more at once.
+    /// SnapshotLost: it is no more.
+    /// </returns>
+    public Fault TryBegin(in BlockRequest request)
     {
         if (IsClosed || Core.View == null || IsOver)
-            return false;
+            return new Fault(FaultKind.SnapshotLost);
+        if (Core.View.InFlightCount >= Core.View.Limits.InFlightMax)
+            return new Fault(FaultKind.QueueFull);
         _readCount++;
         Core.View.Submit(request);
-        return true;
+        return Fault.None;
     }
 
     /// <summary>Ended, and its devices are others' now or soon: nothing more is read from them.</summary>

@@ -63,6 +63,8 @@ public sealed class FuzzTests
             .. Enumerable.Range(0, 3).Select(i => scene.Folder.Hole($"f{i}.img", MonitorScene.DiskBytes)),
         ];
         CommandGrammar grammar = new(random, schema, [.. files, scene.Folder["nowhere"], "/dev/null", "/"]);
+        // What streams need is made once, and stays.
+        _ = scene.Client.Run("nbd-server-start", ExportTests.Address(scene));
         CleanUp(scene);
         int descriptors = scene.Host.FileCount();
         (int lines, int returns, int events) = (0, 0, 0);
@@ -108,6 +110,7 @@ public sealed class FuzzTests
     /// <summary>Ends what clients began; nothing may keep it.</summary>
     static void CleanUp(MonitorScene scene)
     {
+        _ = scene.Client.Ask(QmpConnection.Command("nbd-server-stop")); // if there is one
         // Those of all jobs: they take paused ones, too.
         CleanUp(scene, "query-jobs", "id", 0, ("job-cancel", "id"), ("job-dismiss", "id"));
         CleanUp(scene, "query-named-block-nodes", "node-name", 1, ("blockdev-del", "node-name"));

@@ -1,5 +1,6 @@
 // The lines that both monitors are sent, in order: what one of them makes, the next ones find. One a line as it is
-// sent, in Lines; bytes above 127 and control characters are here, as Latin-1. @A and @B are files of the disk's size.
+// sent, in Lines; bytes above 127 and control characters are here, as Latin-1. @A and @B are files of the disk's size,
+// @S is a socket's path.
 using System.IO;
 using System.Linq;
 

@@ -109,7 +109,9 @@ public sealed class PeerTests : IDisposable
     byte[] Fill(byte[] line, string owner)
     {
         string text = Encoding.Latin1.GetString(line);
-        text = text.Replace("@A", _folder[owner + "a.img"]).Replace("@B", _folder[owner + "b.img"]);
+        text = text.Replace("@A", _folder[owner + "a.img"])
+            .Replace("@B", _folder[owner + "b.img"])
+            .Replace("@S", _folder[owner + "nbd"]);
         return Encoding.Latin1.GetBytes(text);
     }
 

@@ -73,11 +73,11 @@ static class JobJson
 
     /// <summary>JOB_STATUS_CHANGE.</summary>
     public static JsonValue StatusChange(Job job, JobStatus status) =>
-        Event("JOB_STATUS_CHANGE", JsonValue.Object(("status", StatusOf(status)), ("id", JsonValue.Of(job.Id))));
+        QmpEvent.Of("JOB_STATUS_CHANGE", JsonValue.Object(("status", StatusOf(status)), ("id", JsonValue.Of(job.Id))));
 
     /// <summary>BLOCK_JOB_ERROR.</summary>
     public static JsonValue DeviceError(Job job, in JobEvent happened) =>
-        Event(
+        QmpEvent.Of(
             "BLOCK_JOB_ERROR",
             JsonValue.Object(
                 ("device", JsonValue.Of(job.Id)),
@@ -98,13 +98,13 @@ static class JobJson
 
     /// <summary>BLOCK_JOB_PENDING.</summary>
     public static JsonValue Pending(Job job) =>
-        Event("BLOCK_JOB_PENDING", JsonValue.Object(("type", s_type), ("id", JsonValue.Of(job.Id))));
+        QmpEvent.Of("BLOCK_JOB_PENDING", JsonValue.Object(("type", s_type), ("id", JsonValue.Of(job.Id))));
 
     /// <summary>BLOCK_JOB_COMPLETED, also of a failure, and BLOCK_JOB_CANCELLED.</summary>
     public static JsonValue End(BackupJob job, JobEventKind kind)
     {
         JobProgress progress = job.Query();
-        return Event(
+        return QmpEvent.Of(
             kind == JobEventKind.Cancelled ? "BLOCK_JOB_CANCELLED" : "BLOCK_JOB_COMPLETED",
             JsonValue.Object(
                 ("device", JsonValue.Of(job.Id)),
@@ -128,22 +128,6 @@ static class JobJson
         stoppedBy.IsNone ? "ok"
         : stoppedBy.Kind == FaultKind.NoSpace ? "nospace"
         : "failed";
-
-    static JsonValue Event(string name, JsonValue content)
-    {
-        long ticks = DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks;
-        return JsonValue.Object(
-            (
-                "timestamp",
-                JsonValue.Object(
-                    ("seconds", JsonValue.Of(ticks / TimeSpan.TicksPerSecond)),
-                    ("microseconds", JsonValue.Of(ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond))
-                )
-            ),
-            ("event", JsonValue.Of(name)),
-            ("data", content)
-        );
-    }
 
     static JsonValue Progress(in JobProgress progress) =>
         JsonValue.Object(

@@ -56,6 +56,27 @@ static class SchemaText
         command query-block-exports > [BlockExportInfo]
         object BlockExportInfo id:str type:BlockExportType node-name:str shutting-down:bool
         enum BlockExportType nbd
+        command nbd-server-start < NbdServerStart
+        object NbdServerStart addr:SocketAddressLegacy max-connections?:int
+        object SocketAddressLegacy type:SocketAddressType | type inet=InetSocketAddressWrapper
+          unix=UnixSocketAddressWrapper
+        enum SocketAddressType inet unix
+        object InetSocketAddressWrapper data:InetSocketAddress
+        object InetSocketAddress host:str port:str
+        object UnixSocketAddressWrapper data:UnixSocketAddress
+        object UnixSocketAddress path:str
+        command nbd-server-add < NbdServerAddOptions
+        object NbdServerAddOptions name?:str description?:str device:str writable?:bool bitmap?:str
+        command nbd-server-remove < NbdServerRemove
+        object NbdServerRemove name:str mode?:BlockExportRemoveMode
+        enum BlockExportRemoveMode safe hard
+        command nbd-server-stop
+        command block-export-add < BlockExportOptions
+        object BlockExportOptions type:BlockExportType id:str node-name:str writable?:bool
+          | type nbd=BlockExportOptionsNbd
+        object BlockExportOptionsNbd name?:str description?:str bitmaps?:[BlockDirtyBitmapOrStr]
+        command block-export-del < BlockExportDel
+        object BlockExportDel id:str mode?:BlockExportRemoveMode
 
         command blockdev-add < BlockdevOptions
         object BlockdevOptions driver:BlockdevDriver node-name?:str discard?:BlockdevDiscardOptions
@@ -168,6 +189,8 @@ static class SchemaText
         object BlockJobError device:str operation:IoOperationType action:BlockErrorAction
         enum IoOperationType read write
         enum BlockErrorAction ignore report stop
+        event BLOCK_EXPORT_DELETED < BlockExportDeleted
+        object BlockExportDeleted id:str
         event BLOCK_JOB_PENDING < BlockJobPending
         object BlockJobPending type:JobType id:str
         """;

@@ -4,6 +4,7 @@ using System.Linq;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Jobs;
 using FastBackup.Native.Monitor.Json;
+using FastBackup.Native.Monitor.Nbd;
 using FastBackup.Native.Monitor.Nodes;
 using FastBackup.Native.Monitor.Plans;
 
@@ -22,7 +23,8 @@ sealed class CommandTable
         JobQueries jobQueries,
         TransactionCommands transactions,
         CheckpointCommands checkpoints,
-        BitmapHash hash
+        BitmapHash hash,
+        ExportCommands exports
     ) =>
         _handlers = new()
         {
@@ -33,7 +35,13 @@ sealed class CommandTable
             ["query-name"] = MachineCommands.Name,
             ["query-status"] = MachineCommands.Status,
             ["query-block"] = nodeQuery.Drives,
-            ["query-block-exports"] = MachineCommands.Exports,
+            ["query-block-exports"] = exports.Query,
+            ["nbd-server-start"] = exports.Start,
+            ["nbd-server-add"] = exports.AddNamed,
+            ["nbd-server-remove"] = exports.RemoveNamed,
+            ["nbd-server-stop"] = exports.Stop,
+            ["block-export-add"] = exports.Add,
+            ["block-export-del"] = exports.Remove,
             ["blockdev-add"] = nodes.Add,
             ["blockdev-del"] = nodes.Remove,
             ["query-named-block-nodes"] = nodeQuery.Nodes,

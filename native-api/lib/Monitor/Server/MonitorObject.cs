@@ -5,6 +5,7 @@ using FastBackup.Jobs;
 using FastBackup.Native.Handles;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Jobs;
+using FastBackup.Native.Monitor.Nbd;
 using FastBackup.Native.Monitor.Nodes;
 using FastBackup.Native.Monitor.Plans;
 using FastBackup.Native.Objects;
@@ -17,6 +18,7 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
 {
     readonly MonitorLoop _loop;
     readonly PatientFiles _files = new();
+    readonly ExportCommands _exportCommands;
     int _isClosing;
 
     public MonitorObject(EngineObject engine, MonitorListener listener, EventFd wake)
@@ -27,6 +29,8 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
         Nodes = new NodeTable(engine);
         Jobs = new StartedJobs(Turns, Inbox);
         Plans = new WaitingPlans(Turns);
+        Exports = new MonitorExports(engine, Nodes, Inbox);
+        _exportCommands = new ExportCommands(Turns, Exports);
         CommandTable commands = new(
             new NodeCommands(Turns, Nodes, _files, Inbox),
             new NodeQuery(Turns, Nodes),
@@ -35,7 +39,8 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
             new JobQueries(Turns),
             new TransactionCommands(Turns, Nodes, Jobs, Plans, Inbox, _files),
             new CheckpointCommands(Turns, Nodes, _files),
-            new BitmapHash(Turns, Nodes)
+            new BitmapHash(Turns, Nodes),
+            _exportCommands
         );
         CommandDispatcher dispatcher = new(commands, Inbox, Turns);
         _loop = new MonitorLoop(dispatcher, listener, Inbox, Turns, Jobs, Plans);
@@ -60,6 +65,9 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
     /// <summary>The reactor's thread.</summary>
     public WaitingPlans Plans { get; }
 
+    /// <summary>The reactor's thread.</summary>
+    public MonitorExports Exports { get; }
+
     public void Start() => _loop.Start();
 
     /// <summary>No client, no socket and no thread from now on; a second call does nothing.</summary>
@@ -67,6 +75,7 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
     {
         _loop.Stop();
         _files.GiveUp();
+        _exportCommands.RemoveSocket();
     }
 
     /// <summary>True for one at a time.</summary>
@@ -103,5 +112,9 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
     }
 
     /// <summary>A bug has stopped the engine: clients that wait are told.</summary>
-    void ILoopMember.OnLoopFailed() => Plans.GiveUpAll(EngineObject.StoppedAnswer().Text!);
+    void ILoopMember.OnLoopFailed()
+    {
+        Plans.GiveUpAll(EngineObject.StoppedAnswer().Text!);
+        Exports.GiveUp();
+    }
 }

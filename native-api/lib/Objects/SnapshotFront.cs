@@ -2,13 +2,12 @@
 // after the job's end gets errors.
 using FastBackup.Base;
 using FastBackup.Devices;
-using FastBackup.Native.Objects;
 using FastBackup.Serving;
 
-namespace FastBackup.Native.Hosting;
+namespace FastBackup.Native.Objects;
 
 /// <summary>Threads: the loop's.</summary>
-/// <param name="job">Readable when this is made; nobody else reads its snapshot.</param>
+/// <param name="job">Readable when this is made; others may read its snapshot beside this.</param>
 sealed class SnapshotFront(JobObject job)
     : RequestFront(job.Engine!.Reactor, job.Core.View!.Limits.InFlightMax),
         IBlockOwner
@@ -23,7 +22,7 @@ sealed class SnapshotFront(JobObject job)
     {
         BlockRequest own = request;
         (own.Owner, own.UserData) = (this, key);
-        return job.TryBegin(own) ? Fault.None : new Fault(FaultKind.SnapshotLost);
+        return job.TryBegin(own);
     }
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
