@@ -7,6 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using FastBackup.Base;
 using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Recovery;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
@@ -26,6 +27,21 @@ public sealed class TrackerDocumentTests
         foreach (int at in (int[])[(int)HeaderBytes.SecondCopyAt, 0x21000, 0x23000])
             file.AsSpan(at, at < 0x20000 ? HeaderBytes.LengthBytes : 4096).Clear();
         string text = Dump(file);
+        Assert.True(File.ReadAllText(path).Contains(text, StringComparison.Ordinal), "should have:\n" + text);
+    }
+
+    /// <summary>The first page of the table of a tracker with one checkpoint, and where the header says that it is.
+    /// </summary>
+    [Fact]
+    public void ExampleOfPoints_IsWhatIsWritten()
+    {
+        string path = Path.GetFullPath(Path.Combine(Here(), "../../../../native-api/docs/tracking.md"));
+        ModelFile file = PointScene.NewFile();
+        PointScene.Change(file, [3]);
+        Assert.True(PointScene.Add(file, "monday").IsNone);
+        using RecoveredTracker found = PointScene.Recover(file);
+        TrackerArea table = Array.Find(found.Header!.Areas, area => area.Kind == AreaKind.PointsFirst);
+        string text = Dump(file.Cached.AsSpan((int)table.OffsetBytes, TrackerShape.PageBytes).ToArray());
         Assert.True(File.ReadAllText(path).Contains(text, StringComparison.Ordinal), "should have:\n" + text);
     }
 

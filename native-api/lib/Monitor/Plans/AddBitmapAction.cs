@@ -31,6 +31,8 @@ sealed class AddBitmapAction(
 
     public override bool IsPatient => since != null;
 
+    public override DiskObject? Subject => _disk;
+
     public override QmpError? Prepare(PlanContext plan)
     {
         QmpError? error = null;
@@ -106,12 +108,16 @@ sealed class AddBitmapAction(
         void Fill()
         {
             _ = _points.TryAddSince(since!, _dirty!.Bits);
-            _ = plan.Turns.Run(() =>
-            {
-                EndFill();
-                onSettled();
-                return Answer.Ok;
-            });
+            // Of the disk, which stays, and not of the monitor, which may be closed meanwhile.
+            _ = _disk!.Engine!.Run(
+                _disk,
+                () =>
+                {
+                    EndFill();
+                    onSettled();
+                    return Answer.Ok;
+                }
+            );
         }
         if (plan.Patience.TryRun("fb-fill", Fill))
             return true;

@@ -24,6 +24,8 @@ sealed class CheckpointAction(string node, string name) : PlanAction
 
     public override bool IsPatient => true;
 
+    public override DiskObject? Subject => _disk;
+
     public override QmpError? Prepare(PlanContext plan)
     {
         QmpError? error = null;

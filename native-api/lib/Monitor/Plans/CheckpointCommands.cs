@@ -53,7 +53,7 @@ sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFile
         return QmpError.Generic($"{PatientFiles.HangingMax} files or devices do not answer");
     }
 
-    void List(CommandCall call, DiskObject disk, DiskPoints points)
+    static void List(CommandCall call, DiskObject disk, DiskPoints points)
     {
         CommandAnswer answer;
         try
@@ -80,26 +80,29 @@ sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFile
         call.Finish(answer);
     }
 
-    void Delete(CommandCall call, DiskObject disk, DiskPoints points, string name)
+    static void Delete(CommandCall call, DiskObject disk, DiskPoints points, string name)
     {
         OpenRefusal refusal = points.PrepareDelete(name);
         bool hasBegun = false;
         Answer answer = refusal.IsNone
-            ? turns.RunUnlessStopped(() =>
-            {
-                hasBegun = points.TryName(fault =>
+            ? disk.Engine!.RunUnlessStopped(
+                disk,
+                () =>
                 {
-                    PointsInHand.GiveBack(disk, points);
-                    call.Finish(
-                        fault.IsNone
-                            ? CommandAnswer.Done
-                            : QmpError.Generic(
-                                $"checkpoint '{name}' was not deleted, its tracker is inconsistent: {fault}"
-                            )
-                    );
-                });
-                return Answer.Ok;
-            })
+                    hasBegun = points.TryName(fault =>
+                    {
+                        PointsInHand.GiveBack(disk, points);
+                        call.Finish(
+                            fault.IsNone
+                                ? CommandAnswer.Done
+                                : QmpError.Generic(
+                                    $"checkpoint '{name}' was not deleted, its tracker is inconsistent: {fault}"
+                                )
+                        );
+                    });
+                    return Answer.Ok;
+                }
+            )
             : Answer.Of(refusal);
         if (hasBegun)
             return;
@@ -107,10 +110,14 @@ sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFile
         call.Finish(QmpError.Of(answer.IsOk ? Answer.State("the tracker is inconsistent") : answer));
     }
 
-    void GiveBack(DiskObject disk, DiskPoints points) =>
-        turns.Run(() =>
-        {
-            PointsInHand.GiveBack(disk, points);
-            return Answer.Ok;
-        });
+    /// <summary>In a turn of the disk, which stays: the monitor may be closed meanwhile.</summary>
+    static void GiveBack(DiskObject disk, DiskPoints points) =>
+        disk.Engine!.Run(
+            disk,
+            () =>
+            {
+                PointsInHand.GiveBack(disk, points);
+                return Answer.Ok;
+            }
+        );
 }

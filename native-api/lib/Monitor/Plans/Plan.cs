@@ -65,13 +65,32 @@ sealed class Plan(
         QmpError? error = null;
         foreach (PlanAction action in actions)
             error ??= action.IsPatient ? action.Prepare(context) : null;
-        inbox.Post(() =>
+        Answer answer = InTurn(() =>
         {
-            if (error == null)
-                BeginPrepared();
-            else if (!InTurn(() => Refuse(error)).IsOk)
-                call.Answer(error);
+            if (error != null || waiting.IsOver)
+                Refuse(error ?? QmpError.Generic("the monitor was closed"));
+            else
+                waiting.Add(this); // whoever closes the monitor gives it up
         });
+        if (!answer.IsOk)
+            AbandonAlone();
+        else if (!_isOver)
+            inbox.Post(BeginPrepared);
+    }
+
+    /// <summary>The monitor is gone: what actions have in hand goes back all the same.</summary>
+    void AbandonAlone()
+    {
+        foreach (PlanAction action in actions)
+            if (action.Subject is { } disk)
+                _ = disk.Engine!.Run(
+                    disk,
+                    () =>
+                    {
+                        action.Abandon(context);
+                        return Answer.Ok;
+                    }
+                );
     }
 
     Answer InTurn(Action work) =>
@@ -164,7 +183,8 @@ sealed class Plan(
             End(error != null ? error : CommandAnswer.Done);
             return Answer.Ok;
         }
-        waiting.Add(this);
+        if (!actions.Exists(action => action.IsPatient))
+            waiting.Add(this); // else it is there since it was prepared
         foreach (DiskObject disk in _disks)
             disk.ChangeCount++;
         _moment = new QuiescedChange(context.Turns.Engine.Reactor, Array.ConvertAll(_disks, disk => disk.Core), this);

@@ -25,6 +25,9 @@ abstract class PlanAction
     /// <summary>It has something to prepare.</summary>
     public virtual bool IsPatient => false;
 
+    /// <summary>What a patient one has in hand stays open until it is abandoned; null: nothing.</summary>
+    public virtual DiskObject? Subject => null;
+
     /// <summary>Threads: one that may wait. Before anything else of the plan.</summary>
     /// <returns>Null, or why not: then all of the plan's actions are abandoned.</returns>
     public virtual QmpError? Prepare(PlanContext plan) => null;

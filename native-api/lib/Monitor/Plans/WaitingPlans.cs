@@ -37,8 +37,12 @@ sealed class WaitingPlans(MonitorTurns turns)
             return Answer.Ok;
         });
 
+    /// <summary>All were given up, and no other may come.</summary>
+    public bool IsOver { get; private set; }
+
     public void GiveUpAll(string reason)
     {
+        IsOver = true;
         foreach (IWaitingPlan plan in _plans.ToArray())
             plan.GiveUp(reason);
     }
