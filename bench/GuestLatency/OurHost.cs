@@ -149,6 +149,7 @@ sealed class OurHost : IBackupHost, IJobListener
             if (!_ended.Wait(EndLimit))
                 throw new PeerException("our backup did not end after it was cancelled");
         }
+        WaitForDevices();
         _engine.Reactor.Invoke(() =>
         {
             _job?.Dispose();
@@ -158,6 +159,17 @@ sealed class OurHost : IBackupHost, IJobListener
         });
         _engine.Dispose();
         _ended.Dispose();
+    }
+
+    /// <summary>A job that was cancelled does not wait for a slow flush, and nor does its end.</summary>
+    void WaitForDevices()
+    {
+        bool isIdle = false;
+        for (long start = Stopwatch.GetTimestamp(); !isIdle && Stopwatch.GetElapsedTime(start) < EndLimit; )
+        {
+            _engine.Reactor.Invoke(() => isIdle = _target is null or { InFlightCount: 0 });
+            Thread.Sleep(isIdle ? 0 : 1);
+        }
     }
 
     JobProgress Query()
