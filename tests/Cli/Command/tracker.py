@@ -1,4 +1,4 @@
-"""Reads tracker files by native-api/docs/tracking.md alone, so that page and program can be held against each other.
+"""Reads tracker files by native-api/docs/tracker-format.md alone, so that page and program can be held against each other.
 
   tracker.py read TRACKER [LIVE]           state, rule and the granules that have changed since the last backup
   tracker.py points TRACKER                each checkpoint, and the granules that have changed since

@@ -168,14 +168,17 @@ public sealed class LatencyGovernorTests : IGuestListener
         _governor.Start(_nowNs);
         Settle();
         FullAndGuest(IdleNs);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 20_000; i++)
+        Assert.Equal(0, Allocations.LeastBytes(ManyChunks));
+
+        void ManyChunks()
         {
-            FullAndGuest(i % 40 == 0 ? 8 * IdleNs : IdleNs);
-            _governor.MayStart(0, _nowNs, out _);
-            _governor.OnChunkDone(ChunkMin, _nowNs);
+            for (int i = 0; i < 20_000; i++)
+            {
+                FullAndGuest(i % 40 == 0 ? 8 * IdleNs : IdleNs);
+                _governor.MayStart(0, _nowNs, out _);
+                _governor.OnChunkDone(ChunkMin, _nowNs);
+            }
         }
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     /// <summary>The queue is empty: guests count again.</summary>

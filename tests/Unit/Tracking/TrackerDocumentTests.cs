@@ -19,7 +19,7 @@ public sealed class TrackerDocumentTests
     [Fact]
     public void Example_IsWhatIsWritten()
     {
-        string path = Path.GetFullPath(Path.Combine(Here(), "../../../../native-api/docs/tracking.md"));
+        string path = Path.GetFullPath(Path.Combine(Here(), "../../../../native-api/docs/tracker-format.md"));
         byte[] file = Example();
         AssertTwins(file, 0, HeaderBytes.SecondCopyAt, HeaderBytes.LengthBytes);
         AssertTwins(file, 0x20000, 0x21000, 4096);
@@ -35,7 +35,7 @@ public sealed class TrackerDocumentTests
     [Fact]
     public void ExampleOfPoints_IsWhatIsWritten()
     {
-        string path = Path.GetFullPath(Path.Combine(Here(), "../../../../native-api/docs/tracking.md"));
+        string path = Path.GetFullPath(Path.Combine(Here(), "../../../../native-api/docs/tracker-format.md"));
         ModelFile file = PointScene.NewFile();
         PointScene.Change(file, [3]);
         Assert.True(PointScene.Add(file, "monday").IsNone);
