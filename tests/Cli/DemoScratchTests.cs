@@ -34,7 +34,7 @@ public sealed class DemoScratchTests : IDisposable
         Assert.Equal(Mebi, gauges.Number("capture_limit_bytes"));
         Assert.InRange(gauges.Number("capture_peak_bytes"), Mebi / 2, Mebi);
         Assert.False(gauges.TryGetProperty("scratch_fault", out _));
-        Assert.Contains(events[1..^1], item => item.GetProperty("gauges").Number("scratch_bytes") >= Mebi);
+        Assert.Contains(events[1..^1], item => item.GetProperty("gauges").Number("scratch_bytes") > 0);
         Assert.True(figures.GetProperty("guest_waits").Number("count") > 0);
         ulong writtenBytes = figures.Number("written_bytes");
         Assert.True(writtenBytes > 2 * Mebi);
