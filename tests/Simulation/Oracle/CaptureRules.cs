@@ -47,7 +47,7 @@ sealed class CaptureRules(Simulation world)
             point.Clusters(operation.Extent, out int first, out int end);
             for (int c = first; c < end; c++)
             {
-                if (!IsStalledAt(point, (ulong)c, operation.Extent, out why))
+                if (!IsStalledAt(point, (ulong)c, out why))
                     continue;
                 why = $"cluster {c} {why}";
                 return true;
@@ -56,12 +56,12 @@ sealed class CaptureRules(Simulation world)
         return false;
     }
 
-    static bool IsStalledAt(PointInTime point, ulong cluster, in Extent extent, out string why)
+    static bool IsStalledAt(PointInTime point, ulong cluster, out string why)
     {
         CopyMap map = point.Filter.Map;
         CopyEngine engine = point.Filter.Engine;
         why = "";
-        if (!map.Protected.GetBit(cluster) || engine.Blocks?.IsOnItsWay(cluster, extent) == true)
+        if (!map.Protected.GetBit(cluster))
             return false;
         if (map.Todo.GetBit(cluster))
         {

@@ -90,14 +90,6 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
                 run.OnClaim(e.Extent, e.Cause == (int)Copy.CopyLane.Background);
                 if (e.Cause == (int)Copy.CopyLane.Offered)
                     world.Tallies.Count(Branch.OfferedReadTaken);
-                if (e.Cause == (int)Copy.CopyLane.Rest)
-                    world.Tallies.Count(Branch.RestCopied);
-                break;
-            case TracePoint.BlockCapture:
-                world.Tallies.Count(Branch.BlockCaptured);
-                break;
-            case TracePoint.BlockMerge:
-                world.Tallies.Count(e.Cause > 0 ? Branch.BlocksMerged : Branch.BlockReadTooLate);
                 break;
             case TracePoint.SetBack:
                 world.Tallies.Count(Branch.SetBack);

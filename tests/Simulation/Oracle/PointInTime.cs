@@ -1,5 +1,5 @@
-// The oracle's side of one filter: a frozen copy of the disk at T0, and what is known of its old data.
-// Before a source write may be submitted, the old data of its sectors must be on the target, or, under
+// The oracle's side of one filter: a frozen copy of the disk at T0, and per cluster what is known of its old data.
+// Before a source write may be submitted, the old data of its clusters must be on the target, or, under
 // break-snapshot, in the engine's memory: bytes are compared, no bit of the engine is trusted for it.
 using System;
 using FastBackup.Base;
@@ -14,7 +14,7 @@ namespace FastBackup.Tests.Simulation.Oracle;
 sealed class PointInTime
 {
     readonly byte[] _frozen;
-    readonly bool[] _isVerified; // per sector
+    readonly bool[] _isVerified;
     readonly byte[] _claims;
     readonly CopyBeforeWriteFilter _filter;
     readonly FilterOptions _options;
@@ -43,7 +43,7 @@ sealed class PointInTime
         Sync = options.Sync;
         _powerCuts = target.PowerCutCount;
         ClusterCount = (int)_filter.Map.ClusterCount;
-        _isVerified = new bool[Units.DivCeil(SizeBytes, Sector.Bytes)];
+        _isVerified = new bool[ClusterCount];
         _claims = new byte[ClusterCount];
         IsMember = new bool[ClusterCount];
         IsSkipped = new bool[ClusterCount];
@@ -106,41 +106,19 @@ sealed class PointInTime
             return;
         Clusters(extent, out int first, out int end);
         for (int c = first; c < end; c++)
-            OnSourceChange(c, extent);
+            if (!_isVerified[c])
+                Verify(c);
     }
 
-    /// <summary>Under break-guest-write a cluster is safe as a whole, else what is overwritten of it.</summary>
-    void OnSourceChange(int cluster, in Extent extent)
+    void Verify(int cluster)
     {
-        Extent whole = Bytes(cluster);
-        (ulong start, ulong end) = (whole.OffsetBytes, whole.EndBytes);
-        if (Policy == CbwErrorPolicy.BreakSnapshot)
-        {
-            start = Math.Max(start, Units.AlignDown(extent.OffsetBytes, Sector.Bytes));
-            end = Math.Min(end, Units.AlignUp(extent.EndBytes, Sector.Bytes));
-        }
-        while (start < end)
-        {
-            bool isVerified = _isVerified[start / Sector.Bytes];
-            ulong runEnd = start;
-            while (runEnd < end && _isVerified[runEnd / Sector.Bytes] == isVerified)
-            {
-                _isVerified[runEnd / Sector.Bytes] = true;
-                runEnd = Math.Min(end, runEnd + Sector.Bytes);
-            }
-            if (!isVerified)
-                Verify(cluster, new Extent(start, runEnd - start));
-            start = runEnd;
-        }
-    }
-
-    void Verify(int cluster, in Extent bytes)
-    {
+        _isVerified[cluster] = true;
         bool isTopHole = Sync == BackupSync.Top && IsHole[cluster];
         if (!IsMember[cluster] || IsDiscarded[cluster] || isTopHole)
             return;
         if (IsSkipped[cluster] || Target.PowerCutCount != _powerCuts)
             return;
+        Extent bytes = Bytes(cluster);
         ReadOnlySpan<byte> frozen = Slice(bytes);
         if (frozen.SequenceEqual(Target.Content.Slice((int)bytes.OffsetBytes, (int)bytes.LengthBytes)))
         {
@@ -161,7 +139,7 @@ sealed class PointInTime
         if (done < captured.Length || !captured.SequenceEqual(frozen))
             throw new SimulationFailure(
                 "O3",
-                $"guest write let in before {bytes.OffsetBytes}+{bytes.LengthBytes} was captured ({done} bytes)"
+                $"guest write let in before cluster {cluster} was captured ({done} bytes)"
             );
         _tallies.Count(Branch.CapturedVerifiedInMemory);
     }
