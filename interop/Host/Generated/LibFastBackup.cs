@@ -391,8 +391,8 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>[setup] Its bitmaps become bitmaps of their own, and stay open.</summary>
     /// <returns>
-    /// FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, a tracker is attached, or requests of guests or granted writes have<br/>
-    /// not ended<br/>
+    /// FB_OK, FB_E_HANDLE; FB_E_STATE: jobs are open, a tracker is attached, a monitor exports it, or requests of guests<br/>
+    /// or granted writes have not ended<br/>
     /// </returns>
     [LibraryImport(Library)]
     public static partial int fb_disk_close(fb_disk disk);
