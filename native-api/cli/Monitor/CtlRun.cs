@@ -16,6 +16,8 @@ sealed class CtlRun(CtlRequest request, Output output, Interruption interruption
     /// <summary>A question to the monitor for each picture: no more often than this.</summary>
     const int ShowMsMin = 500;
 
+    static readonly TimeSpan s_overtaken = TimeSpan.FromSeconds(1);
+
     const string Interrupted = "interrupted";
 
     /// <summary>How an answer is shown to people.</summary>
@@ -82,7 +84,8 @@ sealed class CtlRun(CtlRequest request, Output output, Interruption interruption
         long shown = Environment.TickCount64;
         while (true)
         {
-            JsonNode? happened = link.NextEvent(isKnown ? interval : TimeSpan.Zero);
+            // An answer may overtake the events of a moment ago: a job that has just ended is told of by those alone.
+            JsonNode? happened = link.NextEvent(isKnown ? interval : s_overtaken);
             if (happened != null && IsOf(happened, job) && IsEnd(happened))
                 return null;
             if (interruption.IsRequested)
