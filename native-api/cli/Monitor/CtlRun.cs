@@ -16,8 +16,6 @@ sealed class CtlRun(CtlRequest request, Output output, Interruption interruption
     /// <summary>A question to the monitor for each picture: no more often than this.</summary>
     const int ShowMsMin = 500;
 
-    static readonly TimeSpan s_overtaken = TimeSpan.FromSeconds(1);
-
     const string Interrupted = "interrupted";
 
     /// <summary>How an answer is shown to people.</summary>
@@ -62,7 +60,9 @@ sealed class CtlRun(CtlRequest request, Output output, Interruption interruption
 
     int Wait(MonitorLink link, string job)
     {
-        JsonNode? first = Find(link, job);
+        // An answer may overtake the events of a moment ago, but the next one does not: what a job that is not there
+        // any more has told has come by then.
+        JsonNode? first = Find(link, job) ?? Find(link, job);
         if ((string?)first?["status"] == "concluded")
             return Tell(job, "done", (string?)first["error"], (ulong)first["current-progress"]!);
         IProgressView view = output.CreateView();
@@ -84,8 +84,7 @@ sealed class CtlRun(CtlRequest request, Output output, Interruption interruption
         long shown = Environment.TickCount64;
         while (true)
         {
-            // An answer may overtake the events of a moment ago: a job that has just ended is told of by those alone.
-            JsonNode? happened = link.NextEvent(isKnown ? interval : s_overtaken);
+            JsonNode? happened = link.NextEvent(isKnown ? interval : TimeSpan.Zero);
             if (happened != null && IsOf(happened, job) && IsEnd(happened))
                 return null;
             if (interruption.IsRequested)
