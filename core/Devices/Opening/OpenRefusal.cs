@@ -12,8 +12,8 @@ public readonly record struct OpenRefusal(Fault Fault, string Sentence)
     internal static OpenRefusal Of(string path, string verb, Fault fault) =>
         new(fault, $"cannot {verb} '{path}': {fault}");
 
-    /// <summary>A rule that the path does not keep.</summary>
-    internal static OpenRefusal Rule(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
+    /// <summary>A rule that what was asked for does not keep.</summary>
+    public static OpenRefusal Rule(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
 
     /// <summary>Somebody else uses what is there.</summary>
     internal static OpenRefusal InUse(string sentence) => new(new Fault(FaultKind.State, Errnos.EBUSY), sentence);

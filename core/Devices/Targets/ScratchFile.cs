@@ -39,7 +39,7 @@ public static class ScratchFile
     {
         device = null;
         if (path.Length == 0)
-            return Refuse("scratch has no path; give a folder, a new file or a block device");
+            return OpenRefusal.Rule("scratch has no path; give a folder, a new file or a block device");
         Fault fault = TryGetType(path, out int type);
         if (fault.IsFault)
             return new OpenRefusal(fault, $"cannot look at scratch '{path}': {fault}{Hint(fault)}");
@@ -50,9 +50,11 @@ public static class ScratchFile
             Files.S_IFBLK when mayOverwriteDevice => Explain(
                 DeviceOpener.TryOpen(loop, new FileOpenOptions { Path = path, Format = FormatRule.Raw }, out device)
             ),
-            Files.S_IFBLK => Refuse($"scratch '{path}' is a block device, and nobody said that it may be overwritten"),
+            Files.S_IFBLK => OpenRefusal.Rule(
+                $"scratch '{path}' is a block device, and nobody said that it may be overwritten"
+            ),
             Files.S_IFREG => RefuseExisting(path),
-            _ => Refuse($"scratch '{path}' is neither a folder nor a new file nor a block device"),
+            _ => OpenRefusal.Rule($"scratch '{path}' is neither a folder nor a new file nor a block device"),
         };
     }
 
@@ -70,9 +72,11 @@ public static class ScratchFile
         {
             0 or Files.S_IFDIR => default,
             Files.S_IFBLK when mayOverwriteDevice => default,
-            Files.S_IFBLK => Refuse($"scratch '{path}' is a block device, and nobody said that it may be overwritten"),
+            Files.S_IFBLK => OpenRefusal.Rule(
+                $"scratch '{path}' is a block device, and nobody said that it may be overwritten"
+            ),
             Files.S_IFREG => RefuseExisting(path),
-            _ => Refuse($"scratch '{path}' is neither a folder nor a new file nor a block device"),
+            _ => OpenRefusal.Rule($"scratch '{path}' is neither a folder nor a new file nor a block device"),
         };
         if (!refusal.IsNone || type == Files.S_IFBLK)
             return refusal;
@@ -87,7 +91,9 @@ public static class ScratchFile
     {
         device = null;
         if (Path.EndsInDirectorySeparator(path))
-            return Refuse($"scratch '{path}' is no folder that exists; make it, or give the name of a new file");
+            return OpenRefusal.Rule(
+                $"scratch '{path}' is no folder that exists; make it, or give the name of a new file"
+            );
         FileOpenOptions options = new()
         {
             Path = path,
@@ -147,7 +153,5 @@ public static class ScratchFile
         };
 
     static OpenRefusal RefuseExisting(string path) =>
-        Refuse($"scratch '{path}' exists; give a folder, the name of a new file, or a block device");
-
-    static OpenRefusal Refuse(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
+        OpenRefusal.Rule($"scratch '{path}' exists; give a folder, the name of a new file, or a block device");
 }

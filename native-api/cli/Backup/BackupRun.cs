@@ -105,7 +105,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     OpenRefusal TryOpenTracker(Engine engine, string path)
     {
         if (request.Sync != BackupSync.Full)
-            return new OpenRefusal(new Fault(FaultKind.Invalid), "--tracker copies what has changed: leave --sync out");
+            return OpenRefusal.Rule("--tracker copies what has changed: leave --sync out");
         bool isTargetThere = !request.IsForced && System.IO.File.Exists(request.Target);
         OpenRefusal refusal = BackupTracker.TryOpen(
             engine,
@@ -135,7 +135,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         if (!refusal.IsNone)
             return refusal with { Sentence = $"target: {refusal.Sentence}" };
         if (target!.Kin is { } kin && _source!.Storage is { } storage && storage.Shares(kin))
-            return new OpenRefusal(new Fault(FaultKind.Invalid), $"target '{request.Target}' is the source itself");
+            return OpenRefusal.Rule($"target '{request.Target}' is the source itself");
         return target.Limits.CapacityBytes == _source!.Limits.CapacityBytes
             ? default
             : new OpenRefusal(

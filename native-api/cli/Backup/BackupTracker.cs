@@ -66,20 +66,22 @@ sealed class BackupTracker
     {
         (tracker, reason) = (null, null);
         if (source is not FileDevice disk)
-            return Refuse($"source '{source.Name}' is a server's: only files and block devices have trackers");
+            return OpenRefusal.Rule(
+                $"source '{source.Name}' is a server's: only files and block devices have trackers"
+            );
         if (disk.UsedBy is { } use)
-            return Refuse($"source '{disk.Name}' is {use}: with --tracker it must be at rest");
+            return OpenRefusal.Rule($"source '{disk.Name}' is {use}: with --tracker it must be at rest");
         OpenRefusal refusal = TrackerFile.TryOpen(engine.Reactor, path, isReadOnly: false, out TrackerFile? file);
         if (!refusal.IsNone)
             return refusal;
         refusal = file!.Read(disk, out TrackedChanges? changes);
         if (refusal.IsNone && changes!.Refusal != TrackerRefusal.None && !changes.Refusal.IsHealedByFull())
         {
-            refusal = Refuse(TrackWords.Refused(path, changes.Refusal));
+            refusal = OpenRefusal.Rule(TrackWords.Refused(path, changes.Refusal));
             reason = TrackerRefusals.Words.Of(changes.Refusal);
         }
         if (refusal.IsNone && request.Checkpoint is { } name && PointWords.CheckNew(changes!, path, name) is { } wrong)
-            refusal = Refuse(wrong);
+            refusal = OpenRefusal.Rule(wrong);
         if (refusal.IsNone)
         {
             tracker = new BackupTracker(file, changes!, disk, request, isTargetThere);
@@ -113,6 +115,4 @@ sealed class BackupTracker
         _changes.Dispose();
         _file.Dispose();
     }
-
-    static OpenRefusal Refuse(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
 }

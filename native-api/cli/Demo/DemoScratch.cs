@@ -46,14 +46,14 @@ sealed class DemoScratch
         scratch = null;
         string path = request.ScratchPath!;
         if (!request.IsForced && PathLook.TryLook(path, out PathLook look).IsNone && look.Kind == PathKind.BlockDevice)
-            return Refuse($"scratch '{path}' is a block device; give --force to overwrite what is on it");
+            return OpenRefusal.Rule($"scratch '{path}' is a block device; give --force to overwrite what is on it");
         ulong limitBytes = Math.Min(
             request.ScratchLimitBytes,
             Units.AlignUp(request.SizeBytes, DemoRequest.ClusterBytes)
         );
         ulong neededBytes = limitBytes / DemoRequest.ClusterBytes * MemoryPerClusterBytes;
         if (neededBytes > MachineMemory.AvailableBytes())
-            return Refuse(
+            return OpenRefusal.Rule(
                 $"--scratch of {ByteSize.Format(limitBytes)} needs {
                     ByteSize.Format(neededBytes)} of memory, more than is free here; give a lower LIMIT"
             );
@@ -68,7 +68,7 @@ sealed class DemoScratch
         }
         ulong capacityBytes = device!.Limits.CapacityBytes;
         device.Dispose();
-        return Refuse(
+        return OpenRefusal.Rule(
             $"scratch '{path}' has {ByteSize.Format(capacityBytes)}, less than one cluster of {
                 ByteSize.Format(DemoRequest.ClusterBytes)}"
         );
@@ -80,6 +80,4 @@ sealed class DemoScratch
         Space.Dispose();
         _device.DisposeWhenIdle();
     }
-
-    static OpenRefusal Refuse(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
 }

@@ -32,7 +32,10 @@ sealed class CheckpointRun(CheckpointRequest request, Output output)
     int Act(Engine engine, FileDevice disk)
     {
         if (!IsLook && disk.UsedBy is { } use)
-            return Conclude(Refuse($"disk '{request.Disk}' is {use}: ask whoever serves it for its checkpoints"), null);
+            return Conclude(
+                OpenRefusal.Rule($"disk '{request.Disk}' is {use}: ask whoever serves it for its checkpoints"),
+                null
+            );
         OpenRefusal refusal = TrackerFile.TryOpen(engine.Reactor, request.Tracker, IsLook, out TrackerFile? file);
         if (!refusal.IsNone)
             return Conclude(refusal, null);
@@ -56,7 +59,7 @@ sealed class CheckpointRun(CheckpointRequest request, Output output)
             : changes.Has(request.Name) ? null
             : PointWords.Missing(request.Tracker, request.Name);
         if (wrong != null)
-            return Refuse(wrong);
+            return OpenRefusal.Rule(wrong);
         Fault fault = isAdding
             ? file.AddPoint(disk, changes, request.Name, PointWords.NowNs())
             : file.DeletePoint(disk, changes, request.Name);
@@ -115,6 +118,4 @@ sealed class CheckpointRun(CheckpointRequest request, Output output)
                 $"{point.Name.PadRight(width)}  {point.Created}  {ByteSize.Format(point.ChangedBytes)} changed since"
             );
     }
-
-    static OpenRefusal Refuse(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
 }

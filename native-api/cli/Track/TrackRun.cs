@@ -37,7 +37,9 @@ sealed class TrackRun(TrackRequest request, Output output)
             return refusal.IsNone ? Look(engine, disk, file!) : Conclude(refusal);
         }
         if (disk.UsedBy is { } use)
-            return Conclude(Refuse($"disk '{request.Disk}' is {use}; add its tracker when nobody writes to it"));
+            return Conclude(
+                OpenRefusal.Rule($"disk '{request.Disk}' is {use}; add its tracker when nobody writes to it")
+            );
         UInt128 id = MemoryMarshal.Read<UInt128>(Guid.NewGuid().ToByteArray());
         OpenRefusal made = TrackerFile.TryCreate(
             engine.Reactor,
@@ -75,14 +77,16 @@ sealed class TrackRun(TrackRequest request, Output output)
             file.RemoveLive();
         engine.Reactor.Invoke(file.Dispose);
         if (!isTracker)
-            return Conclude(refusal.IsNone ? Refuse($"'{request.Tracker}' is not a tracker file; it stays") : refusal);
+            return Conclude(
+                refusal.IsNone ? OpenRefusal.Rule($"'{request.Tracker}' is not a tracker file; it stays") : refusal
+            );
         try
         {
             File.Delete(request.Tracker);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return Conclude(Refuse($"cannot remove tracker '{request.Tracker}': {exception.Message}"));
+            return Conclude(OpenRefusal.Rule($"cannot remove tracker '{request.Tracker}': {exception.Message}"));
         }
         output.Line($"removed '{request.Tracker}'");
         return Conclude(default);
@@ -128,6 +132,4 @@ sealed class TrackRun(TrackRequest request, Output output)
         output.Line(TrackPicture.Draw(changes.Changed!));
         output.Line(TrackPicture.Legend);
     }
-
-    static OpenRefusal Refuse(string sentence) => new(new Fault(FaultKind.Invalid), sentence);
 }

@@ -98,7 +98,7 @@ static partial class DiskCalls
             disk,
             () =>
             {
-                newest = JobObject.NewestReadable(disk);
+                newest = JobObject.NewestReadable(disk.Engine!, of: disk);
                 return newest == null ? Answer.State("no running job of the disk has a snapshot") : Answer.Ok;
             }
         );

@@ -79,7 +79,7 @@ sealed class HostedDisks
         {
             Description = options.Path,
             IsReadOnly = options.IsReadOnly,
-            Bitmaps = new HostedBitmaps(made.Core),
+            Bitmaps = new ExportedBitmaps(made.Core),
         };
         Exports.Add(made, live);
         return default;

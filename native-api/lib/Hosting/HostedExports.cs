@@ -53,7 +53,7 @@ sealed class HostedExports : IServedDisks
 
     ServedDisk? SnapshotOf(Export export)
     {
-        if (JobObject.NewestReadable(export.Disk) is not { } job)
+        if (JobObject.NewestReadable(export.Disk.Engine!, of: export.Disk) is not { } job)
             return null;
         if (!ReferenceEquals(export.Snapshot?.Job, job))
             export.Snapshot = new SnapshotFront(job);

@@ -62,12 +62,19 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
         && Core.View is { Status.IsNone: true }
         && Core.Status is JobStatus.Running or JobStatus.Paused or JobStatus.Waiting or JobStatus.Pending;
 
-    /// <summary>The newest job of a disk whose point in time can be read now; null: there is none.</summary>
-    public static JobObject? NewestReadable(DiskObject disk)
+    /// <summary>The newest job whose point in time can be read now; null: there is none.</summary>
+    /// <param name="engine">Of the job.</param>
+    /// <param name="of">A disk, or null for any.</param>
+    /// <param name="to">A target, or null for any.</param>
+    public static JobObject? NewestReadable(EngineObject engine, DiskObject? of = null, DeviceObject? to = null)
     {
         JobObject? newest = null;
-        foreach (Job job in disk.Engine!.Jobs.Jobs)
-            if (job.Listener is JobObject { IsReadable: true } one && ReferenceEquals(one.Disk, disk))
+        foreach (Job job in engine.Jobs.Jobs)
+            if (
+                job.Listener is JobObject { IsReadable: true } one
+                && (of == null || ReferenceEquals(one.Disk, of))
+                && (to == null || ReferenceEquals(one.Target, to))
+            )
                 newest = newest == null || one.Number > newest.Number ? one : newest;
         return newest;
     }

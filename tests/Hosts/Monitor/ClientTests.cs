@@ -42,8 +42,7 @@ public sealed class ClientTests
             victim.Dispose();
         }
         Assert.Equal("running", scene.StatusOf("j"));
-        for (int i = 0; i < 100 && scene.Host.FileCount() > files; i++)
-            Thread.Sleep(20);
+        Eventually.True(() => scene.Host.FileCount() <= files);
         Assert.Equal(files, scene.Host.FileCount());
         long writes = scene.Host.AskNumber("count");
         scene.Client.WaitForStatus("j", "null");
@@ -67,8 +66,7 @@ public sealed class ClientTests
         Assert.Empty(scene.Client.Run("query-jobs").AsArray());
         Assert.Equal(0, scene.Host.AskNumber("release vda"));
         JsonNode? bitmaps = null;
-        for (int i = 0; i < 100 && bitmaps == null; i++, Thread.Sleep(20))
-            bitmaps = scene.Client.Run("query-named-block-nodes")[0]!["dirty-bitmaps"];
+        Eventually.True(() => (bitmaps = scene.Client.Run("query-named-block-nodes")[0]!["dirty-bitmaps"]) != null);
         Assert.Equal("b", (string?)bitmaps![0]!["name"]);
         scene.Quit();
     }

@@ -87,10 +87,10 @@ public sealed class LiveBackupTests : IDisposable
     {
         Assert.Equal(0, _host.AskNumber("hold vda"));
         using RunningProgram program = Start([_folder["backup"], .. Hooks()]);
-        Wait(() => Log() == "freeze ");
+        Eventually.True(() => Log() == "freeze ");
         program.Signal("KILL");
         Assert.True(program.TryWait(s_limit, CancellationToken.None));
-        Wait(() => Log() == "freeze thaw ");
+        Eventually.True(() => Log() == "freeze thaw ");
         Assert.Equal(0, _host.AskNumber("release vda"));
     }
 
@@ -100,7 +100,7 @@ public sealed class LiveBackupTests : IDisposable
         Assert.Equal(0, _host.AskNumber("hold vda"));
         Stopwatch time = Stopwatch.StartNew();
         using RunningProgram program = Start([_folder["backup"], .. Hooks()]);
-        Wait(() => Log() == "freeze thaw ");
+        Eventually.True(() => Log() == "freeze thaw ");
         Assert.InRange(time.Elapsed, TimeSpan.FromSeconds(5), s_limit);
         Assert.Equal(0, _host.AskNumber("release vda"));
         string text = program.Wait().Expect(1).Error;
@@ -211,16 +211,6 @@ public sealed class LiveBackupTests : IDisposable
     {
         string program = Path.Combine(AppContext.BaseDirectory, "fastbackup.dll");
         return Tool.Start("dotnet", [program, "live-backup", _host.Socket, .. arguments]);
-    }
-
-    static void Wait(Func<bool> condition)
-    {
-        Stopwatch time = Stopwatch.StartNew();
-        while (!condition())
-        {
-            Assert.True(time.Elapsed < s_limit, "it has not come");
-            Thread.Sleep(20);
-        }
     }
 
     void AssertCopies(params string[] disks)

@@ -11,7 +11,6 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Net;
 using FastBackup.Base;
-using FastBackup.Jobs;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Json;
 using FastBackup.Native.Monitor.Nodes;
@@ -95,7 +94,7 @@ sealed class MonitorExports(EngineObject engine, NodeTable nodes, MonitorInbox i
             Bitmaps =
                 request.Bitmaps.Count == 0
                     ? null
-                    : new ExportedBitmaps(disk!.Core, [.. request.Bitmaps.Select(bitmap => bitmap.Name)]),
+                    : new ExportedBitmaps(disk!.Core, request.Bitmaps.Select(bitmap => bitmap.Name).ToHashSet()),
         };
         disk!.ExportCount++;
         _exports.Add(new MonitorExport(request.Id, request.Node, _server, disk, served));
@@ -154,9 +153,12 @@ sealed class MonitorExports(EngineObject engine, NodeTable nodes, MonitorInbox i
     QmpError? FindNode(ExportRequest request, out JobObject? job, out bool isReadOnly)
     {
         job = null;
-        isReadOnly = nodes.FindHostDisk(request.Node)?.Core.Device.Limits.IsReadOnly ?? false;
-        if (nodes.FindHostDisk(request.Node) != null)
+        isReadOnly = false;
+        if (nodes.FindHostDisk(request.Node) is { } host)
+        {
+            isReadOnly = host.Core.Device.Limits.IsReadOnly;
             return null;
+        }
         if (nodes.Find(request.Node) is not { } node)
             return QmpError.Generic(
                 $"Cannot find device='{(request.IsDowngraded ? request.Node : "")}' nor node-name='{request.Node}'"
@@ -164,18 +166,10 @@ sealed class MonitorExports(EngineObject engine, NodeTable nodes, MonitorInbox i
         isReadOnly = node.IsReadOnly || node.Device.HasJob;
         if (!node.Device.HasJob)
             return null;
-        job = ReadableJobTo(node.Device);
+        job = JobObject.NewestReadable(engine, to: node.Device);
         return job != null
             ? null
             : QmpError.Generic($"Node '{request.Node}' belongs to a job without a point in time that can be read");
-    }
-
-    JobObject? ReadableJobTo(DeviceObject target)
-    {
-        foreach (Job job in engine.Jobs.Jobs)
-            if (job.Listener is JobObject { IsReadable: true } one && ReferenceEquals(one.Target, target))
-                return one;
-        return null;
     }
 
     QmpError? CheckBitmaps(ExportRequest request, DiskObject disk, bool isWritable)

@@ -35,16 +35,9 @@ sealed class AddBitmapAction(
 
     public override QmpError? Prepare(PlanContext plan)
     {
-        QmpError? error = null;
-        Answer answer = plan.Turns.RunUnlessStopped(() =>
-        {
-            error = Resolve(plan, node, ref _disk);
-            return error == null ? PointsInHand.TryTake(_disk!, out _points) : Answer.Ok;
-        });
-        if (!answer.IsOk)
-            return QmpError.Of(answer);
-        bool isMissing = error == null && !_points!.Has(since!);
-        return isMissing ? QmpError.Generic($"Disk '{node}' has no checkpoint '{since}' (epoch)") : error;
+        if (TakePoints(plan, node, ref _disk, out _points) is { } error)
+            return error;
+        return _points!.Has(since!) ? null : QmpError.Generic($"Disk '{node}' has no checkpoint '{since}' (epoch)");
     }
 
     public override void Find(PlanContext plan) => _ = Resolve(plan, node, ref _disk);

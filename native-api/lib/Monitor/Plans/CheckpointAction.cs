@@ -28,15 +28,7 @@ sealed class CheckpointAction(string node, string name) : PlanAction
 
     public override QmpError? Prepare(PlanContext plan)
     {
-        QmpError? error = null;
-        Answer answer = plan.Turns.RunUnlessStopped(() =>
-        {
-            error = Resolve(plan, node, ref _disk);
-            return error == null ? PointsInHand.TryTake(_disk!, out _points) : Answer.Ok;
-        });
-        if (!answer.IsOk)
-            return QmpError.Of(answer);
-        if (error != null)
+        if (TakePoints(plan, node, ref _disk, out _points) is { } error)
             return error;
         OpenRefusal refusal = _points!.PrepareAdd(name, PointClock.NowNs());
         return refusal.IsNone ? AwaitReady(plan) : QmpError.Of(refusal);

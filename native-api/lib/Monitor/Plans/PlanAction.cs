@@ -11,8 +11,10 @@
 //   Abandon     instead of Apply
 //   Release     on the monitor's thread, at the end
 using System;
+using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
+using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -86,6 +88,22 @@ abstract class PlanAction
         if (error == null)
             plan.MeanDisk(disk!);
         return error;
+    }
+
+    /// <summary>Finds a disk and takes its tracker's points in hand. Threads: one that may wait, in Prepare.</summary>
+    /// <returns>Null, or why there are none.</returns>
+    protected static QmpError? TakePoints(PlanContext plan, string node, ref DiskObject? disk, out DiskPoints? points)
+    {
+        DiskObject? found = disk;
+        DiskPoints? taken = null;
+        QmpError? error = null;
+        Answer answer = plan.Turns.RunUnlessStopped(() =>
+        {
+            error = Resolve(plan, node, ref found);
+            return error == null ? PointsInHand.TryTake(found!, out taken) : Answer.Ok;
+        });
+        (disk, points) = (found, taken);
+        return answer.IsOk ? error : QmpError.Of(answer);
     }
 
     /// <summary>Only jobs can end together.</summary>
