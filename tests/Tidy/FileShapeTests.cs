@@ -1,13 +1,14 @@
-// How long files and lines may be, and that a file begins by saying what it is.
+// How long files and lines may be, that a file begins by saying what it is, and that it has one namespace.
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Text.RegularExpressions;
 using FastBackup.Tests.Tidy.Source;
 using Xunit;
 
 namespace FastBackup.Tests.Tidy;
 
-public sealed class FileShapeTests
+public sealed partial class FileShapeTests
 {
     const int LinesMax = 600;
     const int ColumnsMax = 120;
@@ -27,6 +28,9 @@ public sealed class FileShapeTests
                 .Where(file => CodeEndings.Any(ending => file.Path.EndsWith(ending, StringComparison.Ordinal)))
                 .SelectMany(file => FindWidth(file.Path, file.Text))
         );
+
+    [Fact]
+    public void Namespaces_AreOfTheWholeFile() => Violation.AssertNone(Tree.CSharp.SelectMany(FindBlockNamespace));
 
     [Fact]
     public void LibraryFiles_BeginWithAHeadComment() =>
@@ -49,6 +53,14 @@ public sealed class FileShapeTests
         Assert.Single(FindWidth("core/A.cs", "ok\n" + new string('a', ColumnsMax + 1)));
         Assert.Empty(FindWidth("core/A.cs", new string('a', ColumnsMax) + "\r\n"));
         Assert.Empty(FindWidth("core/A.g.cs", new string('a', ColumnsMax + 1)));
+    }
+
+    [Fact]
+    public void NamespaceWithBraces_IsFound()
+    {
+        Assert.Single(FindBlockNamespace(new SourceFile("core/A.cs", "using System;\nnamespace A\n{\n}\n")));
+        Assert.Single(FindBlockNamespace(new SourceFile("core/A.cs", "namespace A.B { }\n")));
+        Assert.Empty(FindBlockNamespace(new SourceFile("core/A.cs", "namespace A.B;\n")));
     }
 
     [Fact]
@@ -77,6 +89,18 @@ public sealed class FileShapeTests
                 yield return new Violation(path, index + 1, $"{line.Length} columns; at most {columnsMax}");
         }
     }
+
+    static IEnumerable<Violation> FindBlockNamespace(SourceFile file)
+    {
+        foreach ((int index, string line) in file.CodeLines.Index())
+        {
+            if (NamespacePattern().IsMatch(line) && !line.Contains(';', StringComparison.Ordinal))
+                yield return new Violation(file.Path, index + 1, "a namespace of the whole file: 'namespace A;'");
+        }
+    }
+
+    [GeneratedRegex(@"^namespace\s")]
+    private static partial Regex NamespacePattern();
 
     static IEnumerable<Violation> FindHead(SourceFile file)
     {
