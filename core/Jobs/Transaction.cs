@@ -6,6 +6,8 @@
 //   failure   of one cancels the others; each ends what it has in flight, then its bitmap is restored
 //   settle    what is final is carried out, a piece a turn, one member after the other; then a member concludes
 //
+// What else is to be of that instant, a checkpoint, comes with the start (IStartWork): all or nothing with the group.
+//
 // Sequential members copy one after the other, but all from the same T0. A single job is a group of one.
 // Source: QEMU 10.2 job.c (JobTxn), whose rules these are.
 using System;
@@ -27,6 +29,7 @@ public sealed class Transaction : ILoopTask
     readonly QuiescedChange _commit;
     readonly QuiescedChange[] _aborts; // by job
     readonly bool _isSequential;
+    IStartWork? _startWork; // until it was done, or will not be
     bool _isFailed;
     bool _isFinishing;
     bool _isDeferred;
@@ -34,10 +37,11 @@ public sealed class Transaction : ILoopTask
     /// <param name="loop">The reactor of all members' disks.</param>
     /// <param name="jobs">Created and in no other transaction; at least one.</param>
     /// <param name="isSequential">One member's background copy at a time, in this order.</param>
-    public Transaction(IIoLoop loop, Job[] jobs, bool isSequential = false)
+    /// <param name="startWork">Done at the point in time, all jobs being ready; null: nothing.</param>
+    public Transaction(IIoLoop loop, Job[] jobs, bool isSequential = false, IStartWork? startWork = null)
     {
         Check.That(jobs.Length > 0);
-        (_loop, _jobs, _isSequential) = (loop, jobs, isSequential);
+        (_loop, _jobs, _isSequential, _startWork) = (loop, jobs, isSequential, startWork);
         foreach (Job job in jobs)
         {
             Check.That(job.Status == JobStatus.Created);
@@ -46,7 +50,8 @@ public sealed class Transaction : ILoopTask
         }
         // Everything that the group's life needs is made here: from start to end nothing is allocated.
         Disk[] disks = [.. Array.ConvertAll(jobs, job => job.Disk).Distinct()];
-        _begin = new QuiescedChange(loop, disks, () => Begin(_jobs));
+        Disk[] startDisks = startWork == null ? disks : [.. disks.Union(startWork.Disks)];
+        _begin = new QuiescedChange(loop, startDisks, () => Begin(_jobs));
         _commit = new QuiescedChange(loop, disks, Commit);
         _aborts = Array.ConvertAll(jobs, job => new QuiescedChange(loop, [job.Disk], () => FinishAbort(job)));
     }
@@ -88,6 +93,16 @@ public sealed class Transaction : ILoopTask
             }
             job.MoveTo(JobStatus.Running);
             job.ApplyPause();
+        }
+        if (_startWork is { } work)
+        {
+            _startWork = null;
+            Fault fault = work.DoQuiesced();
+            if (fault.IsFault)
+            {
+                jobs[0].Fail(fault, isSource: false);
+                return;
+            }
         }
         RunNext();
     }
@@ -160,6 +175,9 @@ public sealed class Transaction : ILoopTask
         if (_isFailed)
             return;
         _isFailed = true;
+        IStartWork? work = _startWork;
+        _startWork = null;
+        work?.Abandon();
         if (_jobs.Length > 1)
         {
             // Each member leaves its own disk, and waits no longer for writes of the others'.

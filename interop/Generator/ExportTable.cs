@@ -19,6 +19,7 @@ static class ExportTable
         ("fb_disk_bitmap_", "DiskBitmapCalls"),
         ("fb_disk_tracker_", "TrackerCalls"),
         ("fb_tracker_", "TrackerCalls"),
+        ("fb_checkpoint_", "CheckpointCalls"),
         ("fb_backup_", "BackupCalls"),
         ("fb_transaction_", "TransactionCalls"),
         ("fb_job_", "JobCalls"),

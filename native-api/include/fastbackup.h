@@ -651,7 +651,7 @@ FB_API fb_status FB_CALL fb_disk_bitmap_find(fb_disk disk, const char *name, uin
 
 /* Trackers: files beside a disk (files and block devices of this machine) that say what has changed on it since its
  * last backup by "fastbackup backup --tracker", also after a kill or a power cut; see docs/tracking.md. All these calls
- * wait for storage.
+ * wait for storage; while they do, an engine that its host drives is driven by them.
  * [setup] FB_OK, FB_E_INVALID (no tracker, or another disk's; the text has the reason), FB_E_HANDLE, FB_E_STATE,
  * FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY. */
 
@@ -668,6 +668,44 @@ FB_API fb_status FB_CALL fb_disk_tracker_attach(fb_disk disk, const char *path, 
 /* After the last write, before fb_disk_close. FB_E_IO: it is inconsistent. FB_E_STATE: there is none, or granted writes
  * have not ended; then nothing has changed. */
 FB_API fb_status FB_CALL fb_disk_tracker_detach(fb_disk disk);
+
+/* Checkpoints: named points of an attached tracker, 64 at most. The tracker keeps what has changed since each; they
+ * outlive the process, and a power cut, as it does. See docs/tracking.md.
+ * [setup] These calls wait for storage as those above do. FB_E_HANDLE, FB_E_INVALID, FB_E_IO, FB_E_NO_SPACE,
+ * FB_E_NO_MEMORY; FB_E_STATE: no tracker is attached, it is inconsistent, or another operation has the disk's
+ * checkpoints in hand. */
+
+/* One of this name on each disk, all of one instant; and jobs, if there are any, which start at that instant as
+ * fb_transaction_start starts them: an incremental's bitmap since the last checkpoint is then all up to this one.
+ * The completion (FB_COMPLETION_DISK_CHANGE) comes when all are durable. After an error that comes with it no job has
+ * started, or all have been cancelled, and the disks have no checkpoint more, or an inconsistent tracker. A copy that
+ * fails later leaves the checkpoint: delete it.
+ *   FB_PENDING; FB_E_QUEUE_FULL, FB_E_TIMED_OUT (storage); FB_E_INVALID: 0 disks or more than 256, a disk named twice,
+ *   the name in use or not of 1 to 1023 bytes, 64 are there, and as fb_transaction_start */
+FB_API fb_status FB_CALL fb_checkpoint_add(const fb_disk *disks, uint32_t disk_count, const char *name,
+                                           uint32_t name_length, const fb_job *jobs, const uint64_t *job_user_data,
+                                           uint32_t job_count, uint32_t transaction_flags, fb_queue queue,
+                                           uint64_t user_data);
+/* What has changed since it is still known since the one before. FB_OK when that is durable; FB_E_TIMED_OUT: it may
+ * still happen. */
+FB_API fb_status FB_CALL fb_checkpoint_delete(fb_disk disk, const char *name, uint32_t name_length);
+
+typedef struct fb_checkpoint {
+  uint32_t struct_size;
+  uint32_t name_length;
+  uint64_t created_ns;    /* since 1970 */
+  uint64_t changed_bytes; /* since it, in granules of the tracker */
+} fb_checkpoint;
+
+/* Those that are there, oldest first. The name is cut at capacity and NUL-terminated. Costs a look at all maps that are
+ * younger. FB_OK; FB_E_RANGE: no such index. */
+FB_API fb_status FB_CALL fb_checkpoint_get(fb_disk disk, uint32_t index, char *name, uint32_t capacity,
+                                           fb_checkpoint *out);
+/* As fb_disk_bitmap_add, but the bitmap has what has changed since a checkpoint: all of it when the completion comes
+ * with FB_OK, and it goes on recording. Until then it is busy. */
+FB_API fb_status FB_CALL fb_checkpoint_bitmap(fb_disk disk, const char *since, uint32_t since_length,
+                                              const char *name, uint32_t name_length, uint64_t granularity,
+                                              fb_queue queue, uint64_t user_data, fb_bitmap *out);
 
 /* ---- 9. Jobs --------------------------------------------------------------------------------------------------- */
 

@@ -588,6 +588,68 @@ public static unsafe partial class LibFastBackup
     [LibraryImport(Library)]
     public static partial int fb_disk_tracker_detach(fb_disk disk);
 
+    /// <summary>
+    /// One of this name on each disk, all of one instant; and jobs, if there are any, which start at that instant as
+    /// fb_transaction_start starts them: an incremental's bitmap since the last checkpoint is then all up to this one.
+    /// The completion (FB_COMPLETION_DISK_CHANGE) comes when all are durable. After an error that comes with it no job has
+    /// started, or all have been cancelled, and the disks have no checkpoint more, or an inconsistent tracker. A copy that
+    /// fails later leaves the checkpoint: delete it.
+    /// </summary>
+    /// <returns>
+    /// FB_PENDING; FB_E_QUEUE_FULL, FB_E_TIMED_OUT (storage); FB_E_INVALID: 0 disks or more than 256, a disk named twice,<br/>
+    /// the name in use or not of 1 to 1023 bytes, 64 are there, and as fb_transaction_start<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_checkpoint_add(
+        fb_disk* disks,
+        uint disk_count,
+        byte* name,
+        uint name_length,
+        fb_job* jobs,
+        ulong* job_user_data,
+        uint job_count,
+        uint transaction_flags,
+        fb_queue queue,
+        ulong user_data
+    );
+
+    /// <summary>
+    /// What has changed since it is still known since the one before. FB_OK when that is durable; FB_E_TIMED_OUT: it may
+    /// still happen.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_checkpoint_delete(fb_disk disk, byte* name, uint name_length);
+
+    /// <summary>
+    /// Those that are there, oldest first. The name is cut at capacity and NUL-terminated. Costs a look at all maps that are
+    /// younger. FB_OK; FB_E_RANGE: no such index.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_checkpoint_get(
+        fb_disk disk,
+        uint index,
+        byte* name,
+        uint capacity,
+        fb_checkpoint* @out
+    );
+
+    /// <summary>
+    /// As fb_disk_bitmap_add, but the bitmap has what has changed since a checkpoint: all of it when the completion comes
+    /// with FB_OK, and it goes on recording. Until then it is busy.
+    /// </summary>
+    [LibraryImport(Library)]
+    public static partial int fb_checkpoint_bitmap(
+        fb_disk disk,
+        byte* since,
+        uint since_length,
+        byte* name,
+        uint name_length,
+        ulong granularity,
+        fb_queue queue,
+        ulong user_data,
+        fb_bitmap* @out
+    );
+
     /// <summary>[setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.</summary>
     /// <returns>
     /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (id in use, bitmap busy, target or scratch in use or does not answer),<br/>

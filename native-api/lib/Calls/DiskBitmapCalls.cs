@@ -30,9 +30,50 @@ static class DiskBitmapCalls
         if (result == null)
             return Answer.Invalid("out is NULL").Tell();
         *result = 0;
+        if ((flags & ~Fb.DiskBitmapDisabled) != 0)
+            return Answer.Unsupported($"bitmap flags {flags:x} are not known").Tell();
+        bool isEnabled = (flags & Fb.DiskBitmapDisabled) == 0;
+        AddedBitmap added = new(isEnabled, Fill: null, Withdraw: null);
+        return Add(id, name, nameLength, granularity, queueId, userData, added, result).Tell();
+    }
+
+    /// <summary>One that gains what was before it.</summary>
+    /// <param name="id">The disk.</param>
+    /// <param name="name">UTF-8.</param>
+    /// <param name="nameLength">Bytes.</param>
+    /// <param name="granularity">Bytes; 0 = the default.</param>
+    /// <param name="queueId">Where the completion goes.</param>
+    /// <param name="userData">Given back with it.</param>
+    /// <param name="result">The bitmap's handle.</param>
+    /// <param name="fill">In the moment; tells the end.</param>
+    /// <param name="withdraw">Instead, when the moment finds that it cannot be added.</param>
+    public static unsafe int AddFilled(
+        ulong id,
+        byte* name,
+        uint nameLength,
+        ulong granularity,
+        ulong queueId,
+        ulong userData,
+        ulong* result,
+        Action<DirtyBitmap, Action<Fault>> fill,
+        Action withdraw
+    ) => Add(id, name, nameLength, granularity, queueId, userData, new(IsEnabled: true, fill, withdraw), result).Tell();
+
+    /// <summary>What becomes of a bitmap in its moment.</summary>
+    sealed record AddedBitmap(bool IsEnabled, Action<DirtyBitmap, Action<Fault>>? Fill, Action? Withdraw);
+
+    static unsafe Answer Add(
+        ulong id,
+        byte* name,
+        uint nameLength,
+        ulong granularity,
+        ulong queueId,
+        ulong userData,
+        AddedBitmap wanted,
+        ulong* result
+    )
+    {
         Answer answer = Utf8Name.TryRead(name, nameLength, 1, DirtyBitmap.NameBytesMax, out string text);
-        if (answer.IsOk && (flags & ~Fb.DiskBitmapDisabled) != 0)
-            answer = Answer.Unsupported($"bitmap flags {flags:x} are not known");
         if (granularity == 0)
             granularity = DirtyBitmap.GranularityBytesDefault;
         bool isFit =
@@ -41,18 +82,12 @@ static class DiskBitmapCalls
         if (answer.IsOk && !isFit)
             answer = Answer.Invalid($"granularity {granularity} is not a power of two of 512 bytes to 2 GiB");
         if (!answer.IsOk)
-            return answer.Tell();
+            return answer;
         BitmapObject? added = null;
-        bool isEnabled = (flags & Fb.DiskBitmapDisabled) == 0;
-        answer = Change(
-            id,
-            queueId,
-            userData,
-            (disk, slot) => Add(disk, slot, text, granularity, isEnabled, out added)
-        );
+        answer = Change(id, queueId, userData, (disk, slot) => Add(disk, slot, text, granularity, wanted, out added));
         if (added != null)
             *result = added.Id;
-        return answer.Tell();
+        return answer;
     }
 
     static Answer Add(
@@ -60,7 +95,7 @@ static class DiskBitmapCalls
         QueueSlot slot,
         string name,
         ulong granularity,
-        bool isEnabled,
+        AddedBitmap wanted,
         out BitmapObject? added
     )
     {
@@ -74,23 +109,29 @@ static class DiskBitmapCalls
         HandleTable.Open(bitmap);
         disk.Bitmaps.Add(name, bitmap);
         added = bitmap;
-        Quiesce(disk, slot, () => AddQuiesced(disk, bitmap, isEnabled));
+        Action<Fault> end = BeginChange([disk], slot);
+        new QuiescedChange(disk.Engine!.Reactor, [disk.Core], () => AddQuiesced(disk, bitmap, wanted, end)).Begin();
         return Answer.Pending;
     }
 
     /// <summary>A client of a monitor may have taken the name since, or the disk have grown.</summary>
-    static Fault AddQuiesced(DiskObject disk, BitmapObject bitmap, bool isEnabled)
+    static void AddQuiesced(DiskObject disk, BitmapObject bitmap, AddedBitmap wanted, Action<Fault> end)
     {
         if (disk.Core.FindBitmap(bitmap.Dirty!.Name) != null || bitmap.Dirty.SizeBytes != disk.Core.CapacityBytes)
         {
             if (ReferenceEquals(disk.Bitmaps.Find(bitmap.Dirty.Name), bitmap))
                 disk.Bitmaps.Remove(bitmap.Dirty.Name);
             bitmap.Detach();
-            return new Fault(FaultKind.State);
+            wanted.Withdraw?.Invoke();
+            end(new Fault(FaultKind.State));
+            return;
         }
-        bitmap.Dirty.SetEnabled(isEnabled);
+        bitmap.Dirty.SetEnabled(wanted.IsEnabled);
         disk.Core.Add(bitmap.Dirty);
-        return Fault.None;
+        if (wanted.Fill == null)
+            end(Fault.None);
+        else
+            wanted.Fill(bitmap.Dirty, end);
     }
 
     public static int Remove(ulong id, ulong bitmapId, ulong queueId, ulong userData) =>

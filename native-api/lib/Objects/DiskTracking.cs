@@ -1,8 +1,6 @@
 // A tracker of a disk's, for the host: attached before the first write, detached after the last one. What waits for
 // storage is done on the caller's thread, the rest in turns of the engine's; see DiskTracker.
 using System;
-using System.Diagnostics;
-using System.Threading;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
 using FastBackup.Filter;
@@ -100,7 +98,7 @@ static class DiskTracking
         );
         if (!answer.IsOk)
             return answer;
-        if (!WaitIdle(disk, tracker!))
+        if (!EngineTurns.WaitUntil(engine, disk, () => tracker!.IsIdle, IdleWaitMs))
             return Answer.State("the tracker's storage does not answer");
         Fault fault = isReleased ? tracker!.End() : new Fault(FaultKind.Io, Errnos.EIO);
         bool isRight = false;
@@ -125,20 +123,6 @@ static class DiskTracking
                 fault,
                 $"tracker '{tracker!.Path}' is inconsistent: its storage has failed, or was too slow"
             );
-    }
-
-    static bool WaitIdle(DiskObject disk, DiskTracker tracker)
-    {
-        long start = Stopwatch.GetTimestamp();
-        bool isIdle = false;
-        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < IdleWaitMs)
-        {
-            Answer answer = disk.Engine!.RunUnlessStopped(disk, () => Do(() => isIdle = tracker.IsIdle));
-            if (isIdle || !answer.IsOk)
-                return isIdle;
-            Thread.Sleep(1);
-        }
-        return false;
     }
 
     static void TakeOff(DiskTracker tracker)

@@ -14,13 +14,16 @@ static class PointsInHand
         if (disk.Tracker is not { Points: { } found } tracker)
             return Answer.State($"disk '{disk.Core.Name}' has no tracker: it has no checkpoints");
         if (tracker.IsOver)
-            return Answer.State($"tracker '{tracker.Path}' is inconsistent: its storage has failed, or was too slow");
+            return Inconsistent(tracker);
         if (!found.TryReserve())
             return Answer.State($"the checkpoints of disk '{disk.Core.Name}' are in use by another operation");
         disk.ChangeCount++;
         points = found;
         return Answer.Ok;
     }
+
+    public static Answer Inconsistent(DiskTracker tracker) =>
+        Answer.State($"tracker '{tracker.Path}' is inconsistent: its storage has failed, or was too slow");
 
     public static void GiveBack(DiskObject disk, DiskPoints points)
     {

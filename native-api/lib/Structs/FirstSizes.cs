@@ -22,6 +22,11 @@ public partial struct CallbackStruct
     public const uint SizeFirst = 32;
 }
 
+public partial struct CheckpointStruct
+{
+    public const uint SizeFirst = 24;
+}
+
 public partial struct CompletionStruct
 {
     public const uint SizeFirst = 40;

@@ -999,6 +999,58 @@ static unsafe class Exports
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "fb_checkpoint_add", CallConvs = [typeof(CallConvCdecl)])]
+    public static int CheckpointAdd(ulong* disks, uint diskCount, byte* name, uint nameLength, ulong* jobs, ulong* jobUserData, uint jobCount, uint transactionFlags, ulong queue, ulong userData)
+    {
+        try
+        {
+            return CheckpointCalls.Add(disks, diskCount, name, nameLength, jobs, jobUserData, jobCount, transactionFlags, queue, userData);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, queue);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_checkpoint_delete", CallConvs = [typeof(CallConvCdecl)])]
+    public static int CheckpointDelete(ulong disk, byte* name, uint nameLength)
+    {
+        try
+        {
+            return CheckpointCalls.Delete(disk, name, nameLength);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_checkpoint_get", CallConvs = [typeof(CallConvCdecl)])]
+    public static int CheckpointGet(ulong disk, uint index, byte* name, uint capacity, CheckpointStruct* @out)
+    {
+        try
+        {
+            return CheckpointCalls.Get(disk, index, name, capacity, @out);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_checkpoint_bitmap", CallConvs = [typeof(CallConvCdecl)])]
+    public static int CheckpointBitmap(ulong disk, byte* since, uint sinceLength, byte* name, uint nameLength, ulong granularity, ulong queue, ulong userData, ulong* @out)
+    {
+        try
+        {
+            return CheckpointCalls.Bitmap(disk, since, sinceLength, name, nameLength, granularity, queue, userData, @out);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "fb_backup_create", CallConvs = [typeof(CallConvCdecl)])]
     public static int BackupCreate(ulong disk, ulong target, BackupOptionsStruct* options, ulong* @out)
     {

@@ -98,32 +98,15 @@ sealed class AddBitmapAction(
     {
         if (_points == null)
             return false;
-        void Fill()
+        void OnDone()
         {
-            _ = _points.TryAddSince(since!, _dirty!.Bits);
-            // Of the disk, which stays, and not of the monitor, which may be closed meanwhile.
-            _ = _disk!.Engine!.Run(
-                _disk,
-                () =>
-                {
-                    EndFill();
-                    onSettled();
-                    return Answer.Ok;
-                }
-            );
+            _points = null;
+            onSettled();
         }
-        if (plan.Patience.TryRun("fb-fill", Fill))
-            return true;
-        _ = _points.TryAddSince(since!, _dirty!.Bits); // no thread is to be had: guests wait for some milliseconds
-        EndFill();
-        return false;
-    }
-
-    void EndFill()
-    {
-        _dirty!.EndFill();
-        PointsInHand.GiveBack(_disk!, _points!);
-        _points = null;
+        bool isLater = SinceFill.Begin(_disk!, _points, since!, _dirty!, plan.Patience, OnDone);
+        if (!isLater)
+            _points = null;
+        return isLater;
     }
 
     public override void Abandon(PlanContext plan)
