@@ -1,5 +1,6 @@
-// A bitmap of a disk gains what has changed since a checkpoint. It records already: what guests write meanwhile is in it
-// whatever this finds. On a thread of its own, as long as the maps are; without one guests wait for some milliseconds.
+// A bitmap of a disk gains what has changed since a checkpoint. It records already: what guests write meanwhile is in
+// it whatever this finds. On a thread of its own, as long as the maps are; without one guests wait for some
+// milliseconds.
 using System;
 using FastBackup.Bitmaps;
 using FastBackup.Native.Errors;
