@@ -29,6 +29,7 @@ sealed class Simulation
     readonly Prng _prng;
     readonly AlignedRegion _memory;
     readonly CaptureRules _captureRules;
+    readonly Pollers? _pollers; // null: the engine has a thread of its own
     int _nextFd = 1;
 
     public Simulation(ulong seed, ImageStore store, AlignedRegion memory, Tallies tallies, Action<string>? log)
@@ -38,11 +39,16 @@ sealed class Simulation
         Judge = new EventJudge(this);
         _captureRules = new CaptureRules(this);
         Plan = FaultPlan.Draw(_prng);
+        Prng shapePrng = new(seed + 4);
+        Shape = new Shape(shapePrng);
         int depth = _prng.Chance(1, 5) ? 2 + (int)_prng.Below(8) : 512;
+        if (Shape.ThreadsPerFile > 0)
+            depth = 512;
         Port = new SimulationPort(Clock, new Prng(seed + 1), Plan, tallies, depth) { Watcher = Judge };
         if (log != null)
             Port.Log = text => log($"{Clock.NowNs} {text}");
         Reactor = new Reactor(Port, Clock, new ReactorLimits(128, 2, 2)) { Trace = Judge }; // tables must grow
+        _pollers = Shape.PollerCount > 0 ? new Pollers(this, shapePrng, Shape.PollerCount) : null;
         Guests = new GuestLoad(this, new Prng(seed + 2), memory);
         uint bufferBytes = 4096u << (int)_prng.Below(6);
         uint bufferCount = 2 + (uint)_prng.Below(_prng.Chance(1, 2) ? 3u : 14u);
@@ -54,7 +60,7 @@ sealed class Simulation
         uint diskCount = IsTight ? 1 : 1 + (uint)_prng.Below(3);
         for (int i = 0; i < diskCount; i++)
             Disks.Add(MakeDisk(i));
-        Director = new Director(this, new Prng(seed + 3), memory.Start + (nint)GuestLoad.MemoryBytes);
+        Director = new Director(this, new Prng(seed + 3), shapePrng, memory.Start + (nint)GuestLoad.MemoryBytes);
     }
 
     public static ulong MemoryBytes => GuestLoad.MemoryBytes + Director.MemoryBytes;
@@ -63,6 +69,7 @@ sealed class Simulation
     public Tallies Tallies { get; }
     public Action<string>? Log { get; }
     public FaultPlan Plan { get; }
+    public Shape Shape { get; }
     public SimulationPort Port { get; }
     public Reactor Reactor { get; }
     public BufferPool Pool { get; }
@@ -100,12 +107,24 @@ sealed class Simulation
 
     void Turn(ulong waitNs)
     {
-        Reactor.Turn(waitNs);
+        if (_pollers == null)
+            Reactor.Turn(waitNs);
+        else
+            _pollers.Turn(waitNs);
         if (Pool.FreeUnitCount == 0)
             Tallies.Count(Mishap.PoolExhausted);
         for (int i = 0; i < Runs.Count; i++)
             Runs[i].CheckProgress();
         _captureRules.Check();
+    }
+
+    /// <summary>What the host does to the engine itself is done by its thread, or by who holds the driver's lock.</summary>
+    public void OnLoop(Action action)
+    {
+        if (_pollers == null)
+            action();
+        else
+            Reactor.Invoke(action);
     }
 
     /// <summary>The liveness phase and what must hold at the very end.</summary>
@@ -125,6 +144,8 @@ sealed class Simulation
         }
         Turn(0);
         Turn(0);
+        if (_pollers != null)
+            Turn(0); // the last cold call
         CheckAllGivenBack();
         foreach (GuestDisk disk in Disks)
             disk.JudgeAll("at the end");
@@ -181,7 +202,7 @@ sealed class Simulation
         Port.Add(image);
         BlockLimits limits = new()
         {
-            CapacityBytes = sizeBytes == 0 ? image.CapacityBytes : sizeBytes,
+            CapacityBytes = (sizeBytes == 0 ? image.CapacityBytes : sizeBytes) + image.TailBytes,
             RequestAlignBytes = image.AlignBytes,
             BufferAlignBytes = image.AlignBytes,
             IsZeroInitialised = isZeroInitialised,
@@ -195,8 +216,16 @@ sealed class Simulation
         return new FileDevice(Reactor, name, limits, image.Handle, image.BufferedHandle, false, null);
     }
 
-    public DiskImage NewImage(ulong capacityBytes, bool isTarget) =>
-        new(_store, _nextFd++, capacityBytes, _prng.Chance(1, 4) ? 4096u : 512u, isTarget);
+    /// <param name="capacityBytes">What it has.</param>
+    /// <param name="isTarget">Or scratch space.</param>
+    /// <param name="isVast">It says that it is as long as the longest clusters make it.</param>
+    public DiskImage NewImage(ulong capacityBytes, bool isTarget, bool isVast = false)
+    {
+        FileThreads? threads = Shape.ThreadsPerFile > 0 ? new FileThreads(Shape.ThreadsPerFile, Tallies) : null;
+        ulong tailBytes = isVast ? (65_536ul << Shape.VastClustersLog2) - capacityBytes : 0;
+        uint alignBytes = _prng.Chance(1, 4) ? 4096u : 512u;
+        return new DiskImage(_store, _nextFd++, capacityBytes, alignBytes, isTarget, threads) { TailBytes = tailBytes };
+    }
 
     public LaterComparison NewComparison() => new(_store, new Prng(_prng.NextULong()), Tallies);
 

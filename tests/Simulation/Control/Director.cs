@@ -24,9 +24,10 @@ sealed class Director
     readonly JobStarter _starter;
     readonly BadInput _badInput;
     readonly Havoc _havoc;
+    readonly HungTargets _hungTargets;
     readonly uint _actionChance;
 
-    public Director(Simulation world, Prng prng, nint memory)
+    public Director(Simulation world, Prng prng, Prng shapePrng, nint memory)
     {
         (_world, _prng) = (world, prng);
         _comparison = world.NewComparison();
@@ -37,6 +38,7 @@ sealed class Director
         _verbs = new JobVerbs(world, prng);
         _badInput = new BadInput(world, prng, _places);
         _havoc = new Havoc(world, prng, _places);
+        _hungTargets = new HungTargets(world, shapePrng, _places);
         _actionChance = 512u << (int)prng.Below(6);
         _starter = new JobStarter(world, prng, _places, new JobOptions(world, prng, _places, _bitmaps), _verbs);
         foreach (GuestDisk disk in world.Disks)
@@ -65,11 +67,17 @@ sealed class Director
     /// <summary>One round of the world: often nothing, sometimes one action.</summary>
     public void Act()
     {
-        Retire();
+        if (HasEnded())
+            _world.OnLoop(Retire);
+        _hungTargets.Act();
         if (_world.Plan.Havoc > 0 && _prng.Below(65536) < _world.Plan.Havoc)
             _havoc.Wreak();
-        if (_prng.Below(65536) >= _actionChance)
-            return;
+        if (_prng.Below(65536) < _actionChance)
+            _world.OnLoop(ActOnce);
+    }
+
+    void ActOnce()
+    {
         switch (_prng.Below(16))
         {
             case < 5:
@@ -97,10 +105,16 @@ sealed class Director
     }
 
     /// <summary>The end of all faults.</summary>
-    public void Heal() => _havoc.Heal();
+    public void Heal()
+    {
+        _hungTargets.Mend();
+        _havoc.Heal();
+    }
 
     /// <summary>What a person would do in the end: resume, finalize, lift limits, cancel what never ends.</summary>
-    public void HelpToEnd()
+    public void HelpToEnd() => _world.OnLoop(HelpAll);
+
+    void HelpAll()
     {
         Retire();
         foreach (JobRun run in _world.Runs.ToArray())
@@ -126,6 +140,8 @@ sealed class Director
     /// <summary>A target that was written well keeps it when the power goes.</summary>
     public void OnJobSucceeded(JobRun run)
     {
+        if (run.Target.Image.TailBytes > 0)
+            _world.Tallies.Count(Branch.VastTargetDone);
         bool isWhole = run.Options.Sync == BackupSync.Full && !run.HadDiscard && run.Base == null;
         if (isWhole && (run.Target.Image.HasLied || _prng.Chance(1, 16)))
             _comparison.Check(run.Id, run.Point!.Frozen, run.Target.Image.Medium);
@@ -154,6 +170,14 @@ sealed class Director
                 disk.JudgeAll("while quiesced");
             }
         );
+    }
+
+    bool HasEnded()
+    {
+        foreach (JobRun run in _world.Runs)
+            if (run.Job.Status is JobStatus.Concluded or JobStatus.Null)
+                return true;
+        return false;
     }
 
     /// <summary>Jobs that have ended and that nobody reads any more are disposed of.</summary>

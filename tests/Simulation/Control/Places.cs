@@ -66,6 +66,8 @@ sealed class Places(Simulation world, Prng prng)
             slot.Image.Reset();
             slot.Image.HardFaultCount = 0;
             ulong limitBytes = clusterBytes + prng.Below(slot.Image.CapacityBytes);
+            if (world.Shape.IsVast)
+                limitBytes = (ulong)clusterBytes << Shape.VastClustersLog2;
             Fault fault = ScratchSpace.TryCreate(slot.Device, limitBytes, clusterBytes, out ScratchSpace? scratch);
             return fault.IsNone ? scratch : null;
         }
@@ -97,7 +99,7 @@ sealed class Places(Simulation world, Prng prng)
     TargetSlot MakeTarget(GuestDisk disk, int index, bool isZeroInitialised)
     {
         ulong capacity = disk.CapacityBytes + (prng.Chance(1, 2) ? prng.Below(20_000) : 0);
-        DiskImage image = world.NewImage(capacity, isTarget: true);
+        DiskImage image = world.NewImage(capacity, isTarget: true, world.Shape.IsVast);
         image.MayLie = true;
         FileDevice device = world.Open(image, $"target{disk.Index}.{index}", isZeroInitialised);
         if (!isZeroInitialised)
@@ -108,7 +110,7 @@ sealed class Places(Simulation world, Prng prng)
 
     ScratchSlot MakeScratch(int index)
     {
-        DiskImage image = world.NewImage(16384 + prng.Below(400_000), isTarget: true);
+        DiskImage image = world.NewImage(16384 + prng.Below(400_000), isTarget: true, world.Shape.IsVast);
         image.IsScratch = true;
         return new ScratchSlot(image, world.Open(image, "scratch" + index, isZeroInitialised: false));
     }

@@ -110,6 +110,8 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
                 break;
             case TracePoint.Spill:
                 world.Tallies.Count(Branch.Spilled);
+                if (run.Scratch?.Image.TailBytes > 0)
+                    world.Tallies.Count(Branch.VastScratchUsed);
                 break;
             case TracePoint.Recall:
                 world.Tallies.Count(Branch.Recalled);

@@ -108,7 +108,7 @@ sealed class CommandEffects(Prng prng, FaultPlan plan, Tallies tallies)
         Extent extent = new(command.OffsetBytes, command.LengthBytes);
         if (image.IsWriteBroken)
             return Hard(image, Mishap.WriteBroken, Errnos.EIO);
-        if (image.IsFull)
+        if (image.IsFull || (image.IsScratch && extent.EndBytes > image.CapacityBytes))
             return Hard(image, Mishap.NoSpace, Errnos.ENOSPC);
         if (image.BadWrite.Overlaps(extent))
             return Hard(image, Mishap.WriteBadSector, Errnos.EIO);
@@ -230,7 +230,7 @@ sealed class CommandEffects(Prng prng, FaultPlan plan, Tallies tallies)
                     : Mishap.SourceShrink,
                 0
             );
-        return (long)image.SizeBytes;
+        return (long)(image.SizeBytes + image.TailBytes);
     }
 
     long Flush(DiskImage image)

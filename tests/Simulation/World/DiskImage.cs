@@ -16,15 +16,29 @@ sealed class DiskImage
     readonly byte[] _durable;
     byte[]? _medium; // where it differs from the content: the device has told lies
 
-    public DiskImage(ImageStore store, int fd, ulong capacityBytes, uint alignBytes, bool isTarget)
+    /// <param name="store">Has the bytes.</param>
+    /// <param name="fd">Its number.</param>
+    /// <param name="capacityBytes">What it has.</param>
+    /// <param name="alignBytes">Of its aligned descriptor.</param>
+    /// <param name="isTarget">Written by the engine only; what a power cut leaves is known.</param>
+    /// <param name="threads">Where there is no ring.</param>
+    public DiskImage(
+        ImageStore store,
+        int fd,
+        ulong capacityBytes,
+        uint alignBytes,
+        bool isTarget,
+        FileThreads? threads = null
+    )
     {
         (Fd, CapacityBytes, SizeBytes, AlignBytes, IsTarget) = (fd, capacityBytes, capacityBytes, alignBytes, isTarget);
         _content = store.Rent((int)capacityBytes);
         _durable = isTarget ? store.Rent((int)capacityBytes) : [];
         _isAllocated = new bool[Units.DivCeil(capacityBytes, BlockBytes)];
         _unflushed = new ulong[capacityBytes / Sector.Bytes / 64 + 2];
-        Handle = new FileHandle(fd);
-        BufferedHandle = new FileHandle(fd);
+        Threads = threads;
+        Handle = new FileHandle(fd) { Workers = threads };
+        BufferedHandle = new FileHandle(fd) { Workers = threads };
         HostHandle = new FileHandle(fd);
         Reset();
     }
@@ -39,6 +53,12 @@ sealed class DiskImage
     public FileHandle BufferedHandle { get; }
     public FileHandle HostHandle { get; }
 
+    /// <summary>Those that carry out what the engine asks of it; null with a ring.</summary>
+    public FileThreads? Threads { get; }
+
+    /// <summary>So much longer it says that it is: room that nobody may use.</summary>
+    public ulong TailBytes { get; init; }
+
     /// <summary>Below the capacity it was truncated while in use; above, it has grown.</summary>
     public ulong SizeBytes { get; private set; }
 
@@ -51,6 +71,9 @@ sealed class DiskImage
     public bool IsDisconnected;
     public bool IsFull;
     public bool RefusesAllocate;
+
+    /// <summary>Whatever it is asked, it does not answer.</summary>
+    public bool IsHung;
 
     /// <summary>Space of it is used again only when nobody reads it any more.</summary>
     public bool IsScratch;

@@ -21,6 +21,8 @@ enum Mishap
     LatencySpike,
     Reordered,
     Hung,
+    HungFile,
+    FileThreadsBusy,
     TornWrite,
     PhantomWrite,
     MisdirectedWrite,

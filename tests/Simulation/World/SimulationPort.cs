@@ -60,6 +60,9 @@ sealed class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tal
 
     public IPortWatcher? Watcher { get; set; }
 
+    /// <summary>Called in each poll before it delivers: what other threads do meanwhile.</summary>
+    public Action? Polling { get; set; }
+
     /// <summary>Everything that was delivered, rolled into one number.</summary>
     public ulong Hash { get; private set; } = 14695981039346656037;
 
@@ -89,6 +92,8 @@ sealed class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tal
             tallies.Count(Mishap.PortFull);
             return false;
         }
+        if (command.File.Workers is FileThreads threads && threads.Begin())
+            throw new SimulationFailure("O23", $"a file of {threads.Count} threads is given one command more");
         int index = _free[--_freeCount];
         ref Entry entry = ref _entries[index];
         entry.Command = command;
@@ -110,7 +115,7 @@ sealed class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tal
             entry.Result = _effects.Execute(entry.Command, entry.Image, entry.Pages);
             entry.IsExecuted = true;
         }
-        if (prng.Below(65536) < plan.Hung)
+        if (entry.Image.IsHung || prng.Below(65536) < plan.Hung)
         {
             tallies.Count(Mishap.Hung);
             _hung[_hungCount++] = index;
@@ -153,12 +158,8 @@ sealed class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tal
     public uint Poll(ulong waitNs)
     {
         if (waitNs > 0)
-        {
-            ulong untilNs = clock.NowNs + Math.Min(waitNs, 10 * Units.NsPerSecond);
-            if (_heapCount > 0)
-                untilNs = Math.Min(untilNs, _heap[0].TimeNs);
-            clock.AdvanceTo(untilNs);
-        }
+            Pass(waitNs, ulong.MaxValue);
+        Polling?.Invoke();
         uint delivered = 0;
         while (_heapCount > 0 && _heap[0].TimeNs <= clock.NowNs)
         {
@@ -167,6 +168,16 @@ sealed class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tal
         }
         return delivered;
     }
+
+    /// <summary>Time goes on to the next completion, to a deadline, or for so long.</summary>
+    public void Pass(ulong waitNs, ulong deadlineNs)
+    {
+        ulong untilNs = Math.Min(deadlineNs, clock.NowNs + Math.Min(waitNs, 10 * Units.NsPerSecond));
+        clock.AdvanceTo(_heapCount > 0 ? Math.Min(untilNs, _heap[0].TimeNs) : untilNs);
+    }
+
+    /// <summary>A completion waits to be delivered.</summary>
+    public bool HasDue => _heapCount > 0 && _heap[0].TimeNs <= clock.NowNs;
 
     /// <summary>What hung answers from now on.</summary>
     public void ReleaseHung()
@@ -217,6 +228,7 @@ sealed class SimulationPort(SimulatedClock clock, Prng prng, FaultPlan plan, Tal
             _effects.GiveBack(entry.Pages);
         entry.Pages = null;
         entry.Command = default;
+        (command.File.Workers as FileThreads)?.End();
         _free[_freeCount++] = index;
         command.Owner.OnFileCompleted(command.Tag, KernelResult.ToFileResult(result));
     }
