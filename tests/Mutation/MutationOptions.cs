@@ -1,13 +1,15 @@
-// The command line: --file PATH [--most N] [--line N] [--seeds N] [--list] [--table PATH].
+// The command line: --file PATH... [--most N] [--line N] [--seeds N] [--list] [--table PATH].
 using System;
+using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 
 namespace FastBackup.Tests.Mutation;
 
 sealed record MutationOptions
 {
-    /// <summary>From the root of the tree, for example core/Pacing/RateLimit.cs.</summary>
-    public string File { get; init; } = "";
+    /// <summary>From the root of the tree, for example core/Pacing/RateLimit.cs; all whose paths begin so.</summary>
+    public IReadOnlyList<string> Files { get; init; } = [];
 
     /// <summary>So many mutants at most, spread evenly over the file.</summary>
     public int Most { get; init; } = int.MaxValue;
@@ -38,7 +40,7 @@ sealed record MutationOptions
                     : throw new ArgumentException($"{option} {arguments[i]}: a number from 1 on is needed");
             options = option switch
             {
-                "--file" => options with { File = Next() },
+                "--file" => options with { Files = [.. options.Files, Next()] },
                 "--most" => options with { Most = Number() },
                 "--line" => options with { LineNumber = Number() },
                 "--seeds" => options with { SeedCount = Number() },
@@ -47,8 +49,8 @@ sealed record MutationOptions
                 _ => throw new ArgumentException($"unknown option '{option}'"),
             };
         }
-        if (!options.File.StartsWith("core/", StringComparison.Ordinal))
-            throw new ArgumentException($"--file '{options.File}': a file in core/ is needed, named from the root");
+        if (options.Files.Count == 0 || options.Files.Any(file => !file.StartsWith("core/", StringComparison.Ordinal)))
+            throw new ArgumentException("--file: a file in core/ is needed, or the beginning of some, from the root");
         return options;
     }
 }

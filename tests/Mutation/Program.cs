@@ -1,17 +1,18 @@
 // Mutation testing of the engine, by hand: does a test notice when a line of it is wrong? Makes small faults in one
-// file, one at a time (MutantFinder), and runs for each the unit tests that Tests.txt names, and seeds of the
-// simulator on what those let live. What lives is a gap in the tests or no fault at all: SURVIVORS.md has the judged
+// file, or in all whose paths begin so, one at a time (MutantFinder), and runs for each the unit tests that Tests.txt
+// names, and seeds of the simulator on what those let live. What lives is a gap in the tests or no fault at all: SURVIVORS.md has the judged
 // list. It sees neither the C programs nor the command's tests, and no second fault at the same time.
 //   dotnet build -c Release tests/Unit; dotnet build -c Release tests/Simulation
-//   dotnet run -c Release --project tests/Mutation -- --file core/Pacing/RateLimit.cs [--most 40] [--line 43]
+//   dotnet run -c Release --project tests/Mutation -- --file core/Pacing/RateLimit.cs [--file ...] [--most 40] [--line 43]
 //                                                     [--seeds 300] [--list] [--table FILE]
-// Last line: killed=N hung=N bySeeds=N survived=N notReached=N refused=N; exit 1 when one lives.
+// After each file: its name, and tried=N killed=N hung=N bySeeds=N survived=N notReached=N refused=N; exit 1 when one
+// lives.
 using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using FastBackup.Dev;
-using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis;
 
 namespace FastBackup.Tests.Mutation;
 
@@ -34,45 +35,95 @@ static class Program
 
     static int Run(MutationOptions options)
     {
-        using Stage unit = UnitStage(options.File);
-        List<Mutant> mutants = Choose(MutantFinder.Find(unit.Original), options);
+        using Stage unit = UnitStage();
+        string[] paths = [.. options.Files.SelectMany(FilesOf)];
+        List<(string Path, List<Mutant> Mutants)> chosen =
+        [
+            .. paths.Select(path => (path, Choose(MutantFinder.Find(unit.Original(path)), options))),
+        ];
         if (options.IsList)
         {
-            foreach (Mutant mutant in mutants)
+            foreach (Mutant mutant in chosen.SelectMany(one => one.Mutants))
                 Console.WriteLine(Describe(mutant));
             return 0;
         }
-        using Stage? seeds = options.SeedCount > 0 ? SimulationStage(options) : null;
-        if ((unit.Prove() ?? seeds?.Prove()) is string reason)
+        unit.Plant(chosen);
+        using Stage? seeds = options.SeedCount > 0 ? SimulationStage() : null;
+        Trial? seedTrial = null;
+        if (seeds?.Prove(["--seeds", $"1..{options.SeedCount}"], out seedTrial) is string reason)
+            throw new ArgumentException(reason);
+        bool isAnyAlive = false;
+        foreach ((string path, List<Mutant> mutants) in chosen)
+            isAnyAlive |= RunFile(
+                Path.GetRelativePath(Repository.Root, path),
+                mutants,
+                options.TablePath,
+                unit,
+                seedTrial
+            );
+        return isAnyAlive ? 1 : 0;
+    }
+
+    static string[] FilesOf(string file)
+    {
+        string beginning = Repository.PathOf(file);
+        string[] found = [.. Sources("core").Where(path => path.StartsWith(beginning, StringComparison.Ordinal))];
+        return found.Length > 0 ? found : throw new ArgumentException($"--file '{file}': there is none");
+    }
+
+    /// <returns>Whether one lives.</returns>
+    static bool RunFile(string file, List<Mutant> mutants, string? tablePath, Stage unit, Trial? seeds)
+    {
+        List<Trial> trials = [];
+        if (mutants.Count > 0 && WhatFails(file, unit, trials) is string reason)
         {
-            Console.Error.WriteLine(reason);
-            return 2;
+            Console.Error.WriteLine($"{file}: {reason}");
+            return true;
         }
         int[] counts = new int[Enum.GetValues<Verdict>().Length];
         foreach (Mutant mutant in mutants)
         {
-            Verdict verdict = Judge(mutant, unit, seeds);
+            Verdict verdict = Judge(Repository.PathOf(file), mutant, trials, seeds);
             counts[(int)verdict]++;
             Console.WriteLine($"{verdict, -13} {Describe(mutant)}");
-            if (verdict is Verdict.Survived or Verdict.NotReached && options.TablePath is string path)
-                File.AppendAllText(path, Row(options.File, mutant, verdict));
+            if (verdict is Verdict.Survived or Verdict.NotReached && tablePath is not null)
+                File.AppendAllText(tablePath, Row(file, mutant, verdict));
         }
         Console.WriteLine(
-            $"killed={counts[0]} hung={counts[1]} bySeeds={counts[2]} survived={counts[3]} "
-                + $"notReached={counts[4]} refused={counts[5]}"
+            $"{file}: tried={mutants.Count} killed={counts[0]} hung={counts[1]} bySeeds={counts[2]} "
+                + $"survived={counts[3]} notReached={counts[4]} refused={counts[5]}"
         );
-        return counts[(int)Verdict.Survived] + counts[(int)Verdict.NotReached] == 0 ? 0 : 1;
+        return counts[(int)Verdict.Survived] + counts[(int)Verdict.NotReached] > 0;
     }
 
-    static Verdict Judge(Mutant mutant, Stage unit, Stage? seeds)
+    /// <summary>The unit tests without a mutant.</summary>
+    static string? WhatFails(string file, Stage unit, List<Trial> trials)
     {
-        Verdict verdict = unit.Try(mutant);
-        if (verdict != Verdict.Survived)
-            return verdict;
-        if (seeds is not null && seeds.Try(mutant) != Verdict.Survived)
+        (string[] first, string[] slow) = TestTable.ClassesOf(file);
+        foreach (string[] classes in new[] { first, slow })
+        {
+            if (classes.Length == 0)
+                continue;
+            IEnumerable<string> filters = classes.SelectMany(name => new[] { "-class", "*." + name });
+            if (unit.Prove([.. filters, "-stopOnFail", "-noColor", "-noLogo"], out Trial? trial) is string reason)
+                return reason;
+            trials.Add(trial!);
+        }
+        return null;
+    }
+
+    static Verdict Judge(string path, Mutant mutant, List<Trial> trials, Trial? seeds)
+    {
+        bool isReached = false;
+        foreach (Trial trial in trials)
+        {
+            if (trial.Try(path, mutant) is var verdict and not Verdict.Survived)
+                return verdict;
+            isReached |= trial.HasReached;
+        }
+        if (seeds?.Try(path, mutant) is Verdict.Killed or Verdict.Hung)
             return Verdict.KilledBySeeds;
-        Mutant? end = Reached.EndAt(unit.Original.GetRoot(), mutant);
-        return end is not null && unit.Try(end) == Verdict.Survived ? Verdict.NotReached : Verdict.Survived;
+        return isReached ? Verdict.Survived : Verdict.NotReached;
     }
 
     static List<Mutant> Choose(List<Mutant> all, MutationOptions options)
@@ -83,32 +134,27 @@ static class Program
         return [.. Enumerable.Range(0, count).Select(i => all[(int)((long)i * all.Count / count)])];
     }
 
-    static Stage UnitStage(string file)
-    {
-        string[] filters = [.. TestTable.ClassesOf(file).SelectMany(name => new[] { "-class", "*." + name })];
-        return new Stage(
+    static Stage UnitStage() =>
+        new(
             "tests/Unit",
             "FastBackup.Tests.Unit",
             "FastBackup.Core",
             [.. Sources("core"), Repository.PathOf("core/obj/Release/net10.0/FastBackup.Core.AssemblyInfo.cs")],
-            ["NET10_0_OR_GREATER"],
-            Repository.PathOf(file),
-            [.. filters, "-stopOnFail", "-noColor", "-noLogo"]
+            ["NET10_0_OR_GREATER"]
         );
-    }
 
     /// <summary>
     /// The simulator, with the engine's sources as they are: its build's copy has the planted bugs. Only what takes
     /// memory comes from that copy, where the simulated world grants it.
     /// </summary>
-    static Stage SimulationStage(MutationOptions options) =>
+    static Stage SimulationStage() =>
         new(
             "tests/Simulation",
             "FastBackup.Tests.Simulation",
             "FastBackup.Tests.Simulation",
             [
-                .. Sources("core").Where(path => !IsMemory(path) || IsMemory(options.File)),
-                .. IsMemory(options.File) ? [] : new[] { Repository.PathOf(Planted + "Memory/AlignedRegion.cs") },
+                .. Sources("core").Where(path => !IsMemory(path)),
+                Repository.PathOf(Planted + "Memory/AlignedRegion.cs"),
                 .. Sources("tests/Simulation").Where(path => !path.Contains("/Planter/", StringComparison.Ordinal)),
                 Repository.PathOf(Planted + "PlantedBug.cs"),
                 Repository.PathOf("tests/Shared/Simulated/SimulatedClock.cs"),
@@ -116,9 +162,7 @@ static class Program
                 Repository.PathOf("native-api/cli/Compare/MapWalk.cs"),
                 Repository.PathOf("native-api/cli/Output/WorkProgress.cs"),
             ],
-            ["NET10_0_OR_GREATER"],
-            Repository.PathOf(options.File),
-            ["--seeds", $"1..{options.SeedCount}"]
+            ["NET10_0_OR_GREATER"]
         );
 
     static bool IsMemory(string path) => path.EndsWith("/AlignedRegion.cs", StringComparison.Ordinal);

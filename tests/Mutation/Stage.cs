@@ -1,9 +1,10 @@
-// One program that tests the engine, with room for mutants: its sources are parsed once; for each mutant one file is
-// parsed anew, everything is compiled in memory, and the result put into a copy of the program's built folder, where
-// it runs. Cost: about a second of compiling a mutant, and the program's own time.
+// One program that tests the engine, with room for mutants: its sources are parsed and compiled once, in memory, with
+// as many mutants as can be together (Switches); the result is put into a copy of the program's built folder, where it
+// runs once for each. Cost: the program's own time, and two seconds for each mutant that must be compiled by itself.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text;
@@ -15,34 +16,40 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace FastBackup.Tests.Mutation;
 
+/// <summary>A way to run the program of a stage, and how long it may take.</summary>
+sealed record Trial(Stage Stage, string[] Arguments, TimeSpan Limit)
+{
+    /// <returns>Killed, Hung, Survived or Refused.</returns>
+    public Verdict Try(string path, Mutant mutant) => Stage.Try(this, Stage.Original(path), mutant);
+
+    public bool HasReached => Stage.HasReached;
+}
+
 sealed class Stage : IDisposable
 {
-    static readonly TimeSpan LimitAtLeast = TimeSpan.FromSeconds(20);
+    static readonly TimeSpan LimitAtLeast = TimeSpan.FromSeconds(25);
     const int LimitFactor = 4; // of the time without a mutant: the machine may be busy
 
     readonly string _folder = Directory.CreateTempSubdirectory("mutation").FullName;
     readonly string _assemblyPath;
     readonly string _programPath;
-    readonly string[] _arguments;
-    readonly SyntaxTree _original;
     readonly CSharpCompilation _compilation;
-    TimeSpan _limit = TimeSpan.FromMinutes(10);
+    CSharpCompilation _all; // with all mutants of a file that can be in it
+    bool _isAll; // that is what lies in the folder
+    readonly Dictionary<(string, Mutant), int> _planted = [];
+    int _nextNumber;
 
     /// <param name="projectFolder">Of the program, from the root; built as Release.</param>
     /// <param name="program">The program's file, without its ending.</param>
     /// <param name="assembly">What is compiled: the program, or what it uses.</param>
     /// <param name="sourcePaths">All files of that assembly.</param>
     /// <param name="constants">Defined for the compiler.</param>
-    /// <param name="file">The one that has mutants; one of the sources.</param>
-    /// <param name="arguments">The program's.</param>
     public Stage(
         string projectFolder,
         string program,
         string assembly,
         IEnumerable<string> sourcePaths,
-        string[] constants,
-        string file,
-        string[] arguments
+        string[] constants
     )
     {
         string built = Path.Combine(Repository.PathOf(projectFolder), "bin", "Release", "net10.0");
@@ -52,7 +59,6 @@ sealed class Stage : IDisposable
             File.Copy(path, Path.Combine(_folder, Path.GetFileName(path)));
         _assemblyPath = Path.Combine(_folder, assembly + ".dll");
         _programPath = Path.Combine(_folder, program + ".dll");
-        _arguments = arguments;
         CSharpParseOptions parsing = new(LanguageVersion.CSharp14, preprocessorSymbols: constants);
         SyntaxTree[] trees =
         [
@@ -60,7 +66,6 @@ sealed class Stage : IDisposable
                 CSharpSyntaxTree.ParseText(File.ReadAllText(path), parsing, path, Encoding.UTF8)
             ),
         ];
-        _original = trees.Single(tree => tree.FilePath == file);
         _compilation = CSharpCompilation.Create(
             assembly,
             trees,
@@ -72,40 +77,97 @@ sealed class Stage : IDisposable
                 nullableContextOptions: NullableContextOptions.Enable
             )
         );
+        _all = _compilation;
     }
 
-    /// <summary>The file that has mutants, as it is.</summary>
-    public SyntaxTree Original => _original;
-
-    /// <summary>Without a mutant everything must pass; its time gives the limit for the others.</summary>
-    /// <returns>What went wrong, or null.</returns>
-    public string? Prove()
+    /// <summary>Puts mutants of many files into one image; those that cannot be are compiled when they are tried.</summary>
+    public void Plant(IEnumerable<(string Path, List<Mutant> Mutants)> files)
     {
-        if (!TryCompile(_compilation))
-            return "the sources do not compile: " + Errors(_compilation);
+        CSharpCompilation asking = _compilation.AddSyntaxTrees(
+            CSharpSyntaxTree.ParseText(Switches.Question, (CSharpParseOptions)_compilation.SyntaxTrees[0].Options)
+        );
+        (_all, _isAll) = (asking, false);
+        foreach ((string path, List<Mutant> mutants) in files)
+        {
+            SyntaxTree original = Original(path);
+            SemanticModel model = asking.GetSemanticModel(original);
+            Dictionary<int, Mutant> fit = mutants.ToDictionary(_ => _nextNumber++);
+            SyntaxTree planted = Switches.Plant(model, fit);
+            while (
+                fit.Count > 0 && UnfitIn(asking.ReplaceSyntaxTree(original, planted), planted) is { Count: > 0 } unfit
+            )
+            {
+                foreach (int number in unfit)
+                    fit.Remove(number);
+                planted = Switches.Plant(model, fit);
+            }
+            _all = _all.ReplaceSyntaxTree(original, planted);
+            foreach ((int number, Mutant mutant) in fit)
+                _planted[(path, mutant)] = number;
+        }
+    }
+
+    static HashSet<int> UnfitIn(CSharpCompilation compilation, SyntaxTree planted) =>
+        [
+            .. compilation
+                .GetSemanticModel(planted)
+                .GetDiagnostics()
+                .Where(one => one.Severity == DiagnosticSeverity.Error)
+                .SelectMany(one => Switches.Near(planted.GetRoot(), one.Location.SourceSpan)),
+        ];
+
+    /// <summary>A test came to the place of the last mutant that was tried, as far as it was one of many.</summary>
+    public bool HasReached => !_isAll || File.Exists(ReachedPath);
+
+    string ReachedPath => Path.Combine(_folder, "reached");
+
+    /// <summary>A file that has mutants, as it is.</summary>
+    public SyntaxTree Original(string path) => _compilation.SyntaxTrees.Single(tree => tree.FilePath == path);
+
+    /// <summary>Without a mutant everything must pass; its time gives the limit for those that follow.</summary>
+    /// <param name="arguments">The program's.</param>
+    /// <param name="trial">To be given to <see cref="Try"/>.</param>
+    /// <returns>What went wrong, or null.</returns>
+    public string? Prove(string[] arguments, out Trial? trial)
+    {
+        trial = new Trial(this, arguments, TimeSpan.FromMinutes(10));
+        if (!TryCompileAll())
+            return "the sources do not compile: " + Errors(_all);
         Stopwatch watch = Stopwatch.StartNew();
-        ChildResult result = Run(out string output);
+        ChildResult result = Run(trial, -1, out string output);
         if (result.IsTimedOut || result.ExitCode != 0)
             return "the tests fail without any mutant:\n" + output;
         TimeSpan limit = watch.Elapsed * LimitFactor;
-        _limit = limit > LimitAtLeast ? limit : LimitAtLeast;
+        trial = trial with { Limit = limit > LimitAtLeast ? limit : LimitAtLeast };
         return null;
     }
 
+    /// <param name="trial">What is run.</param>
+    /// <param name="original">The file of the mutant.</param>
+    /// <param name="mutant">What is wrong with it.</param>
     /// <returns>Killed, Hung, Survived or Refused.</returns>
-    public Verdict Try(Mutant mutant)
+    public Verdict Try(Trial trial, SyntaxTree original, Mutant mutant)
     {
-        SourceText text = _original.GetText().WithChanges(new TextChange(mutant.Span, mutant.Text));
-        if (!TryCompile(_compilation.ReplaceSyntaxTree(_original, _original.WithChangedText(text))))
+        if (!_planted.TryGetValue((original.FilePath, mutant), out int number))
+            number = -1;
+        SourceText text = original.GetText().WithChanges(new TextChange(mutant.Span, mutant.Text));
+        if (
+            number >= 0
+                ? !TryCompileAll()
+                : !TryCompile(_compilation.ReplaceSyntaxTree(original, original.WithChangedText(text)))
+        )
             return Verdict.Refused;
-        ChildResult result = Run(out _);
+        ChildResult result = Run(trial, number, out _);
         return result.IsTimedOut ? Verdict.Hung
             : result.ExitCode == 0 ? Verdict.Survived
             : Verdict.Killed;
     }
 
+    bool TryCompileAll() => _isAll || (_isAll = TryCompile(_all));
+
     bool TryCompile(CSharpCompilation compilation)
     {
+        _isAll = false;
         using MemoryStream image = new();
         if (!compilation.Emit(image).Success)
             return false;
@@ -113,15 +175,21 @@ sealed class Stage : IDisposable
         return true;
     }
 
-    ChildResult Run(out string output)
+    ChildResult Run(Trial trial, int number, out string output)
     {
+        File.Delete(ReachedPath);
         StringBuilder lines = new();
         ChildResult result = ChildProcess
             .RunAsync(
                 ChildProcess.Dotnet,
-                [_programPath, .. _arguments],
-                [new("DOTNET_DbgEnableMiniDump", "0"), new("DOTNET_GCHeapHardLimit", "0x180000000")],
-                _limit,
+                [_programPath, .. trial.Arguments],
+                [
+                    new("DOTNET_DbgEnableMiniDump", "0"),
+                    new("DOTNET_GCHeapHardLimit", "0x180000000"),
+                    new(Switches.Variable, number.ToString(CultureInfo.InvariantCulture)),
+                    new(Switches.ReachedVariable, ReachedPath),
+                ],
+                trial.Limit,
                 line => lines.AppendLine(line),
                 CancellationToken.None
             )
