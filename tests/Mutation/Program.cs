@@ -49,12 +49,10 @@ static class Program
         }
         unit.Plant(chosen);
         using Stage? seeds = options.SeedCount > 0 ? SimulationStage() : null;
-        Trial? seedTrial = null;
-        if (seeds?.Prove(["--seeds", $"1..{options.SeedCount}"], out seedTrial) is string reason)
-            throw new ArgumentException(reason);
+        Trial? seedTrial = seeds is null ? null : new Trial(seeds, ["--seeds", $"1..{options.SeedCount}"]);
         bool isAnyAlive = false;
         foreach ((string path, List<Mutant> mutants) in chosen)
-            isAnyAlive |= RunFile(
+            isAnyAlive |= TryRunFile(
                 Path.GetRelativePath(Repository.Root, path),
                 mutants,
                 options.TablePath,
@@ -71,15 +69,25 @@ static class Program
         return found.Length > 0 ? found : throw new ArgumentException($"--file '{file}': there is none");
     }
 
+    /// <returns>Whether one lives, or something failed without any.</returns>
+    static bool TryRunFile(string file, List<Mutant> mutants, string? tablePath, Stage unit, Trial? seeds)
+    {
+        try
+        {
+            return RunFile(file, mutants, tablePath, unit, seeds);
+        }
+        catch (ArgumentException e)
+        {
+            Console.Error.WriteLine($"{file}: {e.Message}");
+            return true;
+        }
+    }
+
     /// <returns>Whether one lives.</returns>
     static bool RunFile(string file, List<Mutant> mutants, string? tablePath, Stage unit, Trial? seeds)
     {
-        List<Trial> trials = [];
-        if (mutants.Count > 0 && WhatFails(file, unit, trials) is string reason)
-        {
-            Console.Error.WriteLine($"{file}: {reason}");
-            return true;
-        }
+        (string[] first, string[] slow) = TestTable.ClassesOf(file);
+        Trial[] trials = [.. new[] { first, slow }.Where(classes => classes.Length > 0).Select(TrialOf)];
         int[] counts = new int[Enum.GetValues<Verdict>().Length];
         foreach (Mutant mutant in mutants)
         {
@@ -94,25 +102,12 @@ static class Program
                 + $"survived={counts[3]} notReached={counts[4]} refused={counts[5]}"
         );
         return counts[(int)Verdict.Survived] + counts[(int)Verdict.NotReached] > 0;
+
+        Trial TrialOf(string[] classes) =>
+            new(unit, [.. classes.SelectMany(name => new[] { "-class", "*." + name }), "-stopOnFail", "-noColor"]);
     }
 
-    /// <summary>The unit tests without a mutant.</summary>
-    static string? WhatFails(string file, Stage unit, List<Trial> trials)
-    {
-        (string[] first, string[] slow) = TestTable.ClassesOf(file);
-        foreach (string[] classes in new[] { first, slow })
-        {
-            if (classes.Length == 0)
-                continue;
-            IEnumerable<string> filters = classes.SelectMany(name => new[] { "-class", "*." + name });
-            if (unit.Prove([.. filters, "-stopOnFail", "-noColor", "-noLogo"], out Trial? trial) is string reason)
-                return reason;
-            trials.Add(trial!);
-        }
-        return null;
-    }
-
-    static Verdict Judge(string path, Mutant mutant, List<Trial> trials, Trial? seeds)
+    static Verdict Judge(string path, Mutant mutant, Trial[] trials, Trial? seeds)
     {
         bool isReached = false;
         foreach (Trial trial in trials)

@@ -16,19 +16,30 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace FastBackup.Tests.Mutation;
 
-/// <summary>A way to run the program of a stage, and how long it may take.</summary>
-sealed record Trial(Stage Stage, string[] Arguments, TimeSpan Limit)
+/// <summary>A way to run the program of a stage.</summary>
+/// <param name="stage">Its program.</param>
+/// <param name="arguments">The program's.</param>
+sealed class Trial(Stage stage, string[] arguments)
 {
-    /// <returns>Killed, Hung, Survived or Refused.</returns>
-    public Verdict Try(string path, Mutant mutant) => Stage.Try(this, Stage.Original(path), mutant);
+    TimeSpan? _limit; // from its first run, without a mutant
 
-    public bool HasReached => Stage.HasReached;
+    /// <returns>Killed, Hung, Survived or Refused.</returns>
+    /// <exception cref="ArgumentException">Something fails without any mutant.</exception>
+    public Verdict Try(string path, Mutant mutant)
+    {
+        _limit ??= stage.Prove(arguments);
+        return stage.Try(arguments, _limit.Value, stage.Original(path), mutant);
+    }
+
+    /// <summary>A test came to the place of the last mutant that was tried.</summary>
+    public bool HasReached => stage.HasReached;
 }
 
 sealed class Stage : IDisposable
 {
     static readonly TimeSpan LimitAtLeast = TimeSpan.FromSeconds(25);
     const int LimitFactor = 4; // of the time without a mutant: the machine may be busy
+    const int ProcessorSecondsAtLeast = 5;
 
     readonly string _folder = Directory.CreateTempSubdirectory("mutation").FullName;
     readonly string _assemblyPath;
@@ -37,6 +48,7 @@ sealed class Stage : IDisposable
     CSharpCompilation _all; // with all mutants of a file that can be in it
     bool _isAll; // that is what lies in the folder
     readonly Dictionary<(string, Mutant), int> _planted = [];
+    readonly Dictionary<string, TimeSpan> _proven = [];
     int _nextNumber;
 
     /// <param name="projectFolder">Of the program, from the root; built as Release.</param>
@@ -125,39 +137,38 @@ sealed class Stage : IDisposable
     public SyntaxTree Original(string path) => _compilation.SyntaxTrees.Single(tree => tree.FilePath == path);
 
     /// <summary>Without a mutant everything must pass; its time gives the limit for those that follow.</summary>
-    /// <param name="arguments">The program's.</param>
-    /// <param name="trial">To be given to <see cref="Try"/>.</param>
-    /// <returns>What went wrong, or null.</returns>
-    public string? Prove(string[] arguments, out Trial? trial)
+    public TimeSpan Prove(string[] arguments)
     {
-        trial = new Trial(this, arguments, TimeSpan.FromMinutes(10));
+        string name = string.Join(' ', arguments);
+        if (_proven.TryGetValue(name, out TimeSpan proven))
+            return proven;
         if (!TryCompileAll())
-            return "the sources do not compile: " + Errors(_all);
+            throw new ArgumentException("the sources do not compile: " + Errors(_all));
         Stopwatch watch = Stopwatch.StartNew();
-        ChildResult result = Run(trial, -1, out string output);
+        ChildResult result = Run(arguments, TimeSpan.FromMinutes(10), -1, out string output);
         if (result.IsTimedOut || result.ExitCode != 0)
-            return "the tests fail without any mutant:\n" + output;
+            throw new ArgumentException("the tests fail without any mutant:\n" + output);
         TimeSpan limit = watch.Elapsed * LimitFactor;
-        trial = trial with { Limit = limit > LimitAtLeast ? limit : LimitAtLeast };
-        return null;
+        return _proven[name] = limit > LimitAtLeast ? limit : LimitAtLeast;
     }
 
-    /// <param name="trial">What is run.</param>
+    /// <param name="arguments">The program's.</param>
+    /// <param name="limit">How long it may run.</param>
     /// <param name="original">The file of the mutant.</param>
     /// <param name="mutant">What is wrong with it.</param>
     /// <returns>Killed, Hung, Survived or Refused.</returns>
-    public Verdict Try(Trial trial, SyntaxTree original, Mutant mutant)
+    public Verdict Try(string[] arguments, TimeSpan limit, SyntaxTree original, Mutant mutant)
     {
         if (!_planted.TryGetValue((original.FilePath, mutant), out int number))
             number = -1;
         SourceText text = original.GetText().WithChanges(new TextChange(mutant.Span, mutant.Text));
-        if (
+        bool isThere =
             number >= 0
-                ? !TryCompileAll()
-                : !TryCompile(_compilation.ReplaceSyntaxTree(original, original.WithChangedText(text)))
-        )
+                ? TryCompileAll()
+                : TryCompile(_compilation.ReplaceSyntaxTree(original, original.WithChangedText(text)));
+        if (!isThere)
             return Verdict.Refused;
-        ChildResult result = Run(trial, number, out _);
+        ChildResult result = Run(arguments, limit, number, out _);
         return result.IsTimedOut ? Verdict.Hung
             : result.ExitCode == 0 ? Verdict.Survived
             : Verdict.Killed;
@@ -175,21 +186,31 @@ sealed class Stage : IDisposable
         return true;
     }
 
-    ChildResult Run(Trial trial, int number, out string output)
+    /// <summary>
+    /// So that what runs in circles ends soon, however busy the machine is: seconds of a processor, while the other
+    /// limit is of the time that has passed.
+    /// </summary>
+    static string ProcessorLimit(TimeSpan limit) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"--cpu={Math.Max(ProcessorSecondsAtLeast, (int)(limit.TotalSeconds / LimitFactor))}"
+        );
+
+    ChildResult Run(string[] arguments, TimeSpan limit, int number, out string output)
     {
         File.Delete(ReachedPath);
         StringBuilder lines = new();
         ChildResult result = ChildProcess
             .RunAsync(
-                ChildProcess.Dotnet,
-                [_programPath, .. trial.Arguments],
+                "prlimit",
+                [ProcessorLimit(limit), ChildProcess.Dotnet, _programPath, .. arguments],
                 [
                     new("DOTNET_DbgEnableMiniDump", "0"),
                     new("DOTNET_GCHeapHardLimit", "0x180000000"),
                     new(Switches.Variable, number.ToString(CultureInfo.InvariantCulture)),
                     new(Switches.ReachedVariable, ReachedPath),
                 ],
-                trial.Limit,
+                limit,
                 line => lines.AppendLine(line),
                 CancellationToken.None
             )

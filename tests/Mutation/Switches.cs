@@ -87,7 +87,7 @@ sealed class Switches : CSharpSyntaxRewriter
     {
         string asked = $"{Ask}({number})";
         if (node is StatementSyntax)
-            return SyntaxFactory.ParseStatement($"if (!{asked}) {{ {planted} }}").WithTriviaFrom(node);
+            return SyntaxFactory.ParseStatement($"{{ if (!{asked}) {{ {planted} }} }}").WithTriviaFrom(node);
         string text =
             mutant.Change == "condition negated" ? $"({asked} ^ ({planted}))"
             : planted is BinaryExpressionSyntax pair

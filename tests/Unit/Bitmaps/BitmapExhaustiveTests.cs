@@ -127,6 +127,20 @@ public sealed class BitmapExhaustiveTests
         }
     }
 
+    [Theory]
+    [InlineData(1, HierarchicalBitmap.BitCountMax + 1)]
+    [InlineData(HierarchicalBitmap.GranularityMaxBytes, HierarchicalBitmap.SizeLimitBytes + 1)]
+    public void Truncate_PastEitherLimit_IsRefused_AndChangesNothing(ulong granularityBytes, ulong sizeBytes)
+    {
+        Assert.True(
+            HierarchicalBitmap.TryCreate(100, granularityBytes, default, out HierarchicalBitmap? bitmap).IsNone
+        );
+        bitmap!.SetAll();
+        Assert.Equal(FaultKind.Range, bitmap.Truncate(sizeBytes).Kind);
+        Assert.Equal((100ul, 100ul), (bitmap.SizeBytes, bitmap.CountBytes()));
+        bitmap.Dispose();
+    }
+
     [Fact]
     public void Truncate_ManySmallGrowths_NeverDirtyAndNeverLose()
     {

@@ -83,6 +83,7 @@ public sealed class BitmapDraftTests : IDisposable
         }
         Assert.True(end!.Value.IsNone);
         Assert.InRange(turnCount, 2, 1000);
+        _loop.RunFor(Units.NsPerMs); // it is over
         Write(right); // not any more
         AssertIsDirty(target.Bits, isTargetEnabled ? ofTarget : [], 0);
         AssertIsDirty(target.Bits, ofSource, 0);

@@ -102,6 +102,45 @@ public sealed class ReactorTests
     }
 
     [Fact]
+    public void WhatIsPutOffToATurnsEnd_RunsAfterAllElse_AndOnce()
+    {
+        using SimulatedLoop loop = new(1);
+        Recorder recorder = new(loop.Clock);
+        loop.Reactor.AtTurnEnd(recorder, 3);
+        loop.Reactor.StartTimer(0, recorder, 2);
+        loop.Reactor.Defer(recorder, 1);
+        loop.Reactor.TryPost(recorder, 0);
+        loop.Reactor.Turn(0);
+        Assert.Equal([0ul, 1ul, 2ul, 3ul], recorder.Arguments);
+        Assert.False(loop.Reactor.Turn(0));
+        Assert.Equal(4, recorder.Arguments.Count);
+    }
+
+    [Fact]
+    public void ATurnThatTookAPost_DidSomething_AndDoesNotWait()
+    {
+        using SimulatedLoop loop = new(1);
+        Assert.True(loop.Reactor.TryPost(new Counter(), 0));
+        ulong beforeNs = loop.Clock.NowNs;
+        Assert.True(loop.Reactor.Turn(Units.NsPerSecond));
+        Assert.Equal(beforeNs, loop.Clock.NowNs);
+        Assert.False(loop.Reactor.Turn(0));
+    }
+
+    [Fact]
+    public void OnlyTheReactorsOwnThread_MustNotWait()
+    {
+        using ThreadedFileIo fileIo = new(1, 16, "fb-test");
+        using Reactor reactor = new(fileIo, MonotonicClock.Instance, ReactorLimits.Default);
+        Assert.False(reactor.MustNotWait); // nobody's thread: a test's
+        reactor.Start("fb-test-reactor");
+        Assert.False(reactor.MustNotWait);
+        bool mustNotWait = false;
+        reactor.Invoke(() => mustNotWait = reactor.MustNotWait);
+        Assert.True(mustNotWait);
+    }
+
+    [Fact]
     public void Posts_FromManyThreads_AllArriveOnce_EachThreadsInItsOrder()
     {
         const int threadCount = 6;
