@@ -1,10 +1,11 @@
 // Mutation testing of the engine, by hand: does a test notice when a line of it is wrong? Makes small faults in one
 // file, or in all whose paths begin so, one at a time (MutantFinder), and runs for each the unit tests that Tests.txt
-// names, and seeds of the simulator on what those let live. What lives is a gap in the tests or no fault at all: SURVIVORS.md has the judged
-// list. It sees neither the C programs nor the command's tests, and no second fault at the same time.
+// names, and seeds of the simulator on what those let live. What lives is a gap in the tests or no fault at all:
+// SURVIVORS.md has the judged list. It sees neither the C programs nor the command's tests, and no second fault at the
+// same time.
 //   dotnet build -c Release tests/Unit; dotnet build -c Release tests/Simulation
-//   dotnet run -c Release --project tests/Mutation -- --file core/Pacing/RateLimit.cs [--file ...] [--most 40] [--line 43]
-//                                                     [--seeds 300] [--list] [--table FILE]
+//   dotnet run -c Release --project tests/Mutation -- --file core/Pacing/RateLimit.cs [--file ...]
+//                                                     [--most 40] [--line 43] [--seeds 300] [--list] [--table FILE]
 // After each file: its name, and tried=N killed=N hung=N bySeeds=N survived=N notReached=N refused=N; exit 1 when one
 // lives.
 using System;

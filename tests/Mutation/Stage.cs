@@ -92,7 +92,7 @@ sealed class Stage : IDisposable
         _all = _compilation;
     }
 
-    /// <summary>Puts mutants of many files into one image; those that cannot be are compiled when they are tried.</summary>
+    /// <summary>Puts mutants of many files into one image; what cannot be there is compiled when it is tried.</summary>
     public void Plant(IEnumerable<(string Path, List<Mutant> Mutants)> files)
     {
         CSharpCompilation asking = _compilation.AddSyntaxTrees(

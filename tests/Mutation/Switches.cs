@@ -90,8 +90,7 @@ sealed class Switches : CSharpSyntaxRewriter
             return SyntaxFactory.ParseStatement($"{{ if (!{asked}) {{ {planted} }} }}").WithTriviaFrom(node);
         string text =
             mutant.Change == "condition negated" ? $"({asked} ^ ({planted}))"
-            : planted is BinaryExpressionSyntax pair
-                ? $"({asked} ? {pair.Left} {mutant.Text} {pair.Right} : {pair.Left} {pair.OperatorToken.Text} {pair.Right})"
+            : planted is BinaryExpressionSyntax pair ? $"({asked} ? {pair.Left} {mutant.Text} {pair.Right} : {pair})"
             : mutant.Change.StartsWith("Math", System.StringComparison.Ordinal)
             && planted is InvocationExpressionSyntax call
                 ? $"({asked} ? {mutant.Text}{call.ArgumentList} : {call})"

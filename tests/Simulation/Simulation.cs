@@ -118,7 +118,7 @@ sealed class Simulation
         _captureRules.Check();
     }
 
-    /// <summary>What the host does to the engine itself is done by its thread, or by who holds the driver's lock.</summary>
+    /// <summary>What the host does to the engine itself: on its thread, or by who holds the driver's lock.</summary>
     public void OnLoop(Action action)
     {
         if (_pollers == null)

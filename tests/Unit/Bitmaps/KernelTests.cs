@@ -126,6 +126,7 @@ public sealed class KernelTests
         Assert.True((nuint)nonZero == TKernel.FirstNonZero(in left, count), what);
         Assert.True((nuint)notOnes == TKernel.FirstNotAllOnes(in left, count), what);
         Assert.True((nuint)different == TKernel.FirstDifference(in left, in right, count), what);
+        Assert.True(count == TKernel.FirstDifference(in left, in left, count), what);
         Assert.True(ones == TKernel.PopCount(in left, count), what);
     }
 

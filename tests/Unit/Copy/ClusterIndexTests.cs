@@ -48,6 +48,22 @@ public sealed class ClusterIndexTests
     }
 
     [Fact]
+    public void ARun_IsThereFromItsFirstToItsLast_AndNoFurther()
+    {
+        using ClusterIndex index = new(16);
+        index.SetRun(10, 3, 7);
+        Assert.Equal(3ul, index.Count);
+        Assert.False(index.TryGet(9, out _));
+        Assert.False(index.TryGet(13, out _));
+        for (ulong cluster = 10; cluster < 13; cluster++)
+            Assert.True(index.TryGet(cluster, out ulong place) && place == 7);
+        index.SetRun(13, 2, 8);
+        index.RemoveRun(10, 3);
+        Assert.Equal(2ul, index.Count);
+        Assert.True(index.TryGet(13, out ulong left) && left == 8);
+    }
+
+    [Fact]
     public void Remove_OfWhatIsNotHere_AndTooMany_AreInvariantFailures()
     {
         using ClusterIndex index = new(2);

@@ -146,6 +146,29 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
         Assert.Equal(job.Filter.Engine.CapturedCount, job.QueryStatistics().Gauges.CapturedChunks);
     }
 
+    /// <summary>What a failed read left in the guest's memory is nobody's old data.</summary>
+    [Fact]
+    public void AReadThatFails_IsNotTaken()
+    {
+        FilterBench bench = new(bufferClusters: 4);
+        BackupJob job = StartFleecing(bench);
+        bench.Loop.RunFor(Units.NsPerMs);
+        bench.Loop.FileIo.Override = command => bench.IsSourceRead(command) ? -Errnos.EIO : null;
+        FailedRead owner = new();
+        Assert.True(bench.Disk.Submit(Read(0, Cluster) with { Owner = owner }).IsNone);
+        bench.Loop.RunFor(Units.NsPerMs);
+        Assert.Equal(FaultKind.Io, owner.Fault.Kind);
+        Assert.Equal(0ul, job.Filter.Engine.Counters.OfferedBytes);
+        Assert.True(job.IsTodo(0));
+    }
+
+    sealed class FailedRead : IGuestOwner
+    {
+        public Fault Fault { get; private set; }
+
+        public void OnGuestCompleted(ulong userData, Fault fault) => Fault = fault;
+    }
+
     [Fact]
     public void AClusterThatAGuestOverwrote_IsNotTakenFromALaterRead()
     {

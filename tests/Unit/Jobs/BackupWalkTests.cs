@@ -108,6 +108,21 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     }
 
     [Fact]
+    public void WhatIsSetBackBehindTheWalk_WaitsForTheNextOne()
+    {
+        Write(0, 44);
+        using BackupWalk walk = NewWalk();
+        Assert.False(walk.TryStep());
+        _loop.RunUntil(() => !walk.IsQuerying);
+        Step(walk, "copy 0+1");
+        Step(walk, "copy 1+1");
+        _bench.Map.Todo.SetBits(0, 1); // it failed: the others come first
+        AssertWalks(walk, [.. Copies(2, ClusterCount - 2)]);
+        walk.Restart();
+        AssertWalks(walk, "copy 0+1");
+    }
+
+    [Fact]
     public void WhereTheMapIsNotThere_NoStepIsTaken_AndItsUserIsCalled()
     {
         Write(0, 44);

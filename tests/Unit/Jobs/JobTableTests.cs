@@ -6,6 +6,7 @@ using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Memory;
 using FastBackup.Tests.Simulated;
+using FastBackup.Tests.Unit.Filter;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Jobs;
@@ -52,5 +53,21 @@ public sealed class JobTableTests
             Assert.True(refusal.IsNone, refusal.Sentence);
             return job!;
         }
+    }
+
+    [Fact]
+    public void ADismissedJob_IsNotListed_AndItsIdIsFree()
+    {
+        FilterBench bench = new();
+        BackupJob first = bench.Start(new BackupOptions { Id = "one" });
+        BackupJob second = bench.Create(new BackupOptions { Id = "one" });
+        JobTable listed = new();
+        JobTable asked = new();
+        Assert.True(listed.TryAdd(first).IsNone);
+        Assert.True(asked.TryAdd(first).IsNone);
+        bench.Loop.RunUntil(() => first.Status == JobStatus.Null); // by itself
+        Assert.Empty(listed.Jobs);
+        Assert.True(asked.TryAdd(second).IsNone);
+        Assert.Same(second, Assert.Single(asked.Jobs));
     }
 }
