@@ -43,6 +43,9 @@ public static class Errnos
     public const int ECANCELED = 125;
     public const int ENXIO = 6;
     public const int EADDRINUSE = 98;
+    public const int EADDRNOTAVAIL = 99;
+    public const int ENETUNREACH = 101;
+    public const int EHOSTUNREACH = 113;
     public const int ECONNRESET = 104;
     public const int ECONNREFUSED = 111;
     public const int EINPROGRESS = 115;
@@ -103,6 +106,9 @@ public static class Errnos
             EDQUOT => "disk quota exceeded (EDQUOT)",
             ECANCELED => "cancelled (ECANCELED)",
             EADDRINUSE => "address in use (EADDRINUSE)",
+            EADDRNOTAVAIL => "not an address of this machine (EADDRNOTAVAIL)",
+            ENETUNREACH => "network unreachable (ENETUNREACH)",
+            EHOSTUNREACH => "no route to the host (EHOSTUNREACH)",
             ECONNRESET => "connection reset by the other side (ECONNRESET)",
             ECONNREFUSED => "connection refused (ECONNREFUSED)",
             EINPROGRESS => "connection under way (EINPROGRESS)",

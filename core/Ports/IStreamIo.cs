@@ -74,7 +74,10 @@ public interface IStreamIo : IDisposable
     /// </summary>
     void Push(in StreamCommand command);
 
-    /// <summary>Ends a stream at once. Its commands complete with Canceled in the next Poll.</summary>
+    /// <summary>
+    /// Ends a stream at once. Its commands complete with Canceled: in the next Poll, or soon after, when the system has
+    /// let go of their buffers.
+    /// </summary>
     void Close(StreamHandle stream);
 
     /// <summary>Does what can be done without waiting and delivers what has completed.</summary>

@@ -22,7 +22,7 @@ static class CommandTree
         string? wrong =
             CommandLineWords.CheckBytes(arguments)
             ?? CommandLineWords.CheckOptions(parsed, arguments)
-            ?? (parsed.Errors.Count > 0 ? Explain(parsed) : null);
+            ?? (parsed.Errors.Count > 0 ? Explain(parsed) : MissingParts.Check(parsed));
         if (wrong != null)
             return Refuse(parsed, wrong);
         // Signals are Interruption's affair, not the parser's.

@@ -44,8 +44,17 @@ static class NbdOpener
         addresses = [];
         if (uri.SocketPath is { } path)
         {
-            addresses = [new UnixDomainSocketEndPoint(path)];
-            return default;
+            try
+            {
+                addresses = [new UnixDomainSocketEndPoint(path)];
+                return default;
+            }
+            catch (PlatformNotSupportedException) // Windows before 1803
+            {
+                const string sentence =
+                    "needs unix sockets, which this system does not have; use nbd://HOST:PORT/EXPORT";
+                return new OpenRefusal(new Fault(FaultKind.Unsupported), $"'{uri.Text}' {sentence}");
+            }
         }
         try
         {

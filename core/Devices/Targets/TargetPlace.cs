@@ -74,6 +74,8 @@ public sealed partial class TargetPlace : IDisposable
         string given = options.Path;
         if (given.Length == 0 || System.IO.Path.EndsInDirectorySeparator(given))
             return Refuse($"target '{given}' names no file; give a file name or a block device");
+        if (System.IO.Path.GetFileName(given).Length == 0) // \\.\X: and the like
+            return Refuse($"target '{given}' is a volume or drive, which is no target; give the name of a file");
         Fault fault = FolderEntry.TryResolve(calls, given, out FolderEntry? entry);
         if (fault.Errno == Errnos.EISDIR)
             return Refuse($"target '{given}' is a directory; give the name of a file in it");

@@ -1,7 +1,7 @@
 // The port over a completion port: reads and writes are overlapped calls, begun as they are pushed; what has ended is
 // taken from the completion port in batches. A call that ends inside itself tells no port
 // (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS) and is kept here until the next Poll. A wake from another thread is a packet
-// of its own, one at a time.
+// of its own, one at a time. The streams of the loop have their calls told by the same port (IPacketOwner).
 //
 // Windows has no overlapped flush, walk of ranges, or mark; those go to the file's own threads, and so does every
 // command of a file whose calls may wait where they are made: a new one, because a write past what was ever written
@@ -27,8 +27,9 @@ namespace FastBackup.Ports.Windows;
 public sealed class CompletionPortFileIo : IFileIo
 {
     const nuint WakeKey = 1;
+    const nuint PacketKey = 2; // of what is told to the IPacketOwner
     const int HarvestMax = 64;
-    const int WorkersPerFile = 16;
+    const int WorkersPerFileUsual = 16;
     const int ServesWithPackets = 0; // FileHandle.RegisteredIndex of files that the port serves
     const int ServesSkipping = 1;
 
@@ -52,17 +53,21 @@ public sealed class CompletionPortFileIo : IFileIo
     readonly AlignedRegion _calls; // one Call for each slot, where the system writes
     readonly BoundedQueue<Ended> _ended; // inside the call that began it
     readonly ThreadedFileIo _threads; // of files
+    readonly bool _hasThreadsForAll;
+
+    // --- the loop's thread
+    IPacketOwner? _packets;
 
     // --- any thread
     nint _port; // 0 once closed
     int _isWakePosted;
 
-    CompletionPortFileIo(nint port, uint depth, FileCall? call)
+    CompletionPortFileIo(nint port, uint depth, int workersPerFile, bool hasThreadsForAll, FileCall? call)
     {
-        _port = port;
+        (_port, _hasThreadsForAll) = (port, hasThreadsForAll);
         _pending = new SlotTable<Pending>(depth);
         _ended = new BoundedQueue<Ended>(depth);
-        _threads = new ThreadedFileIo(WorkersPerFile, depth, "fb-file", Wake, call);
+        _threads = new ThreadedFileIo(workersPerFile, depth, "fb-file", Wake, call);
         unsafe
         {
             // SAFETY: a size only.
@@ -70,7 +75,7 @@ public sealed class CompletionPortFileIo : IFileIo
         }
     }
 
-    public string Name => "completion port";
+    public string Name => _hasThreadsForAll ? "threads" : "completion port";
 
     public uint InFlightCount => _pending.TakenCount + _threads.InFlightCount;
 
@@ -78,16 +83,33 @@ public sealed class CompletionPortFileIo : IFileIo
     /// <param name="fileIo">The port, or null after a fault.</param>
     /// <param name="call">What carries out the commands that are not overlapped; null is the system.</param>
     /// <returns>None, or why there is none.</returns>
-    public static Fault TryOpen(uint depth, out CompletionPortFileIo? fileIo, FileCall? call = null)
+    public static Fault TryOpen(uint depth, out CompletionPortFileIo? fileIo, FileCall? call = null) =>
+        TryOpen(depth, WorkersPerFileUsual, false, out fileIo, call);
+
+    /// <summary>One whose files have threads for all their commands; only wakes and streams come by the port.</summary>
+    /// <param name="depth">Commands in flight at most, 1..16384.</param>
+    /// <param name="workersPerFile">Calls at once on one file, 1..64.</param>
+    /// <param name="fileIo">The port, or null after a fault.</param>
+    /// <returns>None, or why there is none.</returns>
+    public static Fault TryOpenThreaded(uint depth, int workersPerFile, out CompletionPortFileIo? fileIo) =>
+        TryOpen(depth, workersPerFile, true, out fileIo, null);
+
+    static Fault TryOpen(
+        uint depth,
+        int workersPerFile,
+        bool hasThreadsForAll,
+        out CompletionPortFileIo? fileIo,
+        FileCall? call
+    )
     {
         Check.That(depth is >= 1 and <= 16384);
         nint port = CompletionPorts.Create(CompletionPorts.InvalidHandle, 0, 0, 1);
-        fileIo = port == 0 ? null : new CompletionPortFileIo(port, depth, call);
+        fileIo = port == 0 ? null : new CompletionPortFileIo(port, depth, workersPerFile, hasThreadsForAll, call);
         return port == 0 ? Errnos.ToFault(WindowsFault.Last()) : Fault.None;
     }
 
     public IFileWorkers? StartWorkers(bool mayBlock) =>
-        mayBlock ? _threads.StartWorkers(mayBlock) : _threads.StartHelper();
+        mayBlock || _hasThreadsForAll ? _threads.StartWorkers(mayBlock) : _threads.StartHelper();
 
     public bool TryPush(in FileCommand command)
     {
@@ -127,6 +149,23 @@ public sealed class CompletionPortFileIo : IFileIo
     public Fault RegisterMemory(AlignedRegion region) => Fault.None;
 
     public void UnregisterMemory(AlignedRegion region) { }
+
+    /// <summary>Who is told of what Serve lets it have; null: nobody any more.</summary>
+    internal void Attach(IPacketOwner? owner) => _packets = owner;
+
+    /// <summary>From now on the port tells its IPacketOwner of the handle's calls.</summary>
+    /// <param name="handle">Opened for overlapped calls.</param>
+    /// <param name="isSkipping">Not of those that succeed inside themselves.</param>
+    /// <returns>0, or an error number.</returns>
+    internal int Serve(nint handle, out bool isSkipping)
+    {
+        isSkipping = false;
+        if (CompletionPorts.Create(handle, _port, PacketKey, 0) == 0)
+            return WindowsFault.Last();
+        const byte modes = CompletionPorts.SkipPortOnSuccess | CompletionPorts.SkipEventOnHandle;
+        isSkipping = CompletionPorts.SetModes(handle, modes) != 0;
+        return 0;
+    }
 
     /// <summary>The port forgets a file when its last handle is closed.</summary>
     public void UnregisterFile(FileHandle file) => file.RegisteredIndex = -1;
@@ -231,6 +270,11 @@ public sealed class CompletionPortFileIo : IFileIo
                     Check.That(entries[i].Key == WakeKey);
                     Volatile.Write(ref _isWakePosted, 0); // the inbox is looked at after this
                     Interlocked.MemoryBarrier();
+                    continue;
+                }
+                if (entries[i].Key == PacketKey)
+                {
+                    _packets?.OnPacket((nint)entries[i].Overlapped);
                     continue;
                 }
                 Call* call = (Call*)entries[i].Overlapped;

@@ -37,6 +37,7 @@ public sealed class WindowsNames : NameCalls
         int fd;
         if (isFolder)
         {
+            name = Path.TrimEndingDirectorySeparator(name); // else a file in a folder's place is a bad name
             const uint adding = NtFiles.FILE_LIST_DIRECTORY | NtFiles.FILE_TRAVERSE | NtFiles.FILE_ADD_FILE;
             const uint looking = NtFiles.FILE_LIST_DIRECTORY | NtFiles.FILE_TRAVERSE;
             result = TryFolder(folderFd, name, adding, out fd);

@@ -1,4 +1,4 @@
-// The ports of Windows: a completion port for files. Streams are not made yet: remote disks are refused here.
+// The ports of Windows: a completion port, for files and for streams.
 using System;
 using System.Diagnostics;
 using System.Globalization;
@@ -34,17 +34,14 @@ sealed class WindowsPort : SystemPort
     {
         if (wish.IsHostDriven)
             return new PortOpening(null, -1, new Fault(FaultKind.Unsupported));
-        if (!wish.MayUseRing)
-            return new PortOpening(new ThreadedFileIo(wish.WorkersPerFile, wish.Depth, "fb-file"), -1, Fault.None);
-        Fault fault = CompletionPortFileIo.TryOpen(wish.Depth, out CompletionPortFileIo? fileIo);
+        Fault fault = wish.MayUseRing
+            ? CompletionPortFileIo.TryOpen(wish.Depth, out CompletionPortFileIo? fileIo)
+            : CompletionPortFileIo.TryOpenThreaded(wish.Depth, wish.WorkersPerFile, out fileIo);
         return new PortOpening(fileIo, -1, fault);
     }
 
-    public override Fault TryCreateStreams(IIoLoop loop, out IStreamIo? streams)
-    {
-        streams = null;
-        return new Fault(FaultKind.Unsupported);
-    }
+    public override Fault TryCreateStreams(IIoLoop loop, out IStreamIo? streams) =>
+        CompletionStreams.TryCreate(loop, out streams);
 
     internal override WorkCounter? TryMakeCounter() => Semaphore.TryMake();
 

@@ -22,7 +22,7 @@ sealed class DemoFolder : IDisposable
             return $"--dir '{parent}' is not a folder; give one that exists";
         try
         {
-            ulong freeBytes = (ulong)new DriveInfo(System.IO.Path.GetFullPath(parent)).AvailableFreeSpace;
+            ulong freeBytes = FreeBytes(System.IO.Path.GetFullPath(parent));
             if (freeBytes < neededBytes)
                 return $"the demo needs {ByteSize.Format(neededBytes)} in '{parent}', where {
                     ByteSize.Format(freeBytes)} are free; give a smaller --size or another --dir";
@@ -34,6 +34,19 @@ sealed class DemoFolder : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return $"cannot make a folder in --dir '{parent}': {exception.Message}; give another --dir";
+        }
+    }
+
+    /// <summary>Of a share of Windows nobody knows it beforehand.</summary>
+    static ulong FreeBytes(string path)
+    {
+        try
+        {
+            return (ulong)new DriveInfo(path).AvailableFreeSpace;
+        }
+        catch (ArgumentException) // no drive's letter
+        {
+            return ulong.MaxValue;
         }
     }
 

@@ -78,8 +78,8 @@ static class PathExamination
         {
             return new DriveInfo(Path.GetFullPath(path)).DriveFormat;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        { // ArgumentException: Windows has no letter of a drive for it
             return "an unknown file system";
         }
     }

@@ -1,6 +1,7 @@
 // SIGINT, SIGTERM and SIGHUP as a request to end cleanly; on Windows Ctrl-C, shutdown and a console that is closed. The
 // first one sets the event; a second one gets the system's default, so that a person who insists is obeyed at once
-// whatever the disks are doing. Windows ends a program some seconds after its console was closed, cleanly or not.
+// whatever the disks are doing. Windows ends a program when it has been told that its console was closed, or after five
+// seconds: so that call does not return, and the program ends by itself meanwhile.
 // Source: signal(7); PosixSignal in the .NET documentation; HandlerRoutine in the Windows documentation.
 using System;
 using System.Runtime.InteropServices;
@@ -14,6 +15,7 @@ sealed class Interruption : IDisposable
     readonly ManualResetEvent _event = new(false);
     readonly PosixSignalRegistration[] _registrations;
     int _count;
+    volatile bool _isEnding; // by the system: it lets nobody unregister until it was answered
 
     public Interruption() =>
         _registrations = [
@@ -29,6 +31,8 @@ sealed class Interruption : IDisposable
 
     public void Dispose()
     {
+        if (_isEnding)
+            return;
         foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
         _event.Dispose();
@@ -39,6 +43,9 @@ sealed class Interruption : IDisposable
         if (Interlocked.Increment(ref _count) > 1)
             return;
         context.Cancel = true;
+        _isEnding = OperatingSystem.IsWindows() && context.Signal != PosixSignal.SIGINT;
         _event.Set();
+        if (_isEnding)
+            Thread.Sleep(Timeout.Infinite);
     }
 }

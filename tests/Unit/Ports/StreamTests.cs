@@ -28,7 +28,7 @@ public sealed unsafe class StreamTests : IStreamOwner, IDisposable
         _onCompleted?.Invoke(tag, result);
     }
 
-    public static TheoryData<StreamKind> Kinds => [.. Enum.GetValues<StreamKind>()];
+    public static TheoryData<StreamKind> Kinds => [.. StreamWorld.Kinds];
 
     [Theory]
     [MemberData(nameof(Kinds))]

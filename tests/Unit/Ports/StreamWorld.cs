@@ -1,12 +1,11 @@
-// A reactor with streams of one kind, turned by the test, and an address that is free in it.
+// A reactor with streams of one kind, turned by the test, and an address that is free in it. Ring stands for the
+// system's fastest port, Threads for its other one.
 using System;
 using System.IO;
 using System.Net;
 using System.Net.Sockets;
 using FastBackup.Base;
 using FastBackup.Ports;
-using FastBackup.Ports.Linux;
-using FastBackup.Ports.Linux.Ring;
 using FastBackup.Runtime;
 using FastBackup.Tests.Nbd;
 using FastBackup.Tests.Simulated;
@@ -25,6 +24,13 @@ public enum StreamKind
 
 sealed class StreamWorld : IDisposable
 {
+    /// <summary>Wine, and Windows before 1803, know no unix sockets; the command says so (tests/Windows).</summary>
+    public static StreamKind[] Kinds { get; } =
+        Array.FindAll(
+            Enum.GetValues<StreamKind>(),
+            kind => Socket.OSSupportsUnixDomainSockets || kind is not (StreamKind.RingUnix or StreamKind.ThreadsUnix)
+        );
+
     readonly string _folder = Directory.CreateTempSubdirectory("fb-streams-").FullName;
     readonly IFileIo _port;
 
@@ -32,18 +38,13 @@ sealed class StreamWorld : IDisposable
     {
         bool isSimulated = kind == StreamKind.Simulated;
         SimulatedClock clock = new();
-        if (isSimulated)
-            _port = new SimulatedFileIo(clock, seed, new SimulatedFaults());
-        else if (
-            kind is StreamKind.RingUnix or StreamKind.RingTcp
-            && RingFileIo.TryOpen(64, out RingFileIo? ring).IsNone
-        )
-            _port = ring!;
-        else
-            _port = new ThreadedFileIo(4, 64, "fb-test");
+        PortWish wish = new(64, kind is StreamKind.RingUnix or StreamKind.RingTcp, IsHostDriven: false, 4);
+        _port = isSimulated
+            ? new SimulatedFileIo(clock, seed, new SimulatedFaults())
+            : SystemPort.Current.OpenFileIo(wish).FileIo!;
         Reactor = new Reactor(_port, isSimulated ? clock : MonotonicClock.Instance, ReactorLimits.Default)
         {
-            StreamFactory = isSimulated ? MakeSimulated : SocketStreams.TryCreate,
+            StreamFactory = isSimulated ? MakeSimulated : SystemPort.Current.TryCreateStreams,
         };
         Assert.True(Reactor.TryGetStreams(out IStreamIo? streams).IsNone);
         Streams = streams!;

@@ -24,7 +24,7 @@ public sealed class NbdServerTests
     const ushort OneExtent = 8;
     const int ChunkHead = 20;
 
-    public static TheoryData<StreamKind> Kinds => [.. Enum.GetValues<StreamKind>()];
+    public static TheoryData<StreamKind> Kinds => [.. StreamWorld.Kinds];
 
     [Theory]
     [MemberData(nameof(Kinds))]
