@@ -1,7 +1,11 @@
 // The command on Windows: what it copies is the disk, and what it refuses it refuses in one sentence, and changes
 // nothing.
 using System;
+using System.Collections.Concurrent;
 using System.IO;
+using System.Linq;
+using System.Net;
+using System.Net.Sockets;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
 using Xunit;
@@ -68,15 +72,10 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void Demo_FindsItsImageEqualToT0()
-    {
-        string output = Expect(0, "demo", "--size", "1GiB", "--dir", ".");
-        Assert.Contains("image equals T0", output);
-        Assert.Contains("identical", output);
-    }
+    public void Doctor_SaysWhatItFound() => Assert.Contains("completion port", Expect(0, "doctor", "."));
 
     [Fact]
-    public void Doctor_SaysWhatItFound() => Assert.Contains("completion port", Expect(0, "doctor", "."));
+    public void Doctor_OfNothing_SaysSo() => Assert.Contains("'nowhere'", Expect(1, "doctor", "nowhere"));
 
     [Theory]
     [InlineData(1, "'nothing.img'", "backup", "nothing.img", "copy.img")]
@@ -89,13 +88,72 @@ public sealed class CommandTests : IDisposable
     [InlineData(2, "'7x'", "backup", "disk.img", "copy.img", "--speed", "7x")]
     [InlineData(2, "compare", "compare", "disk.img")]
     [InlineData(3, "'nothing.img'", "compare", "disk.img", "nothing.img")]
+    [InlineData(3, "first disk", "compare", "nothing.img", "disk.img")]
+    [InlineData(3, "is a directory", "compare", "disk.img", ".")]
+    [InlineData(1, "is empty", "backup", "empty.img", "copy.img")]
+    [InlineData(1, "names no file", "backup", "disk.img", "folder\\", "--force")]
+    [InlineData(1, "no folder", "backup", "disk.img", "disk.img\\copy.img")]
+    [InlineData(1, "is the source itself", "backup", "disk.img", "hard.img", "--force")]
+    [InlineData(
+        1,
+        "is a volume or drive, which is no target",
+        "backup",
+        "disk.img",
+        "\\\\.\\PhysicalDrive1",
+        "--force"
+    )]
+    [InlineData(1, "is a volume or drive, which is no target", "backup", "disk.img", "\\\\.\\X:", "--force")]
+    [InlineData(1, "which is the source", "backup", "old.img.partial", "old.img", "--force")]
+    [InlineData(1, "'old.img.partial' is left from", "backup", "disk.img", "old.img")]
+    [InlineData(1, "which is no regular file", "backup", "disk.img", "odd.img", "--force")]
+    [InlineData(1, "'nowhere' is not a folder", "demo", "--dir", "nowhere")]
+    [InlineData(1, "the demo needs 36.8 TiB", "demo", "--size", "16TiB", "--dir", ".")]
+    [InlineData(1, "use nbd://HOST:PORT/EXPORT", "backup", "nbd+unix:///x?socket=s", "copy.img")]
+    [InlineData(1, "in use", "serve", "disk.img", "--listen", "127.0.0.1:TAKEN")]
+    [InlineData(2, "--socket is not there on Windows yet", "serve", "disk.img", "--socket", "s")]
+    [InlineData(2, "--tracker is not there", "backup", "disk.img", "copy.img", "--tracker", "t")]
+    [InlineData(2, "'ctl' is not there", "ctl", "s", "query-jobs")]
+    [InlineData(2, "'top' is not there", "top", "s")]
+    [InlineData(2, "'live-backup' is not there", "live-backup", "s", "a=b")]
+    [InlineData(2, "'track' is not there", "track", "add", "disk.img")]
     public void BadInput_IsOneSentence_AndChangesNothing(int exitCode, string part, params string[] arguments)
     {
+        Disks.Random(_folder["old.img.partial"], DiskBytes, seed: 3);
+        File.WriteAllText(_folder["empty.img"], "");
+        Tool.Run("ln", _folder["disk.img"], _folder["hard.img"]);
+        _ = Directory.CreateDirectory(_folder["folder"]);
+        _ = Directory.CreateDirectory(_folder["odd.img.partial"]);
+        using TcpListener taken = new(IPAddress.Loopback, 0);
+        taken.Start();
+        string port = $"{((IPEndPoint)taken.LocalEndpoint).Port}";
         string before = FolderPicture.Take(_folder.Path);
-        string output = Expect(exitCode, arguments);
+        string output = Expect(exitCode, Array.ConvertAll(arguments, word => word.Replace("TAKEN", port)));
         Assert.Contains(part, output);
         Assert.StartsWith("fastbackup: ", output, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', output);
+        Assert.Equal(before, FolderPicture.Take(_folder.Path));
+    }
+
+    [Fact]
+    public void WrongCommandLines_AreOneSentence_AndExitCode2()
+    {
+        string before = FolderPicture.Take(_folder.Path);
+        ConcurrentBag<string> wrong = [];
+        WrongCommandLines
+            .All.AsParallel()
+            .ForAll(row =>
+            {
+                ToolRun run = Run(row.Line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+                bool isRight =
+                    run.ExitCode == 2
+                    && run.Output.StartsWith("fastbackup: ", StringComparison.Ordinal)
+                    && !run.Output.Contains('\n')
+                    && run.Output.Contains(row.Wrong, StringComparison.Ordinal)
+                    && run.Output.Contains(row.Next, StringComparison.Ordinal);
+                if (!isRight)
+                    wrong.Add($"{row.Line}: exit code {run.ExitCode}: {run.Output}");
+            });
+        Assert.Empty(wrong);
         Assert.Equal(before, FolderPicture.Take(_folder.Path));
     }
 
@@ -106,5 +164,5 @@ public sealed class CommandTests : IDisposable
         return run.Output;
     }
 
-    ToolRun Run(params string[] arguments) => Wine.Run(Limit, _folder.Path, "native-api/cli", "fastbackup", arguments);
+    ToolRun Run(params string[] arguments) => Wine.Run(Limit, _folder.Path, WindowsPrograms.Command, arguments);
 }

@@ -1,17 +1,17 @@
-// Programs of this tree as Windows has them, run by Wine: published whole for win-x64 once per run of the tests, in a
-// folder of their own, and a Windows of their own.
+// Programs of Windows, run by Wine in a Windows of their own.
 //
 // Wine proves contracts and order, never parallelism or alignment: FlushProcessWriteBuffers does nothing there, and
-// .NET relies on it, so a program gets one processor; reads without the cache take any alignment (our port checks it);
-// FSCTL_SET_ZERO_DATA and FSCTL_QUERY_ALLOCATED_RANGES are unknown, as on FAT. An exception that passes a call by
-// reflection hangs: a test that fails or is skipped in there ends at its time limit.
+// .NET relies on it, so each program has one processor for itself, and there are as many programs at once as this
+// machine has processors; reads without the cache take any alignment (our port checks it); FSCTL_SET_ZERO_DATA and
+// FSCTL_QUERY_ALLOCATED_RANGES are unknown, as on FAT. An exception that passes a call by reflection hangs: a test
+// that fails or is skipped in there ends at its time limit.
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Threading.Tasks;
 using FastBackup.Tests.Processes;
-using Xunit;
 
 namespace FastBackup.Tests.Windows;
 
@@ -21,95 +21,97 @@ static class Wine
     const string Loader = "/usr/lib/wine/wine64";
     const string Server = "/usr/lib/wine/wineserver64";
 
-    static readonly TimeSpan s_publishLimit = TimeSpan.FromMinutes(5);
-    static readonly string s_folder = Path.Combine(AppContext.BaseDirectory, "windows");
-    static readonly Lazy<string> s_prefix = new(MakePrefix);
-    static readonly ConcurrentDictionary<string, Lazy<string>> s_published = new();
+    static readonly Lazy<Task<string>> s_prefix = new(() => Task.Run(MakePrefix));
+    static readonly BlockingCollection<int> s_processors = new(new ConcurrentQueue<int>(AllowedProcessors()));
 
-    /// <summary>Runs a program to its end.</summary>
-    /// <param name="limit">After which it is ended.</param>
+    /// <summary>The folder of this Windows: its drives are links in there.</summary>
+    public static string Prefix()
+    {
+        Requires.Command(Loader);
+        return s_prefix.Value.Result;
+    }
+
+    /// <summary>Begins a program whose console is a terminal; it shares a processor.</summary>
     /// <param name="folder">Where it works.</param>
-    /// <param name="project">Its folder, from the root of the tree.</param>
-    /// <param name="name">Of its file, without an ending.</param>
+    /// <param name="program">As with Run.</param>
     /// <param name="arguments">One each; no quoting.</param>
-    public static ToolRun Run(TimeSpan limit, string folder, string project, string name, params string[] arguments)
+    public static Terminal Open(string folder, Func<string> program, params string[] arguments)
+    {
+        string prefix = Prepare(program, out string file);
+        Requires.Command("script");
+        string[] line = ["taskset", "-c", $"{AllowedProcessors().First()}", Loader, file, .. arguments];
+        return new Terminal(folder, line, Environment(prefix));
+    }
+
+    /// <summary>Runs a program to its end, on a processor that no other one has meanwhile.</summary>
+    /// <param name="limit">After which it is ended; what it waits for a processor does not count.</param>
+    /// <param name="folder">Where it works.</param>
+    /// <param name="program">Makes it, or says where it is.</param>
+    /// <param name="arguments">One each; no quoting.</param>
+    public static ToolRun Run(TimeSpan limit, string folder, Func<string> program, params string[] arguments)
+    {
+        string prefix = Prepare(program, out string file);
+        int processor = s_processors.Take();
+        try
+        {
+            return Start(limit, folder, prefix, [Loader, file, .. arguments], processor);
+        }
+        finally
+        {
+            s_processors.Add(processor);
+        }
+    }
+
+    static string Prepare(Func<string> program, out string file)
     {
         Requires.Command(Loader);
         Requires.Command("taskset");
-        string program = Path.Combine(Published(project), name + ".exe");
-        return Start(limit, folder, [Loader, program, .. arguments]);
+        _ = s_prefix.Value; // beside the making of the program
+        file = program();
+        return s_prefix.Value.Result;
     }
 
-    static ToolRun Start(TimeSpan limit, string folder, IEnumerable<string> line, string? prefix = null) =>
-        ToolRun.Of(
-            limit,
-            "env",
-            ["-C", folder, "taskset", "-c", FirstProcessor(), .. line],
-            ("WINEPREFIX", prefix ?? s_prefix.Value),
-            ("WINEARCH", "win64"),
-            ("WINEDEBUG", "-all")
-        );
+    static (string Name, string Value)[] Environment(string prefix) =>
+        [("WINEPREFIX", prefix), ("WINEARCH", "win64"), ("WINEDEBUG", "-all")];
 
-    static string Published(string project) =>
-        s_published.GetOrAdd(project, one => new Lazy<string>(() => Publish(one))).Value;
-
-    /// <summary>
-    /// Not where the tree is built: what is restored for another system would be in the way of the next build there.
-    /// </summary>
-    static string Publish(string project)
+    static ToolRun Start(TimeSpan limit, string folder, string prefix, IEnumerable<string> line, int? processor = null)
     {
-        string target = Path.Combine(s_folder, Path.GetFileName(project));
-        ToolRun run = ToolRun.Of(
-            s_publishLimit,
-            "dotnet",
-            [
-                "publish",
-                Repository.PathOf(project),
-                "-c",
-                "Release",
-                "-r",
-                "win-x64",
-                "--self-contained",
-                "--artifacts-path",
-                Path.Combine(s_folder, "artifacts"),
-                "-o",
-                target,
-                "-p:DynamicCodeSupport=false", // Wine 8 cannot give back code that was made at run time
-                "-nodeReuse:false",
-                "-v",
-                "quiet",
-                "--nologo",
-            ]
-        );
-        Assert.True(run.ExitCode == 0, run.Output);
-        return target;
+        IEnumerable<string> place = processor is { } one ? ["taskset", "-c", $"{one}"] : [];
+        return ToolRun.Of(limit, "env", ["-C", folder, .. place, .. line], Environment(prefix));
     }
 
     /// <summary>
     /// Not in the tree: a link in it leads to the root of this machine, and whoever walks the tree would go there.
+    /// Its server stays until the end, and has all processors.
     /// </summary>
     static string MakePrefix()
     {
         string prefix = Directory.CreateTempSubdirectory("fb-wine-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Remove(prefix);
         TimeSpan limit = TimeSpan.FromMinutes(3);
-        Start(limit, prefix, [Loader, "wineboot", "-i"], prefix).ExpectSuccess();
-        Start(limit, prefix, [Loader, "winecfg", "-v", "win10"], prefix).ExpectSuccess();
-        Start(limit, prefix, [Server, "-w"], prefix).ExpectSuccess();
+        Start(limit, prefix, prefix, [Server, "-p"]).ExpectSuccess();
+        Start(limit, prefix, prefix, [Loader, "wineboot", "-i"]).ExpectSuccess();
+        Start(limit, prefix, prefix, [Loader, "winecfg", "-v", "win10"]).ExpectSuccess();
         return prefix;
     }
 
     /// <summary>Ends what Wine still runs in there. Links are taken away as links.</summary>
     static void Remove(string prefix)
     {
-        _ = Start(TimeSpan.FromSeconds(10), prefix, [Server, "-k", "-w"], prefix);
+        _ = Start(TimeSpan.FromSeconds(10), prefix, prefix, [Server, "-k", "-w"]);
         Directory.Delete(prefix, recursive: true);
     }
 
-    static string FirstProcessor()
+    /// <summary>Source: proc(5), Cpus_allowed_list: "0-3,8".</summary>
+    static IEnumerable<int> AllowedProcessors()
     {
         string allowed = File.ReadLines("/proc/self/status")
             .First(line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal));
-        return allowed.Split(':', '-', ',')[1].Trim();
+        foreach (string part in allowed.Split(':')[1].Trim().Split(','))
+        {
+            int[] ends = [.. part.Split('-').Select(int.Parse)];
+            for (int i = ends[0]; i <= ends[^1]; i++)
+                yield return i;
+        }
     }
 }

@@ -61,6 +61,7 @@ public sealed class CopyMapTests
         }
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Fact]
     public void WhatAGuestsWriteTouches_IsInMemoryFromTheStart()
     {

@@ -10,6 +10,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Copy;
 
+[Trait("System", "None")] // a table against a model
 public sealed class NamedClustersTests
 {
     const uint ClusterBytes = 4096;

@@ -11,6 +11,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Devices;
 
+[Trait("System", "Linux")] // mounts, /dev and /proc
 public sealed class NewFilePlaceTests
 {
     static readonly string[] s_mounts =

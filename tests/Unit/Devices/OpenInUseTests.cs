@@ -14,6 +14,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Devices;
 
+[Trait("System", "Linux")] // byte locks as QEMU has them, fcntl(2)
 public sealed class OpenInUseTests : IDisposable
 {
     const long UsesRead = 100;

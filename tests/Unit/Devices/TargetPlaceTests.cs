@@ -10,6 +10,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Devices;
 
+[Trait("System", "Linux")] // names by openat(2) and renameat2(2)
 public sealed class TargetPlaceTests : IDisposable
 {
     readonly TargetScene _scene = new();

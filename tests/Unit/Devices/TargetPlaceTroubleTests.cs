@@ -11,6 +11,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Devices;
 
+[Trait("System", "Linux")] // as TargetPlaceTests
 public sealed class TargetPlaceTroubleTests
 {
     const string Old = "old";

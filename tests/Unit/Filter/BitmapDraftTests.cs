@@ -10,6 +10,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Filter;
 
+[Trait("System", "None")] // bitmaps against a model
 public sealed class BitmapDraftTests : IDisposable
 {
     const ulong Granule = 512;

@@ -38,6 +38,7 @@ public sealed class BitmapPairTests
     }
 
     /// <summary>Else the first write after thousands were added or cleared takes as many pages, 1 us each.</summary>
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Fact]
     public void FirstWrite_AfterManyWereAddedOrCleared_TakesNoPages()
     {

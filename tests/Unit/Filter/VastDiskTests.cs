@@ -16,6 +16,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Filter;
 
+[Trait("System", "None")] // devices of a model
 public sealed class VastDiskTests : IDisposable
 {
     const uint Cluster = 65_536;
@@ -86,6 +87,7 @@ public sealed class VastDiskTests : IDisposable
         disk.Dispose();
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Fact]
     public void ScratchOfAnySize_TakesMemoryOnlyAsItIsUsed()
     {
@@ -132,6 +134,7 @@ public sealed class VastDiskTests : IDisposable
         disk.Dispose();
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Theory]
     [InlineData(BackupSync.Full)]
     [InlineData(BackupSync.None)]

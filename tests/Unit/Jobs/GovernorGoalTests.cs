@@ -13,6 +13,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Jobs;
 
+[Trait("System", "None")] // a governor over a simulated disk
 public sealed class GovernorGoalTests(ITestOutputHelper output)
 {
     const ulong HotBytes = 256 * Units.MiB;

@@ -13,6 +13,7 @@ public sealed class AlignedRegionTests
     public static TheoryData<ulong> Sizes =>
         [0, 1, 4095, 4096, 4097, HugePageBytes - 1, HugePageBytes, HugePageBytes + 1, 5 * Units.MiB];
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Theory]
     [MemberData(nameof(Sizes))]
     public void Resident_HasEveryPageAlignedAndZero(ulong lengthBytes)
@@ -27,6 +28,7 @@ public sealed class AlignedRegionTests
         Assert.False(region.Slice(0, (int)lengthBytes).ContainsAnyExcept((byte)0));
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Fact]
     public void Resident_IsWrittenWithoutFaults()
     {
@@ -38,6 +40,7 @@ public sealed class AlignedRegionTests
         Assert.InRange(Residency.MinorFaultCount() - before, 0, 64);
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Fact]
     public void Lazy_TakesPagesAtFirstTouch()
     {
@@ -48,6 +51,7 @@ public sealed class AlignedRegionTests
         Assert.InRange(Residency.CountPages(region.Start, region.LengthBytes), 1, 512);
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Fact]
     public void Touch_OfAPartOfALazyRegion_TakesItsPagesAndNoOthers()
     {
@@ -61,6 +65,7 @@ public sealed class AlignedRegionTests
         Assert.False(region.Slice(8192, 4097).ContainsAnyExcept((byte)0));
     }
 
+    [Trait("System", "Linux")] // Windows commits all of it
     [Fact]
     public void Lazy_MayPassPhysicalMemory()
     {
@@ -117,6 +122,7 @@ public sealed class AlignedRegionTests
         Assert.Throws<InvariantException>(() => region.Slice(100, 1).Length);
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Theory]
     [InlineData(0)]
     [InlineData(5000)]
@@ -130,6 +136,7 @@ public sealed class AlignedRegionTests
         Assert.False(region.Slice(0, (int)lengthBytes).ContainsAnyExcept((byte)0));
     }
 
+    [Trait("System", "Linux")] // getrusage(2), mincore(2)
     [Fact]
     public void Dispose_GivesTheMappingBack_AndMayBeRepeated()
     {

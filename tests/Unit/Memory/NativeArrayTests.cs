@@ -68,6 +68,7 @@ public sealed unsafe class NativeArrayTests
         Assert.Equal(5UL, before[999]);
     }
 
+    [Trait("System", "Linux")] // Windows commits all of it
     [Fact]
     public void Lazy_MayBeMostlyEmpty()
     {

@@ -8,6 +8,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Ports;
 
+[Trait("System", "Linux")] // sysfs
 public sealed class BlockTreeTests : IDisposable
 {
     readonly string _root = Directory.CreateTempSubdirectory("fastbackup-").FullName;

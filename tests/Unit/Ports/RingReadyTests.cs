@@ -7,6 +7,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Ports;
 
+[Trait("System", "Linux")] // io_uring
 public sealed class RingReadyTests
 {
     const int Rounds = 20;

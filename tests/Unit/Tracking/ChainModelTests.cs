@@ -5,6 +5,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
 
+[Trait("System", "None")] // chains of a model
 public sealed class ChainModelTests
 {
     [Fact]
