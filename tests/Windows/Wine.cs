@@ -82,14 +82,14 @@ static class Wine
 
     /// <summary>
     /// Not in the tree: a link in it leads to the root of this machine, and whoever walks the tree would go there.
-    /// Its server stays until the end, and has all processors.
+    /// Its server has all processors, and stays from one program to the next: a minute, should these tests be killed.
     /// </summary>
     static string MakePrefix()
     {
         string prefix = Directory.CreateTempSubdirectory("fb-wine-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Remove(prefix);
         TimeSpan limit = TimeSpan.FromMinutes(3);
-        Start(limit, prefix, prefix, [Server, "-p"]).ExpectSuccess();
+        Start(limit, prefix, prefix, [Server, "-p60"]).ExpectSuccess();
         Start(limit, prefix, prefix, [Loader, "wineboot", "-i"]).ExpectSuccess();
         Start(limit, prefix, prefix, [Loader, "winecfg", "-v", "win10"]).ExpectSuccess();
         return prefix;
