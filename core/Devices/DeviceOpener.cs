@@ -92,7 +92,7 @@ public static class DeviceOpener
             CapacityBytes = capacityBytes,
             RequestAlignBytes = direct.IsUsed ? direct.AlignBytes : 1,
             BufferAlignBytes = direct.IsUsed ? Math.Max(direct.AlignBytes, file.MemoryAlignBytes) : 1,
-            IsZeroInitialised = options.CreateBytes != null,
+            IsZeroInitialised = options.CreateBytes != null && !options.IsContentKept,
             CanTellSize = true,
             IsReadOnly = options.IsReadOnly,
             InFlightMax = options.InFlightMax,

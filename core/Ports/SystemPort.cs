@@ -17,6 +17,10 @@ public abstract class SystemPort
     /// <summary>Carries one file command out on the calling thread, for as long as that takes.</summary>
     public abstract FileCall Call { get; }
 
+    /// <summary>Disks and files can be told apart beyond their names, and when they were written: what trackers and
+    /// records of unfinished copies need.</summary>
+    public abstract bool KnowsDisks { get; }
+
     /// <summary>Of this process, and of no other before or after it on this machine.</summary>
     public abstract string ProcessName { get; }
 

@@ -1,6 +1,5 @@
 // Checkpoints on the command line: made, listed, deleted, and backups from each of them, of a disk at rest.
 using System;
-using System.Globalization;
 using System.IO;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
@@ -164,24 +163,9 @@ public sealed class CheckpointTests : IDisposable
         Assert.False(File.Exists(_folder["copy.img"]));
     }
 
-    void Touch(long offset, byte value)
-    {
-        using FileStream file = File.OpenWrite(_folder["disk.img"]);
-        file.Position = offset;
-        file.WriteByte(value);
-    }
+    void Touch(long offset, byte value) => TrackedImage.Touch(_folder, "disk.img", offset, value);
 
-    /// <summary>A write, and what somebody who watched would have left of it.</summary>
-    void Change(int granule, byte value)
-    {
-        Touch(granule * 65536L, value);
-        Python("set", "disk.img", "disk.img.track", granule.ToString(CultureInfo.InvariantCulture));
-    }
+    void Change(int granule, byte value) => TrackedImage.Change(_folder, granule, value);
 
-    string Python(params string[] words)
-    {
-        Requires.Command("python3");
-        string reader = Repository.PathOf("tests/Cli/Command/tracker.py");
-        return Programs.Run(_folder.Path, "python3", [reader, .. words]).Expect(0).Output;
-    }
+    string Python(params string[] words) => TrackedImage.Python(_folder, words);
 }

@@ -1,6 +1,5 @@
 // Trackers on the command line: made, read and removed, and backups by them, of a disk at rest.
 using System;
-using System.Globalization;
 using System.IO;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
@@ -166,12 +165,7 @@ public sealed class TrackTests : IDisposable
         Assert.Contains("is not a power of two of 4KiB to 4MiB", wrong.Error, StringComparison.Ordinal);
     }
 
-    void Touch(string name, long offset, byte value)
-    {
-        using FileStream file = File.OpenWrite(_folder[name]);
-        file.Position = offset;
-        file.WriteByte(value);
-    }
+    void Touch(string name, long offset, byte value) => TrackedImage.Touch(_folder, name, offset, value);
 
     void Grow(string name, long bytes)
     {
@@ -179,14 +173,7 @@ public sealed class TrackTests : IDisposable
         file.SetLength(bytes);
     }
 
-    /// <summary>What somebody who watched would have left: the bit, the file closed, with the disk as it is.</summary>
-    void SetChanged(int granule) =>
-        Python("set", "disk.img", "disk.img.track", granule.ToString(CultureInfo.InvariantCulture));
+    void SetChanged(int granule) => TrackedImage.SetChanged(_folder, granule);
 
-    string Python(params string[] words)
-    {
-        Requires.Command("python3");
-        string reader = Repository.PathOf("tests/Cli/Command/tracker.py");
-        return Programs.Run(_folder.Path, "python3", [reader, .. words]).Expect(0).Output;
-    }
+    string Python(params string[] words) => TrackedImage.Python(_folder, words);
 }

@@ -13,6 +13,9 @@ public sealed record FileOpenOptions
     /// <summary>Creates the file, which must not exist, with this size; null opens what is there.</summary>
     public ulong? CreateBytes { get; init; }
 
+    /// <summary>With CreateBytes, of a file that the caller has: what is in it stays, and nothing reads as zero.</summary>
+    public bool IsContentKept { get; init; }
+
     /// <summary>
     /// With CreateBytes: the name is taken away as soon as the file is open, so that nothing is left behind however the
     /// process ends.

@@ -13,11 +13,17 @@ public sealed record TargetOptions
     /// <summary>Whether an existing file or a left-over partial may be replaced, a block device overwritten.</summary>
     public bool MayReplace { get; init; }
 
+    /// <summary>A left-over partial is gone on with instead.</summary>
+    public bool MayResume { get; init; }
+
     /// <summary>Of a new file; a block device has its own.</summary>
     public required ulong SizeBytes { get; init; }
 
     /// <summary>How people allow that here, for sentences.</summary>
     public string ReplaceWord { get; init; } = "--force";
+
+    /// <summary>How people go on with a left-over partial here, for sentences; null: they cannot.</summary>
+    public string? ResumeWord { get; init; }
 
     /// <summary>The disk that is copied, which is never its own target; null: not known here.</summary>
     public FileIdentity? Source { get; init; }

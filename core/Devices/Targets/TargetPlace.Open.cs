@@ -25,10 +25,15 @@ public sealed partial class TargetPlace
         how = how with { IsLockIgnored = _options.IsLockIgnored, Format = _options.Format };
         if (PartialPath == null)
             return TryOpenBlockDevice(loop, how with { Path = Path, CreateBytes = null }, out device);
-        OpenRefusal refusal = TryCreate(out int fd);
+        OpenRefusal refusal = IsResumed ? TryTakeLeftover(out int fd) : TryCreate(out fd);
         if (!refusal.IsNone)
             return refusal;
-        FileOpenOptions options = how with { Path = PartialPath, CreateBytes = _options.SizeBytes };
+        FileOpenOptions options = how with
+        {
+            Path = PartialPath,
+            CreateBytes = _options.SizeBytes,
+            IsContentKept = IsResumed,
+        };
         refusal = DeviceOpener.TryAdopt(loop, options, fd, out device);
         // Until it was locked, a run that may replace leftovers could take it for one.
         if (refusal.IsNone && !IsOurs(PartialName))
@@ -95,12 +100,35 @@ public sealed partial class TargetPlace
         return default;
     }
 
+    /// <summary>The partial of an earlier run, as it is.</summary>
+    OpenRefusal TryTakeLeftover(out int fd)
+    {
+        OpenRefusal refusal = TryOpenLeftover(Files.O_RDWR, out fd);
+        if (!refusal.IsNone)
+            return refusal;
+        if (fd < 0)
+            return Explain("go on with", PartialPath!, Errnos.ENOENT);
+        int result = _calls.Look(fd, out NameLook look);
+        if (result >= 0 && look.IsFile && look.SizeBytes == _options.SizeBytes)
+            result = _fd = _calls.Duplicate(fd);
+        else if (result >= 0)
+            result = -Errnos.ESTALE;
+        _ours = look.Identity;
+        _ = _calls.Lock(fd, Files.LOCK_UN); // the device takes its own, and then the name is looked at once more
+        if (result >= 0 && IsOurs(PartialName))
+            return default;
+        NameCalls.Close(fd);
+        NameCalls.Close(_fd);
+        (fd, _fd) = (-1, -1);
+        return result < 0 ? Explain("go on with", PartialPath!, -result) : Taken();
+    }
+
     /// <summary>Takes back what TryOpen or TryMake made, for a job that never wrote to it.</summary>
     public void Undo()
     {
         if (PartialPath == null || _fd < 0 || _isPublished)
             return;
-        if (IsOurs(PartialName))
+        if (!IsResumed && IsOurs(PartialName))
             _ = _calls.Unlink(_entry.FolderFd, PartialName);
         NameCalls.Close(_fd);
         _fd = -1;

@@ -55,6 +55,9 @@ public sealed partial class TargetPlace : IDisposable
     /// </summary>
     public bool HasLeftover { get; private set; }
 
+    /// <summary>That partial is what will be written.</summary>
+    public bool IsResumed { get; private set; }
+
     /// <summary>A sentence when the folder may not be the one that was meant; else null.</summary>
     public string? PlaceWarning { get; private set; }
 
@@ -206,11 +209,13 @@ public sealed partial class TargetPlace : IDisposable
         bool hasRunsSize = leftover.SizeBytes == 0 || leftover.SizeBytes == _options.SizeBytes;
         HasLeftover = refusal.IsNone && (hasRunsSize || UnfinishedMark.IsOn(_calls, fd));
         NameCalls.Close(fd);
-        if (!refusal.IsNone || _options.MayReplace)
+        IsResumed = HasLeftover && _options.MayResume && leftover.SizeBytes == _options.SizeBytes;
+        if (!refusal.IsNone || _options.MayReplace || IsResumed)
             return refusal;
+        string advice =
+            _options.ResumeWord is { } word && !_options.MayResume ? $"give {word} to go on with it" : "remove it";
         string sentence =
-            $"'{PartialPath}' is left from an unfinished backup; "
-            + $"remove it, or give {_options.ReplaceWord} to replace it";
+            $"'{PartialPath}' is left from an unfinished backup; {advice}, or give {_options.ReplaceWord} to replace it";
         return HasLeftover ? new OpenRefusal(new Fault(FaultKind.State, Errnos.ESTALE), sentence) : Exists(sentence);
     }
 

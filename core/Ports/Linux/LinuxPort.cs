@@ -19,6 +19,8 @@ sealed class LinuxPort : SystemPort
 
     public override FileCall Call { get; } = FileCalls.Execute;
 
+    public override bool KnowsDisks => true;
+
     public override string ProcessName => MakeProcessName();
 
     public override void BeginThread(string? name)

@@ -16,6 +16,8 @@ sealed class WindowsPort : SystemPort
 
     public override FileCall Call { get; } = WindowsFileCalls.Execute;
 
+    public override bool KnowsDisks => false;
+
     public override string ProcessName
     {
         get

@@ -17,6 +17,8 @@ public sealed record TrackedPoint(ulong MapId, ulong CreatedNs, bool IsBase, str
     /// <summary>Of one tracker, named.</summary>
     public const int CountMax = 64;
 
+    internal const int NameBytesMax = DirtyBitmap.NameBytesMax;
+
     /// <summary>With a name or without: the base, and one that was deleted while it recorded, and one that was frozen
     /// since.</summary>
     internal const int EntriesMax = CountMax + 3;

@@ -67,6 +67,28 @@ static class DiskFacts
         return TryStamp(fd, sizeBytes, out stamp);
     }
 
+    /// <summary>When a file was written last; a block device has no times. Waits, if that was just now, until a write
+    /// after this call has another time.</summary>
+    /// <returns>None; Unsupported: not a file.</returns>
+    public static unsafe Fault TryTimes(int fd, out ulong modifiedNs, out ulong changedNs)
+    {
+        (modifiedNs, changedNs) = (0, 0);
+        for (int look = 0; look < 2; look++)
+        {
+            Statx status;
+            // SAFETY: the kernel fills the structure during the call only; no descriptors to wait for.
+            if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS, &status) < 0)
+                return LastFault();
+            if ((status.Mode & Files.S_IFMT) != Files.S_IFREG)
+                return new Fault(FaultKind.Unsupported);
+            modifiedNs = ToNs(status.ModifiedSeconds, status.ModifiedNanoseconds);
+            changedNs = ToNs(status.ChangedSeconds, status.ChangedNanoseconds);
+            if (look == 0)
+                _ = Files.Poll(null, 0, ClockTickMs);
+        }
+        return Fault.None;
+    }
+
     public static unsafe Fault TryStamp(int fd, ulong sizeBytes, out DiskStamp stamp)
     {
         stamp = default;

@@ -51,6 +51,8 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     public static OpenRefusal TryOpen(IIoLoop loop, string path, bool isReadOnly, out TrackerFile? file)
     {
         file = null;
+        if (!SystemPort.Current.KnowsDisks)
+            return NotHere();
         OpenRefusal refusal = DeviceOpener.TryOpen(loop, Options(path, isReadOnly), out FileDevice? device);
         if (refusal.IsNone)
             file = new TrackerFile(device!);
@@ -74,6 +76,8 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     )
     {
         file = null;
+        if (!SystemPort.Current.KnowsDisks)
+            return NotHere();
         int shift = granuleBytes == 0 ? GranuleShiftUsual : System.Numerics.BitOperations.Log2(granuleBytes);
         TrackerShape shape = new(disk.Limits.CapacityBytes, shift, TrackerShape.RegionShiftUsual);
         if (!shape.IsLegal)
@@ -100,6 +104,8 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         made.Dispose();
         return OpenRefusal.Of(path, "write tracker", fault);
     }
+
+    static OpenRefusal NotHere() => OpenRefusal.Rule("there are no trackers on this system yet");
 
     static FileOpenOptions Options(string path, bool isReadOnly) =>
         new()

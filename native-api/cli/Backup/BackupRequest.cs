@@ -40,6 +40,9 @@ sealed record BackupRequest
     /// <summary>May replace a file, replace a left-over partial, overwrite a block device.</summary>
     public bool IsForced { get; init; }
 
+    /// <summary>A left-over partial is gone on with.</summary>
+    public bool IsResumed { get; init; }
+
     /// <summary>Raw when --format raw was given: then no content is looked at.</summary>
     public FormatRule Format { get; init; }
 

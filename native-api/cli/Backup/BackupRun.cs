@@ -27,6 +27,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     BackupJob? _job;
     bool _hasStarted;
     BackupTracker? _tracker;
+    CopyRecord? _record; // null: the copy cannot be gone on with
+    ResumedCopy? _resumed;
+    string _point = ""; // of the tracker, at which the copy began
 
     public BackupResult Execute()
     {
@@ -47,7 +50,11 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         finally
         {
             if (!_hasStarted)
+            {
                 _place?.Undo(); // refused, or an exception: nothing was copied
+                if (_resumed == null)
+                    _tracker?.EndPoint(_point);
+            }
             _place?.Dispose();
             // After a bug the kernel may still own buffers: then memory ends with the process.
             if (engine!.Reactor.Failure == null)
@@ -86,11 +93,14 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             IsIncremental ? TryOpenLast(engine)
             : DeviceSchemes.Known.IsMeant(request.Target) ? TryOpenRemote(engine)
             : TryOpenPlace(engine);
+        if (refusal.IsNone && _place is { PartialPath: not null })
+            refusal = TryMakeRecord(engine);
         if (!refusal.IsNone)
             return refusal;
+        bool isNamed = IsIncremental || _resumed != null;
         BackupOptions options = new()
         {
-            Sync = IsIncremental ? BackupSync.Incremental : request.Sync,
+            Sync = isNamed ? BackupSync.Incremental : request.Sync,
             MayTargetBeLarger = true, // a block device that is larger: its rest is left alone
             Filter = new FilterOptions { ClusterBytes = request.ClusterBytes },
             SpeedBytesPerSecond = request.SpeedBytesPerSecond,
@@ -106,7 +116,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     {
         if (request.Sync != BackupSync.Full)
             return OpenRefusal.Rule("--tracker copies what has changed: leave --sync out");
-        bool isTargetThere = !request.IsForced && System.IO.File.Exists(request.Target);
+        bool isTargetThere = !request.IsForced && !request.IsResumed && System.IO.File.Exists(request.Target);
         OpenRefusal refusal = BackupTracker.TryOpen(
             engine,
             path,
@@ -152,6 +162,8 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             Path = request.Target,
             SizeBytes = _source!.Limits.CapacityBytes,
             MayReplace = request.IsForced,
+            MayResume = request.IsResumed,
+            ResumeWord = "--resume",
             IsLockIgnored = request.IsLockIgnored,
             Format = request.Format,
             Source = source?.Identity,
@@ -170,8 +182,32 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         return refusal;
     }
 
+    /// <summary>Goes on with an interrupted copy, or makes that possible for this one.</summary>
+    OpenRefusal TryMakeRecord(Engine engine)
+    {
+        FileDevice target = (FileDevice)_target!;
+        if (_place!.IsResumed)
+        {
+            OpenRefusal refusal = ResumedCopy.TryOpen(_place, _source!, target, _tracker, out _resumed);
+            if (!refusal.IsNone)
+                return refusal;
+            _point = _resumed!.Subject.Point;
+            _record = new CopyRecord(engine, _place, _resumed.Subject, _resumed.File);
+            return default;
+        }
+        if (request.Sync != BackupSync.Full)
+            return default;
+        string name = "unfinished copy " + System.IO.Path.GetFullPath(request.Target);
+        if (_tracker?.TryBeginPoint(name) == true)
+            _point = name;
+        _record = CopyRecord.TryBegin(_source!, target, request.ClusterBytes, _point, engine, _place);
+        return default;
+    }
+
     OpenRefusal TryOpenRemote(Engine engine)
     {
+        if (request.IsResumed)
+            return OpenRefusal.Rule("only a copy into a file can be resumed: leave --resume out");
         if (!request.IsForced)
             return new OpenRefusal(
                 new Fault(FaultKind.State, Errnos.EEXIST),
@@ -198,9 +234,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     OpenRefusal TryCreateJob(Engine engine, BackupOptions options)
     {
         _disk = new Disk(engine.Reactor, _source!, request.Source);
-        if (IsIncremental)
+        if (IsIncremental || _resumed != null)
         {
-            Fault fault = _tracker!.TryMakeBitmap(out DirtyBitmap? bitmap);
+            Fault fault = TryMakeBitmap(out DirtyBitmap? bitmap);
             if (fault.IsFault)
                 return new OpenRefusal(fault, $"cannot take the memory for what has changed: {fault}");
             Disk.Quiesce(engine.Reactor, [_disk], () => _disk.Add(bitmap!));
@@ -209,10 +245,20 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         return BackupJob.TryCreate(engine.Reactor, _disk, _target!, engine.Pool, options, hasView: false, out _job);
     }
 
+    /// <summary>What is to be copied.</summary>
+    Fault TryMakeBitmap(out DirtyBitmap? bitmap)
+    {
+        if (_resumed is not { Left: { } left })
+            return _tracker!.TryMakeBitmap(out bitmap);
+        Fault fault = DirtyBitmap.TryCreate("left", left.SizeBytes, left.GranularityBytes, out bitmap);
+        return fault.IsFault ? fault : bitmap!.Bits.CopyFrom(left);
+    }
+
     BackupResult RunJob(Engine engine)
     {
         BackupJob job = _job!;
         WriteStart(engine);
+        WriteResume();
         WorkEngine.Warn(engine, output);
         SourceDisk.WarnOfUse(_source!, "source", output);
         if (_place?.PlaceWarning is { } doubt)
@@ -230,21 +276,28 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             {
                 _hasStarted = true;
                 engine.Reactor.Invoke(() => job.Start(engine.Reactor));
+                _record?.Begin(job);
                 WorkEngine.Wait(
                     engine,
                     _concluded,
                     interruption,
                     () => job.Cancel(),
                     view.IntervalMs,
-                    () => show(Picture(job.Query()))
+                    () => show(Picture(job.Query())),
+                    _record == null ? null : _record.Tick
                 );
             }
         );
         JobProgress progress = job.Query();
         bool isWhole = progress.IsSuccess && engine.Reactor.Failure == null;
         OpenRefusal publishing = isWhole && _place != null ? _place.TryPublish() : default;
+        _record?.End(isWhole && publishing.IsNone);
+        if (_record?.Trouble is { } trouble)
+            output.Warning(trouble);
         if (isWhole && publishing.IsNone && _tracker?.Commit() is { IsFault: true } unsaid)
             output.Doubt($"the copy is whole, but tracker '{request.Tracker}' could not be told so: {unsaid}");
+        if (isWhole && publishing.IsNone)
+            _tracker?.EndPoint(_point);
         foreach (string word in _place?.Words ?? [])
             output.Warning(word);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -269,6 +322,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     {
         string kept =
             IsIncremental ? $"'{request.Target}' is between two copies: run again to complete it"
+            : _place?.PartialPath is { } unfinished && _record is { IsKept: true }
+                ? $"the unfinished copy is kept in '{unfinished}'; run again with --resume to go on with it, "
+                    + "or with --force to start anew"
             : _place?.PartialPath is { } partial
                 ? $"the unfinished copy is kept in '{partial}'; remove it, or run again with --force to start anew"
             : $"'{request.Target}' holds an unfinished copy: run again to start anew";
@@ -290,6 +346,19 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             : $"cannot write target '{_place?.PartialPath ?? request.Target}'";
         string why = SourceDisk.Explain(progress.IsSourceFault ? _source : _target, progress.Fault);
         return $"{where}: {why}, {done}; {kept}";
+    }
+
+    void WriteResume()
+    {
+        if (_resumed is not { } copy)
+            return;
+        (ulong leftBytes, ulong allBytes) = (copy.Left.CountBytes(), _source!.Limits.CapacityBytes);
+        string changed = copy.ChangedBytes > 0 ? $", {ByteSize.Format(copy.ChangedBytes)} of it changed since" : "";
+        output.Line($"resumed: {ByteSize.Format(leftBytes)} of {ByteSize.Format(allBytes)} left{changed}");
+        output.Event(
+            new ResumeEvent("resume", _place!.PartialPath!, leftBytes, copy.ChangedBytes, allBytes),
+            JsonEvents.Readable.ResumeEvent
+        );
     }
 
     /// <summary>How much is to be copied, or why all: said before anything is opened for writing.</summary>
@@ -342,6 +411,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         // A device that does not answer keeps its last requests: it is closed when they have ended.
         _target?.DisposeWhenIdle();
         _tracker?.Dispose();
+        _resumed?.Left.Dispose();
         _source?.DisposeWhenIdle();
         _place?.Dispose();
     }

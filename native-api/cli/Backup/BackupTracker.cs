@@ -20,11 +20,12 @@ namespace FastBackup.Cli;
 sealed class BackupTracker
 {
     readonly TrackerFile _file;
-    readonly TrackedChanges _changes;
+    TrackedChanges _changes;
     readonly FileDevice _disk;
     readonly string? _since;
     readonly string _checkpoint;
-    readonly HierarchicalBitmap? _changed; // owned where there is a point that it is since
+    HierarchicalBitmap? _changed; // owned where there is a point that it is since
+    bool _isLost; // what the file says after a change is not known
 
     BackupTracker(TrackerFile file, TrackedChanges changes, FileDevice disk, BackupRequest request, bool isTargetThere)
     {
@@ -100,12 +101,65 @@ sealed class BackupTracker
         return fault.IsFault ? fault : bitmap!.Bits.CopyFrom(changed);
     }
 
+    /// <summary>A checkpoint of now, for a full copy that may have to be gone on with; one of this name is replaced.
+    /// </summary>
+    /// <returns>False: there is none.</returns>
+    public bool TryBeginPoint(string name)
+    {
+        if (_changes.Refusal != TrackerRefusal.None || !TrackedPoint.IsName(name))
+            return false;
+        EndPoint(name);
+        return !_isLost
+            && _changes.Points.Count < TrackedPoint.CountMax
+            && _file.AddPoint(_disk, _changes, name, PointWords.NowNs()).IsNone
+            && Reread();
+    }
+
+    /// <summary>The checkpoint is needed no more.</summary>
+    public void EndPoint(string name)
+    {
+        if (name.Length == 0 || _isLost || _changes.Refusal != TrackerRefusal.None || !_changes.Has(name))
+            return;
+        _ = _file.DeletePoint(_disk, _changes, name);
+        _ = Reread();
+    }
+
+    /// <summary>The file has changed: what was read before says nothing any more.</summary>
+    bool Reread()
+    {
+        OpenRefusal refusal = _file.Read(_disk, out TrackedChanges? fresh);
+        _isLost = !refusal.IsNone;
+        if (_isLost)
+            return false;
+        _changes.Dispose();
+        _changes = fresh!;
+        if (_since == null)
+            _changed = fresh!.Changed;
+        return true;
+    }
+
+    /// <summary>Adds what has changed since a checkpoint.</summary>
+    /// <returns>False: there is none, or the tracker cannot tell.</returns>
+    public bool TryAddSince(string point, HierarchicalBitmap left)
+    {
+        if (_changes.Refusal != TrackerRefusal.None || !_changes.Has(point))
+            return false;
+        using HierarchicalBitmap since = _changes.Since(point);
+        return left.Merge(since).IsNone;
+    }
+
     /// <summary>The copy is whole and durable.</summary>
     public Fault Commit()
     {
+        if (_isLost)
+            return new Fault(FaultKind.State);
+        Fault fault = Fault.None;
         if (_since == null || _changes.Refusal != TrackerRefusal.None)
-            return _file.MoveBase(_disk, _changes, _checkpoint, PointWords.NowNs());
-        return _checkpoint.Length > 0 ? _file.AddPoint(_disk, _changes, _checkpoint, PointWords.NowNs()) : Fault.None;
+            fault = _file.MoveBase(_disk, _changes, _checkpoint, PointWords.NowNs());
+        else if (_checkpoint.Length > 0)
+            fault = _file.AddPoint(_disk, _changes, _checkpoint, PointWords.NowNs());
+        _ = Reread();
+        return fault;
     }
 
     public void Dispose()

@@ -56,6 +56,10 @@ static class BackupCommand
             "--force",
             "Replace an existing TARGET or left-over TARGET.partial; overwrite a block device or remote disk."
         );
+        Option<bool> resume = FlagOption.Create(
+            "--resume",
+            "Go on with the TARGET.partial of an interrupted run, if there is one; TARGET becomes SOURCE as of now."
+        );
         Option<string?> tracker = TrackCommand.CreateTrackerOption(
             "Tracker of SOURCE: into a TARGET that exists, the last copy, goes only what has changed since."
         );
@@ -77,6 +81,7 @@ static class BackupCommand
             cluster,
             memory,
             force,
+            resume,
             tracker,
             since,
             checkpoint,
@@ -92,6 +97,8 @@ static class BackupCommand
                 && (result.GetResult(since) ?? result.GetResult(checkpoint)) is { } lone
             )
                 result.AddError($"{lone.Option.Name} is about a tracker's checkpoints: give --tracker, too");
+            if (result.GetResult(resume) != null && result.GetResult(since) != null)
+                result.AddError("--resume goes on with a full copy: leave --since out");
         });
         command.SetAction(parsed =>
             Run(
@@ -109,6 +116,7 @@ static class BackupCommand
                     MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
                     UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
                     IsForced = parsed.GetValue(force),
+                    IsResumed = parsed.GetValue(resume),
                     IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
                     Format = parsed.GetValue(CommonOptions.Format),
                 },

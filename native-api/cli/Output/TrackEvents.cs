@@ -4,6 +4,13 @@ using System.Collections.Generic;
 namespace FastBackup.Cli;
 
 /// <remarks>
+/// Event: "resume": an interrupted copy is gone on with.
+/// LeftBytes: To be copied.
+/// ChangedBytes: Of them, copied before and written to since.
+/// </remarks>
+sealed record ResumeEvent(string Event, string Partial, ulong LeftBytes, ulong ChangedBytes, ulong TotalBytes);
+
+/// <remarks>
 /// Event: "done".
 /// Action: "add", "info", "map" or "remove".
 /// Reason: "none", or why the tracker cannot tell what has changed.

@@ -57,13 +57,15 @@ static class WorkEngine
     /// <param name="cancel">Run once on the reactor's thread.</param>
     /// <param name="intervalMs">How often to show; Timeout.Infinite = never.</param>
     /// <param name="show">Shows a picture.</param>
+    /// <param name="tick">Called twice a second at least; null: nothing is.</param>
     public static void Wait(
         Engine engine,
         WaitHandle ended,
         Interruption interruption,
         Action cancel,
         int intervalMs,
-        Action show
+        Action show,
+        Action? tick = null
     )
     {
         WaitHandle[] both = [ended, interruption.Event];
@@ -84,6 +86,8 @@ static class WorkEngine
                 isCanceled = true;
                 engine.Reactor.Invoke(cancel);
             }
+            if (!isCanceled)
+                tick?.Invoke();
             if (intervalMs == Timeout.Infinite || Stopwatch.GetElapsedTime(lastShown).TotalMilliseconds < intervalMs)
                 continue;
             lastShown = Stopwatch.GetTimestamp();

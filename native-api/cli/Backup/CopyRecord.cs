@@ -1,0 +1,182 @@
+// The record of a copy to a file, from which an interrupted one can be gone on with: what is left of it, written when all
+// the rest is durably on the target.
+//
+//   while it runs    a second after the start, then each time after twice as long, up to 32 s: the job is paused, what is
+//                    under way ends, the target is flushed, the record is written, the job goes on
+//   at its end       once more, or it is taken away when the copy is whole
+//
+// Its thread may wait for the file system; nobody waits for that longer than EndMaxMs, and Ctrl-C works meanwhile. An
+// old record is as right as a new one. A copy whose source cannot be told later from a changed one has none.
+using System;
+using System.Diagnostics;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Devices.Targets;
+using FastBackup.Jobs;
+using FastBackup.Runtime;
+using FastBackup.Tracking.Resume;
+
+namespace FastBackup.Cli;
+
+/// <summary>Threads: the command's.</summary>
+sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, ResumeFile? file)
+{
+    const int FirstMs = 1000;
+    const int RarestMs = 32_000;
+    const int DrainMaxMs = 5000;
+    const int EndMaxMs = 10_000;
+
+    readonly Lock _gate = new(); // between the thread's turns of the engine and the engine's end
+    BackupJob? _job;
+    HierarchicalBitmap? _left;
+    ResumeFile? _file = file;
+    Thread? _thread;
+    long _since;
+    int _intervalMs = FirstMs;
+    bool _isOver;
+    bool _isKept = file != null;
+
+    /// <summary>One has been written, by this run or by the one before.</summary>
+    public bool IsKept => Volatile.Read(ref _isKept);
+
+    /// <summary>For people: why there is none, or null.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <param name="source">The disk.</param>
+    /// <param name="target">The file.</param>
+    /// <param name="clusterBytes">Of the copy.</param>
+    /// <param name="point">The tracker's checkpoint at which it begins; empty: there is none.</param>
+    /// <param name="engine">Runs the job.</param>
+    /// <param name="place">Of the file.</param>
+    /// <returns>Null: this copy cannot be gone on with.</returns>
+    public static CopyRecord? TryBegin(
+        IBlockDevice source,
+        FileDevice target,
+        uint clusterBytes,
+        string point,
+        Engine engine,
+        TargetPlace place
+    ) =>
+        source is FileDevice disk
+        && place.PartialPath != null
+        && CopySubject.TryTake(disk, target, clusterBytes, point, out CopySubject? subject).IsNone
+            ? new CopyRecord(engine, place, subject!, file: null)
+            : null;
+
+    /// <summary>The job has begun.</summary>
+    public void Begin(BackupJob job) => (_job, _since) = (job, Stopwatch.GetTimestamp());
+
+    /// <summary>Called often, while the job runs.</summary>
+    public void Tick()
+    {
+        if (_thread is { IsAlive: true } || Stopwatch.GetElapsedTime(_since).TotalMilliseconds < _intervalMs)
+            return;
+        _intervalMs = Math.Min(2 * _intervalMs, RarestMs);
+        Start(() => Save(mustPause: true));
+    }
+
+    /// <summary>The job has ended.</summary>
+    /// <param name="isWhole">And the copy has its name.</param>
+    public void End(bool isWhole)
+    {
+        bool isFree = _thread?.Join(EndMaxMs) ?? true;
+        if (isFree && isWhole && (_file != null || TryOpenFile()))
+            place.RemoveRecord(_file!.Fd);
+        else if (isFree && !isWhole)
+        {
+            Start(() => Save(mustPause: false));
+            isFree = _thread!.Join(EndMaxMs);
+        }
+        lock (_gate)
+            _isOver = true;
+        if (!isFree)
+            return; // its thread ends with the process
+        _file?.Dispose();
+        _left?.Dispose();
+    }
+
+    void Start(ThreadStart work)
+    {
+        _thread = new Thread(work) { IsBackground = true, Name = "fb-record" };
+        _thread.Start();
+    }
+
+    void Save(bool mustPause)
+    {
+        bool isPaused = false;
+        try
+        {
+            if (mustPause && !InTurn(() => isPaused = _job!.Pause().IsNone))
+                return;
+            if (mustPause && !isPaused)
+                return; // it is ending
+            _left ??= HierarchicalBitmap.Create(subject.DiskBytes, subject.ClusterBytes);
+            if (IsKnown() && place.FlushPartial().IsNone && (_file != null || TryOpenFile()))
+                Volatile.Write(ref _isKept, _file!.Write(subject, _left).IsNone || _isKept);
+        }
+        catch (InsufficientMemoryException)
+        {
+            Trouble = "there is no memory for a record of the copy: it cannot be resumed";
+        }
+        finally
+        {
+            if (isPaused)
+                _ = InTurn(() => _ = _job!.Resume());
+            _since = Stopwatch.GetTimestamp();
+        }
+    }
+
+    /// <summary>All that was under way has ended, and what is left is in the bitmap.</summary>
+    bool IsKnown()
+    {
+        long start = Stopwatch.GetTimestamp();
+        bool isKnown = false;
+        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < DrainMaxMs)
+        {
+            _left!.ClearBits(0, _left.BitCount);
+            if (!InTurn(() => isKnown = _job!.TryAddLeft(_left)) || isKnown)
+                return isKnown;
+            Thread.Sleep(1);
+        }
+        return false;
+    }
+
+    bool InTurn(Action action)
+    {
+        lock (_gate)
+        {
+            if (_isOver || engine.Reactor.Failure != null)
+                return false;
+            engine.Reactor.Invoke(action);
+            return true;
+        }
+    }
+
+    /// <summary>A new file, or the one of an earlier copy to the same name.</summary>
+    bool TryOpenFile()
+    {
+        Fault fault = place.TryMakeRecord(out int fd);
+        if (fault.IsNone)
+        {
+            _file = new ResumeFile(fd);
+            return true;
+        }
+        if (fault.Errno == Errnos.EEXIST && place.TryOpenRecord(out fd).IsNone)
+        {
+            ResumeFile old = new(fd);
+            bool isRecord = old.TryRead(out _, out HierarchicalBitmap? left);
+            left?.Dispose();
+            if (isRecord)
+            {
+                old.Forget();
+                _file = old;
+                return true;
+            }
+            old.Dispose();
+        }
+        Trouble = $"'{place.RecordPath}' cannot be written: an interrupted copy will have to start anew";
+        return false;
+    }
+}

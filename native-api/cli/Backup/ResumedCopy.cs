@@ -1,0 +1,93 @@
+// What is left of an unfinished copy, by its record: whether that is of this disk and this file, and what has been written
+// to the disk since. The result is the disk as of now, whole: what was copied and not written since is as it is now.
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Devices.Targets;
+using FastBackup.Tracking.Resume;
+
+namespace FastBackup.Cli;
+
+/// <param name="Subject">As its record says.</param>
+/// <param name="File">The record; owned by whoever goes on with it.</param>
+/// <param name="Left">To be copied; owned by the job's maker.</param>
+/// <param name="ChangedBytes">Of it, copied before and written to since.</param>
+sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitmap Left, ulong ChangedBytes)
+{
+    /// <param name="place">Of the file.</param>
+    /// <param name="source">The disk, at rest.</param>
+    /// <param name="target">The file, open.</param>
+    /// <param name="tracker">The disk's; null: none was given.</param>
+    /// <param name="copy">Null when refused.</param>
+    public static OpenRefusal TryOpen(
+        TargetPlace place,
+        IBlockDevice source,
+        FileDevice target,
+        BackupTracker? tracker,
+        out ResumedCopy? copy
+    )
+    {
+        copy = null;
+        string partial = place.PartialPath!;
+        Fault fault = place.TryOpenRecord(out int fd);
+        if (fault.IsFault)
+            return Refuse($"'{partial}' has no record of what is in it ('{place.RecordPath}': {fault})");
+        ResumeFile file = new(fd);
+        OpenRefusal refusal = file.TryRead(out CopySubject? subject, out HierarchicalBitmap? left)
+            ? Check(subject!, place, source, target, tracker, left!, out ulong changedBytes)
+            : Refuse($"'{place.RecordPath}' is no whole record of what is in '{partial}'", out changedBytes);
+        if (refusal.IsNone)
+        {
+            copy = new ResumedCopy(subject!, file, left!, changedBytes);
+            return default;
+        }
+        file.Dispose();
+        left?.Dispose();
+        return refusal;
+    }
+
+    static OpenRefusal Check(
+        CopySubject subject,
+        TargetPlace place,
+        IBlockDevice source,
+        FileDevice target,
+        BackupTracker? tracker,
+        HierarchicalBitmap left,
+        out ulong changedBytes
+    )
+    {
+        changedBytes = 0;
+        if (source is not FileDevice disk)
+            return Refuse(
+                $"source '{source.Name}' is a server's disk: nobody can tell whether it was written to since"
+            );
+        Fault fault = CopySubject.TryTake(disk, target, subject.ClusterBytes, subject.Point, out CopySubject? now);
+        if (fault.IsFault)
+            return Refuse($"nobody can tell whether source '{source.Name}' was written to since ({fault})");
+        if (!subject.IsOfSame(now!))
+            return Refuse($"'{place.RecordPath}' is of a copy of another disk, or into another file");
+        if (subject.Point.Length > 0 && tracker != null)
+        {
+            ulong before = left.CountBytes();
+            if (tracker.TryAddSince(subject.Point, left))
+            {
+                changedBytes = left.CountBytes() - before;
+                return default;
+            }
+        }
+        if (subject.IsUnchanged(now!))
+            return default;
+        string advice = tracker == null ? " and no --tracker was given" : ", and its tracker does not tell where";
+        return Refuse($"source '{source.Name}' was written to since the copy was interrupted{advice}");
+    }
+
+    static OpenRefusal Refuse(string why) =>
+        OpenRefusal.Rule($"{why}: it cannot be resumed; give --force instead of --resume to start anew");
+
+    static OpenRefusal Refuse(string why, out ulong changedBytes)
+    {
+        changedBytes = 0;
+        return Refuse(why);
+    }
+}

@@ -1,0 +1,36 @@
+// disk.img with disk.img.track beside it in a folder: writes to it that nobody has watched, and such as somebody who
+// watched would have left. By a reader and writer of tracker files of its own (tracker.py).
+using System.Globalization;
+using System.IO;
+using FastBackup.Tests.Processes;
+
+namespace FastBackup.Tests.Cli.Command;
+
+static class TrackedImage
+{
+    /// <summary>A byte, unwatched.</summary>
+    public static void Touch(TempFolder folder, string name, long offset, byte value)
+    {
+        using FileStream file = File.OpenWrite(folder[name]);
+        file.Position = offset;
+        file.WriteByte(value);
+    }
+
+    /// <summary>A write to disk.img, and what its tracker would say of it.</summary>
+    public static void Change(TempFolder folder, int granule, byte value)
+    {
+        Touch(folder, "disk.img", granule * 65536L, value);
+        SetChanged(folder, granule);
+    }
+
+    /// <summary>What somebody who watched would have left: the bit, the file closed, with the disk as it is.</summary>
+    public static void SetChanged(TempFolder folder, int granule) =>
+        Python(folder, "set", "disk.img", "disk.img.track", granule.ToString(CultureInfo.InvariantCulture));
+
+    public static string Python(TempFolder folder, params string[] words)
+    {
+        Requires.Command("python3");
+        string reader = Repository.PathOf("tests/Cli/Command/tracker.py");
+        return Programs.Run(folder.Path, "python3", [reader, .. words]).Expect(0).Output;
+    }
+}
