@@ -21,6 +21,7 @@ public sealed class TopLevelTests
         "LICENSE",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "CHANGELOG.md",
         "Directory.Build.props",
         "Directory.Packages.props",
         "Directory.Solution.targets",

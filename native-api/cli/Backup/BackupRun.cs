@@ -402,7 +402,11 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             _concluded.Set();
     }
 
-    public void Dispose() => _concluded.Dispose();
+    public void Dispose()
+    {
+        _record?.Dispose();
+        _concluded.Dispose();
+    }
 
     void CloseAll()
     {

@@ -21,7 +21,7 @@ using FastBackup.Tracking.Resume;
 namespace FastBackup.Cli;
 
 /// <summary>Threads: the command's.</summary>
-sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, ResumeFile? file)
+sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, ResumeFile? file) : IDisposable
 {
     const int FirstMs = 1000;
     const int RarestMs = 32_000;
@@ -82,17 +82,22 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
     public void End(bool isWhole)
     {
         bool isFree = _thread?.Join(EndMaxMs) ?? true;
-        if (isFree && isWhole && (_file != null || TryOpenFile()))
-            place.RemoveRecord(_file!.Fd);
+        if (isFree && isWhole && (_file ??= TryOpenOld()) is { } record)
+            place.RemoveRecord(record.Fd);
         else if (isFree && !isWhole)
         {
             Start(() => Save(mustPause: false));
-            isFree = _thread!.Join(EndMaxMs);
+            _ = _thread!.Join(EndMaxMs);
         }
         lock (_gate)
             _isOver = true;
-        if (!isFree)
-            return; // its thread ends with the process
+    }
+
+    /// <summary>A thread that waits still keeps what it has; it ends with the process.</summary>
+    public void Dispose()
+    {
+        if (_thread is { IsAlive: true })
+            return;
         _file?.Dispose();
         _left?.Dispose();
     }
@@ -136,7 +141,8 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
         while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < DrainMaxMs)
         {
             _left!.ClearBits(0, _left.BitCount);
-            if (!InTurn(() => isKnown = _job!.TryAddLeft(_left)) || isKnown)
+            bool hasEnded = _job!.Query().IsEnded; // then nothing more comes back
+            if (!InTurn(() => isKnown = _job!.TryAddLeft(_left)) || isKnown || hasEnded)
                 return isKnown;
             Thread.Sleep(1);
         }
@@ -163,20 +169,27 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
             _file = new ResumeFile(fd);
             return true;
         }
-        if (fault.Errno == Errnos.EEXIST && place.TryOpenRecord(out fd).IsNone)
+        if (fault.Errno == Errnos.EEXIST && TryOpenOld() is { } old)
         {
-            ResumeFile old = new(fd);
-            bool isRecord = old.TryRead(out _, out HierarchicalBitmap? left);
-            left?.Dispose();
-            if (isRecord)
-            {
-                old.Forget();
-                _file = old;
-                return true;
-            }
-            old.Dispose();
+            old.Forget();
+            _file = old;
+            return true;
         }
         Trouble = $"'{place.RecordPath}' cannot be written: an interrupted copy will have to start anew";
         return false;
+    }
+
+    /// <returns>Null: there is none, or what is there is no record.</returns>
+    ResumeFile? TryOpenOld()
+    {
+        if (place.TryOpenRecord(out int fd).IsFault)
+            return null;
+        ResumeFile old = new(fd);
+        bool isRecord = old.TryRead(out _, out HierarchicalBitmap? left);
+        left?.Dispose();
+        if (isRecord)
+            return old;
+        old.Dispose();
+        return null;
     }
 }
