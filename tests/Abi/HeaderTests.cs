@@ -23,6 +23,7 @@ public sealed partial class HeaderTests
         ["fb_error"] = typeof(ErrorStruct),
         ["fb_engine_options"] = typeof(EngineOptionsStruct),
         ["fb_engine_state"] = typeof(EngineStateStruct),
+        ["fb_checkpoint"] = typeof(CheckpointStruct),
         ["fb_completion"] = typeof(CompletionStruct),
         ["fb_callback"] = typeof(CallbackStruct),
         ["fb_device_options"] = typeof(DeviceOptionsStruct),
