@@ -155,6 +155,12 @@ public sealed partial class CopyMap : IDisposable
         Protected.SetAll();
     }
 
+    /// <summary>Adds what is to be copied, and what nobody knows of the target. Nothing is under way.</summary>
+    /// <param name="left">Of the disk's size, any granularity.</param>
+    /// <returns>False: a bitmap's names are not all taken over yet.</returns>
+    /// <remarks>Cost: in proportion to the disk, at the speed of memory.</remarks>
+    public bool TryAddLeft(HierarchicalBitmap left) => IsWhole && left.Merge(Todo).IsNone && left.Merge(Unsure).IsNone;
+
     public void Dispose()
     {
         Todo.Dispose();

@@ -116,19 +116,10 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     /// <summary>Whether a cluster was not copied yet, also right after T0, when Todo has not all of them.</summary>
     public bool IsTodo(ulong cluster) => _map.IsTodo(cluster);
 
-    /// <summary>Adds what the target does not have for certain once it is flushed, while nothing is under way: paused
-    /// and drained, or ended. Threads: the reactor's.</summary>
-    /// <param name="left">Of the disk's size.</param>
-    /// <returns>False: something is in flight or in memory, or a flush has failed; nothing was added.</returns>
-    /// <remarks>Cost: in proportion to the disk, at the speed of memory.</remarks>
-    public bool TryAddLeft(HierarchicalBitmap left)
-    {
-        if (_engine.InFlightCount > 0 || !_map.IsWhole || _flush.IsUnsure)
-            return false;
-        Check.That(left.Merge(_map.Todo).IsNone);
-        Check.That(left.Merge(_map.Unsure).IsNone);
-        return true;
-    }
+    /// <summary>Adds what the target would not have for certain after a flush. Threads: the reactor's.</summary>
+    /// <returns>False: something is under way, or a flush has failed; nothing was added.</returns>
+    public bool TryAddLeft(HierarchicalBitmap left) =>
+        _engine.InFlightCount == 0 && !_flush.IsUnsure && _map.TryAddLeft(left);
 
     /// <summary>How long guest writes waited for this job's copies. Threads: any.</summary>
     public LatencyHistogram GuestWaits => _filter.GuestWaits;

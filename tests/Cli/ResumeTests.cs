@@ -1,5 +1,5 @@
-// An interrupted copy is gone on with: what was durably there is not copied again, what was written to the disk since is,
-// and the result is the disk as it is now.
+// An interrupted copy is gone on with: what was durably there is not copied again, what was written to the disk since
+// is, and the result is the disk as it is now.
 using System;
 using System.IO;
 using System.Text.RegularExpressions;

@@ -13,7 +13,7 @@ public sealed record FileOpenOptions
     /// <summary>Creates the file, which must not exist, with this size; null opens what is there.</summary>
     public ulong? CreateBytes { get; init; }
 
-    /// <summary>With CreateBytes, of a file that the caller has: what is in it stays, and nothing reads as zero.</summary>
+    /// <summary>With CreateBytes, of a file that is there: what is in it stays, and nothing reads as zero.</summary>
     public bool IsContentKept { get; init; }
 
     /// <summary>

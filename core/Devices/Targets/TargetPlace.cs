@@ -215,7 +215,8 @@ public sealed partial class TargetPlace : IDisposable
         string advice =
             _options.ResumeWord is { } word && !_options.MayResume ? $"give {word} to go on with it" : "remove it";
         string sentence =
-            $"'{PartialPath}' is left from an unfinished backup; {advice}, or give {_options.ReplaceWord} to replace it";
+            $"'{PartialPath}' is left from an unfinished backup; "
+            + $"{advice}, or give {_options.ReplaceWord} to replace it";
         return HasLeftover ? new OpenRefusal(new Fault(FaultKind.State, Errnos.ESTALE), sentence) : Exists(sentence);
     }
 

@@ -28,7 +28,7 @@ public sealed record CopySubject
 
     internal Digest32 TargetId { get; init; }
 
-    /// <summary>The checkpoint at which the copy began; empty: there is none, and its file must not be written.</summary>
+    /// <summary>The checkpoint at which the copy began; empty: none, and nobody may write to the disk.</summary>
     public string Point { get; init; } = "";
 
     /// <param name="source">The disk, which is at rest.</param>

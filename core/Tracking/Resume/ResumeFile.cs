@@ -1,7 +1,7 @@
-// What of an unfinished copy is not on its target for certain, in a file: a bit a cluster. Two slots of the same length,
-// half the file each, written in turn, each with a sequence and checksums: whatever a kill or a power cut does to the
-// one that is being written, the other one is whole. An old one is as right as a new one: what was copied since is
-// copied once more.
+// What of an unfinished copy is not on its target for certain, in a file: a bit a cluster. Two slots of the same
+// length, half the file each, written in turn, each with a sequence and checksums: whatever a kill or a power cut does
+// to the one that is being written, the other one is whole. An old one is as right as a new one: what was copied since
+// is copied once more.
 //
 //   slot, little endian
 //      0  4     CRC-32C of the rest of the head

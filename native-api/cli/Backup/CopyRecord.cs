@@ -1,8 +1,8 @@
-// The record of a copy to a file, from which an interrupted one can be gone on with: what is left of it, written when all
-// the rest is durably on the target.
+// The record of a copy to a file, from which an interrupted one can be gone on with: what is left of it, written when
+// all the rest is durably on the target.
 //
-//   while it runs    a second after the start, then each time after twice as long, up to 32 s: the job is paused, what is
-//                    under way ends, the target is flushed, the record is written, the job goes on
+//   while it runs    a second after the start, then each time after twice as long, up to 32 s: the job is paused, what
+//                    is under way ends, the target is flushed, the record is written, the job goes on
 //   at its end       once more, or it is taken away when the copy is whole
 //
 // Its thread may wait for the file system; nobody waits for that longer than EndMaxMs, and Ctrl-C works meanwhile. An

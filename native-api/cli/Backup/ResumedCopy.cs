@@ -1,5 +1,6 @@
-// What is left of an unfinished copy, by its record: whether that is of this disk and this file, and what has been written
-// to the disk since. The result is the disk as of now, whole: what was copied and not written since is as it is now.
+// What is left of an unfinished copy, by its record: whether that is of this disk and this file, and what has been
+// written to the disk since. The result is the disk as of now, whole: what was copied and not written since is as it is
+// now.
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
