@@ -26,6 +26,12 @@ public enum TracePoint : byte
     /// <summary>The old data of the clusters is in our memory, or known to be zero.</summary>
     Capture,
 
+    /// <summary>The old data of blocks is in our memory, ahead of their cluster.</summary>
+    BlockCapture,
+
+    /// <summary>Blocks that were captured ahead are one with the rest of their cluster now.</summary>
+    BlockMerge,
+
     /// <summary>Guests may overwrite the clusters, as far as this copy is concerned.</summary>
     Release,
 

@@ -5,6 +5,8 @@
 //   Writing    -> done;  set back, if a guest cannot have overwritten it yet;  else Parked -> Writing, or given up
 //   MakeZero   -> Zeroing -> as Writing
 //
+// What was captured ahead of a cluster, block by block, becomes one with it when it is captured (BlockCapture).
+//
 // The parts do the work and say what became of it; none of them calls back.
 // Cost: O(1) a request, and a cluster of a run. Nothing is allocated after construction.
 using System;
@@ -20,6 +22,7 @@ sealed class ChunkLife : IBlockOwner, IDisposable
 {
     const uint DroppedChunksMax = 128; // in one piece
     const uint DroppedRunsMax = 2048;
+    const uint RestMax = 4; // the job's walk frees more for less: this is for when there is none, or it is slow
 
     readonly CopyMap _map;
     readonly CopyRules _rules;
@@ -48,9 +51,11 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         try
         {
             Spill = rules.Scratch is { } space ? new SpillQueue(space, map, Tasks, Memory, trace) : null;
+            Blocks = BlockCapture.Create(source, map, pool, Memory, rules, trace);
         }
         catch (InsufficientMemoryException)
         {
+            Spill?.Dispose();
             Tasks.Dispose();
             throw;
         }
@@ -69,11 +74,14 @@ sealed class ChunkLife : IBlockOwner, IDisposable
 
     public SpillQueue? Spill { get; }
 
+    /// <summary>Null: guests' writes are captured in whole clusters.</summary>
+    public BlockCapture? Blocks { get; }
+
     public IBufferWaiter? Waiter { get; set; }
 
     public ulong InFlightBytes { get; private set; }
 
-    public ulong DeviceBytes => _atDevicesBytes + Reader.GuestReadBytes;
+    public ulong DeviceBytes => _atDevicesBytes + Reader.GuestReadBytes + (Blocks?.ReadingBytes ?? 0);
 
     public uint ParkedCount { get; private set; }
 
@@ -81,6 +89,15 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         Captures.IsDropping && Captures.Waiting.First == null && Spill is not { WaitingCount: > 0 };
 
     public bool IsOrphaned { get; private set; }
+
+    /// <summary>
+    /// Memory for captured blocks runs short and nothing else is on its way to the target: their clusters are next.
+    /// </summary>
+    public bool WantsRest =>
+        Blocks is { IsPressed: true }
+        && Captures is { IsDropping: false, IsTargetHeld: false, Waiting.First: null }
+        && Spill is not { WaitingCount: > 0 }
+        && Reader.RestCount + Captures.WritingCount < Math.Min(RestMax, _rules.TargetMax);
 
     public ref readonly CopyCounters Counters => ref _counters;
 
@@ -112,6 +129,8 @@ sealed class ChunkLife : IBlockOwner, IDisposable
     /// <summary>It is a hole: the target is to be zero there.</summary>
     public void MakeZero(CopyTask task)
     {
+        ulong end = task.Pieces.FirstCluster + task.Pieces.ClusterCount;
+        Check.That((Blocks?.Next(task.Pieces.FirstCluster, end) ?? end) == end); // those had data
         task.Pieces = PieceMap.Cut(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Pieces.ClusterCount);
         task.Captured = task.Pieces.All;
         task.Step = CopyTask.State.Zeroing;
@@ -154,6 +173,7 @@ sealed class ChunkLife : IBlockOwner, IDisposable
     public bool DropPiece()
     {
         Captures.IsDropping = true;
+        Blocks?.Close();
         for (uint count = 0; count < DroppedChunksMax && Captures.Waiting.First is { } task; count++)
         {
             Captures.Waiting.Remove(task);
@@ -183,12 +203,14 @@ sealed class ChunkLife : IBlockOwner, IDisposable
                 Marks.SetBack(task, first, count, new Fault(FaultKind.Canceled));
         }
         IsOrphaned = true;
+        Blocks?.Orphan();
     }
 
     public void Dispose()
     {
         Tasks.Dispose();
         Spill?.Dispose();
+        Blocks?.Dispose();
     }
 
     /// <summary>The one place where requests of chunks end, whichever device they were for.</summary>
@@ -239,6 +261,7 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         ulong set = 1UL << (int)piece;
         Extent extent = task.PieceExtent(_map, piece);
         task.Captured |= set;
+        Blocks?.Merge(extent, Memory.Span(task, extent.OffsetBytes - task.Extent.OffsetBytes, extent.LengthBytes));
         _counters.ReadBytes += extent.LengthBytes;
         _trace.Emit(TracePoint.Capture, extent);
         if (_rules.ReleasePoint == ReleasePoint.Captured && (task.Released & set) == 0)

@@ -16,7 +16,8 @@
 // only memory above the reserve, and does not start while captured data piles up; guests' copies are progress of the
 // job as well and there is an end of them, so neither lane can starve the other for ever.
 // A chunk is read in pieces, each captured and released by itself, so that a guest waits for its clusters only; a
-// piece that a guest waits for and that the device has not begun goes to the front of the device's queue.
+// piece that a guest waits for and that the device has not begun goes to the front of the device's queue. A write that
+// overwrites a small part of a cluster has only its blocks captured, and the cluster stays to be copied (BlockCapture).
 //
 // This class is what users see: what is claimed, and when there is room for it. The rest of a chunk's way, where its
 // requests end and what follows, is ChunkLife.
@@ -112,8 +113,10 @@ public sealed class CopyEngine : IDisposable
     }
 
     /// <summary>Chunks that are claimed and have not ended, those in scratch space among them.</summary>
-    public uint InFlightCount => _life.Tasks.TakenCount + (_life.Spill?.WaitingCount ?? 0);
+    public uint InFlightCount =>
+        _life.Tasks.TakenCount + (_life.Spill?.WaitingCount ?? 0) + (Blocks?.ReadingCount ?? 0);
 
+    /// <summary>Of those, but for blocks: their clusters are still to be copied.</summary>
     public ulong InFlightBytes => _life.InFlightBytes;
 
     /// <summary>What the devices have of it now: the background's chunks, captured ones, reads for guests.</summary>
@@ -125,8 +128,11 @@ public sealed class CopyEngine : IDisposable
     /// <summary>Chunks of the background in flight.</summary>
     public uint BackgroundCount => _life.Tasks.BackgroundCount;
 
-    /// <summary>Chunks that are being read for guests that wait.</summary>
-    public uint GuestReadCount => _life.Reader.GuestReadCount;
+    /// <summary>Chunks and blocks that are being read for guests that wait.</summary>
+    public uint GuestReadCount => _life.Reader.GuestReadCount + (Blocks?.ReadingCount ?? 0);
+
+    /// <summary>What guests' writes have captured ahead of its clusters; null: they capture whole clusters.</summary>
+    internal BlockCapture? Blocks => _life.Blocks;
 
     /// <summary>Captured chunks that wait for their turn at the target, those in scratch space not counted.</summary>
     public uint CapturedCount => _life.Captures.Waiting.Count;
@@ -271,8 +277,21 @@ public sealed class CopyEngine : IDisposable
     /// <remarks>Cost: less than a millisecond.</remarks>
     public bool DropPiece() => _life.DropPiece();
 
-    /// <summary>Hands to the target what may go there now: also after the pacer has changed its mind.</summary>
-    public void Pump() => _life.Pump();
+    /// <summary>
+    /// Hands to the target what may go there now: also after the pacer has changed its mind. When memory for captured
+    /// blocks is short, the clusters that have been captured in part for longest are read, and go there next.
+    /// </summary>
+    public void Pump()
+    {
+        _life.Pump();
+        while (
+            _life.WantsRest
+            && Blocks!.TryPeekOldest(out ulong cluster, out ICopyOwner owner)
+            && RoomBytes(CopyLane.Rest, Map.ClusterBytes) > 0
+            && TryClaim(cluster, cluster + 1, 1, CopyLane.Rest, owner, out CopyTask task)
+        )
+            _life.Read(task);
+    }
 
     /// <summary>
     /// The owner leaves although the kernel still holds requests: from here on nothing is told, the map is not used,
@@ -305,12 +324,14 @@ public sealed class CopyEngine : IDisposable
     }
 
     /// <summary>Copies captured data that has not reached the target yet out of our memory.</summary>
-    /// <param name="offsetBytes">Device offset; its cluster's place is Memory.</param>
-    /// <param name="destination">Filled as far as one chunk has it.</param>
+    /// <param name="offsetBytes">Device offset; its cluster's place is Memory, or its block was captured.</param>
+    /// <param name="destination">Filled as far as one chunk has it, or one block.</param>
     /// <returns>Bytes copied; 0 when its place is another.</returns>
     public ulong ReadCaptured(ulong offsetBytes, Span<byte> destination)
     {
         ulong cluster = offsetBytes / Map.ClusterBytes;
+        if (Blocks?.Read(offsetBytes, destination) is { } blockBytes and > 0)
+            return blockBytes;
         if (PlaceOf(cluster) != CapturedPlace.Memory)
             return 0;
         if (!_life.Tasks.TryGet(cluster, out CopyTask task))
@@ -382,7 +403,7 @@ public sealed class CopyEngine : IDisposable
             allowed = Math.Min(allowed, Math.Max(clusterBytes, _rules.CaptureChunkBytes));
             allowed = Math.Min(allowed, Units.AlignDown(_life.Memory.CaptureLeftBytes, _pool.UnitBytes));
         }
-        if (lane != CopyLane.CopyBeforeWrite)
+        if (lane is CopyLane.Background or CopyLane.Offered)
         {
             if (_life.Captures.IsPiledUp)
                 return 0;

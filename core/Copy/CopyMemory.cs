@@ -51,6 +51,29 @@ sealed class CopyMemory(BufferPool pool, CopyRules rules, uint readAlignBytes, I
         pool.Return(lease);
     }
 
+    /// <summary>Of <see cref="CaptureBytes"/>: kept until the job comes to what is in it.</summary>
+    public ulong KeptBytes { get; private set; }
+
+    /// <summary>Memory for blocks that are captured ahead of their clusters.</summary>
+    /// <returns>False when no more may be kept; nobody is woken then, nor waits.</returns>
+    public bool TryKeep(ulong lengthBytes, out BufferLease lease)
+    {
+        if (!pool.TryRentToKeep(lengthBytes, out lease))
+            return false;
+        ulong takenBytes = (ulong)lease.UnitCount * pool.UnitBytes;
+        (KeptBytes, CaptureBytes) = (KeptBytes + takenBytes, CaptureBytes + takenBytes);
+        CapturePeakBytes = Math.Max(CapturePeakBytes, CaptureBytes);
+        return true;
+    }
+
+    /// <summary>Wakes who waits for memory.</summary>
+    public void GiveBack(BufferLease lease)
+    {
+        ulong takenBytes = (ulong)lease.UnitCount * pool.UnitBytes;
+        (KeptBytes, CaptureBytes) = (KeptBytes - takenBytes, CaptureBytes - takenBytes);
+        pool.ReturnKept(lease);
+    }
+
     /// <summary>A part of a chunk's data, until the chunk ends.</summary>
     public unsafe Span<byte> Span(CopyTask task, ulong startBytes, ulong lengthBytes)
     {

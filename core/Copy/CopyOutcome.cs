@@ -41,6 +41,13 @@ public interface ICopyOwner
     void OnReleased(ulong firstCluster, ulong clusterCount);
 
     /// <summary>
+    /// A read of blocks of a cluster has ended, but for one that failed. <see cref="BlockCapture.NotAllowed"/> says
+    /// what is in memory now, if it did not come too late.
+    /// </summary>
+    /// <remarks>Never without <see cref="CopyRules.BlockBytes"/>.</remarks>
+    void OnBlocksRead(ulong cluster) { }
+
+    /// <summary>
     /// False once the snapshot is given up: guests write from then on, so a read that ends later may have their data
     /// and does not count.
     /// </summary>
@@ -83,7 +90,7 @@ public struct CopyCounters
         WrittenBytes += task.WrittenBytes;
         SkippedZeroBytes += task.SkippedZeroBytes;
         WrittenZeroBytes += task.WrittenZeroBytes;
-        if (task.Lane == CopyLane.CopyBeforeWrite)
+        if (task.Lane is CopyLane.CopyBeforeWrite or CopyLane.Rest)
             CopyBeforeWriteBytes += liveBytes;
     }
 }

@@ -28,6 +28,12 @@ public sealed record CopyRules
 
     public required ReleasePoint ReleasePoint { get; init; }
 
+    /// <summary>
+    /// What a guest's write is captured in where it overwrites a part of a cluster: a power of two; 0 = whole clusters.
+    /// Made larger where the source or the cluster asks for it, and not used with <see cref="ReleasePoint.Done"/>.
+    /// </summary>
+    public uint BlockBytes { get; init; }
+
     /// <summary>Where captured data goes when memory is full; null = nowhere.</summary>
     public ScratchSpace? Scratch { get; init; }
 }

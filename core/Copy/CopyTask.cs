@@ -16,6 +16,9 @@ public enum CopyLane : byte
 
     /// <summary>A guest has read it anyway: taken if there is room, nobody waits for it.</summary>
     Offered,
+
+    /// <summary>Guests' writes have captured blocks of it, whose memory is wanted; nobody waits for it.</summary>
+    Rest,
 }
 
 /// <summary>When the guest may overwrite what is being copied.</summary>

@@ -18,12 +18,16 @@ sealed class SourceReader(IBlockDevice source, CopyMap map, CopyMemory memory, T
 
     public ulong GuestReadBytes { get; private set; }
 
+    /// <summary>Clusters that are being read because memory for their blocks is short.</summary>
+    public uint RestCount { get; private set; }
+
     /// <summary>Reads all pieces.</summary>
     public void Start(CopyTask task)
     {
         task.Step = CopyTask.State.Reading;
         task.PendingCount = task.Pieces.Count; // before the first can complete
-        IoLane lane = task.Lane == CopyLane.Background ? IoLane.Background : IoLane.CopyBeforeWrite;
+        IoLane lane = IsAwaited(task) ? IoLane.CopyBeforeWrite : IoLane.Background;
+        RestCount += task.Lane == CopyLane.Rest ? 1u : 0;
         if (task.Lane == CopyLane.CopyBeforeWrite)
             (GuestReadCount, GuestReadBytes) = (GuestReadCount + 1, GuestReadBytes + task.Extent.LengthBytes);
         for (uint piece = 0; piece < task.Pieces.Count; piece++)
@@ -37,6 +41,7 @@ sealed class SourceReader(IBlockDevice source, CopyMap map, CopyMemory memory, T
     /// <summary>No read of it is in flight any more.</summary>
     public void End(CopyTask task)
     {
+        RestCount -= task.Lane == CopyLane.Rest ? 1u : 0;
         if (task.Lane == CopyLane.CopyBeforeWrite)
             (GuestReadCount, GuestReadBytes) = (GuestReadCount - 1, GuestReadBytes - task.Extent.LengthBytes);
     }
@@ -52,7 +57,7 @@ sealed class SourceReader(IBlockDevice source, CopyMap map, CopyMemory memory, T
                 return;
             if (!tasks.TryGet(cluster, out CopyTask task))
                 continue;
-            if (task.Step != CopyTask.State.Reading || task.Lane != CopyLane.Background)
+            if (task.Step != CopyTask.State.Reading || IsAwaited(task))
                 continue;
             uint piece = task.Pieces.PieceOf(cluster);
             if (((task.Captured | task.Promoted) >> (int)piece & 1) != 0)
@@ -61,4 +66,7 @@ sealed class SourceReader(IBlockDevice source, CopyMap map, CopyMemory memory, T
             source.Promote(owner, task.PieceKey(piece));
         }
     }
+
+    /// <summary>A guest has waited for it from its start; else its reads may be promoted.</summary>
+    static bool IsAwaited(CopyTask task) => task.Lane is not (CopyLane.Background or CopyLane.Rest);
 }

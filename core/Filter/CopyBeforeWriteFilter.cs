@@ -8,6 +8,7 @@
 // With BreakGuestWrite a guest write waits until the target has the old data, because only then can no later
 // failure break the snapshot; with BreakSnapshot it waits only until our memory has it.
 using System;
+using System.Numerics;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Copy;
@@ -29,7 +30,10 @@ public interface IFilterOwner
     /// <inheritdoc cref="IWriteWatcher.BeforeAnswer"/>
     void BeforeAnswer();
 
-    /// <summary>A buffer of the shared pool is free again: look in a later turn whether something can start.</summary>
+    /// <summary>
+    /// A buffer of the shared pool is free again, or a read of blocks has ended: look in a later turn whether something
+    /// can start.
+    /// </summary>
     void OnRoom();
 
     /// <summary>All that a bitmap named is in the copy map. Called once, after the point in time; never without a
@@ -96,6 +100,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
             CaptureChunkBytes = Math.Min(CaptureChunkBytesMax, options.CaptureBytesMax),
             ReleasePoint =
                 options.OnCbwError == CbwErrorPolicy.BreakGuestWrite ? ReleasePoint.Done : ReleasePoint.Captured,
+            BlockBytes = options.BlockBytes,
             Scratch = options.Scratch,
         };
     }
@@ -189,10 +194,12 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
     }
 
     /// <summary>Whether a guest write to the range must wait. Threads: any, wait-free.</summary>
-    public bool Protects(in Extent extent) => Volatile.Read(ref _isProtecting) && Map.IsProtected(extent);
+    public bool Protects(in Extent extent) =>
+        Volatile.Read(ref _isProtecting) && Map.IsProtected(extent) && Engine.Blocks?.Allows(extent) != true;
 
     /// <summary>As <see cref="Protects"/>, on the thread that alone clears bits. Cost: O(1) for any length.</summary>
-    bool ProtectsNow(in Extent extent) => _isProtecting && Map.IsProtectedNow(extent);
+    bool ProtectsNow(in Extent extent) =>
+        _isProtecting && Map.IsProtectedNow(extent) && Engine.Blocks?.AllowsNow(extent) != true;
 
     /// <summary>Starts a copy of the background.</summary>
     /// <inheritdoc cref="CopyEngine.TryStart"/>
@@ -231,6 +238,12 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
             return false; // looked at again when more of it was taken over
         ulong start = first;
         ulong end = first + count;
+        if (Engine.Blocks is { } blocks)
+        {
+            // Between the two the write overwrites whole clusters.
+            first += blocks.TryCapture(first, extent, this) ? 1u : 0;
+            end -= end > first && blocks.TryCapture(end - 1, extent, this) ? 1u : 0;
+        }
         while (Engine.TryStart(first, end, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out Extent claimed))
             first = Units.DivCeil(claimed.EndBytes, Map.ClusterBytes);
         if (!ProtectsNow(extent))
@@ -279,6 +292,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
         _holds.Remove(extent, reader, userData);
         // What was captured while held is released now.
         Map.Clusters(extent, out ulong first, out ulong count);
+        AllowBlocks(first, count);
         while (Map.TryFindCaptured(ref first, ref count, out ulong captured, out ulong capturedCount))
             ReleaseUnheld(captured, capturedCount);
         _disk.SchedulePump();
@@ -290,6 +304,31 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
     {
         Release(firstCluster, clusterCount);
         Owner?.OnCaptured();
+    }
+
+    void ICopyOwner.OnBlocksRead(ulong cluster)
+    {
+        AllowBlocks(cluster, 1);
+        _disk.SchedulePump();
+        Owner?.OnCaptured();
+        Owner?.OnRoom(); // at the device, and perhaps it was the last that the job waits for
+    }
+
+    /// <summary>The old data of their blocks is safe: guests may write there, unless a reader still reads.</summary>
+    void AllowBlocks(ulong firstCluster, ulong clusterCount)
+    {
+        if (Engine.Blocks is not { } blocks)
+            return;
+        ulong end = firstCluster + clusterCount;
+        for (ulong cluster = blocks.Next(firstCluster, end); cluster < end; cluster = blocks.Next(cluster + 1, end))
+        {
+            uint free = blocks.NotAllowed(cluster);
+            for (uint rest = _holds.Count == 0 ? 0 : free; rest != 0; rest &= rest - 1)
+                if (_holds.TryFindFirst(blocks.Bytes(cluster, (uint)BitOperations.TrailingZeroCount(rest)), out _))
+                    free &= ~(rest & (uint)-(int)rest);
+            if (free != 0)
+                blocks.Allow(cluster, free);
+        }
     }
 
     /// <summary>
@@ -314,6 +353,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
                 heldEnd = Math.Min(end, Units.DivCeil(held.EndBytes, Map.ClusterBytes));
             }
             Map.Protected.ClearBits(firstCluster, heldFirst - firstCluster);
+            Engine.Blocks?.Forget(firstCluster, heldFirst - firstCluster); // after that: see BlockMasks
             firstCluster = heldEnd;
         }
     }
@@ -323,7 +363,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
         // A snapshot that is given up already holds no guest, whatever becomes of its last copies.
         bool isCbwFailure =
             !IsBroken
-            && outcome.Lane == CopyLane.CopyBeforeWrite
+            && (outcome.Lane is CopyLane.CopyBeforeWrite or CopyLane.Rest)
             && (outcome.End is CopyEnd.SourceFailed or CopyEnd.TargetFailed);
         if (isCbwFailure && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite)
             _disk.FailWaiting(outcome.Extent, outcome.Fault);

@@ -20,6 +20,7 @@ public sealed record FilterOptions
 {
     public const uint CbwTimeoutMsDefault = 30_000;
     public const uint ClusterBytesDefault = (uint)(64 * Units.KiB);
+    public const uint BlockBytesDefault = (uint)(4 * Units.KiB);
     public const uint TaskMaxDefault = 64;
 
     /// <summary>
@@ -32,6 +33,12 @@ public sealed record FilterOptions
 
     /// <summary>Granularity of the copy: a power of two.</summary>
     public uint ClusterBytes { get; init; } = ClusterBytesDefault;
+
+    /// <summary>
+    /// A guest's write that overwrites a part of a cluster captures blocks of this size, or of the device's if that is
+    /// larger; 0 = always whole clusters, as with BreakGuestWrite, where it waits for the target anyway.
+    /// </summary>
+    public uint BlockBytes { get; init; } = BlockBytesDefault;
 
     /// <summary>Chunks of the background in flight at once; guests' copies are limited by memory only.</summary>
     public uint TaskMax { get; init; } = TaskMaxDefault;

@@ -5,7 +5,7 @@
 //                        what is still protected counts: until then no guest has written there since T0. Of the rest
 //                        the map may tell of newer writes: it is looked at again, where its data is by then
 //   on the target        the target's map: what is done there does not change any more
-//   captured             data: it is in memory or scratch, and soon on the target
+//   captured             data: it is in memory or scratch, and soon on the target; the same where only a block is
 //   lost, not part of it data: a read there says what is wrong
 //
 // So a hole is told only where reading gives zeroes; what cannot be known cheaply is data.
@@ -77,7 +77,7 @@ public sealed partial class SnapshotView
         if (!_access.GetBit(cluster))
             return Whereabouts.Elsewhere;
         if (_filter.Map.Protected.GetBit(cluster))
-            return Whereabouts.Source;
+            return _filter.Engine.Blocks?.HasSome(cluster) == true ? Whereabouts.Elsewhere : Whereabouts.Source;
         // Marked and not protected: what was captured was given up.
         bool isDone = !_filter.Map.Todo.GetBit(cluster) && _filter.Engine.PlaceOf(cluster) == CapturedPlace.None;
         return isDone ? Whereabouts.Target : Whereabouts.Elsewhere;
@@ -96,8 +96,7 @@ public sealed partial class SnapshotView
         if (place == Whereabouts.Source)
         {
             end = Math.Min(end, _access.NextCleanBit(cluster, end));
-            end = Math.Min(end, _filter.Map.Protected.NextCleanBit(cluster, end));
-            return end * clusterBytes;
+            return NextWritable(cluster, end) * clusterBytes;
         }
         end = Math.Min(end, cluster + PlacesLookedAtMax);
         ulong next = cluster + 1;
@@ -151,8 +150,14 @@ public sealed partial class SnapshotView
     ulong EndOfProtected(in Extent piece)
     {
         _filter.Map.Clusters(piece, out ulong first, out ulong count);
-        ulong clean = _filter.Map.Protected.NextCleanBit(first, first + count);
-        return Math.Min(piece.EndBytes, Math.Min(clean, first + count) * _filter.Map.ClusterBytes);
+        return Math.Min(piece.EndBytes, NextWritable(first, first + count) * _filter.Map.ClusterBytes);
+    }
+
+    /// <summary>The first cluster to which a guest may have written since T0; or the end.</summary>
+    ulong NextWritable(ulong cluster, ulong end)
+    {
+        end = Math.Min(end, _filter.Map.Protected.NextCleanBit(cluster, end));
+        return _filter.Engine.Blocks?.Next(cluster, end) ?? end;
     }
 
     /// <summary>One more entry, or a longer last one.</summary>

@@ -2,7 +2,7 @@
 // where its old data is now:
 //
 //   not captured yet     from the disk itself, under a hold: no guest write lands there until the read has ended
-//   captured, in memory  from the copy engine's buffer
+//   captured, in memory  from the copy engine's buffer, also single blocks of a cluster that is not captured yet
 //   captured, spilled    from the scratch file, where it is pinned until the read has ended
 //   done                 from the target
 //   not part of it       refused: an incremental point in time keeps only what its bitmap names
@@ -142,6 +142,11 @@ public sealed partial class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
             }
             bool isOnSource = IsOnSource(cluster);
             ulong end = EndOfPiece(cluster, offset + rest, isOnSource);
+            if (isOnSource && _filter.Engine.Blocks is { } blocks)
+            {
+                end = blocks.EndOfRun(offset, end, out bool isCaptured); // guests may have overwritten what is
+                isOnSource = !isCaptured;
+            }
             slot.Piece = new Extent(offset, end - offset);
             if (!isOnSource)
             {
@@ -267,20 +272,16 @@ public sealed partial class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         for (uint count = _finished.Count; count > 0 && _finished.TryDequeue(out ulong key); count--)
         {
             SnapshotSlot slot = _slots.Get(key);
-            if (slot.IsGoingOn)
-                GoOn(key, slot);
+            bool isGoingOn = slot.IsGoingOn;
+            slot.IsGoingOn = false;
+            if (isGoingOn)
+                Step(key, slot);
             else
                 Finish(key, slot, slot.Fault);
         }
     }
 
     void OnDiscarded(ulong key) => Finish(key, _slots.Get(key), Fault.None);
-
-    void GoOn(ulong key, SnapshotSlot slot)
-    {
-        slot.IsGoingOn = false;
-        Step(key, slot);
-    }
 
     void RunLater(ulong key)
     {

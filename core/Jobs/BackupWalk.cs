@@ -69,10 +69,12 @@ sealed class BackupWalk : IDisposable
         ulong first = isHole ? Units.DivCeil(entry.OffsetBytes, granularity) : entry.OffsetBytes / granularity;
         ulong end = isHole && !isDeviceEnd ? endBytes / granularity : Units.DivCeil(endBytes, granularity);
         first = Math.Max(first, _cursorCluster);
-        if (first >= end || !TryStart(isHole, first, end, out Extent claimed))
+        ulong runEnd = isHole ? EndOfRun(first, end, ref isHole) : end;
+        if (first >= runEnd || !TryStart(isHole, first, runEnd, out Extent claimed))
         {
-            _cursorCluster = Math.Max(_cursorCluster, end);
-            _scan.Advance();
+            _cursorCluster = Math.Max(_cursorCluster, runEnd);
+            if (runEnd == end)
+                _scan.Advance();
             return true;
         }
         _cursorCluster = Units.DivCeil(claimed.EndBytes, granularity);
@@ -80,6 +82,17 @@ sealed class BackupWalk : IDisposable
     }
 
     public void Dispose() => _scan.Dispose();
+
+    /// <summary>
+    /// Where guests have written to a part of a cluster, what is a hole now may have been data at the point in time,
+    /// and is copied.
+    /// </summary>
+    ulong EndOfRun(ulong first, ulong end, ref bool isHole)
+    {
+        ulong written = _filter.Engine.Blocks?.Next(first, end) ?? end;
+        isHole = written > first || first >= end;
+        return isHole ? Math.Min(written, end) : first + 1;
+    }
 
     bool TryStart(bool isHole, ulong first, ulong end, out Extent claimed)
     {

@@ -3,6 +3,10 @@
 // makes the limit hard and the accounting exact. The whole region can be registered with a ring once.
 // A lease is a place and a generation; a stale one is an invariant failure, not a wild write.
 //
+// What comes back only when somebody else gets memory is rented to be kept: never so much that no whole buffer is free
+// beside it, nor that the upper half of the pool has none. So when all that comes back by itself has come back, there
+// is a buffer for whoever needs one, and nobody waits in a circle.
+//
 // Cost: see UnitRuns; a rent in a pool that is mostly free reads one word. Nothing is allocated after construction.
 using System;
 using System.Collections.Generic;
@@ -90,6 +94,38 @@ public sealed unsafe class BufferPool : IDisposable
     /// <remarks>Cost: until a run of that length is found, a read per 64 units.</remarks>
     public ulong LongestFreeBytes(ulong lengthBytesMax) =>
         (ulong)_units.LongestRun(UnitsFor(Math.Min(lengthBytesMax, BufferBytes))) * UnitBytes;
+
+    /// <summary>Rented to be kept, by all users together.</summary>
+    public ulong KeptBytes { get; private set; }
+
+    /// <summary>The most of it: less than half, by a buffer at least; 0 in a small pool.</summary>
+    public ulong KeptBytesMax => Math.Min(SizeBytes / 8 * 3, SizeBytes / 2 - Math.Min(SizeBytes / 2, BufferBytes));
+
+    /// <summary>As TryRent, for memory that may come back late; see above. Wakes nobody.</summary>
+    /// <param name="lengthBytes">1..BufferBytes.</param>
+    /// <param name="lease">To be given back by <see cref="ReturnKept"/>.</param>
+    /// <returns>False when no more may be kept now.</returns>
+    public bool TryRentToKeep(ulong lengthBytes, out BufferLease lease)
+    {
+        lease = default;
+        ulong takenBytes = (ulong)UnitsFor(lengthBytes) * UnitBytes;
+        if (KeptBytes + takenBytes > KeptBytesMax || !_units.TryTake(UnitsFor(lengthBytes), out uint slot))
+            return false;
+        if (LongestFreeBytes(BufferBytes) < BufferBytes)
+        {
+            _units.Return(slot, UnitsFor(lengthBytes));
+            return false;
+        }
+        KeptBytes += takenBytes;
+        lease = new BufferLease(slot, UnitsFor(lengthBytes), ++_generations[slot]);
+        return true;
+    }
+
+    public void ReturnKept(BufferLease lease)
+    {
+        KeptBytes -= (ulong)lease.UnitCount * UnitBytes;
+        Return(lease);
+    }
 
     /// <summary>A whole buffer.</summary>
     public bool TryRent(out BufferLease lease) => TryRent(BufferBytes, out lease);

@@ -186,9 +186,11 @@ sealed class Simulation
             Copy.CopyEngine engine = run.Job.Filter.Engine;
             text += $", {run.Id} {run.Job.Status} in flight {engine.InFlightCount} parked {engine.ParkedCount}";
             text += string.Create(CultureInfo.InvariantCulture, $" to do {run.Job.Todo.CountBits()}");
+            text += engine.HasRoom(Copy.CopyLane.Background) ? "" : " no room";
         }
         foreach (GuestDisk disk in Disks)
             text += $", disk {disk.Index} waiting {disk.Disk.WaitingCount} writes {disk.Disk.WritesInFlight}";
+        text += $", memory {Pool.FreeBytes} of {Pool.SizeBytes}, units {Pool.UnitBytes}, kept {Pool.KeptBytes}";
         return text;
     }
 

@@ -37,7 +37,7 @@ static fb_status write_over_failure(uint32_t policy, fb_status *job_status, fb_s
   CHECK_IS(fb_job_start(job, jobs, 1), FB_PENDING);
   CHECK_OK(hooked_write(disk, queue, &source, 0, 8, 4096)); /* saved, as it should be */
   is_failing = 1;
-  written = hooked_write(disk, queue, &source, MIB, 9, 4096);
+  written = hooked_write(disk, queue, &source, MIB, 9, 65536); /* a whole cluster: it goes to the target at once */
   if (policy == FB_ON_CBW_ERROR_BREAK_SNAPSHOT)
     *job_status = wait_one(jobs).status; /* the guest went on at once; the old data met the target later */
   is_failing = 0;

@@ -64,7 +64,7 @@ static unsigned wait_of_writes(fb_disk disk, fb_queue queue, unsigned first_clus
     pthread_mutex_lock(&lock);
     before = head;
     pthread_mutex_unlock(&lock);
-    CHECK_OK(hooked_write(disk, queue, &source, (uint64_t)(first_cluster + i) * CLUSTER, 7, 4096));
+    CHECK_OK(hooked_write(disk, queue, &source, (uint64_t)(first_cluster + i) * CLUSTER, 7, CLUSTER));
     pthread_mutex_lock(&lock);
     count = copied_at[first_cluster + i] - before;
     pthread_mutex_unlock(&lock);

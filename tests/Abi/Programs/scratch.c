@@ -80,7 +80,7 @@ int main(void) {
   is_slow = 1;
   CHECK_IS(fb_job_start(job, queue, 1), FB_PENDING);
   for (i = 0; i < 64; i++) /* 4 MiB of clusters, where memory may have one */
-    CHECK_OK(hooked_write(disk, guests, &source, i * 65536, 0xEE, 4096));
+    CHECK_OK(hooked_write(disk, guests, &source, i * 65536, 0xEE, 65536));
   CHECK_OK(fb_job_statistics(job, &statistics));
   CHECK(statistics.capture_peak_bytes <= MIB && statistics.capture_limit_bytes == MIB);
   CHECK(statistics.spilled_bytes >= 2 * MIB && statistics.scratch_limit_bytes == 8 * MIB);

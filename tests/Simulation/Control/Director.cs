@@ -57,7 +57,7 @@ sealed class Director
             _orphans.RemoveAll(engine => engine.InFlightCount == 0);
             ulong sumBytes = 0;
             foreach (Copy.CopyEngine engine in _orphans)
-                sumBytes += engine.InFlightBytes;
+                sumBytes += engine.InFlightBytes + (engine.Blocks?.ReadingBytes ?? 0);
             return sumBytes;
         }
     }

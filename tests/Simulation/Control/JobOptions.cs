@@ -70,6 +70,7 @@ sealed class JobOptions(Simulation world, Prng prng, Places places, BitmapAction
                 prng.Chance(1, 4) ? 0
                 : prng.Chance(1, 2) ? 30_000
                 : 1u << (int)prng.Below(10),
+            BlockBytes = prng.Chance(1, 8) ? 0 : 512u << (int)prng.Below(4),
             TaskMax = 1 + (uint)prng.Below(16),
             CaptureBytesMax = prng.Chance(1, 3) ? (ulong)clusterBytes << (int)prng.Below(5) : ulong.MaxValue,
             Scratch = places.DrawScratch(clusterBytes),

@@ -4,6 +4,7 @@ using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
+using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Tests.Simulation.Guests;
@@ -89,13 +90,22 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
         Point?.CheckWrite(Id, extent, bytes);
     }
 
-    /// <summary>Of the background: what is all zero may be a hole, which no limit counts.</summary>
-    public void OnClaim(in Extent extent, bool isBackground)
+    /// <summary>
+    /// O18: the limit counts what the background starts, but what is all zero, which may be a hole; and nothing passes
+    /// it by but what guests have asked for.
+    /// </summary>
+    public void OnClaim(in Extent extent, CopyLane lane)
     {
         _sourceResizeCount = Source.Image.ResizeCount;
         Point!.OnClaim(extent);
-        if (isBackground && !Point.IsZero(extent))
+        if (lane == CopyLane.Background && !Point.IsZero(extent))
             Pace.OnStart(Id, extent.LengthBytes, world.Clock.NowNs);
+        bool isGuests = lane is CopyLane.CopyBeforeWrite or CopyLane.Rest;
+        if (isGuests && !Point.IsAsked(extent))
+            throw new SimulationFailure(
+                "O18",
+                $"{Id} copies {extent.OffsetBytes}+{extent.LengthBytes} for guests that have not asked for all of it"
+            );
     }
 
     public bool IsBrokenOrEnded => IsEnded || Job.Filter.IsBroken;

@@ -115,6 +115,7 @@ sealed class GuestLoad
         );
         _world.Port.IsOnGuestsThread = false;
         _world.Log?.Invoke($"guest {operation.Sequence} hook write {Show(operation.Extent)}: {grant} {fault}");
+        operation.IsAsking = grant == Grant.Pending;
         if (grant == Grant.Granted)
             OnGranted(operation, isLate: false);
         else if (grant == Grant.Refused)
@@ -154,8 +155,9 @@ sealed class GuestLoad
         operation.BegunNs = _world.Clock.NowNs;
         operation.ClosedNsAtBegin = disk.ClosedNs(operation.BegunNs);
         (operation.WaitLimitNs, operation.IsUnbounded, operation.StalledTurns) = (0, false, 0);
+        operation.IsAsking = false;
         foreach (PointInTime point in disk.Points)
-            operation.AddLimit(point.WaitLimitNs);
+            operation.Meet(point);
         (operation.IsDurable, operation.IsOverlapped) = (false, false);
         foreach (GuestOperation other in _busy)
             if (ReferenceEquals(other.Target, disk) && other.IsChange && other.Extent.Overlaps(operation.Extent))

@@ -4,6 +4,7 @@ using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
 using FastBackup.Ports;
+using FastBackup.Tests.Simulation.Oracle;
 using FastBackup.Tests.Simulation.World;
 
 namespace FastBackup.Tests.Simulation.Guests;
@@ -28,16 +29,22 @@ sealed class GuestOperation(GuestLoad load, nint buffer) : IGuestOwner, IFileIoO
     public ulong WaitLimitNs;
     public bool IsUnbounded;
 
+    /// <summary>Hook mode: it has asked, and was not answered yet.</summary>
+    public bool IsAsking;
+
     /// <summary>Turns in a row that it waited without need.</summary>
     public uint StalledTurns;
     public readonly uint[] Floors = new uint[GuestLoad.BufferBytes / Sector.Bytes];
 
     public nint Buffer { get; } = buffer;
 
-    public void AddLimit(ulong limitNs)
+    /// <summary>It begins after this point in time, or is under way then.</summary>
+    public void Meet(PointInTime point)
     {
-        IsUnbounded |= limitNs == 0;
-        WaitLimitNs += limitNs;
+        IsUnbounded |= point.WaitLimitNs == 0;
+        WaitLimitNs += point.WaitLimitNs;
+        if (IsChange)
+            point.OnAsked(Extent);
     }
 
     public bool IsZero => Operation is BlockOperation.WriteZeroes or BlockOperation.Discard;
@@ -47,6 +54,7 @@ sealed class GuestOperation(GuestLoad load, nint buffer) : IGuestOwner, IFileIoO
     public void OnGuestCompleted(ulong userData, Fault fault)
     {
         Check.That(userData == Sequence);
+        IsAsking = false;
         if (IsHook && fault.IsNone)
             load.OnGranted(this, isLate: true);
         else

@@ -1,7 +1,8 @@
 // What must hold of captured data after every turn of the world:
 //
 //   O15  no guest write waits for a target while capture has room: each cluster that it still waits for is being read
-//        for it right now, or held by a reader of the snapshot (a turn or two may pass between room and the look at it)
+//        for it right now, or held by a reader of the snapshot (a turn or two may pass between room and the look at
+//        it); and none waits that nothing protects any more
 //   O16  guests' copies never hold more memory than their limit, the background never takes what is kept for them
 using FastBackup.Base;
 using FastBackup.Copy;
@@ -40,28 +41,44 @@ sealed class CaptureRules(Simulation world)
         why = "";
         if (!operation.IsChange || operation.Target.Disk.IsGateClosed)
             return false;
+        bool isFree = operation.IsAsking;
         foreach (PointInTime point in operation.Target.Points)
         {
-            if (point.Policy == CbwErrorPolicy.BreakGuestWrite || point.IsBroken || point.Filter.IsBroken)
+            if (point.IsBroken || point.Filter.IsBroken)
                 continue;
             point.Clusters(operation.Extent, out int first, out int end);
             for (int c = first; c < end; c++)
             {
-                if (!IsStalledAt(point, (ulong)c, out why))
+                isFree = isFree && IsFree(point, c, operation.Extent);
+                if (point.Policy == CbwErrorPolicy.BreakGuestWrite)
+                    continue;
+                if (!IsStalledAt(point, (ulong)c, operation.Extent, out why))
                     continue;
                 why = $"cluster {c} {why}";
                 return true;
             }
         }
-        return false;
+        why = "nothing protects it any more";
+        return isFree;
     }
 
-    static bool IsStalledAt(PointInTime point, ulong cluster, out string why)
+    /// <summary>Of this cluster guests may overwrite all that the range touches.</summary>
+    static bool IsFree(PointInTime point, int cluster, in Extent extent)
+    {
+        Extent bytes = point.Bytes(cluster);
+        if (!point.Filter.Map.IsProtectedNow(bytes))
+            return true;
+        ulong startBytes = System.Math.Max(bytes.OffsetBytes, extent.OffsetBytes);
+        ulong lengthBytes = System.Math.Min(bytes.EndBytes, extent.EndBytes) - startBytes;
+        return point.Filter.Engine.Blocks?.AllowsNow(new Extent(startBytes, lengthBytes)) == true;
+    }
+
+    static bool IsStalledAt(PointInTime point, ulong cluster, in Extent extent, out string why)
     {
         CopyMap map = point.Filter.Map;
         CopyEngine engine = point.Filter.Engine;
         why = "";
-        if (!map.Protected.GetBit(cluster))
+        if (!map.Protected.GetBit(cluster) || engine.Blocks?.IsOnItsWay(cluster, extent) == true)
             return false;
         if (map.Todo.GetBit(cluster))
         {

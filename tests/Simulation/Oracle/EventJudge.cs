@@ -87,9 +87,17 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
                 break;
             case TracePoint.Claim:
                 ClaimCount++;
-                run.OnClaim(e.Extent, e.Cause == (int)Copy.CopyLane.Background);
+                run.OnClaim(e.Extent, (Copy.CopyLane)e.Cause);
                 if (e.Cause == (int)Copy.CopyLane.Offered)
                     world.Tallies.Count(Branch.OfferedReadTaken);
+                if (e.Cause == (int)Copy.CopyLane.Rest)
+                    world.Tallies.Count(Branch.RestCopied);
+                break;
+            case TracePoint.BlockCapture:
+                world.Tallies.Count(Branch.BlockCaptured);
+                break;
+            case TracePoint.BlockMerge:
+                world.Tallies.Count(e.Cause > 0 ? Branch.BlocksMerged : Branch.BlockReadTooLate);
                 break;
             case TracePoint.SetBack:
                 world.Tallies.Count(Branch.SetBack);
@@ -177,7 +185,7 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
             disk.Points.Add(point);
             foreach (GuestOperation operation in world.Guests.Busy)
                 if (ReferenceEquals(operation.Target, disk))
-                    operation.AddLimit(point.WaitLimitNs);
+                    operation.Meet(point);
         }
         run.WasChainValid = run.Target.IsChainValid || run.Options.Sync == BackupSync.Full;
         CheckGroup(run);

@@ -1,5 +1,5 @@
-// The oracle's side of one filter: a frozen copy of the disk at T0, and per cluster what is known of its old data.
-// Before a source write may be submitted, the old data of its clusters must be on the target, or, under
+// The oracle's side of one filter: a frozen copy of the disk at T0, and what is known of its old data.
+// Before a source write may be submitted, the old data of its sectors must be on the target, or, under
 // break-snapshot, in the engine's memory: bytes are compared, no bit of the engine is trusted for it.
 using System;
 using FastBackup.Base;
@@ -14,8 +14,9 @@ namespace FastBackup.Tests.Simulation.Oracle;
 sealed class PointInTime
 {
     readonly byte[] _frozen;
-    readonly bool[] _isVerified;
+    readonly bool[] _isVerified; // per sector
     readonly byte[] _claims;
+    readonly bool[] _isAsked; // per cluster
     readonly CopyBeforeWriteFilter _filter;
     readonly FilterOptions _options;
     readonly Tallies _tallies;
@@ -43,8 +44,9 @@ sealed class PointInTime
         Sync = options.Sync;
         _powerCuts = target.PowerCutCount;
         ClusterCount = (int)_filter.Map.ClusterCount;
-        _isVerified = new bool[ClusterCount];
+        _isVerified = new bool[Units.DivCeil(SizeBytes, Sector.Bytes)];
         _claims = new byte[ClusterCount];
+        _isAsked = new bool[ClusterCount];
         IsMember = new bool[ClusterCount];
         IsSkipped = new bool[ClusterCount];
         IsDiscarded = new bool[ClusterCount];
@@ -99,6 +101,22 @@ sealed class PointInTime
         return false;
     }
 
+    /// <summary>A guest wants to change the range.</summary>
+    public void OnAsked(in Extent extent)
+    {
+        Clusters(extent, out int first, out int end);
+        end = Math.Min(end, ClusterCount);
+        for (int c = first; c < end; c++)
+            _isAsked[c] = true;
+    }
+
+    /// <summary>Whether guests have wanted to change each cluster of the range.</summary>
+    public bool IsAsked(in Extent extent)
+    {
+        Clusters(extent, out int first, out int end);
+        return !_isAsked.AsSpan(first, end - first).Contains(false);
+    }
+
     /// <summary>O2, O3: a change of the source is on its way to the device.</summary>
     public void OnSourceChange(in Extent extent)
     {
@@ -106,19 +124,41 @@ sealed class PointInTime
             return;
         Clusters(extent, out int first, out int end);
         for (int c = first; c < end; c++)
-            if (!_isVerified[c])
-                Verify(c);
+            OnSourceChange(c, extent);
     }
 
-    void Verify(int cluster)
+    /// <summary>Under break-guest-write a cluster is safe as a whole, else what is overwritten of it.</summary>
+    void OnSourceChange(int cluster, in Extent extent)
     {
-        _isVerified[cluster] = true;
+        Extent whole = Bytes(cluster);
+        (ulong start, ulong end) = (whole.OffsetBytes, whole.EndBytes);
+        if (Policy == CbwErrorPolicy.BreakSnapshot)
+        {
+            start = Math.Max(start, Units.AlignDown(extent.OffsetBytes, Sector.Bytes));
+            end = Math.Min(end, Units.AlignUp(extent.EndBytes, Sector.Bytes));
+        }
+        while (start < end)
+        {
+            bool isVerified = _isVerified[start / Sector.Bytes];
+            ulong runEnd = start;
+            while (runEnd < end && _isVerified[runEnd / Sector.Bytes] == isVerified)
+            {
+                _isVerified[runEnd / Sector.Bytes] = true;
+                runEnd = Math.Min(end, runEnd + Sector.Bytes);
+            }
+            if (!isVerified)
+                Verify(cluster, new Extent(start, runEnd - start));
+            start = runEnd;
+        }
+    }
+
+    void Verify(int cluster, in Extent bytes)
+    {
         bool isTopHole = Sync == BackupSync.Top && IsHole[cluster];
         if (!IsMember[cluster] || IsDiscarded[cluster] || isTopHole)
             return;
         if (IsSkipped[cluster] || Target.PowerCutCount != _powerCuts)
             return;
-        Extent bytes = Bytes(cluster);
         ReadOnlySpan<byte> frozen = Slice(bytes);
         if (frozen.SequenceEqual(Target.Content.Slice((int)bytes.OffsetBytes, (int)bytes.LengthBytes)))
         {
@@ -139,7 +179,7 @@ sealed class PointInTime
         if (done < captured.Length || !captured.SequenceEqual(frozen))
             throw new SimulationFailure(
                 "O3",
-                $"guest write let in before cluster {cluster} was captured ({done} bytes)"
+                $"guest write let in before {bytes.OffsetBytes}+{bytes.LengthBytes} was captured ({done} bytes)"
             );
         _tallies.Count(Branch.CapturedVerifiedInMemory);
     }

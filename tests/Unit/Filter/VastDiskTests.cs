@@ -108,7 +108,7 @@ public sealed class VastDiskTests : IDisposable
     [Fact]
     public void CancelWithMuchInMemory_GivesItUpInPieces()
     {
-        FilterOptions filter = new() { ClusterBytes = Cluster };
+        FilterOptions filter = new() { ClusterBytes = Cluster, BlockBytes = 0 };
         BackupOptions options = new() { Sync = BackupSync.None, Filter = filter };
         BackupJob job = Start(Units.GiB, options, out Disk disk, out VastDevice target);
         target.IsHeld = true;

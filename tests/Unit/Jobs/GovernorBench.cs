@@ -26,7 +26,7 @@ sealed class GovernorBench
     {
         QueueingFileIo port = new(_clock, profile, seed);
         Reactor = new Reactor(port, _clock, ReactorLimits.Default);
-        Assert.True(BufferPool.TryCreate((uint)Units.MiB, 64, out BufferPool? pool).IsNone);
+        Assert.True(BufferPool.TryCreate((uint)Units.MiB, 64 << 10, 1024, out BufferPool? pool).IsNone);
         _pool = pool!;
         FileHandle file = new(1);
         _source = Open("source", file, capacityBytes);

@@ -139,6 +139,41 @@ public sealed unsafe class BufferPoolTests
         Assert.Null(pool);
     }
 
+    [Fact]
+    public void RentToKeep_LeavesAWholeBufferFree_AndAnotherBesideHalf()
+    {
+        Assert.True(BufferPool.TryCreate(4 * 4096, 4096, 32, out BufferPool? pool).IsNone);
+        Assert.Equal(12 * 4096ul, pool!.KeptBytesMax);
+        List<BufferLease> kept = [];
+        while (pool.TryRentToKeep(4096, out BufferLease lease))
+            kept.Add(lease);
+        Assert.Equal(12, kept.Count);
+        Assert.Equal(12 * 4096ul, pool.KeptBytes);
+        pool.ReturnKept(kept[0]);
+        List<BufferLease> others = [];
+        while (pool.FreeUnitCount > 5 && pool.TryRent(4096, out BufferLease lease))
+            others.Add(lease);
+        Assert.True(pool.TryRentToKeep(4096, out BufferLease again));
+        pool.ReturnKept(again);
+        Assert.True(pool.TryRent(2 * 4096, out BufferLease last)); // three are free: no whole buffer
+        Assert.False(pool.TryRentToKeep(4096, out _));
+        Assert.Equal(3u, pool.FreeUnitCount);
+        pool.Return(last);
+        others.ForEach(pool.Return);
+        kept[1..].ForEach(pool.ReturnKept);
+        Assert.Equal(0ul, pool.KeptBytes);
+        pool.Dispose();
+    }
+
+    [Fact]
+    public void RentToKeep_InASmallPool_KeepsNothing()
+    {
+        Assert.True(BufferPool.TryCreate(BufferBytes, 2, out BufferPool? pool).IsNone);
+        Assert.Equal(0ul, pool!.KeptBytesMax);
+        Assert.False(pool.TryRentToKeep(4096, out _));
+        pool.Dispose();
+    }
+
     static BufferPool Create(uint bufferCount)
     {
         Assert.Equal(Fault.None, BufferPool.TryCreate(BufferBytes, bufferCount, out BufferPool? pool));
