@@ -97,9 +97,26 @@ public sealed partial class ResumeTests : IDisposable
     {
         Run(0, "track", "add", "disk.img");
         Interrupt("INT", 8, "--tracker", "disk.img.track");
-        Assert.StartsWith("unfinished copy /", Run(0, "checkpoint", "list", "disk.img").Output);
+        Assert.StartsWith("unfinished copy copy.img.partial  ", Run(0, "checkpoint", "list", "disk.img").Output);
         Backup(0, "--tracker", "disk.img.track", "--force");
         Assert.Equal("no checkpoints\n", Run(0, "checkpoint", "list", "disk.img").Output);
+    }
+
+    /// <summary>A later copy to the same name has made a checkpoint of the same name: it is not that of this one.</summary>
+    [Fact]
+    public void CheckpointOfALaterCopy_IsNotTakenForThatOfThisOne()
+    {
+        Run(0, "track", "add", "disk.img");
+        string[] tracked = ["--tracker", "disk.img.track"];
+        Interrupt("KILL", 8, tracked);
+        File.Move(_folder["copy.img.partial"], _folder["moved.img.partial"]);
+        File.Move(_folder["copy.img.resume"], _folder["moved.img.resume"]);
+        TrackedImage.Change(_folder, 2, 1);
+        Interrupt("KILL", 8, tracked);
+        string[] moved = ["backup", "disk.img", "moved.img", "--resume", .. tracked];
+        Run(1, moved).ExpectSentence("was written to since", "its tracker does not tell where");
+        Backup(0, [.. tracked, "--resume"]);
+        Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
     }
 
     [Fact]

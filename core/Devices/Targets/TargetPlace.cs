@@ -212,11 +212,10 @@ public sealed partial class TargetPlace : IDisposable
         IsResumed = HasLeftover && _options.MayResume && leftover.SizeBytes == _options.SizeBytes;
         if (!refusal.IsNone || _options.MayReplace || IsResumed)
             return refusal;
-        string advice =
-            _options.ResumeWord is { } word && !_options.MayResume ? $"give {word} to go on with it" : "remove it";
+        string resume = _options.ResumeWord is { } word && !_options.MayResume ? $"give {word} to go on with it, " : "";
         string sentence =
             $"'{PartialPath}' is left from an unfinished backup; "
-            + $"{advice}, or give {_options.ReplaceWord} to replace it";
+            + $"{resume}remove it, or give {_options.ReplaceWord} to replace it";
         return HasLeftover ? new OpenRefusal(new Fault(FaultKind.State, Errnos.ESTALE), sentence) : Exists(sentence);
     }
 

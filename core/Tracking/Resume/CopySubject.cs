@@ -31,17 +31,20 @@ public sealed record CopySubject
     /// <summary>The checkpoint at which the copy began; empty: none, and nobody may write to the disk.</summary>
     public string Point { get; init; } = "";
 
+    /// <summary>When it was made, since 1970: another one of its name is another one.</summary>
+    public ulong PointNs { get; init; }
+
     /// <param name="source">The disk, which is at rest.</param>
     /// <param name="target">The file.</param>
     /// <param name="clusterBytes">Of the copy.</param>
-    /// <param name="point">Or empty.</param>
+    /// <param name="point">Its name, or empty, and when it was made.</param>
     /// <param name="subject">Null after a fault.</param>
     /// <returns>None; Unsupported: nobody could tell later whether the disk was written to.</returns>
     public static Fault TryTake(
         FileDevice source,
         FileDevice target,
         uint clusterBytes,
-        string point,
+        (string Name, ulong CreatedNs) point,
         out CopySubject? subject
     )
     {
@@ -55,7 +58,7 @@ public sealed record CopySubject
         if (fault.IsFault)
             return fault;
         fault = DiskFacts.TryTimes(source.Fd, out ulong modifiedNs, out ulong changedNs);
-        if (fault.IsFault && point.Length == 0)
+        if (fault.IsFault && point.Name.Length == 0)
             return fault;
         subject = new CopySubject
         {
@@ -65,7 +68,8 @@ public sealed record CopySubject
             ModifiedNs = modifiedNs,
             ChangedNs = changedNs,
             TargetId = targetId,
-            Point = point,
+            Point = point.Name,
+            PointNs = point.CreatedNs,
         };
         return Fault.None;
     }
@@ -89,6 +93,7 @@ public sealed record CopySubject
         MemoryMarshal.Write(bytes[48..], SourceId.Second);
         MemoryMarshal.Write(bytes[64..], TargetId.First);
         MemoryMarshal.Write(bytes[80..], TargetId.Second);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[96..], PointNs);
         int nameBytes = Encoding.UTF8.GetBytes(Point, bytes[128..]);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[12..], (uint)nameBytes);
     }
@@ -114,6 +119,7 @@ public sealed record CopySubject
             ChangedNs = BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]),
             SourceId = ReadDigest(bytes[32..]),
             TargetId = ReadDigest(bytes[64..]),
+            PointNs = BinaryPrimitives.ReadUInt64LittleEndian(bytes[96..]),
             Point = Encoding.UTF8.GetString(bytes.Slice(128, (int)nameBytes)),
         };
     }

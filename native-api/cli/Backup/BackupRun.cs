@@ -197,10 +197,11 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         }
         if (request.Sync != BackupSync.Full)
             return default;
-        string name = "unfinished copy " + System.IO.Path.GetFullPath(request.Target);
-        if (_tracker?.TryBeginPoint(name) == true)
+        ulong pointNs = 0;
+        string name = "unfinished copy " + _place.PartialPath;
+        if (_tracker?.TryBeginPoint(name, out pointNs) == true)
             _point = name;
-        _record = CopyRecord.TryBegin(_source!, target, request.ClusterBytes, _point, engine, _place);
+        _record = CopyRecord.TryBegin(_source!, target, request.ClusterBytes, _point, pointNs, engine, _place);
         return default;
     }
 

@@ -6,6 +6,7 @@
 //
 // Only when the copy is whole and durable the tracker forgets what it named, or makes the new checkpoint: whatever ends
 // before leaves all of it. With --since the tracker forgets nothing: the last backup without it is still the last.
+using System.Linq;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
@@ -104,14 +105,15 @@ sealed class BackupTracker
     /// <summary>A checkpoint of now, for a full copy that may have to be gone on with; one of this name is replaced.
     /// </summary>
     /// <returns>False: there is none.</returns>
-    public bool TryBeginPoint(string name)
+    public bool TryBeginPoint(string name, out ulong createdNs)
     {
+        createdNs = PointWords.NowNs();
         if (_changes.Refusal != TrackerRefusal.None || !TrackedPoint.IsName(name))
             return false;
         EndPoint(name);
         return !_isLost
             && _changes.Points.Count < TrackedPoint.CountMax
-            && _file.AddPoint(_disk, _changes, name, PointWords.NowNs()).IsNone
+            && _file.AddPoint(_disk, _changes, name, createdNs).IsNone
             && Reread();
     }
 
@@ -140,9 +142,10 @@ sealed class BackupTracker
 
     /// <summary>Adds what has changed since a checkpoint.</summary>
     /// <returns>False: there is none, or the tracker cannot tell.</returns>
-    public bool TryAddSince(string point, HierarchicalBitmap left)
+    public bool TryAddSince(string point, ulong createdNs, HierarchicalBitmap left)
     {
-        if (_changes.Refusal != TrackerRefusal.None || !_changes.Has(point))
+        bool isIt = _changes.Points.Any(one => one.Name == point && one.CreatedNs == createdNs);
+        if (_changes.Refusal != TrackerRefusal.None || !isIt)
             return false;
         using HierarchicalBitmap since = _changes.Since(point);
         return left.Merge(since).IsNone;

@@ -15,6 +15,7 @@ using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Targets;
 using FastBackup.Jobs;
+using FastBackup.Ports.Linux;
 using FastBackup.Runtime;
 using FastBackup.Tracking.Resume;
 
@@ -32,7 +33,8 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
     BackupJob? _job;
     HierarchicalBitmap? _left;
     ResumeFile? _file = file;
-    Thread? _thread;
+    readonly PatientThreads _threads = new(atOnceMax: 2); // one, and one that has just ended
+    readonly ManualResetEvent _idle = new(true);
     long _since;
     int _intervalMs = FirstMs;
     bool _isOver;
@@ -48,6 +50,7 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
     /// <param name="target">The file.</param>
     /// <param name="clusterBytes">Of the copy.</param>
     /// <param name="point">The tracker's checkpoint at which it begins; empty: there is none.</param>
+    /// <param name="pointNs">When that was made.</param>
     /// <param name="engine">Runs the job.</param>
     /// <param name="place">Of the file.</param>
     /// <returns>Null: this copy cannot be gone on with.</returns>
@@ -56,12 +59,13 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
         FileDevice target,
         uint clusterBytes,
         string point,
+        ulong pointNs,
         Engine engine,
         TargetPlace place
     ) =>
         source is FileDevice disk
         && place.PartialPath != null
-        && CopySubject.TryTake(disk, target, clusterBytes, point, out CopySubject? subject).IsNone
+        && CopySubject.TryTake(disk, target, clusterBytes, (point, pointNs), out CopySubject? subject).IsNone
             ? new CopyRecord(engine, place, subject!, file: null)
             : null;
 
@@ -71,7 +75,7 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
     /// <summary>Called often, while the job runs.</summary>
     public void Tick()
     {
-        if (_thread is { IsAlive: true } || Stopwatch.GetElapsedTime(_since).TotalMilliseconds < _intervalMs)
+        if (!_idle.WaitOne(0) || Stopwatch.GetElapsedTime(_since).TotalMilliseconds < _intervalMs)
             return;
         _intervalMs = Math.Min(2 * _intervalMs, RarestMs);
         Start(() => Save(mustPause: true));
@@ -81,13 +85,13 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
     /// <param name="isWhole">And the copy has its name.</param>
     public void End(bool isWhole)
     {
-        bool isFree = _thread?.Join(EndMaxMs) ?? true;
+        bool isFree = _idle.WaitOne(EndMaxMs);
         if (isFree && isWhole && (_file ??= TryOpenOld()) is { } record)
             place.RemoveRecord(record.Fd);
         else if (isFree && !isWhole)
         {
             Start(() => Save(mustPause: false));
-            _ = _thread!.Join(EndMaxMs);
+            _ = _idle.WaitOne(EndMaxMs);
         }
         lock (_gate)
             _isOver = true;
@@ -96,16 +100,24 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
     /// <summary>A thread that waits still keeps what it has; it ends with the process.</summary>
     public void Dispose()
     {
-        if (_thread is { IsAlive: true })
+        if (!_idle.WaitOne(0))
             return;
+        _idle.Dispose();
         _file?.Dispose();
         _left?.Dispose();
     }
 
-    void Start(ThreadStart work)
+    /// <summary>Without a thread there is no record this time.</summary>
+    void Start(Action work)
     {
-        _thread = new Thread(work) { IsBackground = true, Name = "fb-record" };
-        _thread.Start();
+        _ = _idle.Reset();
+        void Run()
+        {
+            work();
+            _ = _idle.Set();
+        }
+        if (!_threads.TryRun("fb-record", Run))
+            _ = _idle.Set();
     }
 
     void Save(bool mustPause)
@@ -121,7 +133,7 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
             if (IsKnown() && place.FlushPartial().IsNone && (_file != null || TryOpenFile()))
                 Volatile.Write(ref _isKept, _file!.Write(subject, _left).IsNone || _isKept);
         }
-        catch (InsufficientMemoryException)
+        catch (OutOfMemoryException)
         {
             Trouble = "there is no memory for a record of the copy: it cannot be resumed";
         }

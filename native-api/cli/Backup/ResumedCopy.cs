@@ -63,7 +63,13 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
             return Refuse(
                 $"source '{source.Name}' is a server's disk: nobody can tell whether it was written to since"
             );
-        Fault fault = CopySubject.TryTake(disk, target, subject.ClusterBytes, subject.Point, out CopySubject? now);
+        Fault fault = CopySubject.TryTake(
+            disk,
+            target,
+            subject.ClusterBytes,
+            (subject.Point, subject.PointNs),
+            out CopySubject? now
+        );
         if (fault.IsFault)
             return Refuse($"nobody can tell whether source '{source.Name}' was written to since ({fault})");
         if (!subject.IsOfSame(now!))
@@ -71,7 +77,7 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
         if (subject.Point.Length > 0 && tracker != null)
         {
             ulong before = left.CountBytes();
-            if (tracker.TryAddSince(subject.Point, left))
+            if (tracker.TryAddSince(subject.Point, subject.PointNs, left))
             {
                 changedBytes = left.CountBytes() - before;
                 return default;

@@ -53,7 +53,7 @@ public sealed class ResumeFileTests : IDisposable
 
     CopySubject Subject(string point = "")
     {
-        Assert.True(CopySubject.TryTake(_disk, _target, Cluster, point, out CopySubject? subject).IsNone);
+        Assert.True(CopySubject.TryTake(_disk, _target, Cluster, (point, 77), out CopySubject? subject).IsNone);
         return subject!;
     }
 
@@ -87,7 +87,7 @@ public sealed class ResumeFileTests : IDisposable
         using ResumeFile file = Open();
         if (!file.TryRead(out CopySubject? subject, out HierarchicalBitmap? left))
             return null;
-        Assert.Equal("tuesday", subject!.Point);
+        Assert.Equal(("tuesday", 77ul), (subject!.Point, subject.PointNs));
         Assert.True(subject.IsUnchanged(Subject()));
         Assert.Equal(1ul, left!.CountBits());
         return left.NextDirtyBit(0, left.BitCount);
@@ -160,7 +160,7 @@ public sealed class ResumeFileTests : IDisposable
         File.SetLastWriteTimeUtc(_folder["disk"], DateTime.UtcNow.AddSeconds(5));
         Assert.True(before.IsOfSame(Subject()));
         Assert.False(before.IsUnchanged(Subject()));
-        Assert.True(CopySubject.TryTake(_target, _disk, Cluster, "", out CopySubject? swapped).IsNone);
+        Assert.True(CopySubject.TryTake(_target, _disk, Cluster, ("", 0), out CopySubject? swapped).IsNone);
         Assert.False(before.IsOfSame(swapped!));
     }
 }
