@@ -102,7 +102,7 @@ public sealed partial class ResumeTests : IDisposable
         Assert.Equal("no checkpoints\n", Run(0, "checkpoint", "list", "disk.img").Output);
     }
 
-    /// <summary>A later copy to the same name has made a checkpoint of the same name: it is not that of this one.</summary>
+    /// <summary>A later copy to the same name has made a checkpoint of the same name: it is not this one.</summary>
     [Fact]
     public void CheckpointOfALaterCopy_IsNotTakenForThatOfThisOne()
     {
