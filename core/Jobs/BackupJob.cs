@@ -116,8 +116,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     /// <summary>Whether a cluster was not copied yet, also right after T0, when Todo has not all of them.</summary>
     public bool IsTodo(ulong cluster) => _map.IsTodo(cluster);
 
-    /// <summary>Adds what the target would not have for certain after a flush. Threads: the reactor's.</summary>
-    /// <returns>False: something is under way, or a flush has failed; nothing was added.</returns>
+    /// <summary>Adds what the target would lack after a flush; not (false) while anything is under way.</summary>
     public bool TryAddLeft(HierarchicalBitmap left) =>
         _engine.InFlightCount == 0 && !_flush.IsUnsure && _map.TryAddLeft(left);
 
