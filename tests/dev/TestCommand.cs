@@ -34,7 +34,7 @@ static class TestCommand
         bool isAll = filter is null && !isQuick;
         Console.WriteLine(
             $"test: format, build and {suites.Count} suites one after the other"
-                + (isAll ? "; about 15 minutes on two processors (--quick: 3)" : "")
+                + (isAll ? "; about half an hour on two processors (--quick: 3)" : "")
         );
         Tally tally = new();
         if (!isQuick)
