@@ -99,7 +99,7 @@ public sealed class LimitTests : IDisposable
     [Fact]
     public void AddressSpace_ThatIsShort_IsRefusedOrCutsTheDefaultWithOneWord()
     {
-        for (int limitKiB = 1_900_000; ; limitKiB += 32 << 10)
+        for (int limitKiB = 1_900_000; ; limitKiB += 8 << 10)
         {
             Assert.InRange(limitKiB, 0, 4_000_000);
             string line = $"ulimit -v {limitKiB}; exec dotnet \"$0\" backup disk.img copy.img";

@@ -51,10 +51,10 @@ public sealed record CopySubject
         subject = null;
         if (!SystemPort.Current.KnowsDisks)
             return new Fault(FaultKind.Unsupported);
-        Fault fault = DiskFacts.TryIdentify(source.Fd, out Digest32 sourceId);
+        Fault fault = DiskFacts.TryIdentifyFile(source.Fd, out Digest32 sourceId);
         Digest32 targetId = default;
         if (fault.IsNone)
-            fault = DiskFacts.TryIdentify(target.Fd, out targetId);
+            fault = DiskFacts.TryIdentifyFile(target.Fd, out targetId);
         if (fault.IsFault)
             return fault;
         fault = DiskFacts.TryTimes(source.Fd, out ulong modifiedNs, out ulong changedNs);

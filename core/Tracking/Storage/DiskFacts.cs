@@ -56,6 +56,21 @@ static class DiskFacts
         return Fault.None;
     }
 
+    /// <summary>As TryIdentify, and not the same: of a file without a digest, so that a plain copy loads no library for
+    /// one.</summary>
+    public static unsafe Fault TryIdentifyFile(int fd, out Digest32 id)
+    {
+        id = default;
+        Statx status;
+        // SAFETY: the kernel fills the structure during the call only.
+        if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS | Files.STATX_BTIME, &status) < 0)
+            return LastFault();
+        if ((status.Mode & Files.S_IFMT) != Files.S_IFREG)
+            return TryIdentify(fd, out id);
+        id = new Digest32(status.Inode, ToNs(status.BornSeconds, status.BornNanoseconds));
+        return Fault.None;
+    }
+
     /// <summary>The disk as it is left. Waits until a write after this call has another time.</summary>
     /// <param name="fd">Of the disk.</param>
     /// <param name="sizeBytes">Its size.</param>
