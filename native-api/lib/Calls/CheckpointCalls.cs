@@ -16,7 +16,6 @@ namespace FastBackup.Native.Calls;
 
 static class CheckpointCalls
 {
-    const uint DiskCountMax = 256;
     const int EndMaxMs = 30_000;
 
     static readonly PatientThreads s_fills = new(atOnceMax: 16);
@@ -38,7 +37,7 @@ static class CheckpointCalls
             return Answer.Handle(QueueObject.Noun).Tell();
         Answer answer = ReadName(name, nameLength, out string text);
         if (answer.IsOk)
-            answer = FindDisks(diskIds, diskCount, queue.Engine!, out DiskObject[] disks) is { IsOk: false } wrong
+            answer = HandleList.TryFind(diskIds, diskCount, queue, out DiskObject[] disks) is { IsOk: false } wrong
                 ? wrong
                 : Add(disks, text, jobIds, jobUserData, jobCount, transactionFlags, queue, userData);
         return answer.Tell();
@@ -96,26 +95,6 @@ static class CheckpointCalls
             }
         );
 
-    static unsafe Answer FindDisks(ulong* ids, uint count, EngineObject engine, out DiskObject[] disks)
-    {
-        disks = [];
-        if (ids == null || count is 0 or > DiskCountMax)
-            return Answer.Invalid($"NULL, or {count} disks: 1 to {DiskCountMax}");
-        disks = new DiskObject[count];
-        // SAFETY: the host vouches for count elements.
-        for (uint i = 0; i < count; i++)
-        {
-            if (HandleTable.Find<DiskObject>(ids[i]) is not { } disk)
-                return Answer.Handle(DiskObject.Noun);
-            if (!ReferenceEquals(disk.Engine, engine))
-                return Answer.Invalid("a disk and the queue are of different engines");
-            if (Array.IndexOf(disks, disk) >= 0)
-                return Answer.Invalid("a disk is named twice");
-            disks[i] = disk;
-        }
-        return Answer.Ok;
-    }
-
     static unsafe Answer ReadName(byte* name, uint length, out string text) =>
         Utf8Name.TryRead(name, length, 1, DirtyBitmap.NameBytesMax, out text);
 
@@ -131,28 +110,11 @@ static class CheckpointCalls
 
     static Answer Delete(DiskObject disk, DiskPoints points, string name)
     {
-        OpenRefusal refusal = points.PrepareDelete(name);
-        bool hasBegun = false;
         bool hasEnded = false;
         Fault end = Fault.None;
-        Answer answer = refusal.IsNone
-            ? disk.Engine!.RunUnlessStopped(
-                disk,
-                () =>
-                {
-                    hasBegun = points.TryName(fault =>
-                    {
-                        PointsInHand.GiveBack(disk, points);
-                        (hasEnded, end) = (true, fault);
-                    });
-                    return hasBegun ? Answer.Ok : PointsInHand.Inconsistent(disk.Tracker!);
-                }
-            )
-            : Answer.Of(refusal);
-        if (!hasBegun)
-            GiveBack(disk, points);
-        if (!answer.IsOk)
-            return answer;
+        void OnEnd(Fault fault) => (hasEnded, end) = (true, fault);
+        if (!PointsInHand.TryBeginDelete(disk, points, name, OnEnd, out Answer answer))
+            return answer.IsOk ? PointsInHand.Inconsistent(disk.Tracker!) : answer;
         if (!EngineTurns.WaitUntil(disk.Engine!, disk, () => hasEnded, EndMaxMs))
             return Answer.Of(new Fault(FaultKind.TimedOut));
         return end.IsNone ? Answer.Ok : Answer.Of(end);
@@ -166,7 +128,7 @@ static class CheckpointCalls
         if (!answer.IsOk)
             return answer.Tell();
         answer = Look(points!, index, out TrackedPoint? point, out ulong changedBytes);
-        GiveBack(disk!, points!);
+        PointsInHand.GiveBackInTurn(disk!, points!);
         if (!answer.IsOk)
             return answer.Tell();
         CheckpointStruct found = new()
@@ -241,7 +203,7 @@ static class CheckpointCalls
             )
             : answer.Tell();
         if (status != Status.Pending)
-            GiveBack(disk!, points);
+            PointsInHand.GiveBackInTurn(disk!, points);
         return status;
     }
 
@@ -264,14 +226,4 @@ static class CheckpointCalls
         points = taken;
         return answer;
     }
-
-    static void GiveBack(DiskObject disk, DiskPoints points) =>
-        _ = disk.Engine!.Run(
-            disk,
-            () =>
-            {
-                PointsInHand.GiveBack(disk, points);
-                return Answer.Ok;
-            }
-        );
 }

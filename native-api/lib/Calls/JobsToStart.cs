@@ -11,8 +11,6 @@ namespace FastBackup.Native.Calls;
 /// <summary>Threads: any.</summary>
 sealed class JobsToStart
 {
-    const uint CountMax = 256;
-
     readonly QueueObject _queue;
     readonly JobObject[] _jobs;
     readonly ulong[] _userData;
@@ -37,22 +35,12 @@ sealed class JobsToStart
     )
     {
         jobs = null;
-        if (ids == null || userData == null || count is 0 or > CountMax)
-            return Answer.Invalid($"NULL, or {count} jobs: 1 to {CountMax}");
-        if ((flags & ~Fb.TransactionSequential) != 0)
-            return Answer.Unsupported($"transaction flags {flags:x} are not known");
-        JobObject[] found = new JobObject[count];
+        Answer answer = HandleList.TryFind(userData == null ? null : ids, count, queue, out JobObject[] found);
+        if (answer.IsOk && (flags & ~Fb.TransactionSequential) != 0)
+            answer = Answer.Unsupported($"transaction flags {flags:x} are not known");
+        if (!answer.IsOk)
+            return answer;
         // SAFETY: the host vouches for count elements in both arrays.
-        for (uint i = 0; i < count; i++)
-        {
-            if (HandleTable.Find<JobObject>(ids[i]) is not { } job)
-                return Answer.Handle(JobObject.Noun);
-            if (!ReferenceEquals(job.Engine, queue.Engine))
-                return Answer.Invalid("a job and the queue are of different engines");
-            if (Array.IndexOf(found, job) >= 0)
-                return Answer.Invalid("a job is named twice");
-            found[i] = job;
-        }
         ulong[] words = new ReadOnlySpan<ulong>(userData, (int)count).ToArray();
         jobs = new JobsToStart(queue, found, words, (flags & Fb.TransactionSequential) != 0);
         return Answer.Ok;

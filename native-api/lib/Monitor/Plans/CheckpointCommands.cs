@@ -2,8 +2,8 @@
 // threads of their own, and are answered later. x-checkpoint-add is an action, as it has an instant.
 using System;
 using System.Collections.Generic;
+using FastBackup.Base;
 using FastBackup.Bitmaps;
-using FastBackup.Devices.Opening;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Json;
@@ -49,7 +49,7 @@ sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFile
             return answer;
         if (files.Patience.TryRun("fb-point", () => work(disk!, points)))
             return CommandAnswer.Later;
-        GiveBack(disk!, points);
+        PointsInHand.GiveBackInTurn(disk!, points);
         return QmpError.Generic($"{PatientFiles.HangingMax} files or devices do not answer");
     }
 
@@ -76,48 +76,19 @@ sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFile
         {
             answer = QmpError.Generic("there is no memory for what has changed");
         }
-        GiveBack(disk, points);
+        PointsInHand.GiveBackInTurn(disk, points);
         call.Finish(answer);
     }
 
     static void Delete(CommandCall call, DiskObject disk, DiskPoints points, string name)
     {
-        OpenRefusal refusal = points.PrepareDelete(name);
-        bool hasBegun = false;
-        Answer answer = refusal.IsNone
-            ? disk.Engine!.RunUnlessStopped(
-                disk,
-                () =>
-                {
-                    hasBegun = points.TryName(fault =>
-                    {
-                        PointsInHand.GiveBack(disk, points);
-                        call.Finish(
-                            fault.IsNone
-                                ? CommandAnswer.Done
-                                : QmpError.Generic(
-                                    $"checkpoint '{name}' was not deleted, its tracker is inconsistent: {fault}"
-                                )
-                        );
-                    });
-                    return Answer.Ok;
-                }
-            )
-            : Answer.Of(refusal);
-        if (hasBegun)
-            return;
-        GiveBack(disk, points);
-        call.Finish(QmpError.Of(answer.IsOk ? Answer.State("the tracker is inconsistent") : answer));
+        void OnEnd(Fault fault) =>
+            call.Finish(
+                fault.IsNone
+                    ? CommandAnswer.Done
+                    : QmpError.Generic($"checkpoint '{name}' was not deleted, its tracker is inconsistent: {fault}")
+            );
+        if (!PointsInHand.TryBeginDelete(disk, points, name, OnEnd, out Answer answer))
+            call.Finish(QmpError.Of(answer.IsOk ? Answer.State("the tracker is inconsistent") : answer));
     }
-
-    /// <summary>In a turn of the disk, which stays: the monitor may be closed meanwhile.</summary>
-    static void GiveBack(DiskObject disk, DiskPoints points) =>
-        disk.Engine!.Run(
-            disk,
-            () =>
-            {
-                PointsInHand.GiveBack(disk, points);
-                return Answer.Ok;
-            }
-        );
 }
