@@ -57,7 +57,10 @@ public sealed record CopySubject
             fault = DiskFacts.TryIdentifyFile(target.Fd, out targetId);
         if (fault.IsFault)
             return fault;
+        DiskFacts.AwaitTick();
         fault = DiskFacts.TryTimes(source.Fd, out ulong modifiedNs, out ulong changedNs);
+        if (fault.IsNone && modifiedNs == 0)
+            fault = new Fault(FaultKind.Unsupported);
         if (fault.IsFault && point.Name.Length == 0)
             return fault;
         subject = new CopySubject

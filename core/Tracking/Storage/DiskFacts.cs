@@ -41,13 +41,12 @@ static class DiskFacts
 
     static readonly string[] s_names = ["dm/uuid", "wwid", "device/wwid", "device/serial", "loop/backing_file"];
 
-    public static unsafe Fault TryIdentify(int fd, out Digest32 id)
+    public static Fault TryIdentify(int fd, out Digest32 id)
     {
         id = default;
-        Statx status;
-        // SAFETY: the kernel fills the structure during the call only.
-        if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS | Files.STATX_BTIME, &status) < 0)
-            return LastFault();
+        Fault fault = TryLook(fd, out Statx status);
+        if (fault.IsFault)
+            return fault;
         string name =
             (status.Mode & Files.S_IFMT) == Files.S_IFBLK
                 ? NameOfDevice(status.RdevMajor, status.RdevMinor)
@@ -56,16 +55,15 @@ static class DiskFacts
         return Fault.None;
     }
 
-    /// <summary>As TryIdentify, and not the same: of a file without a digest, so that a plain copy loads no library for
-    /// one.</summary>
-    public static unsafe Fault TryIdentifyFile(int fd, out Digest32 id)
+    /// <summary>Tells the same apart, by another number: of a file without a digest, so that a plain copy loads no
+    /// library for one.</summary>
+    public static Fault TryIdentifyFile(int fd, out Digest32 id)
     {
         id = default;
-        Statx status;
-        // SAFETY: the kernel fills the structure during the call only.
-        if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS | Files.STATX_BTIME, &status) < 0)
-            return LastFault();
-        if ((status.Mode & Files.S_IFMT) != Files.S_IFREG)
+        Fault fault = TryLook(fd, out Statx status);
+        if (fault.IsFault)
+            return fault;
+        if (!IsFile(status))
             return TryIdentify(fd, out id);
         id = new Digest32(status.Inode, ToNs(status.BornSeconds, status.BornNanoseconds));
         return Fault.None;
@@ -75,57 +73,51 @@ static class DiskFacts
     /// <param name="fd">Of the disk.</param>
     /// <param name="sizeBytes">Its size.</param>
     /// <param name="stamp">How it is.</param>
-    public static unsafe Fault TryStampForGood(int fd, ulong sizeBytes, out DiskStamp stamp)
+    public static Fault TryStampForGood(int fd, ulong sizeBytes, out DiskStamp stamp)
     {
-        // SAFETY: no descriptors, the kernel reads nothing.
-        _ = Files.Poll(null, 0, ClockTickMs);
+        AwaitTick();
         return TryStamp(fd, sizeBytes, out stamp);
     }
 
-    /// <summary>When a file was written last; a block device has no times. Waits, if that was just now, until a write
-    /// after this call has another time.</summary>
-    /// <returns>None; Unsupported: not a file.</returns>
-    public static unsafe Fault TryTimes(int fd, out ulong modifiedNs, out ulong changedNs)
+    /// <summary>A write from now on has another time than one before this call.</summary>
+    public static unsafe void AwaitTick() => _ = Files.Poll(null, 0, ClockTickMs); // SAFETY: no descriptors
+
+    /// <summary>When a file was written last; zeroes for a block device, which has no times.</summary>
+    public static Fault TryTimes(int fd, out ulong modifiedNs, out ulong changedNs)
     {
         (modifiedNs, changedNs) = (0, 0);
-        for (int look = 0; look < 2; look++)
+        Fault fault = TryLook(fd, out Statx status);
+        if (fault.IsNone && IsFile(status))
         {
-            Statx status;
-            // SAFETY: the kernel fills the structure during the call only; no descriptors to wait for.
-            if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS, &status) < 0)
-                return LastFault();
-            if ((status.Mode & Files.S_IFMT) != Files.S_IFREG)
-                return new Fault(FaultKind.Unsupported);
             modifiedNs = ToNs(status.ModifiedSeconds, status.ModifiedNanoseconds);
             changedNs = ToNs(status.ChangedSeconds, status.ChangedNanoseconds);
-            if (look == 0)
-                _ = Files.Poll(null, 0, ClockTickMs);
         }
-        return Fault.None;
+        return fault;
     }
 
-    public static unsafe Fault TryStamp(int fd, ulong sizeBytes, out DiskStamp stamp)
+    public static Fault TryStamp(int fd, ulong sizeBytes, out DiskStamp stamp)
     {
         stamp = default;
         using AlignedRegion pages = AlignedRegion.Map(PlaceBytes * PlaceCount, RegionResidency.Resident);
         for (int i = 0; i < PlaceCount; i++)
             if (!TryReadPlace(fd, PlaceAt(i, sizeBytes), pages.Slice((ulong)(i * PlaceBytes), PlaceBytes)))
                 return LastFault();
-        Statx status;
-        // SAFETY: the kernel fills the structure during the call only.
-        if (Files.Statx(fd, "", Files.AT_EMPTY_PATH, Files.STATX_BASIC_STATS, &status) < 0)
-            return LastFault();
-        bool isFile = (status.Mode & Files.S_IFMT) == Files.S_IFREG;
+        Fault fault = TryTimes(fd, out ulong modifiedNs, out ulong changedNs);
+        if (fault.IsFault)
+            return fault;
         Digest32 places = Digest(SHA256.HashData(pages.Slice(0, PlaceBytes * PlaceCount)));
-        stamp = isFile
-            ? new DiskStamp(
-                ToNs(status.ModifiedSeconds, status.ModifiedNanoseconds),
-                ToNs(status.ChangedSeconds, status.ChangedNanoseconds),
-                places
-            )
-            : new DiskStamp(0, 0, places);
+        stamp = new DiskStamp(modifiedNs, changedNs, places);
         return Fault.None;
     }
+
+    static unsafe Fault TryLook(int fd, out Statx status)
+    {
+        const uint wanted = Files.STATX_BASIC_STATS | Files.STATX_BTIME;
+        fixed (Statx* start = &status) // SAFETY: the kernel fills the structure during the call only
+            return Files.Statx(fd, "", Files.AT_EMPTY_PATH, wanted, start) < 0 ? LastFault() : Fault.None;
+    }
+
+    static bool IsFile(in Statx status) => (status.Mode & Files.S_IFMT) == Files.S_IFREG;
 
     static ulong PlaceAt(int index, ulong sizeBytes)
     {

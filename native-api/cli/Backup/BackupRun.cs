@@ -97,10 +97,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             refusal = TryMakeRecord(engine);
         if (!refusal.IsNone)
             return refusal;
-        bool isNamed = IsIncremental || _resumed != null;
         BackupOptions options = new()
         {
-            Sync = isNamed ? BackupSync.Incremental : request.Sync,
+            Sync = Named != null ? BackupSync.Incremental : request.Sync,
             MayTargetBeLarger = true, // a block device that is larger: its rest is left alone
             Filter = new FilterOptions { ClusterBytes = request.ClusterBytes },
             SpeedBytesPerSecond = request.SpeedBytesPerSecond,
@@ -111,6 +110,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     }
 
     bool IsIncremental => _tracker is { FullReason: null };
+
+    /// <summary>All that is to be copied; null: everything is.</summary>
+    HierarchicalBitmap? Named => _resumed?.Left ?? (IsIncremental ? _tracker!.Changed : null);
 
     OpenRefusal TryOpenTracker(Engine engine, string path)
     {
@@ -235,24 +237,17 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     OpenRefusal TryCreateJob(Engine engine, BackupOptions options)
     {
         _disk = new Disk(engine.Reactor, _source!, request.Source);
-        if (IsIncremental || _resumed != null)
+        if (Named is { } named)
         {
-            Fault fault = TryMakeBitmap(out DirtyBitmap? bitmap);
+            Fault fault = DirtyBitmap.TryCreate("named", named.SizeBytes, named.GranularityBytes, out var bitmap);
+            if (fault.IsNone)
+                fault = bitmap!.Bits.CopyFrom(named);
             if (fault.IsFault)
                 return new OpenRefusal(fault, $"cannot take the memory for what has changed: {fault}");
             Disk.Quiesce(engine.Reactor, [_disk], () => _disk.Add(bitmap!));
             options = options with { Bitmap = bitmap };
         }
         return BackupJob.TryCreate(engine.Reactor, _disk, _target!, engine.Pool, options, hasView: false, out _job);
-    }
-
-    /// <summary>What is to be copied.</summary>
-    Fault TryMakeBitmap(out DirtyBitmap? bitmap)
-    {
-        if (_resumed is not { Left: { } left })
-            return _tracker!.TryMakeBitmap(out bitmap);
-        Fault fault = DirtyBitmap.TryCreate("left", left.SizeBytes, left.GranularityBytes, out bitmap);
-        return fault.IsFault ? fault : bitmap!.Bits.CopyFrom(left);
     }
 
     BackupResult RunJob(Engine engine)

@@ -26,7 +26,7 @@ sealed class BackupTracker
     readonly string? _since;
     readonly string _checkpoint;
     HierarchicalBitmap? _changed; // owned where there is a point that it is since
-    bool _isLost; // what the file says after a change is not known
+    bool _isStale; // the file was changed since it was read
 
     BackupTracker(TrackerFile file, TrackedChanges changes, FileDevice disk, BackupRequest request, bool isTargetThere)
     {
@@ -94,13 +94,8 @@ sealed class BackupTracker
         return refusal;
     }
 
-    /// <summary>A bitmap with what has changed.</summary>
-    public Fault TryMakeBitmap(out DirtyBitmap? bitmap)
-    {
-        HierarchicalBitmap changed = _changed!;
-        Fault fault = DirtyBitmap.TryCreate("tracker", changed.SizeBytes, changed.GranularityBytes, out bitmap);
-        return fault.IsFault ? fault : bitmap!.Bits.CopyFrom(changed);
-    }
+    /// <summary>What an incremental backup copies.</summary>
+    public HierarchicalBitmap Changed => _changed!;
 
     /// <summary>A checkpoint of now, for a full copy that may have to be gone on with; one of this name is replaced.
     /// </summary>
@@ -111,32 +106,34 @@ sealed class BackupTracker
         if (_changes.Refusal != TrackerRefusal.None || !TrackedPoint.IsName(name))
             return false;
         EndPoint(name);
-        return !_isLost
-            && _changes.Points.Count < TrackedPoint.CountMax
-            && _file.AddPoint(_disk, _changes, name, createdNs).IsNone
-            && Reread();
+        if (!TryRefresh() || _changes.Points.Count >= TrackedPoint.CountMax)
+            return false;
+        _isStale = true;
+        return _file.AddPoint(_disk, _changes, name, createdNs).IsNone;
     }
 
     /// <summary>The checkpoint is needed no more.</summary>
     public void EndPoint(string name)
     {
-        if (name.Length == 0 || _isLost || _changes.Refusal != TrackerRefusal.None || !_changes.Has(name))
+        if (name.Length == 0 || !TryRefresh() || _changes.Refusal != TrackerRefusal.None || !_changes.Has(name))
             return;
+        _isStale = true;
         _ = _file.DeletePoint(_disk, _changes, name);
-        _ = Reread();
     }
 
-    /// <summary>The file has changed: what was read before says nothing any more.</summary>
-    bool Reread()
+    /// <summary>What was read before the last change can be changed no more.</summary>
+    bool TryRefresh()
     {
+        if (!_isStale)
+            return true;
         OpenRefusal refusal = _file.Read(_disk, out TrackedChanges? fresh);
-        _isLost = !refusal.IsNone;
-        if (_isLost)
+        if (!refusal.IsNone)
             return false;
         _changes.Dispose();
         _changes = fresh!;
         if (_since == null)
             _changed = fresh!.Changed;
+        _isStale = false;
         return true;
     }
 
@@ -154,15 +151,12 @@ sealed class BackupTracker
     /// <summary>The copy is whole and durable.</summary>
     public Fault Commit()
     {
-        if (_isLost)
+        if (!TryRefresh())
             return new Fault(FaultKind.State);
-        Fault fault = Fault.None;
+        _isStale = true;
         if (_since == null || _changes.Refusal != TrackerRefusal.None)
-            fault = _file.MoveBase(_disk, _changes, _checkpoint, PointWords.NowNs());
-        else if (_checkpoint.Length > 0)
-            fault = _file.AddPoint(_disk, _changes, _checkpoint, PointWords.NowNs());
-        _ = Reread();
-        return fault;
+            return _file.MoveBase(_disk, _changes, _checkpoint, PointWords.NowNs());
+        return _checkpoint.Length > 0 ? _file.AddPoint(_disk, _changes, _checkpoint, PointWords.NowNs()) : Fault.None;
     }
 
     public void Dispose()

@@ -64,7 +64,6 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
         TargetPlace place
     ) =>
         source is FileDevice disk
-        && place.PartialPath != null
         && CopySubject.TryTake(disk, target, clusterBytes, (point, pointNs), out CopySubject? subject).IsNone
             ? new CopyRecord(engine, place, subject!, file: null)
             : null;
