@@ -36,6 +36,7 @@ sealed class BlockMasks : IDisposable
     readonly NativeArray<ulong> _words; // (cluster + 1) << 16 | blocks
     readonly ushort[] _records; // of the word in the same slot; the reactor's
     readonly ulong _slotMask;
+    readonly int _hashShift; // the highest bits: they depend on all of a cluster, also of a multiple of 2^n
     readonly uint _clusterMax;
 
     /// <param name="clusterMax">Clusters at once: 1..2^15.</param>
@@ -45,6 +46,7 @@ sealed class BlockMasks : IDisposable
         _clusterMax = clusterMax;
         ulong capacity = BitOperations.RoundUpToPowerOf2((ulong)clusterMax * 2);
         _slotMask = capacity - 1;
+        _hashShift = BitOperations.LeadingZeroCount(capacity) + 1;
         _words = new NativeArray<ulong>(capacity, RegionResidency.Resident);
         _records = new ushort[capacity];
     }
@@ -149,5 +151,5 @@ sealed class BlockMasks : IDisposable
     }
 
     /// <summary>Fibonacci hashing, as in ClusterIndex.</summary>
-    ulong Home(ulong cluster) => (cluster * 0x9E37_79B9_7F4A_7C15) >> 20 & _slotMask;
+    ulong Home(ulong cluster) => cluster * 0x9E37_79B9_7F4A_7C15 >> _hashShift;
 }

@@ -19,6 +19,7 @@ sealed class ClusterIndex : IDisposable
 
     readonly NativeArray<Entry> _entries;
     readonly ulong _mask;
+    readonly int _hashShift; // the highest bits: they depend on all of a cluster, also of a multiple of 2^n
     readonly ulong _clusterMax;
 
     /// <param name="clusterMax">Clusters at once, at least 1.</param>
@@ -28,6 +29,7 @@ sealed class ClusterIndex : IDisposable
         _clusterMax = clusterMax;
         ulong capacity = BitOperations.RoundUpToPowerOf2(clusterMax * 2);
         _mask = capacity - 1;
+        _hashShift = BitOperations.LeadingZeroCount(capacity) + 1;
         _entries = new NativeArray<Entry>(capacity, RegionResidency.Resident);
     }
 
@@ -97,5 +99,5 @@ sealed class ClusterIndex : IDisposable
     }
 
     /// <summary>Fibonacci hashing: neighbours are spread, and runs of clusters do not pile up.</summary>
-    ulong Home(ulong cluster) => (cluster * 0x9E37_79B9_7F4A_7C15) >> 20 & _mask;
+    ulong Home(ulong cluster) => cluster * 0x9E37_79B9_7F4A_7C15 >> _hashShift;
 }

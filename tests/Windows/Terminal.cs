@@ -28,7 +28,8 @@ sealed class Terminal : IDisposable
     {
         string pipe = Path.Combine(_folder, "keys");
         _ = Tool.Run("mkfifo", pipe);
-        string command = string.Join(' ', line.Select(word => $"'{word}'"));
+        // Without exec a shell would stay between: where Ctrl-C is a signal to all on the terminal, it ends that shell.
+        string command = "exec " + string.Join(' ', line.Select(word => $"'{word}'"));
         string[] shell = ["-c", "exec script -qefc \"$0\" /dev/null < \"$1\"", command, pipe];
         _program = new RunningProgram(folder, "bash", shell, environment);
         _keys = new FileStream(pipe, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0); // once bash has it open

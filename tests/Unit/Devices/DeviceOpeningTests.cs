@@ -22,7 +22,11 @@ public sealed class DeviceOpeningTests : IDisposable
     readonly ManualResetEventSlim _mayOpen = new();
     readonly ManualResetEventSlim _ended = new();
 
-    public DeviceOpeningTests() => _reactor = new Reactor(_port, MonotonicClock.Instance, ReactorLimits.Default);
+    public DeviceOpeningTests()
+    {
+        _reactor = new Reactor(_port, MonotonicClock.Instance, ReactorLimits.Default);
+        File.WriteAllBytes(FilePath, new byte[4096]);
+    }
 
     string FilePath => Path.Combine(_folder, "disk");
 
@@ -102,8 +106,6 @@ public sealed class DeviceOpeningTests : IDisposable
 
     FileDevice? Open()
     {
-        if (!File.Exists(FilePath))
-            File.WriteAllBytes(FilePath, new byte[4096]);
         _ = DeviceOpener.TryOpen(_reactor, new FileOpenOptions { Path = FilePath }, out FileDevice? device);
         return device;
     }
