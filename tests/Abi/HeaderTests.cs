@@ -65,6 +65,30 @@ public sealed partial class HeaderTests
         Assert.True(run.ExitCode == 0 && run.Output.Length == 0, run.Output);
     }
 
+    /// <summary>As Microsoft's compiler would take it: no extension of another one, its calling conventions.</summary>
+    [Theory]
+    [InlineData("c", "x86_64-pc-windows-msvc")]
+    [InlineData("c++", "x86_64-pc-windows-msvc")]
+    [InlineData("c++", "i686-pc-windows-msvc")]
+    public void HeaderAlone_CompilesAsMicrosoftDoes(string language, string target)
+    {
+        Requires.Command("clang");
+        string[] options =
+        [
+            "-fms-compatibility",
+            "-fms-extensions",
+            "-D__attribute__=gnus",
+            "-ffreestanding",
+            "-fsyntax-only",
+        ];
+        string[] warnings = ["-Wall", "-Wextra", "-Wgnu", "-Wmicrosoft", "-Wignored-attributes", "-Werror"];
+        ToolRun run = ToolRun.Of(
+            "clang",
+            ["--target=" + target, "-x", language, .. options, .. warnings, "-include", Header, "/dev/null"]
+        );
+        Assert.True(run.ExitCode == 0 && run.Output.Length == 0, run.Output);
+    }
+
     [Fact]
     public void Structs_HaveTheLayoutOfTheLibrary()
     {

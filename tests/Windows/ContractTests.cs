@@ -16,6 +16,7 @@ public sealed class ContractTests
     [Theory]
     [InlineData("Ports", "Memory", "Runtime", "Serving", "Jobs", "Copy")]
     [InlineData("Devices", "Filter")]
+    [InlineData("Base", "Bitmaps", "Pacing")]
     public void Clauses_HoldOnWindows(params string[] spaces)
     {
         string[] arguments = ["-noLogo", "-parallelMode", "none", "-trait-", "System=Linux", "-trait-", "System=None"];

@@ -20,6 +20,7 @@ public sealed partial class ErrnosTests
             .Select(constant => (constant.Name, (int)constant.GetRawConstantValue()!));
 
     [Fact]
+    [Trait("System", "Linux")] // its headers
     public void Numbers_AreThoseOfTheHeader()
     {
         Requires.Command("gcc");

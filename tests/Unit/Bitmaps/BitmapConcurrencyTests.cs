@@ -7,6 +7,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Bitmaps;
 
+[Trait("System", "None")] // threads at once, of which one processor has none
 public sealed class BitmapConcurrencyTests
 {
     const int ThreadCount = 4;

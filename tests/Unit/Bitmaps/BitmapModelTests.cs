@@ -9,6 +9,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Bitmaps;
 
+[Trait("System", "None")] // a long search against a model
 public sealed class BitmapModelTests
 {
     const int SequenceCount = 150;

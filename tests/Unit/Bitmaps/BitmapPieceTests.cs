@@ -34,6 +34,60 @@ public sealed class BitmapPieceTests
     }
 
     [Theory]
+    [InlineData(1UL << 22, 1, 1)]
+    [InlineData((1UL << 22) + 77, 1, 8)]
+    [InlineData((1UL << 22) + 77, 8, 1)]
+    [InlineData(300, 1, 1)]
+    public void MergeLines_LineByLine_IsMerge(ulong sizeBytes, ulong granularityBytes, ulong sourceGranularityBytes)
+    {
+        const ulong lineBits = 512;
+        Prng prng = new(TestSeed.Next());
+        for (int round = 0; round < 4; round++)
+        {
+            using HierarchicalBitmap pieces = Draw(prng, sizeBytes, granularityBytes);
+            using HierarchicalBitmap whole = HierarchicalBitmap.Create(sizeBytes, granularityBytes);
+            using HierarchicalBitmap source = Draw(prng, sizeBytes, sourceGranularityBytes);
+            Assert.True(whole.Merge(pieces).IsNone);
+            Assert.True(whole.Merge(source).IsNone);
+            for (ulong bit = 0; bit < pieces.BitCount; )
+            {
+                ulong count = Math.Min(lineBits * (1 + prng.Below(1000)), pieces.BitCount - bit);
+                Assert.InRange(pieces.MergeLines(source, bit, count), 1ul, count + 1);
+                bit += count;
+                Assert.True(SameBelow(pieces, whole, bit));
+            }
+            Assert.True(pieces.Equal(whole));
+            Assert.Equal(whole.CountBits(), pieces.CountBits());
+        }
+    }
+
+    /// <summary>A piece that finds its steps used up begins the next one where it stopped.</summary>
+    [Theory]
+    [InlineData(1UL << 22, 1, 1)]
+    [InlineData((1UL << 22) + 77, 1, 8)]
+    [InlineData((1UL << 22) + 77, 8, 1)]
+    public void MergeLivePart_UntilTheEnd_IsMerge(ulong sizeBytes, ulong granularityBytes, ulong sourceGranularityBytes)
+    {
+        Prng prng = new(TestSeed.Next());
+        using HierarchicalBitmap pieces = Draw(prng, sizeBytes, granularityBytes);
+        using HierarchicalBitmap whole = HierarchicalBitmap.Create(sizeBytes, granularityBytes);
+        using HierarchicalBitmap source = Draw(prng, sizeBytes, sourceGranularityBytes);
+        Assert.True(source.Set(sizeBytes / 4, sizeBytes / 2).IsNone);
+        Assert.True(whole.Merge(pieces).IsNone);
+        Assert.True(whole.Merge(source).IsNone);
+        ulong atBytes = 0;
+        int parts = 0;
+        for (; atBytes < sizeBytes; parts++)
+        {
+            ulong nextBytes = pieces.MergeLivePart(source, atBytes, 100);
+            Assert.True(nextBytes > atBytes);
+            atBytes = nextBytes;
+        }
+        Assert.True(parts > 1 || granularityBytes != sourceGranularityBytes);
+        Assert.True(pieces.Equal(whole));
+    }
+
+    [Theory]
     [InlineData(1UL << 22)]
     [InlineData(300)]
     [InlineData(0)]
@@ -46,6 +100,23 @@ public sealed class BitmapPieceTests
             Assert.Equal(HierarchicalBitmap.NotFound, bitmap.NextCleanBit(0, atBit));
         Assert.Equal(bitCount, bitmap.CountBits());
         Assert.InRange(pieces, (int)(bitCount >> 20), 8);
+    }
+
+    static bool SameBelow(HierarchicalBitmap one, HierarchicalBitmap other, ulong endBit)
+    {
+        for (ulong bit = 0; bit < endBit; )
+        {
+            ulong dirty = one.NextDirtyBit(bit, endBit);
+            if (dirty != other.NextDirtyBit(bit, endBit))
+                return false;
+            if (dirty == HierarchicalBitmap.NotFound)
+                return true;
+            bit = one.NextCleanBit(dirty, endBit);
+            if (bit != other.NextCleanBit(dirty, endBit))
+                return false;
+            bit = Math.Min(bit, endBit);
+        }
+        return true;
     }
 
     /// <summary>Runs of any length, some of them long.</summary>

@@ -9,6 +9,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Bitmaps;
 
+[Trait("System", "Linux")] // guard pages: mprotect(2)
 public sealed class KernelTests
 {
     const int WordsMax = 75; // more than two steps of four 512-bit vectors

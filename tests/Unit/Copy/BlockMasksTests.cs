@@ -41,6 +41,17 @@ public sealed class BlockMasksTests
     }
 
     [Fact]
+    public void Next_FindsTheOnlyOne()
+    {
+        using BlockMasks masks = new(8);
+        Assert.Equal(9ul, masks.Next(0, 9));
+        masks.Add(7, 0);
+        Assert.Equal(7ul, masks.Next(0, 9));
+        Assert.Equal(7ul, masks.Next(0, 1UL << 40));
+        Assert.Equal(7ul, masks.Next(1, 7));
+    }
+
+    [Fact]
     public void AddRemoveAllow_AgainstModel()
     {
         Prng prng = new(TestSeed.Next());
