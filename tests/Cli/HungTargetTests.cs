@@ -29,7 +29,7 @@ public sealed class HungTargetTests : IDisposable
         using RunningProgram backup = new(
             _folder.Path,
             "sh",
-            ["-c", $"exec dotnet '{BuiltCommand.Path}' backup disk.img mount/copy.img --speed 8MiB 2> said.txt"]
+            ["-c", $"exec {BuiltCommand.Line} backup disk.img mount/copy.img --speed 8MiB 2> said.txt"]
         );
         Eventually.True(() => File.Exists(_folder["mount/copy.img.partial"]));
         Programs.Run("/", "fsfreeze", "--freeze", mount.Path).Expect(0);

@@ -56,7 +56,7 @@ public sealed class NameTests : IDisposable
     {
         Shell($"cp disk.img \"$(printf '{Latin1Name}')\"").Expect(0);
         string picture = Shell("ls -lb").Output;
-        string script = $"name=$(printf '{Latin1Name}'); dotnet {BuiltCommand.Path} {line}";
+        string script = $"name=$(printf '{Latin1Name}'); {BuiltCommand.Line} {line}";
         Shell(script).Expect(2).ExpectSentence(@"b\xe4r.img", "is not UTF-8", "give a link to it");
         Assert.Equal(picture, Shell("ls -lb").Output);
     }
@@ -88,7 +88,7 @@ public sealed class NameTests : IDisposable
     public void FolderWhoseNameIsNotUtf8_IsRightOrRefused(string line, int exitCode)
     {
         Shell($"mkdir \"$(printf 'd\\344r')\"").Expect(0);
-        string script = $"cd \"$(printf 'd\\344r')\"; dotnet {BuiltCommand.Path} {line}";
+        string script = $"cd \"$(printf 'd\\344r')\"; {BuiltCommand.Line} {line}";
         ProgramResult result = Shell(script).Expect(exitCode);
         if (exitCode != 0)
             result.ExpectSentence("'.'");
@@ -107,7 +107,7 @@ public sealed class NameTests : IDisposable
     [InlineData("top socket", 1)]
     public void FolderThatIsGone_IsNoTrouble(string line, int exitCode)
     {
-        string script = $"mkdir gone; cd gone; rmdir ../gone; dotnet {BuiltCommand.Path} {line}";
+        string script = $"mkdir gone; cd gone; rmdir ../gone; {BuiltCommand.Line} {line}";
         ProgramResult result = Shell(script).Expect(exitCode);
         if (exitCode != 0)
             result.ExpectSentence();

@@ -21,7 +21,7 @@ public sealed class NohupTests : IDisposable
     [InlineData("INT")]
     public void IgnoredSignal_LetsTheBackupGoOn(string signal)
     {
-        string[] line = ["dotnet", BuiltCommand.Path, "backup", "disk.img", "copy.img", "--speed", "4MiB"];
+        string[] line = [.. BuiltCommand.Words, "backup", "disk.img", "copy.img", "--speed", "4MiB"];
         using RunningProgram backup = new(_folder.Path, "env", ["--ignore-signal=" + signal, .. line]);
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
         backup.Signal(signal);

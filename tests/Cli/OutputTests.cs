@@ -75,7 +75,7 @@ public sealed class OutputTests : IDisposable
             while piece := os.read(read, 4096): text += piece
             print(child.wait(), text[65530:].decode().count('Exit codes:'))
             """;
-        string[] help = ["dotnet", BuiltCommand.Path, "--help"];
+        string[] help = [.. BuiltCommand.Words, "--help"];
         Assert.Equal("0 1\n", Programs.Run(_folder.Path, "python3", ["-c", script, .. help]).Expect(0).Output);
     }
 
@@ -101,5 +101,5 @@ public sealed class OutputTests : IDisposable
     }
 
     ProgramResult Shell(string script) =>
-        Programs.Run(_folder.Path, "sh", "-c", $"fastbackup='dotnet {BuiltCommand.Path}'; {script}");
+        Programs.Run(_folder.Path, "sh", "-c", $"fastbackup='{BuiltCommand.Line}'; {script}");
 }

@@ -35,7 +35,7 @@ public sealed class ViewTests : IDisposable
     [InlineData("/dev/null", 0)]
     public void BrokenOutput_DoesNotBreakTheCopy(string sink, int exitCode)
     {
-        string command = $"dotnet {BuiltCommand.Path} backup disk.img copy.img --json --speed 4MiB > {sink}";
+        string command = $"{BuiltCommand.Line} backup disk.img copy.img --json --speed 4MiB > {sink}";
         ProgramResult result = Programs.Run(_folder.Path, "sh", "-c", command).Expect(exitCode);
         Assert.Equal(exitCode == 1, result.Error.Contains("but stdout failed", StringComparison.Ordinal));
         Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
@@ -44,7 +44,7 @@ public sealed class ViewTests : IDisposable
     [Fact]
     public void ClosedPipe_DoesNotBreakTheCopy()
     {
-        string command = $"dotnet {BuiltCommand.Path} backup disk.img copy.img --speed 4MiB | head -n 1";
+        string command = $"{BuiltCommand.Line} backup disk.img copy.img --speed 4MiB | head -n 1";
         Programs.Run(_folder.Path, "sh", "-c", command).Expect(0);
         Eventually.True(() => File.Exists(_folder["copy.img"]));
         Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
@@ -64,8 +64,7 @@ public sealed class ViewTests : IDisposable
     {
         Requires.Command("script");
         string command =
-            $"stty columns {columns} 2>&1; TERM=xterm dotnet {BuiltCommand.Path} "
-            + "backup disk.img copy.img --speed 8MiB";
+            $"stty columns {columns} 2>&1; TERM=xterm {BuiltCommand.Line} " + "backup disk.img copy.img --speed 8MiB";
         string shown = Programs.Run(_folder.Path, "script", "-qec", command, "/dev/null").Expect(0).Output;
         string[] drawn = [.. shown.Split('\r').Where(text => text.StartsWith("backup ", StringComparison.Ordinal))];
         string[] bars = [.. drawn.Where(text => text.EndsWith("\u001b[K", StringComparison.Ordinal))];
@@ -84,8 +83,7 @@ public sealed class ViewTests : IDisposable
     public void TerminalOfAnyKind_GetsWhatItCanShow(string variables, bool hasBar)
     {
         Requires.Command("script");
-        string command =
-            $"stty columns 80; {variables} dotnet {BuiltCommand.Path} backup disk.img copy.img --speed 4MiB";
+        string command = $"stty columns 80; {variables} {BuiltCommand.Line} backup disk.img copy.img --speed 4MiB";
         string shown = Programs.Run(_folder.Path, "script", "-qec", command, "/dev/null").Expect(0).Output;
         Assert.Equal(hasBar, shown.Contains("\u001b[K", StringComparison.Ordinal));
         Assert.DoesNotMatch("\u001b\\[[0-9;]+m", shown); // no colours, ever
@@ -134,7 +132,7 @@ public sealed class ViewTests : IDisposable
     [Fact]
     public void Doctor_SeesTheWidthThatIsInUse()
     {
-        string script = $"DOTNET_EnableHWIntrinsic=0 dotnet {BuiltCommand.Path} doctor";
+        string script = $"DOTNET_EnableHWIntrinsic=0 dotnet {BuiltCommand.Library} doctor";
         string shown = Programs.Run(_folder.Path, "sh", "-c", script).Expect(0).Output;
         Assert.Contains("scalar, 64 bits wide", shown);
         Assert.Contains("-> ", shown);

@@ -51,7 +51,7 @@ public sealed class WithoutRingTests : IDisposable
     ProgramResult Run(params string[] arguments)
     {
         Requires.Command("python3");
-        string[] line = ["-c", Filter, "dotnet", BuiltCommand.Path, .. arguments];
+        string[] line = ["-c", Filter, .. BuiltCommand.Words, .. arguments];
         return Programs.Run(_folder.Path, "python3", line);
     }
 }

@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using FastBackup.Tests;
 
 namespace FastBackup.Dev;
 
@@ -22,6 +23,12 @@ static class SuitePlan
 
     static readonly string[] QuickProjects = ["interop", "tidy", "unit"];
 
+    /// <summary>Starts the command some thousand times: compiled ahead of time, each costs a tenth.</summary>
+    public const string CommandSuite = "cli";
+
+    /// <summary>From the root of the tree: where the command is published to for it.</summary>
+    public const string CommandFolder = "native-api/cli/bin/ahead-of-time";
+
     public static List<Suite> BuildQuick() =>
         [
             .. ProgramProject.Discover().Where(one => QuickProjects.Contains(one.Name)).Select(Of),
@@ -33,7 +40,7 @@ static class SuitePlan
         List<Suite> suites = [];
         ProgramProject[] projects = ProgramProject.Discover();
         foreach (ProgramProject project in projects)
-            suites.Add(Of(project));
+            suites.Add(project.Name == CommandSuite ? OfCompiledCommand(project) : Of(project));
 
         ProgramProject unit = projects.Single(project => project.Name == "unit");
         string[] filters = [.. KernelTests.SelectMany(query => new[] { "-filter", query })];
@@ -42,6 +49,12 @@ static class SuitePlan
 
         suites.AddRange(ProgramSteps.All.Select(Of));
         return suites;
+    }
+
+    static Suite OfCompiledCommand(ProgramProject project)
+    {
+        const string variable = "FASTBACKUP_COMMAND"; // as in tests/Cli/Command/BuiltCommand.cs
+        return Of(project) with { Environment = [new(variable, Repository.PathOf(CommandFolder + "/fastbackup"))] };
     }
 
     static Suite Of(ProgramProject project) =>

@@ -46,6 +46,8 @@ static class TestCommand
                 isBuilt &= await CountAsync(tally, "build " + project, BuildOf(project), cancel);
         else
             isBuilt = await CountAsync(tally, "build", BuildOf("FastBackup.sln"), cancel);
+        if (isBuilt && suites.Exists(suite => suite.Name == SuitePlan.CommandSuite))
+            isBuilt = await CountAsync(tally, "command", PublishCommandAsync, cancel);
         if (suites.Count == 0)
             tally.Add("suites", Outcome.OfFailure($"no suite has '{filter}' in its name"), TimeSpan.Zero);
         if (isBuilt)
@@ -100,6 +102,29 @@ static class TestCommand
                 onLine,
                 cancel
             );
+
+    static Task<ChildResult> PublishCommandAsync(Action<string> onLine, CancellationToken cancel) =>
+        ChildProcess.RunAsync(
+            ChildProcess.Dotnet,
+            [
+                "publish",
+                Repository.PathOf("native-api/cli"),
+                "-c",
+                "Release",
+                "-p:AheadOfTime=true",
+                "-p:RunAnalyzers=false", // the build had them
+                "-o",
+                Repository.PathOf(SuitePlan.CommandFolder),
+                "-nologo",
+                "-v",
+                "quiet",
+                "-nodeReuse:false",
+            ],
+            [],
+            BuildTimeLimit,
+            onLine,
+            cancel
+        );
 
     static async Task RunSuitesAsync(Tally tally, List<Suite> suites, CancellationToken cancel)
     {

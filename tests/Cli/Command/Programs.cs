@@ -14,7 +14,7 @@ static class Programs
 
     /// <summary>fastbackup, started in a folder.</summary>
     public static RunningProgram StartFastbackup(string workFolder, params string[] arguments) =>
-        new(workFolder, "dotnet", [BuiltCommand.Path, .. arguments]);
+        new(workFolder, BuiltCommand.Words[0], [.. BuiltCommand.Words[1..], .. arguments]);
 
     /// <summary>fastbackup as a root that, like any other user, is bound by the permissions of files.</summary>
     public static ProgramResult FastbackupBoundByPermissions(string workFolder, params string[] arguments)
@@ -23,7 +23,7 @@ static class Programs
             return Fastbackup(workFolder, arguments);
         Requires.Command("setpriv");
         string[] less = ["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"];
-        return Run(workFolder, "setpriv", [.. less, "dotnet", BuiltCommand.Path, .. arguments]);
+        return Run(workFolder, "setpriv", [.. less, .. BuiltCommand.Words, .. arguments]);
     }
 
     /// <param name="workFolder">Where it runs.</param>
