@@ -268,8 +268,8 @@ public sealed partial class Disk : ILoopMember, IDisposable
     /// <summary>A watcher takes what guests read: offering a read is worth the way. Threads: any.</summary>
     public bool WantsReads => Volatile.Read(ref _readTakerCount) > 0;
 
-    /// <summary>Somebody watches this disk: a point in time.</summary>
-    public bool IsWatched => _watcherCount > 0;
+    /// <summary>Those who watch this disk: points in time, a tracker.</summary>
+    public uint WatcherCount => (uint)_watcherCount;
 
     /// <summary>How many more points in time can watch this disk.</summary>
     public uint FilterRoom => (uint)(WatchersMax - _watcherCount);

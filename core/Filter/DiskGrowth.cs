@@ -1,6 +1,7 @@
 // A disk becomes larger. Its bitmaps get larger bits, which are made as drafts while guests write; in one moment they
 // take the place of the old ones and the disk has its new size. What is new is clean: nobody has written there.
-// Jobs and snapshots have maps of the old size, so there may be none. Does not shrink, and makes no device larger.
+// Jobs and snapshots have maps of the old size, so there may be none. A watcher that grows with the disk is told in the
+// moment, before any write may come to what is new. Does not shrink, and makes no device larger.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
@@ -15,7 +16,16 @@ namespace FastBackup.Filter;
 /// <param name="hasJobs">Whether jobs of the disk are there, begun or not.</param>
 /// <param name="onDone">Told of the end: None, State (jobs, a busy bitmap, it is larger by now), Range, NoMemory, or
 /// Unsupported by the device.</param>
-public sealed class DiskGrowth(Disk disk, ulong sizeBytes, Func<bool> hasJobs, Action<Fault> onDone) : IQuietWork
+/// <param name="growingCount">Watchers that grow with the disk.</param>
+/// <param name="onGrown">Tells them, in the moment; null: there are none.</param>
+public sealed class DiskGrowth(
+    Disk disk,
+    ulong sizeBytes,
+    Func<bool> hasJobs,
+    Action<Fault> onDone,
+    uint growingCount = 0,
+    Action? onGrown = null
+) : IQuietWork
 {
     const int PairsMax = 8; // made in one part, should bitmaps have been added since TakeMemory
 
@@ -136,6 +146,7 @@ public sealed class DiskGrowth(Disk disk, ulong sizeBytes, Func<bool> hasJobs, A
         }
         foreach (DirtyBitmap bitmap in disk.Bitmaps)
             bitmap.Replace(_pairs[bitmap].Bits, _pairs[bitmap].Spare);
+        onGrown?.Invoke();
         disk.SetCapacity(sizeBytes);
         return Fault.None;
     }
@@ -143,7 +154,7 @@ public sealed class DiskGrowth(Disk disk, ulong sizeBytes, Func<bool> hasJobs, A
     /// <summary>A job may be made at any time; its maps would be of the old size.</summary>
     bool IsRight()
     {
-        bool isRight = sizeBytes >= disk.CapacityBytes && !disk.IsWatched && !hasJobs();
+        bool isRight = sizeBytes >= disk.CapacityBytes && disk.WatcherCount == growingCount && !hasJobs();
         foreach (DirtyBitmap bitmap in disk.Bitmaps)
             isRight &= !bitmap.IsBusy;
         return isRight;

@@ -1,6 +1,7 @@
 // Checkpoints on the command line: made, listed, deleted, and backups from each of them, of a disk at rest.
 using System;
 using System.IO;
+using System.Linq;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -47,6 +48,29 @@ public sealed class CheckpointTests : IDisposable
         Run(0, "compare", "disk.img", "all.img");
         Run(0, "compare", "disk.img", "last.img");
         Assert.Equal(wasTuesday, File.ReadAllBytes(_folder["tuesday.img"]));
+    }
+
+    [Fact]
+    public void ChainOverGrowth_RestoresEachPoint()
+    {
+        Backup(0, "monday.img", "--checkpoint", "monday");
+        Change(48, 1);
+        Resize(7 * Mebi + 5);
+        File.Copy(_folder["monday.img"], _folder["tuesday.img"]);
+        ProgramResult tuesday = Backup(0, "tuesday.img", "--since", "monday", "--checkpoint", "tuesday");
+        Assert.StartsWith("incremental: 2.1 MiB changed since checkpoint 'monday'\n", tuesday.Output);
+        Run(0, "compare", "disk.img", "tuesday.img");
+        Change(3, 2);
+        Resize(7 * Mebi + 6);
+        Assert.StartsWith(
+            "incremental: 64.0 KiB changed since", // granule 3, and the last one, of six bytes
+            Backup(0, "tuesday.img", "--since", "tuesday", "--checkpoint", "wednesday").Output
+        );
+        Run(0, "compare", "disk.img", "tuesday.img");
+        Backup(0, "monday.img", "--since", "monday");
+        Run(0, "compare", "disk.img", "monday.img");
+        string all = string.Join(' ', Enumerable.Range(80, 33));
+        Assert.Equal($"monday 3 48 {all}\ntuesday 3 112\nwednesday\n", Python("points", "disk.img.track"));
     }
 
     [Fact]
@@ -132,8 +156,7 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void ReasonsOfOtherDisks_AreInJson()
     {
-        using (FileStream disk = File.OpenWrite(_folder["disk.img"]))
-            disk.SetLength(6 * Mebi);
+        Resize(4 * Mebi);
         string refused = Backup(1, "copy.img", "--since", "monday", "--json").Output;
         Assert.Contains("\"mode\":\"refused\",\"reason\":\"resized\"", refused, StringComparison.Ordinal);
     }
@@ -161,6 +184,12 @@ public sealed class CheckpointTests : IDisposable
         Assert.Contains("already", Backup(1, "copy.img", "--checkpoint", "monday").Error);
         Assert.Contains("give --tracker, too", Run(2, "backup", "disk.img", "copy.img", "--since", "monday").Error);
         Assert.False(File.Exists(_folder["copy.img"]));
+    }
+
+    void Resize(long sizeBytes)
+    {
+        using FileStream file = File.OpenWrite(_folder["disk.img"]);
+        file.SetLength(sizeBytes);
     }
 
     void Touch(long offset, byte value) => TrackedImage.Touch(_folder, "disk.img", offset, value);

@@ -51,6 +51,36 @@ public sealed class LiveCheckpointTests : IDisposable
         Disks.AssertEqual(_folder["disk.img"], _folder["tuesday.img"]);
     }
 
+    [Theory]
+    [InlineData("KILL", 137)]
+    [InlineData("INT", 0)]
+    public void DiskThatGrowsWhileServed_KeepsItsPoints(string signal, int exitCode)
+    {
+        const long grownBytes = 300L << 20;
+        string Grown(long more) => $"{(grownBytes + (more - DiskBytes / 65536) * 65536) / 1048576.0:0.0} MiB";
+        using (RunningProgram server = Serve())
+        {
+            Write("3M 100k");
+            _ = Ctl("x-checkpoint-add", "node=disk", "name=tuesday");
+            Write("9M 512");
+            _ = Ctl("block_resize", "node-name=disk", $"size={grownBytes}");
+            _ = Ctl("x-checkpoint-add", "node=disk", "name=wednesday");
+            Write("1M 512");
+            Write("290M 512");
+            server.Signal(signal);
+            server.Wait().Expect(exitCode);
+        }
+        Assert.Equal(
+            [$"monday {Grown(4)}", $"tuesday {Grown(2)}", "wednesday 128.0 KiB"],
+            Array.ConvertAll(
+                Run("checkpoint", "list", "disk.img").Expect(0).Output.TrimEnd('\n').Split('\n'),
+                line => line.Split(' ')[0] + " " + line.Split("  ")[^1].Replace(" changed since", "")
+            )
+        );
+        Run("backup", "disk.img", "monday.img", "--tracker", "disk.img.track", "--since", "monday").Expect(0);
+        Disks.AssertEqual(_folder["disk.img"], _folder["monday.img"]);
+    }
+
     [Fact]
     public void ManyPoints_AreMadeAndDeleted_WhileAGuestWrites()
     {

@@ -83,6 +83,40 @@ public sealed class TrackTests : IDisposable
     }
 
     [Fact]
+    public void DiskThatHasGrown_KeepsItsTracker_AndTheLastCopyGrowsWithIt()
+    {
+        Backup(0);
+        Touch("disk.img", 3 * Mebi, 1);
+        SetChanged(granule: 48);
+        Resize("disk.img", 9 * Mebi + 100);
+        byte[] tracker = File.ReadAllBytes(_folder["disk.img.track"]);
+        string grown = Run(0, "track", "info", "disk.img").Output; // granule 48, and all from granule 80 on
+        Assert.StartsWith("4.1 MiB of 9.0 MiB (45.14 %) changed", grown);
+        Assert.Equal(tracker, File.ReadAllBytes(_folder["disk.img.track"])); // it was looked at
+        Touch("copy.img", Mebi, 99); // no incremental comes by here
+        Assert.StartsWith("incremental: 4.1 MiB changed since the last backup\n", Backup(0).Output);
+        byte[] copy = File.ReadAllBytes(_folder["copy.img"]);
+        Assert.Equal(99, copy[Mebi]);
+        byte[] disk = File.ReadAllBytes(_folder["disk.img"]);
+        copy[Mebi] = disk[Mebi];
+        Assert.Equal(disk, copy);
+        Assert.StartsWith("0 B of 9.0 MiB", Run(0, "track", "info", "disk.img").Output);
+        Assert.Equal("closed durable\n", Python("read", "disk.img.track"));
+    }
+
+    [Fact]
+    public void DiskThatHasGrown_AndWasWrittenToUnwatched_NeedsAFullBackup_WhichHealsIt()
+    {
+        Backup(0);
+        Touch("disk.img", 0, 1); // one of the places that every mount touches
+        Resize("disk.img", 9 * Mebi);
+        Assert.Contains("(foreign-writes)", Run(1, "track", "info", "disk.img").Error, StringComparison.Ordinal);
+        Backup(0, "--force");
+        Assert.StartsWith("0 B of 9.0 MiB", Run(0, "track", "info", "disk.img").Output);
+        Run(0, "compare", "disk.img", "copy.img");
+    }
+
+    [Fact]
     public void Map_IsDrawn()
     {
         Backup(0);
@@ -122,7 +156,7 @@ public sealed class TrackTests : IDisposable
 
     [Theory]
     [InlineData("other.img", "belongs to another disk (foreign-disk)")]
-    [InlineData("larger.img", "belongs to this disk with another size (resized)")]
+    [InlineData("smaller.img", "belongs to this disk as it was when it was larger (resized)")]
     [InlineData("text.track", "is not a tracker file (not-a-tracker)")]
     [InlineData("short.track", "was cut short (truncated)")]
     [InlineData("disk.img", "is the disk itself")]
@@ -134,8 +168,8 @@ public sealed class TrackTests : IDisposable
         string tracker = name.EndsWith(".track", StringComparison.Ordinal) ? name : "disk.img.track";
         if (name == "other.img")
             Disks.Random(_folder[disk = name], 5 * Mebi + 700);
-        else if (name == "larger.img")
-            Grow("disk.img", 6 * Mebi);
+        else if (name == "smaller.img")
+            Resize("disk.img", 4 * Mebi);
         else if (name == "text.track")
             File.WriteAllText(_folder[name], "letters");
         else if (name == "short.track")
@@ -167,7 +201,7 @@ public sealed class TrackTests : IDisposable
 
     void Touch(string name, long offset, byte value) => TrackedImage.Touch(_folder, name, offset, value);
 
-    void Grow(string name, long bytes)
+    void Resize(string name, long bytes)
     {
         using FileStream file = File.OpenWrite(_folder[name]);
         file.SetLength(bytes);

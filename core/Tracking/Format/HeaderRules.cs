@@ -76,6 +76,30 @@ static class HeaderRules
             ),
         };
 
+    /// <summary>Of a larger disk, without points, in places that nothing has yet: for a file that is about to be
+    /// written anew.</summary>
+    public static TrackerHeader Enlarge(TrackerHeader header, ulong diskBytes)
+    {
+        TrackerShape shape = header.Shape with { DiskBytes = diskBytes };
+        ulong mapId = header.LastMapId + 1;
+        List<TrackerArea> areas = [];
+        List<TrackerArea> taken = [.. header.Areas];
+        foreach (TrackerArea area in Place(shape, mapId, isLiveElsewhere: true))
+        {
+            TrackerArea placed = area with { OffsetBytes = FindRoom(taken, area.LengthBytes) };
+            areas.Add(placed);
+            taken.Add(placed);
+        }
+        return header with
+        {
+            Shape = shape,
+            IsLiveElsewhere = true,
+            MapId = mapId,
+            LastMapId = mapId,
+            Areas = [.. areas],
+        };
+    }
+
     static TrackerArea Next(AreaKind kind, ulong mapId, ulong lengthBytes, ref ulong atBytes)
     {
         TrackerArea area = new(kind, TrackerArea.MustBeKnown, mapId, atBytes, lengthBytes);

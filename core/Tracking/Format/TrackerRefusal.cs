@@ -25,6 +25,8 @@ public enum TrackerRefusal
     /// <summary>The file ends before its areas do.</summary>
     Truncated,
     ForeignDisk,
+
+    /// <summary>The disk is smaller than it was, or too large by now.</summary>
     Resized,
     Inconsistent,
 
@@ -49,7 +51,7 @@ public static class TrackerRefusals
             TrackerRefusal.Impossible => "says what cannot be, and was not written by this program",
             TrackerRefusal.Truncated => "was cut short",
             TrackerRefusal.ForeignDisk => "belongs to another disk",
-            TrackerRefusal.Resized => "belongs to this disk with another size",
+            TrackerRefusal.Resized => "belongs to this disk as it was when it was larger",
             TrackerRefusal.Inconsistent => "has missed changes",
             TrackerRefusal.ForeignWrites => "was not there when the disk was written to",
             _ => "is whole",

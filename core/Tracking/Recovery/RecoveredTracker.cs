@@ -3,6 +3,7 @@ using System;
 using System.Collections.Generic;
 using FastBackup.Bitmaps;
 using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Store;
 
 namespace FastBackup.Tracking.Recovery;
 
@@ -51,6 +52,10 @@ sealed class RecoveredTracker : IDisposable
 
     /// <summary>The highest sequence of any block.</summary>
     public ulong LastSequence { get; init; }
+
+    /// <summary>The disk has grown, and this is how the file is to be; it is as it was before. Null: it is as it
+    /// says.</summary>
+    public PointPlan? Growth { get; init; }
 
     public void Dispose()
     {

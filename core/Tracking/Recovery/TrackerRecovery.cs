@@ -52,7 +52,8 @@ sealed class TrackerRecovery
 
     TrackerShape Shape => _header.Shape;
 
-    /// <summary>Never fails: what cannot be used has a refusal.</summary>
+    /// <summary>Never fails: what cannot be used has a refusal. The result is of the disk that the header knows, also
+    /// where the disk is larger by now: then <see cref="Storage.TrackerGrowth"/> comes next.</summary>
     /// <exception cref="InsufficientMemoryException">The bitmaps do not fit.</exception>
     /// <param name="file">The tracker file.</param>
     /// <param name="world">What is so now.</param>
@@ -147,14 +148,22 @@ sealed class TrackerRecovery
                 return TrackerRefusal.Truncated;
         if (header.DiskId != world.DiskId)
             return TrackerRefusal.ForeignDisk;
-        if (header.Shape.DiskBytes != world.DiskBytes)
+        bool mayHaveGrown =
+            header.Shape.DiskBytes <= world.DiskBytes && (header.Shape with { DiskBytes = world.DiskBytes }).IsLegal;
+        if (!mayHaveGrown)
             return TrackerRefusal.Resized;
         if (header.State == TrackerState.Inconsistent)
             return TrackerRefusal.Inconsistent;
-        return header.State == TrackerState.Closed && header.Stamp != world.Stamp
+        return header.State == TrackerState.Closed && !IsAsLeft(header, world)
             ? TrackerRefusal.ForeignWrites
             : TrackerRefusal.None;
     }
+
+    /// <summary>Growth changes a file's times, so of a disk that has grown only the places tell.</summary>
+    static bool IsAsLeft(TrackerHeader header, in TrackerWorld world) =>
+        header.Shape.DiskBytes == world.DiskBytes
+            ? header.Stamp == world.Stamp
+            : header.Stamp.Places == world.PlacesBefore;
 
     RecoveredTracker Build(in TrackerWorld world, ITrackerReader? elsewhere, bool isSecondHeaderBad)
     {

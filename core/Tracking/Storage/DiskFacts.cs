@@ -100,8 +100,14 @@ static class DiskFacts
         stamp = default;
         using AlignedRegion pages = AlignedRegion.Map(PlaceBytes * PlaceCount, RegionResidency.Resident);
         for (int i = 0; i < PlaceCount; i++)
-            if (!TryReadPlace(fd, PlaceAt(i, sizeBytes), pages.Slice((ulong)(i * PlaceBytes), PlaceBytes)))
+        {
+            Span<byte> page = pages.Slice((ulong)(i * PlaceBytes), PlaceBytes);
+            ulong atBytes = PlaceAt(i, sizeBytes);
+            if (!TryReadPlace(fd, atBytes, page))
                 return LastFault();
+            if (sizeBytes < atBytes + PlaceBytes) // the disk may be larger by now
+                page[(int)(Math.Max(sizeBytes, atBytes) - atBytes)..].Clear();
+        }
         Fault fault = TryTimes(fd, out ulong modifiedNs, out ulong changedNs);
         if (fault.IsFault)
             return fault;

@@ -4,6 +4,8 @@
 //   caller               PrepareAdd
 //   loop      TryReserve                TryName ... (end)                                   Release
 //   caller               PrepareDelete
+//   loop      TryReserve                TryGrow in the moment; released, idle        EndGrowth     Release
+//   caller               PrepareGrowth                                        Grow
 //
 // Whatever ends before the swap leaves all as it was, but for room in the file; after it the point is whole, or the
 // tracker has failed. The point is durable at the end, some milliseconds behind its instant: a kill in between leaves
@@ -29,9 +31,9 @@ public sealed class DiskPoints : ILoopTask, IDisposable
     readonly IIoLoop _loop;
     readonly WriteTracker _watcher;
     readonly TrackerFile _file;
-    readonly TrackerStore _store;
     readonly MapChain _chain;
-    readonly ulong _sequence;
+    TrackerStore _store;
+    ulong _sequence;
     PointPlan? _plan;
     LiveFile? _next;
     Fault _unsaid; // of a step that was not the loop's
@@ -127,6 +129,12 @@ public sealed class DiskPoints : ILoopTask, IDisposable
             : Prepare(() => PointPlan.Delete(_store.Header, _chain, index));
     }
 
+    /// <summary>As above, for a disk that is about to have so many bytes, more than it has.</summary>
+    public OpenRefusal PrepareGrowth(ulong diskBytes) =>
+        (_store.Header.Shape with { DiskBytes = diskBytes }).IsLegal
+            ? Prepare(() => PointPlan.Grow(_store.Header, _chain, diskBytes))
+            : OpenRefusal.Rule($"a disk of {diskBytes} bytes cannot be tracked: detach tracker '{_file.Path}' first");
+
     OpenRefusal Prepare(Func<PointPlan> make)
     {
         try
@@ -168,6 +176,42 @@ public sealed class DiskPoints : ILoopTask, IDisposable
         _onEnd = onEnd;
         _file.TellGrowth();
         return _watcher.TryNamePoints(_plan!, OnEnd);
+    }
+
+    /// <summary>In the moment in which the disk grows: all writes are held from here on.</summary>
+    /// <returns>False: the tracker has failed; nothing was changed.</returns>
+    public bool TryGrow() => _hasSwapped = _watcher.Release();
+
+    /// <summary>The file is that of the larger disk. Threads: any that may wait; released, and no step under way.
+    /// </summary>
+    /// <param name="store">As it is from here on; the caller's.</param>
+    /// <param name="open">Its regions; the caller's.</param>
+    internal Fault Grow(out TrackerStore store, out HierarchicalBitmap open)
+    {
+        PointPlan plan = _plan!;
+        ulong sequence = Math.Max(_sequence, _store.LastSequence) + 1;
+        store = TrackerGrowth.TakeOver(plan, _store, _chain.Maps[^1], sequence, out open);
+        Fault fault = TrackerGrowth.WriteRecording(_file, plan, store, sequence);
+        if (fault.IsFault)
+            return fault;
+        _next = _file.CreateNextLive(store.Header, plan.Maps[^1]);
+        fault = TrackerSteps.WriteHeader(_file, store, store.Header);
+        if (fault.IsFault)
+            _next?.Void(); // the header may be there by now
+        return fault;
+    }
+
+    /// <summary>The disk is the larger one.</summary>
+    /// <param name="store">That Grow has given.</param>
+    /// <param name="start">Lets writes pass by the rules of a live map.</param>
+    internal void EndGrowth(TrackerStore store, Action<LiveMap> start)
+    {
+        start(new LiveMap(_plan!.Maps[^1], _next));
+        (_store, _sequence) = (store, store.LastSequence);
+        _plan.Commit(_chain);
+        _plan.Dispose();
+        ChangeLive();
+        (_plan, _hasSwapped) = (null, false);
     }
 
     /// <summary>Maybe in a quiesced moment: memory is given back behind it.</summary>

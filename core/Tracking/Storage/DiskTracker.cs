@@ -4,6 +4,9 @@
 //   loop      Hold                   Start                     Release            Detach
 //   caller            Open file, Begin       guests write             (idle) End          Dispose
 //
+//   loop      (the disk grows, writes wait)           EndGrowth
+//   caller    Points.PrepareGrowth        (held) Grow          guests write
+//
 // Only for disks that are files or block devices of this machine: of others it cannot be told which they are.
 using System;
 using FastBackup.Base;
@@ -39,6 +42,9 @@ public sealed class DiskTracker : IDisposable
     RecoveredTracker? _found;
     HierarchicalBitmap? _open;
     TrackerStore? _store;
+    Action<Fault> _onTrouble = _ => { };
+    TrackerStore? _nextStore; // of a larger disk
+    HierarchicalBitmap? _nextOpen;
 
     DiskTracker(Disk disk, FileDevice device, TrackerFile file, ulong waitMaxNs)
     {
@@ -86,25 +92,39 @@ public sealed class DiskTracker : IDisposable
         OpenRefusal refusal = _file.Read(_device, out TrackedChanges? changes);
         if (!refusal.IsNone)
             return refusal;
-        _found = changes!.Take();
-        TrackerRefusal reason = changes.Refusal;
+        TrackerRefusal reason = changes!.Refusal;
         if (reason.IsHealedByFull())
         {
             RestartReason = reason;
-            _found = TrackerRecovery.TakeAllForChanged(_file, _found.Header!);
+            changes = TakeAllForChanged(changes);
         }
         else if (reason != TrackerRefusal.None)
         {
+            changes.Dispose();
             return OpenRefusal.Rule(TrackerRefusals.Describe(Path, reason) + "; add a new one for this disk");
         }
+        Fault fault = _file.WriteGrowth(changes);
+        _found = changes.Take();
+        if (fault.IsFault)
+            return OpenRefusal.Of(Path, "write tracker", fault);
         TrackerShape shape = _found.Header!.Shape;
         _open = ChooseOpen(_found, shape);
         _store = TrackerSteps.Take(_found, _open);
-        Fault fault = _file.Begin(_store, _found, _device, out LiveFile? live);
+        fault = _file.Begin(_store, _found, _device, out LiveFile? live);
         if (fault.IsFault)
             return OpenRefusal.Of(Path, "write tracker", fault);
         Points = new DiskPoints(_disk.Loop, _watcher, _file, _store, _found, live);
         return default;
+    }
+
+    /// <summary>A file that a full backup would heal: everything has changed.</summary>
+    TrackedChanges TakeAllForChanged(TrackedChanges refused)
+    {
+        RecoveredTracker all = TrackerRecovery.TakeAllForChanged(_file, refused.Found.Header!);
+        ulong diskBytes = _device.Limits.CapacityBytes;
+        if (all.Header!.Shape.DiskBytes < diskBytes)
+            all = TrackerGrowth.See(all, diskBytes);
+        return new TrackedChanges(all, refused.Stamp);
     }
 
     /// <summary>Regions that are open from the start: those that were at its end, or else those with changes.</summary>
@@ -130,15 +150,17 @@ public sealed class DiskTracker : IDisposable
     /// <summary>Writes pass by its rules from here on. Threads: the loop's.</summary>
     /// <param name="onTrouble">Told once, on the loop's thread, that it is inconsistent, and why.</param>
     /// <returns>False: opening the file has taken too long, and writes have passed; Detach.</returns>
-    public bool Start(Action<Fault> onTrouble) =>
-        _watcher.Start(
-            _store!,
-            new LiveMap(_found!.Changed!, Points!.Live),
-            _file.Device,
-            OpenMax(_store!.Header.Shape),
-            onTrouble,
-            SayLastWord
-        );
+    public bool Start(Action<Fault> onTrouble)
+    {
+        _onTrouble = onTrouble;
+        return Watch(new LiveMap(_found!.Changed!, Points!.Live));
+    }
+
+    bool Watch(LiveMap live)
+    {
+        _file.TellGrowth();
+        return _watcher.Start(_store!, live, _file.Device, OpenMax(_store!.Header.Shape), _onTrouble, SayLastWord);
+    }
 
     /// <summary>On a thread and a descriptor of its own: the file may be closed meanwhile.</summary>
     void SayLastWord()
@@ -152,6 +174,50 @@ public sealed class DiskTracker : IDisposable
     /// <summary>Holds writes until Detach. Threads: the loop's, the disk quiesced.</summary>
     /// <returns>False: it is over already.</returns>
     public bool Release() => _watcher.Release();
+
+    /// <summary>All writes are held, and the file is nobody's. Threads: the loop's.</summary>
+    public bool IsHeld => _watcher.IsHeld;
+
+    /// <summary>Makes the file that of a larger disk; the points are ready for it, and it is held. Where it fails the
+    /// file says that it is inconsistent, if it can. Threads: any that may wait.</summary>
+    public Fault Grow()
+    {
+        Fault fault;
+        try
+        {
+            fault = Points!.Grow(out _nextStore, out _nextOpen);
+        }
+        catch (InsufficientMemoryException)
+        {
+            fault = new Fault(FaultKind.NoMemory);
+        }
+        if (fault.IsFault)
+            GiveUpFile();
+        return fault;
+    }
+
+    /// <summary>Writes pass again. Threads: the loop's.</summary>
+    /// <param name="growth">What came of it.</param>
+    /// <returns>False: writes have passed that the file does not have; GiveUpFile.</returns>
+    public bool EndGrowth(Fault growth)
+    {
+        if (growth.IsFault)
+        {
+            _watcher.Abandon();
+            _onTrouble(growth);
+            return true; // the file has said so
+        }
+        (TrackerStore before, HierarchicalBitmap? openBefore) = (_store!, _open);
+        (_store, _open, _nextStore, _nextOpen) = (_nextStore, _nextOpen, null, null);
+        bool goesOn = false;
+        Points!.EndGrowth(_store!, live => goesOn = Watch(live));
+        before.Dispose();
+        openBefore?.Dispose();
+        return goesOn;
+    }
+
+    /// <summary>There is nobody to wait for it: inconsistent. Threads: the loop's.</summary>
+    public void FailGrowth(Fault fault) => _watcher.Fail(fault);
 
     /// <summary>Says in the file that it is closed. Threads: any that may wait, when released and idle.</summary>
     /// <returns>None, or why it is inconsistent.</returns>
@@ -190,6 +256,8 @@ public sealed class DiskTracker : IDisposable
         Points?.Dispose();
         _store?.Dispose();
         _open?.Dispose();
+        _nextStore?.Dispose();
+        _nextOpen?.Dispose();
         _found?.Dispose();
         _file.Dispose();
     }

@@ -12,11 +12,11 @@ namespace FastBackup.Tracking.Storage;
 /// <summary>Threads: one. Owner of the bitmap.</summary>
 public sealed class TrackedChanges : IDisposable
 {
-    readonly RecoveredTracker _found;
+    RecoveredTracker _found;
 
-    internal TrackedChanges(RecoveredTracker found)
+    internal TrackedChanges(RecoveredTracker found, DiskStamp stamp)
     {
-        _found = found;
+        (_found, Stamp) = (found, stamp);
         if (found.Refusal == TrackerRefusal.None)
             Changed = found.Chain!.Since(found.Chain.BaseIndex);
     }
@@ -60,6 +60,13 @@ public sealed class TrackedChanges : IDisposable
     public ulong LostBlockCount => _found.LostBlockCount;
 
     internal RecoveredTracker Found => _found;
+
+    /// <summary>The disk as it was when this was read.</summary>
+    internal DiskStamp Stamp { get; }
+
+    /// <summary>The file has what was found.</summary>
+    /// <param name="written">With the bitmaps that were found.</param>
+    internal void Settle(RecoveredTracker written) => _found = written;
 
     /// <summary>All but the maps goes; they are the caller's.</summary>
     internal RecoveredTracker Take()

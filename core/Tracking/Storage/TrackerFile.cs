@@ -150,19 +150,22 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         if (disk.Kin is { } kin && _device.Kin is { } own && own.Shares(kin))
             return OpenRefusal.Rule($"tracker '{Path}' is the disk itself; give another file");
         TrackerWorld world = default;
-        Fault fault = TryGetWorld(disk, out world, out uint ownerId);
+        HeaderCopy header = HeaderBytes.Choose(ReadHeader(0), ReadHeader(HeaderBytes.SecondCopyAt));
+        Fault fault = TryGetWorld(disk, header.Header, out world, out uint ownerId);
         if (fault.IsFault)
             return OpenRefusal.Of(disk.Name, "examine", fault);
         LiveImage? live = null;
         LiveImage? next = null;
         (int liveFd, int nextFd) = (-1, -1);
-        HeaderCopy header = HeaderBytes.Choose(ReadHeader(0), ReadHeader(HeaderBytes.SecondCopyAt));
         if (header.Header is { } known)
         {
             live = LiveFile.TryFind(LiveFolder, known.TrackerId, ownerId, isNext: false, out liveFd);
             next = LiveFile.TryFind(LiveFolder, known.TrackerId, ownerId, isNext: true, out nextFd);
         }
-        changes = new TrackedChanges(TrackerRecovery.Recover(this, world, live, next));
+        RecoveredTracker found = TrackerRecovery.Recover(this, world, live, next);
+        if (found.Refusal == TrackerRefusal.None && found.Header!.Shape.DiskBytes < world.DiskBytes)
+            found = TrackerGrowth.See(found, world.DiskBytes);
+        changes = new TrackedChanges(found, world.Stamp);
         if (liveFd >= 0)
             _ = Files.Close(liveFd);
         if (nextFd >= 0)
@@ -177,13 +180,26 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         return HeaderBytes.Read(isThere ? bytes : []);
     }
 
-    unsafe Fault TryGetWorld(FileDevice disk, out TrackerWorld world, out uint ownerId)
+    /// <param name="disk">As it is.</param>
+    /// <param name="known">What the file says; null: it does not matter.</param>
+    /// <param name="world">What is so.</param>
+    /// <param name="ownerId">The user to whom the file belongs.</param>
+    unsafe Fault TryGetWorld(FileDevice disk, TrackerHeader? known, out TrackerWorld world, out uint ownerId)
     {
         (world, ownerId) = (default, 0);
+        ulong sizeBytes = disk.Limits.CapacityBytes;
+        ulong knownBytes = known?.Shape.DiskBytes ?? sizeBytes;
         Fault fault = DiskFacts.TryIdentify(disk.Fd, out Digest32 diskId);
         DiskStamp stamp = default;
+        DiskStamp before = default;
+        // Of a disk that has grown the file will have this stamp: what others write from here on must be found.
         if (fault.IsNone)
-            fault = DiskFacts.TryStamp(disk.Fd, disk.Limits.CapacityBytes, out stamp);
+            fault =
+                knownBytes < sizeBytes
+                    ? DiskFacts.TryStampForGood(disk.Fd, sizeBytes, out stamp)
+                    : DiskFacts.TryStamp(disk.Fd, sizeBytes, out stamp);
+        if (fault.IsNone && knownBytes < sizeBytes)
+            fault = DiskFacts.TryStamp(disk.Fd, knownBytes, out before);
         if (fault.IsFault)
             return fault;
         Statx own;
@@ -195,11 +211,12 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         bool isSettled = _device.Limits.IsReadOnly || Flush().IsNone;
         world = new TrackerWorld(
             diskId,
-            disk.Limits.CapacityBytes,
+            sizeBytes,
             stamp,
             BootIdentity.Read(),
             home,
-            IsFileSettled: isSettled
+            IsFileSettled: isSettled,
+            before.Places
         );
         return Fault.None;
     }
@@ -211,7 +228,7 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     /// </param>
     /// <param name="createdNs">Since 1970.</param>
     public Fault AddPoint(FileDevice disk, TrackedChanges changes, string name, ulong createdNs) =>
-        ChangePoints(disk, changes, PlanPoint(changes, name, createdNs, false));
+        ChangePoints(disk, changes, () => PlanPoint(changes, name, createdNs, false));
 
     /// <summary>A point is there no more; what has changed since those before it stays. Nobody writes to the disk.
     /// </summary>
@@ -221,7 +238,7 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     public Fault DeletePoint(FileDevice disk, TrackedChanges changes, string name)
     {
         MapChain chain = changes.Found.Chain!;
-        return ChangePoints(disk, changes, PointPlan.Delete(changes.Found.Header!, chain, chain.Find(name)));
+        return ChangePoints(disk, changes, () => PointPlan.Delete(changes.Found.Header!, chain, chain.Find(name)));
     }
 
     /// <summary>A backup has all that was named: nothing has changed since now, and a point may be called so. Nobody
@@ -234,7 +251,7 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     public Fault MoveBase(FileDevice disk, TrackedChanges changes, string name, ulong createdNs)
     {
         if (changes.Refusal == TrackerRefusal.None && (name.Length > 0 || changes.Points.Count > 0))
-            return ChangePoints(disk, changes, PlanPoint(changes, name, createdNs, movesBase: true));
+            return ChangePoints(disk, changes, () => PlanPoint(changes, name, createdNs, movesBase: true));
         Fault fault = Reset(disk, changes);
         if (fault.IsFault || name.Length == 0)
             return fault;
@@ -248,13 +265,16 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     static PointPlan PlanPoint(TrackedChanges changes, string name, ulong createdNs, bool movesBase) =>
         PointPlan.Add(changes.Found.Header!, changes.Found.Chain!, name, createdNs, movesBase, isAtRest: true);
 
-    Fault ChangePoints(FileDevice disk, TrackedChanges changes, PointPlan plan)
+    Fault ChangePoints(FileDevice disk, TrackedChanges changes, Func<PointPlan> make)
     {
-        using (plan)
+        Fault fault = WriteGrowth(changes);
+        if (fault.IsFault)
+            return fault;
+        using (PointPlan plan = make())
         {
             TrackerHeader header = changes.Found.Header!;
             DiskStamp stamp = header.Stamp; // of a closed one: what others write from now on is found
-            Fault fault =
+            fault =
                 header.State == TrackerState.Open
                     ? DiskFacts.TryStampForGood(disk.Fd, disk.Limits.CapacityBytes, out stamp)
                     : Fault.None;
@@ -266,19 +286,39 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         }
     }
 
+    /// <summary>The file has what was seen of a disk that has grown, and is closed; then so do the changes.</summary>
+    internal Fault WriteGrowth(TrackedChanges changes)
+    {
+        if (changes.Found.Growth == null)
+            return Fault.None;
+        Fault fault = TrackerGrowth.Write(this, changes.Found, changes.Stamp, out RecoveredTracker? written);
+        if (fault.IsFault)
+            return fault;
+        changes.Settle(written!);
+        LiveFile.Remove(LiveFolder, written!.Header!.TrackerId);
+        return fault;
+    }
+
     /// <summary>A backup has all that was named: from here on nothing has changed. Nobody writes to the disk.</summary>
     /// <param name="disk">As it was backed up.</param>
     /// <param name="changes">As read before; also of a file that a full backup heals.</param>
     public Fault Reset(FileDevice disk, TrackedChanges changes)
     {
-        TrackerHeader header = HeaderRules.WithoutPoints(changes.Found.Header!);
+        Fault fault = WriteGrowth(changes);
+        if (fault.IsFault)
+            return fault;
+        TrackerHeader header = changes.Found.Header!;
         ulong sequence = changes.Found.LastSequence;
         if (changes.Refusal != TrackerRefusal.None)
         {
             using RecoveredTracker all = TrackerRecovery.TakeAllForChanged(this, header);
             sequence = all.LastSequence;
         }
-        Fault fault = DiskFacts.TryStampForGood(disk.Fd, disk.Limits.CapacityBytes, out DiskStamp stamp);
+        header =
+            header.Shape.DiskBytes < disk.Limits.CapacityBytes
+                ? HeaderRules.Enlarge(header, disk.Limits.CapacityBytes)
+                : HeaderRules.WithoutPoints(header);
+        fault = DiskFacts.TryStampForGood(disk.Fd, disk.Limits.CapacityBytes, out DiskStamp stamp);
         if (fault.IsFault)
             return fault;
         using HierarchicalBitmap none = HierarchicalBitmap.Create(header.Shape.DiskBytes, header.Shape.GranuleBytes);
@@ -320,7 +360,7 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     internal Fault Begin(TrackerStore store, RecoveredTracker found, FileDevice disk, out LiveFile? live)
     {
         live = null;
-        Fault fault = TryGetWorld(disk, out TrackerWorld world, out _);
+        Fault fault = TryGetWorld(disk, null, out TrackerWorld world, out _);
         if (fault.IsNone)
             fault = TrackerSteps.WriteMaps(this, store, found.BadPages);
         if (fault.IsFault)

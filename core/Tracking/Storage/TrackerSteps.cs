@@ -7,6 +7,7 @@
 //            before the last step it is open, and the live map exact
 //   Points   (the file grows), new maps and the new table where nothing is that counts, the header
 //            before the last step the old header counts, with all that it names
+//   Growth   as Points, with all maps and the intents new: see TrackerGrowth
 //   Reset    the header "inconsistent", fine pages and intents of the new map, the header "closed"
 //            for a map that has less than before: what is half done must not be believed
 //
@@ -65,10 +66,16 @@ static class TrackerSteps
             if (fault.IsFault)
                 return fault;
         }
+        return WriteIntents(file, store);
+    }
+
+    /// <summary>All intents, as they are to be.</summary>
+    public static Fault WriteIntents(ITrackerStorage file, TrackerStore store)
+    {
         store.Intents.BeginWhole();
-        Fault intents = Carry(file, store.Intents.Whole);
+        Fault fault = Carry(file, store.Intents.Whole);
         store.Intents.Whole.End();
-        return intents;
+        return fault;
     }
 
     public static Fault WriteHeader(
@@ -172,7 +179,7 @@ static class TrackerSteps
 
     /// <summary>Has another map from here on, which may have less.</summary>
     /// <param name="file">The tracker file.</param>
-    /// <param name="header">As it is in the file now.</param>
+    /// <param name="header">As it is in the file now, or of a larger disk in places that this one leaves free.</param>
     /// <param name="changed">One bit a granule.</param>
     /// <param name="sequence">The highest of any block in the file.</param>
     /// <param name="stamp">The disk as it is now.</param>
@@ -193,7 +200,12 @@ static class TrackerSteps
             LastSequence = sequence,
         };
         using TrackerStore store = Take(found, none);
-        Fault fault = WriteHeader(file, store, header with { State = TrackerState.Inconsistent });
+        ulong fileBytes = 0;
+        foreach (TrackerArea area in header.Areas)
+            fileBytes = Math.Max(fileBytes, area.EndBytes);
+        Fault fault = file.SizeBytes < fileBytes ? file.Grow(fileBytes) : Fault.None;
+        if (fault.IsNone)
+            fault = WriteHeader(file, store, header with { State = TrackerState.Inconsistent });
         if (fault.IsNone)
             fault = WriteMaps(file, store, []);
         return fault.IsNone ? WriteHeader(file, store, Closed(store.Header, stamp)) : fault;

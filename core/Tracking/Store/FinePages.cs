@@ -24,18 +24,20 @@ sealed class FinePages : IDisposable
     readonly ulong[] _pages = new ulong[PagesPerFlush];
     int _count;
     bool _isDurable; // the copies are
-    ulong _sequence;
 
     /// <param name="header">Where they are.</param>
     /// <param name="live">One bit per granule.</param>
     /// <param name="sequence">The highest in the file.</param>
     public FinePages(TrackerHeader header, HierarchicalBitmap live, ulong sequence)
     {
-        (_header, _live, _sequence) = (header, live, sequence);
+        (_header, _live, Sequence) = (header, live, sequence);
         Batch = new TrackerBatch(_copies, isTogether: false, PagesPerFlush);
     }
 
     public TrackerBatch Batch { get; }
+
+    /// <summary>The highest of its pages.</summary>
+    public ulong Sequence { get; private set; }
 
     /// <summary>Another map records: its pages from here on.</summary>
     /// <param name="header">That names it.</param>
@@ -51,7 +53,7 @@ sealed class FinePages : IDisposable
     {
         Check.That(!Batch.IsBusy);
         (_count, _isDurable) = (0, false);
-        _sequence++;
+        Sequence++;
     }
 
     /// <summary>Takes the pages that have a region's granules.</summary>
@@ -84,7 +86,7 @@ sealed class FinePages : IDisposable
         Extent extent = _header.Shape.OfFinePage(page);
         copy.Clear();
         Check.That(_live.SerializePart(extent.OffsetBytes, extent.LengthBytes, SealedBlock.BitsOf(copy)).IsNone);
-        SealedBlock.Seal(copy, new BlockPlace(BlockKind.Fine, _header.TrackerTag, _header.MapId, page), _sequence);
+        SealedBlock.Seal(copy, new BlockPlace(BlockKind.Fine, _header.TrackerTag, _header.MapId, page), Sequence);
         ulong at = page * TrackerShape.PageBytes;
         ulong firstAt = _header.Find(AreaKind.FineFirst, _header.MapId).OffsetBytes + at;
         ulong secondAt = _header.Find(AreaKind.FineSecond, _header.MapId).OffsetBytes + at;

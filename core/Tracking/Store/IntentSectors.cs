@@ -21,14 +21,13 @@ sealed class IntentSectors : IDisposable
     readonly AlignedRegion _sectors;
     readonly bool[] _isChanged; // of each sector, in the batch that is being collected
     int _pageCount;
-    ulong _sequence;
 
     /// <param name="header">Where they are.</param>
     /// <param name="open">One bit per region; copied.</param>
     /// <param name="sequence">The highest in the file.</param>
     public IntentSectors(TrackerHeader header, HierarchicalBitmap open, ulong sequence)
     {
-        (_shape, _trackerTag, _sequence) = (header.Shape, header.TrackerTag, sequence);
+        (_shape, _trackerTag, Sequence) = (header.Shape, header.TrackerTag, sequence);
         _firstAt = header.Find(AreaKind.IntentsFirst, 0).OffsetBytes;
         _secondAt = header.Find(AreaKind.IntentsSecond, 0).OffsetBytes;
         _sectors = AlignedRegion.Map(_shape.IntentBytes, RegionResidency.Resident);
@@ -39,6 +38,9 @@ sealed class IntentSectors : IDisposable
         for (ulong sector = 0; sector < _shape.IntentSectorCount; sector++)
             Load(open, sector);
     }
+
+    /// <summary>The highest of its sectors.</summary>
+    public ulong Sequence { get; private set; }
 
     /// <summary>What was collected.</summary>
     public TrackerBatch Batch { get; }
@@ -86,7 +88,7 @@ sealed class IntentSectors : IDisposable
         Check.That(IsIdle);
         Array.Clear(_isChanged);
         _pageCount = 0;
-        _sequence++;
+        Sequence++;
         for (ulong sector = 0; sector < _shape.IntentSectorCount; sector++)
         {
             SealedBlock.BitsOf(SectorAt(sector)).Clear();
@@ -97,7 +99,7 @@ sealed class IntentSectors : IDisposable
     /// <summary>Seals what was collected; its steps may be taken.</summary>
     public void Begin()
     {
-        _sequence++;
+        Sequence++;
         for (ulong page = 0; page * TrackerShape.SectorsPerPage < (ulong)_isChanged.Length; page++)
         {
             ulong sector = page * TrackerShape.SectorsPerPage;
@@ -146,7 +148,7 @@ sealed class IntentSectors : IDisposable
     }
 
     void Seal(ulong sector) =>
-        SealedBlock.Seal(SectorAt(sector), new BlockPlace(BlockKind.Intents, _trackerTag, 0, sector), _sequence);
+        SealedBlock.Seal(SectorAt(sector), new BlockPlace(BlockKind.Intents, _trackerTag, 0, sector), Sequence);
 
     Span<byte> SectorAt(ulong sector) => _sectors.Slice(sector * TrackerShape.SectorBytes, TrackerShape.SectorBytes);
 

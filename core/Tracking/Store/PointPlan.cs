@@ -6,6 +6,8 @@
 //   add       a new map records; the one before is frozen
 //   delete    the point has no name any more; its map goes into that of the point before, as soon as it is frozen. The
 //             oldest one's map is needed by nobody, and goes
+//   grow      the disk is larger: all maps and the intents are new ones in new places, as the old ones are too short.
+//             What is new of the disk counts as changed in the map that records, so it does since every point
 //
 // Map ids are never given twice, so what lies in a place from an older map is none of the new one's (SealedBlock).
 // Cost: of a new map, a page for 32,256 granules, written twice.
@@ -26,11 +28,12 @@ sealed class PointPlan : IDisposable
     readonly List<HierarchicalBitmap> _maps;
     readonly List<HierarchicalBitmap> _owned = [];
     readonly List<int> _newMaps = [];
+    TrackerShape _shape;
     ulong _lastMapId;
 
     PointPlan(TrackerHeader header, MapChain chain)
     {
-        (_before, _lastMapId) = (header, header.LastMapId);
+        (_before, _shape, _lastMapId) = (header, header.Shape, header.LastMapId);
         _points = [.. chain.Points];
         _maps = [.. chain.Maps];
         Header = header;
@@ -102,6 +105,42 @@ sealed class PointPlan : IDisposable
         return plan;
     }
 
+    /// <summary>The disk is larger. The map that records is empty until <see cref="TakeRecording"/>, and is none of
+    /// the new maps.</summary>
+    /// <param name="header">That counts.</param>
+    /// <param name="chain">Of the tracker.</param>
+    /// <param name="diskBytes">Above the header's; the shape is legal with it.</param>
+    /// <exception cref="InsufficientMemoryException">A map does not fit.</exception>
+    public static PointPlan Grow(TrackerHeader header, MapChain chain, ulong diskBytes)
+    {
+        Check.That(diskBytes > header.Shape.DiskBytes);
+        PointPlan plan = new(header, chain) { _shape = header.Shape with { DiskBytes = diskBytes } };
+        int last = plan._maps.Count - 1;
+        for (int i = 0; i <= last; i++)
+        {
+            HierarchicalBitmap larger = plan.Own(HierarchicalBitmap.Create(diskBytes, plan._shape.GranuleBytes));
+            if (i < last)
+            {
+                Check.That(larger.MergeLive(plan._maps[i]).IsNone);
+                plan._newMaps.Add(i);
+            }
+            plan._maps[i] = larger;
+            plan._points[i] = plan._points[i] with { MapId = plan.NextId() };
+        }
+        plan.Place();
+        return plan;
+    }
+
+    /// <summary>Of a plan to grow: the map that records has what it had, and all that is new.</summary>
+    /// <param name="before">The one that records so far; nobody sets bits in it any more.</param>
+    public void TakeRecording(HierarchicalBitmap before)
+    {
+        HierarchicalBitmap recording = _maps[^1];
+        Check.That(recording.MergeLive(before).IsNone);
+        ulong firstBit = before.SizeBytes / before.GranularityBytes; // the last granule may have become longer
+        recording.SetBits(firstBit, recording.BitCount - firstBit);
+    }
+
     /// <summary>The chain is this from here on, and owns the maps.</summary>
     public void Commit(MapChain chain)
     {
@@ -134,8 +173,7 @@ sealed class PointPlan : IDisposable
 
     void MergeIntoOneBefore(int index)
     {
-        TrackerShape shape = _before.Shape;
-        HierarchicalBitmap both = Own(HierarchicalBitmap.Create(shape.DiskBytes, shape.GranuleBytes));
+        HierarchicalBitmap both = Own(HierarchicalBitmap.Create(_shape.DiskBytes, _shape.GranuleBytes));
         Check.That(HierarchicalBitmap.Merge(_maps[index - 1], _maps[index], both).IsNone);
         _maps[index - 1] = both;
         _points[index - 1] = _points[index - 1] with { MapId = NextId() };
@@ -151,11 +189,17 @@ sealed class PointPlan : IDisposable
             if (StaysAsItIs(area))
                 areas.Add(area);
         List<TrackerArea> taken = [.. _before.Areas];
-        foreach (int index in _newMaps)
+        if (HasGrown)
         {
-            ulong mapId = _points[index].MapId;
-            Take(AreaKind.FineFirst, mapId, _before.Shape.FineBytes, areas, taken);
-            Take(AreaKind.FineSecond, mapId, _before.Shape.FineBytes, areas, taken);
+            Take(AreaKind.IntentsFirst, 0, _shape.IntentBytes, areas, taken);
+            Take(AreaKind.IntentsSecond, 0, _shape.IntentBytes, areas, taken);
+        }
+        for (int i = 0; i < _points.Count; i++)
+        {
+            if (!HasGrown && !_newMaps.Contains(i))
+                continue;
+            Take(AreaKind.FineFirst, _points[i].MapId, _shape.FineBytes, areas, taken);
+            Take(AreaKind.FineSecond, _points[i].MapId, _shape.FineBytes, areas, taken);
         }
         if (_points.Count > 1 || _points[0].Name.Length > 0)
         {
@@ -169,6 +213,7 @@ sealed class PointPlan : IDisposable
             FileBytes = Math.Max(FileBytes, area.EndBytes);
         Header = _before with
         {
+            Shape = _shape,
             IsLiveElsewhere = true,
             MapId = _points[^1].MapId,
             LastMapId = _lastMapId,
@@ -184,6 +229,7 @@ sealed class PointPlan : IDisposable
         return area.Kind switch
         {
             AreaKind.FineFirst or AreaKind.FineSecond => _points.Exists(point => point.MapId == mapId),
+            AreaKind.IntentsFirst or AreaKind.IntentsSecond => !HasGrown,
             AreaKind.Live or AreaKind.PointsFirst or AreaKind.PointsSecond => false,
             _ => true,
         };
@@ -196,6 +242,8 @@ sealed class PointPlan : IDisposable
         areas.Add(area);
         taken.Add(area);
     }
+
+    bool HasGrown => _shape != _before.Shape;
 
     ulong NextId() => ++_lastMapId;
 

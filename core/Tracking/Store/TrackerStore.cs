@@ -63,6 +63,9 @@ sealed class TrackerStore : IDisposable
 
     public TrackerBatch HeaderBatch { get; }
 
+    /// <summary>The highest that a block of intents or of the map that records has.</summary>
+    public ulong LastSequence => Math.Max(Intents.Sequence, Fine.Sequence);
+
     /// <summary>Whether a write to the range may pass. Threads: any, wait-free.</summary>
     public bool IsOpen(in Extent extent)
     {
@@ -84,6 +87,14 @@ sealed class TrackerStore : IDisposable
 
     /// <returns>The first open region from there on, or the end.</returns>
     public ulong NextOpen(ulong region, ulong endRegion) => Math.Min(_gate.NextDirtyBit(region, endRegion), endRegion);
+
+    /// <summary>What is open, for a larger disk: the caller's. Nobody opens or closes meanwhile.</summary>
+    public HierarchicalBitmap EnlargeOpen(ulong diskBytes)
+    {
+        HierarchicalBitmap larger = HierarchicalBitmap.Create(diskBytes, _gate.GranularityBytes);
+        Check.That(larger.MergeLive(_gate).IsNone);
+        return larger;
+    }
 
     /// <summary>Collects a closed region for the next batch, once.</summary>
     /// <returns>False: a batch is under way, or this one has no room.</returns>

@@ -30,6 +30,9 @@ sealed class RegionOpening(Disk disk, TrackerStore store, BatchRun run, ulong op
     /// <summary>There is no way to make room: the bound does not hold.</summary>
     public bool MayPassBound { get; set; }
 
+    /// <summary>A batch is about to begin.</summary>
+    public bool IsSoon => _isSoon;
+
     /// <summary>Collects what a write needs that is closed, and has it opened soon.</summary>
     public void Want(in Extent extent)
     {

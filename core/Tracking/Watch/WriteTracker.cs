@@ -2,12 +2,14 @@
 //
 //   holding --Start--> watching --fault, lost bit, wait too long--> troubled --said, or cannot be said--> over
 //                      watching --Release--> releasing --(file is closed)--> taken off
+//                                                      --(file is of a larger disk)--Start--> watching
 //
 //   holding     attached before the first write; the file is being opened on another thread: all writes wait
 //   watching    a write passes when its regions are open (TrackerStore) and its granules are marked (LiveMap); else it
 //               waits with all others of its kind, until a batch of intents is durable (RegionOpening)
 //   troubled    something has failed: the live map is void at once, the header is being told; all writes wait for that
-//   releasing   all writes wait, so that what the file says when it is closed is all there is
+//   releasing   all writes wait, so that what the file says when it is closed is all there is; or until all of the
+//               tracker is made anew for a disk that grows
 //   over        nothing is held any more, for good, and nothing tracked
 //
 // No wait is longer than the bound that was handed in: then the tracker gives way, never the guest.
@@ -41,7 +43,7 @@ sealed class WriteTracker : IWriteWatcher
     readonly Disk _disk;
     readonly ulong _waitMaxNs;
 
-    // --- set by Start, before any thread finds the phase
+    // --- set by Start, before any thread finds the phase; nobody looks at them while all writes are held
     TrackerStore? _store;
     LiveMap? _live;
     BatchRun? _intentsRun;
@@ -69,7 +71,11 @@ sealed class WriteTracker : IWriteWatcher
 
     /// <summary>No step is under way.</summary>
     public bool IsIdle =>
-        _store == null || (!_intentsRun!.IsBusy && !_fineRun!.IsBusy && !_headerRun!.IsBusy && _points!.IsIdle);
+        _store == null
+        || (!_opening!.IsSoon && !_intentsRun!.IsBusy && !_fineRun!.IsBusy && !_headerRun!.IsBusy && _points!.IsIdle);
+
+    /// <summary>Released, and no step is under way: the file is whoever's who closes it, or makes it anew.</summary>
+    public bool IsHeld => Now == Phase.Releasing && IsIdle;
 
     /// <summary>Writes that have waited for it so far, and ended.</summary>
     public ulong WaitedCount { get; private set; }
@@ -93,7 +99,7 @@ sealed class WriteTracker : IWriteWatcher
         _disk.Detach(this);
     }
 
-    /// <summary>The file is open: writes pass by its rules.</summary>
+    /// <summary>The file is open: writes pass by its rules. At first, or again when it was released.</summary>
     /// <param name="store">Its header says so, durably.</param>
     /// <param name="live">Has all that the file has.</param>
     /// <param name="device">Where steps are written.</param>
@@ -111,7 +117,7 @@ sealed class WriteTracker : IWriteWatcher
     )
     {
         Check.That(openMax >= 8);
-        if (Now != Phase.Holding)
+        if (Now is not (Phase.Holding or Phase.Releasing))
             return false;
         (_store, _live, _onTrouble, _onLoopFailed) = (store, live, onTrouble, onLoopFailed);
         _intentsRun = new BatchRun(device, OnIntentsEnded);
@@ -168,6 +174,9 @@ sealed class WriteTracker : IWriteWatcher
     /// <summary>Its storage has failed in other hands.</summary>
     public void Fail(Fault fault) => Trouble(fault);
 
+    /// <summary>As above, and the file says so, or cannot: everything passes.</summary>
+    public void Abandon() => GiveWay();
+
     /// <summary>
     /// Holds all writes again, so that the file can be closed when <see cref="IsIdle"/>. The disk must be quiesced.
     /// </summary>
@@ -197,8 +206,8 @@ sealed class WriteTracker : IWriteWatcher
 
     public bool TryMark(in Extent extent)
     {
-        // Changes in quiesced moments only, whose gates order it.
-        if (_live is not { } live || live.TryMark(extent) || Now == Phase.Over)
+        // Changes in quiesced moments only, whose gates order it. The map of one that has given way may be too short.
+        if (Now == Phase.Over || _live is not { } live || live.TryMark(extent))
             return true;
         Volatile.Write(ref _isMarkLost, true);
         return false; // on its way to the loop's thread it gives the alarm: TryClear

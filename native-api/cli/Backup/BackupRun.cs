@@ -148,12 +148,29 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             return refusal with { Sentence = $"target: {refusal.Sentence}" };
         if (target!.Kin is { } kin && _source!.Storage is { } storage && storage.Shares(kin))
             return OpenRefusal.Rule($"target '{request.Target}' is the source itself");
-        return target.Limits.CapacityBytes == _source!.Limits.CapacityBytes
-            ? default
+        ulong sizeBytes = _source!.Limits.CapacityBytes;
+        if (target.Limits.CapacityBytes == sizeBytes)
+            return default;
+        return
+            target.Limits.CapacityBytes < sizeBytes
+            && !target.IsBlockDevice
+            && _tracker!.NamesAllFrom(target.Limits.CapacityBytes)
+            ? Enlarge(engine, target, sizeBytes)
             : new OpenRefusal(
                 new Fault(FaultKind.Invalid),
                 $"target '{request.Target}' has another size than the source: it is not its last copy"
             );
+    }
+
+    /// <summary>The source has grown since the last copy, and what is new is copied anyway.</summary>
+    OpenRefusal Enlarge(Engine engine, FileDevice target, ulong sizeBytes)
+    {
+        int result = NameCalls.Kernel.Resize(target.Fd, sizeBytes);
+        Fault fault = result < 0 ? Errnos.ToFault(-result) : Fault.None;
+        if (fault.IsFault)
+            return new OpenRefusal(fault, $"cannot make target '{request.Target}' as large as the source: {fault}");
+        engine.Reactor.Invoke(() => _ = target.Grow(sizeBytes));
+        return default;
     }
 
     OpenRefusal TryOpenPlace(Engine engine)

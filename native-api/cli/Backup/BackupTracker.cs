@@ -94,6 +94,14 @@ sealed class BackupTracker
         return refusal;
     }
 
+    /// <summary>An incremental backup copies all that lies behind this: a copy may end there.</summary>
+    public bool NamesAllFrom(ulong offsetBytes)
+    {
+        HierarchicalBitmap changed = _changed!;
+        ulong first = offsetBytes / changed.GranularityBytes;
+        return changed.NextCleanBit(first, changed.BitCount) == HierarchicalBitmap.NotFound;
+    }
+
     /// <summary>What an incremental backup copies.</summary>
     public HierarchicalBitmap Changed => _changed!;
 

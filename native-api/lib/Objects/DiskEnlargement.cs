@@ -25,13 +25,18 @@ static class DiskEnlargement
     {
         EngineObject engine = disk.Engine!;
         DirtyBitmap[] bitmaps = [];
+        TrackerEnlargement? tracker = null;
+        uint trackerCount = 0;
         Answer answer = engine.RunUnlessStopped(
             disk,
             () =>
             {
                 Answer check = Check(disk, sizeBytes);
+                if (check.IsOk && sizeBytes > disk.Core.CapacityBytes)
+                    check = TrackerEnlargement.TryTake(disk, out tracker);
                 if (!check.IsOk)
                     return check;
+                trackerCount = disk.Tracker == null ? 0u : 1u;
                 bitmaps = [.. disk.Core.Bitmaps];
                 disk.ChangeCount++; // it stays open
                 return Answer.Ok;
@@ -43,16 +48,32 @@ static class DiskEnlargement
             disk.Core,
             sizeBytes,
             () => disk.JobCount > 0,
-            fault =>
-            {
-                disk.ChangeCount--;
-                onDone(fault);
-            }
+            fault => End(disk, tracker, fault, onDone),
+            trackerCount,
+            () => tracker?.Hold()
         );
-        Answer ready = Enlarge(disk.Device.Device, sizeBytes);
+        Answer ready = tracker?.Prepare(sizeBytes) ?? Answer.Ok;
+        if (ready.IsOk)
+            ready = Enlarge(disk.Device.Device, sizeBytes, isFlushed: tracker != null);
         if (ready.IsOk)
             ready = TakeMemory(growth, bitmaps);
-        return engine.RunUnlessStopped(disk, () => Start(disk, growth, ready));
+        return engine.RunUnlessStopped(disk, () => Start(disk, growth, tracker, ready));
+    }
+
+    static void End(DiskObject disk, TrackerEnlargement? tracker, Fault fault, Action<Fault> onDone)
+    {
+        void Tell()
+        {
+            disk.ChangeCount--;
+            onDone(fault);
+        }
+        if (fault.IsNone && tracker != null)
+        {
+            tracker.OnGrown(Tell);
+            return;
+        }
+        tracker?.GiveBack();
+        Tell();
     }
 
     static Answer Check(DiskObject disk, ulong sizeBytes)
@@ -73,7 +94,10 @@ static class DiskEnlargement
     }
 
     /// <summary>A file is made longer; a block device, and what the host brings, has grown already.</summary>
-    static Answer Enlarge(IBlockDevice device, ulong sizeBytes)
+    /// <param name="device">The disk's.</param>
+    /// <param name="sizeBytes">What it is to have.</param>
+    /// <param name="isFlushed">A power cut leaves the new length: a tracker is about to have it.</param>
+    static Answer Enlarge(IBlockDevice device, ulong sizeBytes, bool isFlushed)
     {
         if (device is not FileDevice file)
             return Answer.Ok;
@@ -85,7 +109,7 @@ static class DiskEnlargement
                 $"'{file.Name}' has {lengthBytes} bytes, fewer than {sizeBytes}, and is not ours to make larger"
             );
         using FileSizeSignal.Scope quiet = FileSizeSignal.Block();
-        if (Files.Ftruncate(file.Fd, (long)sizeBytes) == 0)
+        if (Files.Ftruncate(file.Fd, (long)sizeBytes) == 0 && (!isFlushed || Files.Fdatasync(file.Fd) == 0))
             return Answer.Ok;
         int errno = System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
         Fault fault = new(errno == Errnos.ENOSPC ? FaultKind.NoSpace : FaultKind.Io, errno, sizeBytes);
@@ -107,10 +131,11 @@ static class DiskEnlargement
         }
     }
 
-    static Answer Start(DiskObject disk, DiskGrowth growth, Answer ready)
+    static Answer Start(DiskObject disk, DiskGrowth growth, TrackerEnlargement? tracker, Answer ready)
     {
         if (!ready.IsOk)
         {
+            tracker?.GiveBack();
             disk.ChangeCount--;
             return ready;
         }

@@ -229,14 +229,42 @@ static void kill_many(const char *self, const char *folder, int count, long seco
 
 /* ---- clauses ---------------------------------------------------------------------------------------------------- */
 
+static uint64_t disk_bytes = DISK_BYTES;
+
 static uint64_t changed_bytes(fb_device device) {
   fb_bitmap_state state = FB_INIT(fb_bitmap_state);
   fb_bitmap bitmap;
   CHECK_OK(fb_tracker_read(device, tracker_path, length_of(tracker_path), &bitmap));
   CHECK_OK(fb_bitmap_query(bitmap, &state));
   CHECK_OK(fb_bitmap_close(bitmap));
-  CHECK(state.size_bytes == DISK_BYTES);
+  CHECK(state.size_bytes == disk_bytes);
   return state.dirty_bytes;
+}
+
+/* Grows while it is tracked, beside writes, and while it is not. */
+static void grows(fb_queue queue) {
+  fb_device device;
+  fb_queue grower;
+  CHECK_OK(fb_queue_open(engine, 16, &grower));
+  open_tracked();
+  write_one(queue, 100 * GRANULE, 1);
+  CHECK_IS(fb_disk_grow(disk, DISK_BYTES + GRANULE, grower, 3), FB_PENDING);
+  write_one(queue, 200 * GRANULE, 1);
+  CHECK(wait_one(grower).status == FB_OK);
+  disk_bytes += GRANULE;
+  CHECK_OK(fb_disk_write_begin(disk, queue, DISK_BYTES + GRANULE - 1, 1, 0) == FB_PENDING ? wait_one(queue).status
+                                                                                         : FB_OK);
+  CHECK_OK(fb_disk_write_end(disk));
+  write_one(queue, 300 * GRANULE, 1);
+  CHECK_OK(fb_disk_tracker_detach(disk));
+  CHECK_IS(fb_disk_grow(disk, DISK_BYTES + 3 * GRANULE, grower, 3), FB_PENDING);
+  CHECK(wait_one(grower).status == FB_OK);
+  close_disk();
+  disk_bytes += 2 * GRANULE;
+  device = file_device(engine, disk_path, 0);
+  CHECK(changed_bytes(device) == (2 + 3 + 3) * GRANULE);
+  CHECK_OK(fb_device_close(device));
+  CHECK_OK(fb_queue_close(grower));
 }
 
 static void clauses(void) {
@@ -269,9 +297,10 @@ static void clauses(void) {
   CHECK_OK(fb_disk_tracker_detach(disk));
   CHECK_OK(fb_disk_close(disk));
   CHECK(changed_bytes(device) == 2 * GRANULE);
-  CHECK_OK(fb_queue_close(queue));
   CHECK_OK(fb_device_close(device));
   CHECK_OK(fb_device_close(other));
+  grows(queue);
+  CHECK_OK(fb_queue_close(queue));
 }
 
 int main(int argc, char **argv) {

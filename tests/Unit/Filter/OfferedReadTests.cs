@@ -67,10 +67,10 @@ public sealed class OfferedReadTests : IGuestOwner, IDisposable
         Assert.Equal(expected, bench.LastTarget.Content[3 * Cluster]);
         Assert.Equal(expected, bench.LastTarget.Content[(5 * Cluster) - 1]);
         Assert.Equal(0, bench.LastTarget.Content[2 * Cluster]);
-        Assert.True(bench.Disk.IsWatched);
+        Assert.Equal(1u, bench.Disk.WatcherCount);
         Assert.True(job.Cancel().IsNone);
         bench.Loop.RunFor(200 * Units.NsPerMs);
-        Assert.False(bench.Disk.IsWatched);
+        Assert.Equal(0u, bench.Disk.WatcherCount);
         Assert.False(bench.Disk.WantsReads);
     }
 

@@ -15,7 +15,7 @@ sealed class VastDevice(IIoLoop loop, ulong capacityBytes, bool isZeroInitialise
 
     public string Name => "vast";
 
-    public BlockLimits Limits { get; } =
+    public BlockLimits Limits { get; private set; } =
         new()
         {
             CapacityBytes = capacityBytes,
@@ -24,6 +24,12 @@ sealed class VastDevice(IIoLoop loop, ulong capacityBytes, bool isZeroInitialise
             IsZeroInitialised = isZeroInitialised,
             CanTellSize = canTellSize,
         };
+
+    public Fault Grow(ulong sizeBytes)
+    {
+        Limits = Limits with { CapacityBytes = sizeBytes };
+        return Fault.None;
+    }
 
     public uint InFlightCount => (uint)_requests.Count;
 

@@ -1,8 +1,9 @@
 // A chain of backups over many lives of a disk: each link is the copy of a point, made from the copy of another one by
 // what the tracker says has changed in between: the last one, any older one, or in full. In between points are deleted,
-// copies fail, processes are killed and the power is cut, also while a point is made. Whatever happens, a copy that was
-// made is the disk as it was at its instant, to the granule; and at every command to the tracker's file, whatever would
-// be found after a power cut or a kill has every granule that differs from each point it names.
+// copies fail, processes are killed and the power is cut, also while a point is made; and the disk grows, in use and at
+// rest. Whatever happens, a copy that was made is the disk as it was at its instant, to the granule; and at every command
+// to the tracker's file, whatever would be found after a power cut or a kill has every granule that differs from each
+// point it names. Behind its end an older copy may hold anything.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -29,20 +30,38 @@ public enum ChainMistake
 
     /// <summary>A point of a copy that failed is taken for that of a copy.</summary>
     FailedCopyCounts,
+
+    /// <summary>Not all that is new of a disk that has grown counts as changed.</summary>
+    NewPartIsClean,
+
+    /// <summary>The header has the new size before the maps are where it says.</summary>
+    HeaderBeforeMaps,
+
+    /// <summary>Regions that stay open are not open in the file of the larger disk.</summary>
+    OpenRegionsForgotten,
 }
 
 sealed class ChainModel : ITrackerStorage, IDisposable
 {
-    sealed record Link(string Name, ulong[] Disk, ulong[]? Copy, HashSet<ulong> Written);
+    const ulong Garbage = ulong.MaxValue;
+    const int GrowthMax = 6; // times
+    const ulong GrowthBytesMax = 200_000; // each
+
+    sealed record Link(string Name, ulong[] Disk, ulong[]? Copy, HashSet<ulong> Written, ulong DiskBytes)
+    {
+        /// <summary>From here on it knows nothing of a larger disk.</summary>
+        public ulong End => DiskBytes / PointScene.Shape.GranuleBytes;
+    }
 
     readonly Prng _chance;
     readonly ChainMistake _mistake;
     readonly bool _isTried;
-    readonly ulong[] _content = new ulong[PointScene.Shape.GranuleCount];
+    readonly ulong[] _content = new ulong[PointScene.Shape.GranuleCount + 50 * GrowthMax];
     readonly List<Link> _links = [];
     readonly HashSet<string> _pending = []; // being made or deleted: there or not
     PointedDisk _life;
     UInt128 _boot = TrackerScene.Boot;
+    ulong _diskBytes = PointScene.Shape.DiskBytes;
     int _count;
     bool _isBroken;
 
@@ -58,6 +77,8 @@ sealed class ChainModel : ITrackerStorage, IDisposable
 
     public ulong EndCount { get; private set; }
 
+    public ulong GrowthCount { get; private set; }
+
     /// <summary>Fails by a <see cref="ModelException"/>.</summary>
     public void Run(int linkCount)
     {
@@ -70,11 +91,24 @@ sealed class ChainModel : ITrackerStorage, IDisposable
             if (_links.Count > 0 && (_links.Count > 8 || _chance.Chance(1, 6)))
                 Delete(_links[(int)_chance.Below((ulong)_links.Count)]);
             Make();
+            if (GrowthCount < GrowthMax && _chance.Chance(1, 8))
+                Grow();
             if (_chance.Chance(1, 8))
                 EndLife(_chance.Chance(1, 2));
         }
         EndLife(isCut: true);
         _isBroken = false;
+    }
+
+    /// <summary>In use, or in the next life.</summary>
+    void Grow()
+    {
+        GrowthCount++;
+        _diskBytes += 1 + _chance.Below(GrowthBytesMax);
+        if (_chance.Chance(1, 4))
+            EndLife(_chance.Chance(1, 2));
+        else
+            _life.Grow(_diskBytes, this, _mistake);
     }
 
     void Make()
@@ -93,7 +127,7 @@ sealed class ChainModel : ITrackerStorage, IDisposable
             {
                 disk = (ulong[])_content.Clone();
                 copy = fails && _mistake != ChainMistake.FailedCopyCounts ? null : Copy(fails);
-                _links.Add(new Link(name, disk, copy, written));
+                _links.Add(new Link(name, disk, copy, written, _diskBytes));
             },
             swapsLater: _mistake == ChainMistake.SwapOutsideMoment,
             stops: () => isCutShort && _chance.Chance(1, 3)
@@ -124,11 +158,15 @@ sealed class ChainModel : ITrackerStorage, IDisposable
             return (ulong[])_content.Clone();
         Link from = _chance.Chance(2, 3) ? bases[^1] : bases[(int)_chance.Below((ulong)bases.Count)];
         ulong[] copy = (ulong[])from.Copy!.Clone();
+        if (from.DiskBytes < _diskBytes)
+            copy.AsSpan((int)from.End, (int)(GranuleCount - from.End)).Fill(Garbage);
         foreach (ulong granule in _life.Since(from.Name))
             if (!fails || _chance.Chance(1, 2))
                 copy[granule] = _content[granule];
         return copy;
     }
+
+    ulong GranuleCount => Units.DivCeil(_diskBytes, PointScene.Shape.GranuleBytes);
 
     void Delete(Link link)
     {
@@ -158,8 +196,8 @@ sealed class ChainModel : ITrackerStorage, IDisposable
         };
     }
 
-    static TrackerWorld World(TrackerHeader header, UInt128 boot) =>
-        new(header.DiskId, PointScene.Shape.DiskBytes, header.Stamp, boot, header.Home, IsFileSettled: true);
+    TrackerWorld World(TrackerHeader header, UInt128 boot) =>
+        new(header.DiskId, _diskBytes, header.Stamp, boot, header.Home, IsFileSettled: true, header.Stamp.Places);
 
     void EndLife(bool isCut)
     {
@@ -199,14 +237,16 @@ sealed class ChainModel : ITrackerStorage, IDisposable
 
     void Judge(ModelFile file, bool isSameBoot, string what)
     {
-        using RecoveredTracker found = TrackerRecovery.Recover(
+        RecoveredTracker known = TrackerRecovery.Recover(
             file,
             World(PointScene.Header(), isSameBoot ? _boot : _boot + 1000),
             isSameBoot ? _life.Live : null,
             isSameBoot ? _life.NextLive : null
         );
-        if (found.Refusal != TrackerRefusal.None)
-            throw new ModelException($"{what}: refused, {found.Refusal}");
+        if (known.Refusal != TrackerRefusal.None)
+            throw new ModelException($"{what}: refused, {known.Refusal}");
+        using RecoveredTracker found =
+            known.Header!.Shape.DiskBytes < _diskBytes ? TrackerGrowth.See(known, _diskBytes) : known;
         if (isSameBoot && found.Rule != RecoveryRule.Exact)
             throw new ModelException($"{what}: not exact");
         foreach (Link link in _links)
@@ -222,12 +262,13 @@ sealed class ChainModel : ITrackerStorage, IDisposable
     void Judge(MapChain chain, int index, Link link, bool isExact, string what)
     {
         using HierarchicalBitmap since = chain.Since(index);
-        for (ulong granule = 0; granule < (ulong)_content.Length; granule++)
+        for (ulong granule = 0; granule < GranuleCount; granule++)
         {
             bool isThere = since.GetBit(granule);
-            if (!isThere && _content[granule] != link.Disk[granule])
+            bool isNew = link.DiskBytes < _diskBytes && granule >= link.End;
+            if (!isThere && (isNew || _content[granule] != link.Disk[granule]))
                 throw new ModelException($"{what}: granule {granule} is missed since '{link.Name}'");
-            if (isThere && isExact && EndCount == 0 && !link.Written.Contains(granule))
+            if (isThere && isExact && EndCount == 0 && !isNew && !link.Written.Contains(granule))
                 throw new ModelException($"{what}: granule {granule} is named for nothing since '{link.Name}'");
         }
     }

@@ -13,6 +13,7 @@ public sealed class ChainModelTests
     {
         ulong copyCount = 0;
         ulong endCount = 0;
+        ulong growthCount = 0;
         TestSeed.ForEach(
             1000,
             seed =>
@@ -21,10 +22,14 @@ public sealed class ChainModelTests
                 model.Run(seed % 16 == 0 ? 1 + (int)(seed / 16 % 64) : 1 + (int)(seed % 6));
                 copyCount += model.CopyCount;
                 endCount += model.EndCount;
+                growthCount += model.GrowthCount;
             }
         );
-        TestContext.Current.TestOutputHelper?.WriteLine($"{copyCount} copies, {endCount} kills and power cuts");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{copyCount} copies, {endCount} ends, {growthCount} times grown"
+        );
         Assert.True(endCount > 0);
+        Assert.True(growthCount > 0);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
+using FastBackup.Tests.Unit.Filter;
 using FastBackup.Tracking.Format;
 using Xunit;
 
@@ -118,6 +119,95 @@ public sealed class DiskTrackerTests : IDisposable
         Assert.Equal(TrackerRefusal.ForeignWrites, _disk.Tracker.RestartReason);
         Assert.True(_disk.End().IsNone);
         Assert.Equal("exact: all", _disk.Read());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void GrownWhileNobodyTracks_NamesWhatIsNew(bool isKilled)
+    {
+        _disk.Read(mayReset: true);
+        _disk.Attach();
+        _disk.Write(3 * TrackedFile.Granule, 100);
+        if (isKilled)
+            _disk.Kill();
+        else
+            Assert.True(_disk.End().IsNone);
+        _disk.Lengthen(TrackedFile.DiskBytes + 2 * TrackedFile.Granule);
+        Assert.Equal("exact: 3 3200 3201 3202", _disk.Read());
+        _disk.Attach();
+        _disk.Write(3202 * TrackedFile.Granule, 100);
+        _disk.Write(9 * TrackedFile.Granule, 100);
+        _disk.Kill();
+        Assert.Equal("exact: 3 9 3200 3201 3202", _disk.Read());
+        _disk.Read(mayReset: true);
+        Assert.Equal("exact:", _disk.Read());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void GrownWhileTracked_HoldsWritesAndGoesOn(bool isKilled)
+    {
+        const ulong grownBytes = TrackedFile.DiskBytes + 2 * TrackedFile.Granule;
+        _disk.Read(mayReset: true);
+        _disk.Attach();
+        _disk.Write(3 * TrackedFile.Granule, 100);
+        _disk.Lengthen(grownBytes);
+        GuestProbe? old = null;
+        GuestProbe? later = null;
+        _disk.Grow(
+            grownBytes,
+            Fault.None,
+            () =>
+            {
+                old = _disk.Ask(9 * TrackedFile.Granule, 100);
+                later = _disk.Ask(grownBytes - 1, 1);
+            }
+        );
+        _disk.AwaitEnd(old!);
+        _disk.AwaitEnd(later!);
+        Assert.Single(_disk.LiveFiles);
+        _disk.Write(11 * TrackedFile.Granule, 100);
+        if (isKilled)
+            _disk.Kill();
+        else
+            Assert.True(_disk.End().IsNone);
+        Assert.Equal("exact: 3 9 11 3200 3201 3202", _disk.Read());
+    }
+
+    [Fact]
+    public void GrowthWhoseStorageFails_LetsGuestsGoOn_AndIsInconsistent()
+    {
+        const ulong grownBytes = TrackedFile.DiskBytes + 2 * TrackedFile.Granule;
+        _disk.Read(mayReset: true);
+        _disk.Attach();
+        _disk.Lengthen(grownBytes);
+        GuestProbe? guest = null;
+        _disk.Grow(grownBytes, new Fault(FaultKind.Io, 5), () => guest = _disk.Ask(3202 * TrackedFile.Granule, 1));
+        _disk.AwaitEnd(guest!);
+        Assert.True(_disk.Trouble.IsFault);
+        _disk.Write(3202 * TrackedFile.Granule + 1, 100);
+        _disk.Kill();
+        Assert.Equal("inconsistent", _disk.Read());
+        _disk.Attach(); // everything has changed, of the larger disk
+        Assert.True(_disk.End().IsNone);
+        Assert.Equal("exact: all", _disk.Read());
+    }
+
+    [Fact]
+    public void GrownAndInconsistent_IsHealedByAFull()
+    {
+        _disk.Read(mayReset: true);
+        using (FileStream other = File.OpenWrite(_disk.DiskPath))
+            other.WriteByte(1);
+        _disk.Lengthen(TrackedFile.DiskBytes + TrackedFile.Granule);
+        Assert.Equal("foreign-writes", _disk.Read(mayReset: true));
+        Assert.Equal("exact:", _disk.Read());
+        _disk.Attach();
+        _disk.Write(3201 * TrackedFile.Granule, 100);
+        _disk.Kill();
+        Assert.Equal("exact: 3201", _disk.Read());
     }
 
     [Fact]

@@ -25,18 +25,24 @@ static class PointScene
 
     public static ModelFile NewFile() => new(TrackerScene.NewFile(Header()));
 
-    public static RecoveredTracker Recover(ITrackerReader file)
+    public static RecoveredTracker Recover(ITrackerReader file) => Recover(file, Shape.DiskBytes);
+
+    /// <summary>Of a disk that may have grown since, and that nobody has written to.</summary>
+    public static RecoveredTracker Recover(ITrackerReader file, ulong diskBytes)
     {
         TrackerHeader header = Header();
         TrackerWorld world = new(
             header.DiskId,
-            Shape.DiskBytes,
+            diskBytes,
             header.Stamp,
             TrackerScene.Boot + 1,
             header.Home,
-            IsFileSettled: true
+            IsFileSettled: true,
+            header.Stamp.Places
         );
-        return TrackerRecovery.Recover(file, world);
+        RecoveredTracker found = TrackerRecovery.Recover(file, world);
+        bool hasGrown = found.Refusal == TrackerRefusal.None && found.Header!.Shape.DiskBytes < diskBytes;
+        return hasGrown ? TrackerGrowth.See(found, diskBytes) : found;
     }
 
     /// <summary>As if a guest had written, and whoever watched had closed the file.</summary>

@@ -30,7 +30,8 @@ sealed class PointedDisk : IDisposable
     readonly SimulatedLoop _loop;
     readonly WriteTracker _tracker;
     readonly RecoveredTracker _found;
-    readonly TrackerStore _store;
+    readonly List<IDisposable> _left = [];
+    TrackerStore _store;
     readonly List<(GuestProbe Guest, ulong First, ulong Last)> _guests = [];
     readonly ulong[] _content;
     PointPlan? _plan;
@@ -55,33 +56,41 @@ sealed class PointedDisk : IDisposable
         _found = TrackerRecovery.Recover(file, world, live, next);
         if (_found.Refusal != TrackerRefusal.None)
             throw new ModelException($"refused: {_found.Refusal}");
+        if (_found.Header!.Shape.DiskBytes < world.DiskBytes)
+        {
+            RecoveredTracker seen = TrackerGrowth.See(_found, world.DiskBytes);
+            Check.That(TrackerGrowth.Write(file, seen, world.Stamp, out RecoveredTracker? written).IsNone);
+            _found = written!;
+        }
         _loop = new SimulatedLoop(seed, new SimulatedFaults { LatencyNsMax = 100_000 });
         _device = _loop.OpenFile(file.SizeBytes, out SimulatedDisk disk);
         _loop.FileIo.Override = command => command.File.Fd == disk.Handle.Fd ? Carry(command) : null;
-        _disk = new Disk(_loop.Reactor, new VastDevice(_loop.Reactor, PointScene.Shape.DiskBytes), "pointed");
+        _disk = new Disk(_loop.Reactor, new VastDevice(_loop.Reactor, world.DiskBytes), "pointed");
         _tracker = new WriteTracker(_disk, WaitMaxNs);
         Disk.Quiesce(_loop.Reactor, [_disk], _tracker.Attach);
         _store = TrackerSteps.Take(_found, _found.Open!);
         Check.That(TrackerSteps.WriteMaps(file, _store, _found.BadPages).IsNone);
         Check.That(TrackerSteps.HealFrozen(file, _found).IsNone);
-        Mirror = new ModelMirror(PointScene.Shape)
+        Mirror = new ModelMirror(_store.Header.Shape)
         {
             MapId = _store.Header.MapId,
             Sequence = _store.Header.Sequence + 1,
         };
-        Check.That(_found.Changed!.SerializePart(0, PointScene.Shape.DiskBytes, Mirror.Bits).IsNone);
+        Check.That(_found.Changed!.SerializePart(0, world.DiskBytes, Mirror.Bits).IsNone);
         TrackerHeader header = _store.Header with { State = TrackerState.Open, BootId = world.BootId };
         Check.That(TrackerSteps.WriteHeader(file, _store, header, _found.IsSecondHeaderBad).IsNone);
-        bool hasStarted = _tracker.Start(
+        Check.That(Start(new LiveMap(_found.Changed!, Mirror)));
+    }
+
+    bool Start(LiveMap live) =>
+        _tracker.Start(
             _store,
-            new LiveMap(_found.Changed!, Mirror),
+            live,
             _device,
             OpenMax,
             fault => throw new ModelException($"trouble: {fault}"),
             onLoopFailed: () => { }
         );
-        Check.That(hasStarted);
-    }
 
     public ModelFile File { get; }
 
@@ -128,11 +137,12 @@ sealed class PointedDisk : IDisposable
 
     public void Write()
     {
-        ulong count = PointScene.Shape.GranuleCount;
+        TrackerShape shape = PointScene.Shape with { DiskBytes = _disk.CapacityBytes };
+        ulong count = shape.GranuleCount;
         ulong first = _chance.Chance(2, 3) ? _chance.Below(24) : _chance.Below(count);
         ulong last = Math.Min(count - 1, first + _chance.Below(3));
-        ulong endBytes = Math.Min((last + 1) * PointScene.Shape.GranuleBytes, PointScene.Shape.DiskBytes);
-        ulong offsetBytes = first * PointScene.Shape.GranuleBytes;
+        ulong endBytes = Math.Min((last + 1) * shape.GranuleBytes, shape.DiskBytes);
+        ulong offsetBytes = first * shape.GranuleBytes;
         _guests.Add((new GuestProbe(_disk, offsetBytes, endBytes - offsetBytes), first, last));
         Settle();
     }
@@ -192,7 +202,7 @@ sealed class PointedDisk : IDisposable
         _plan = PointPlan.Add(_store.Header, Chain, name, 1, movesBase: false, isAtRest: false);
         Check.That(TrackerSteps.WriteNew(file, _plan, _found.LastSequence + 1).IsNone);
         _ = _device.Grow(File.SizeBytes);
-        _next = new ModelMirror(PointScene.Shape) { MapId = _plan.Header.MapId, Sequence = _store.Header.Sequence + 1 };
+        _next = NextMirror();
         bool isReady = false;
         bool hasEnded = false;
         Check.That(_tracker.TryBeginPoint(_plan, _next, () => isReady = true, fault => hasEnded = fault.IsNone));
@@ -220,6 +230,70 @@ sealed class PointedDisk : IDisposable
         End();
         Mirror = _next;
         _next = null;
+    }
+
+    ModelMirror NextMirror() =>
+        new(_plan!.Header.Shape) { MapId = _plan.Header.MapId, Sequence = _store.Header.Sequence + 1 };
+
+    /// <summary>The disk, which has grown behind its device, grows while guests write, as DiskPoints does it.</summary>
+    /// <param name="diskBytes">More than it has.</param>
+    /// <param name="file">Where all is written.</param>
+    /// <param name="mistake">What is done wrong.</param>
+    public void Grow(ulong diskBytes, ITrackerStorage file, ChainMistake mistake)
+    {
+        _plan = PointPlan.Grow(_store.Header, Chain, diskBytes);
+        Check.That(TrackerSteps.WriteNew(file, _plan, _found.LastSequence + 1).IsNone);
+        bool hasGrown = false;
+        DiskGrowth growth = new(
+            _disk,
+            diskBytes,
+            hasJobs: () => false,
+            fault => hasGrown = fault.IsNone,
+            growingCount: 1,
+            () => Check.That(_tracker.Release())
+        );
+        growth.Begin(_loop.Reactor);
+        while (!hasGrown || !_tracker.IsHeld)
+            RunSome();
+        RunSome(); // guests wait, for what is new, too
+        ulong sequence = Math.Max(_found.LastSequence, _store.LastSequence) + 2;
+        TrackerStore store = TrackerGrowth.TakeOver(_plan, _store, Chain.Maps[^1], sequence, out var open);
+        if (mistake == ChainMistake.NewPartIsClean)
+            _plan.Maps[^1].ClearBits(_plan.Maps[^1].BitCount - 1, 1);
+        if (mistake == ChainMistake.OpenRegionsForgotten)
+            ClearOnDisk(store, file, sequence);
+        else if (mistake == ChainMistake.HeaderBeforeMaps)
+            Check.That(TrackerSteps.WriteHeader(file, store, store.Header).IsNone);
+        else
+            Check.That(TrackerGrowth.WriteRecording(file, _plan, store, sequence).IsNone);
+        _next = NextMirror();
+        Check.That(_plan.Maps[^1].SerializePart(0, diskBytes, _next.Bits).IsNone);
+        if (mistake == ChainMistake.HeaderBeforeMaps)
+            Check.That(TrackerGrowth.WriteRecording(file, _plan, store, sequence).IsNone);
+        else
+            Check.That(TrackerSteps.WriteHeader(file, store, store.Header).IsNone);
+        _ = _device.Grow(File.SizeBytes);
+        _left.AddRange([_store, open]);
+        _store = store;
+        Check.That(Start(new LiveMap(_plan.Maps[^1], _next)));
+        End();
+        Mirror = _next;
+        _next = null;
+    }
+
+    /// <summary>The mistake: intents are written as if nothing were open, though the gate has regions open.</summary>
+    void ClearOnDisk(TrackerStore store, ITrackerStorage file, ulong sequence)
+    {
+        using HierarchicalBitmap none = HierarchicalBitmap.Create(
+            store.Header.Shape.DiskBytes,
+            store.Header.Shape.RegionBytes
+        );
+        using IntentSectors intents = new(store.Header, none, sequence);
+        Check.That(TrackerGrowth.WriteRecording(file, _plan!, store, sequence).IsNone);
+        intents.BeginWhole();
+        while (intents.Whole.TryNext(out TrackerStep step))
+            _ = step.IsFlush ? file.Flush() : file.Write(step.OffsetBytes, intents.Whole.BytesOf(step));
+        intents.Whole.End();
     }
 
     public void Delete(string name, ITrackerStorage file)
@@ -288,6 +362,8 @@ sealed class PointedDisk : IDisposable
         _disk.Dispose();
         _device.Dispose();
         _store.Dispose();
+        foreach (IDisposable left in _left)
+            left.Dispose();
         _plan?.Dispose();
         _found.Dispose();
         _loop.Dispose();

@@ -125,6 +125,66 @@ sealed class TrackedFile : IDisposable
         _disk!.EndWrite();
     }
 
+    /// <summary>The file is longer; the disk learns of it with <see cref="Grow"/>, or when it is opened.</summary>
+    public void Lengthen(ulong diskBytes)
+    {
+        int fd = Files.Open(DiskPath, Files.O_RDWR, 0); // a stream would ask for the lock that the engine has
+        Check.That(Files.Ftruncate(fd, (long)diskBytes) == 0);
+        _ = Files.Close(fd);
+    }
+
+    /// <summary>The disk grows while it is tracked.</summary>
+    /// <param name="diskBytes">As the file is.</param>
+    /// <param name="storage">What becomes of the tracker's storage meanwhile; None: it works.</param>
+    /// <param name="whileHeld">Done while all writes wait.</param>
+    public void Grow(ulong diskBytes, Fault storage, Action whileHeld)
+    {
+        DiskPoints points = _tracker!.Points!;
+        bool isHeld = false;
+        bool hasGrown = false;
+        _engine.Reactor.Invoke(() => Check.That(points.TryReserve()));
+        Assert.True(points.PrepareGrowth(diskBytes).IsNone);
+        DiskGrowth growth = new(
+            _disk!,
+            diskBytes,
+            () => false,
+            fault => hasGrown = fault.IsNone,
+            1,
+            () => Check.That(points.TryGrow())
+        );
+        _engine.Reactor.Invoke(() => growth.Begin(_engine.Reactor));
+        while (!isHeld)
+            _engine.Reactor.Invoke(() => isHeld = hasGrown && _tracker.IsHeld);
+        whileHeld();
+        Fault fault = storage.IsNone ? _tracker.Grow() : storage;
+        if (storage.IsFault)
+            _tracker.GiveUpFile();
+        bool isRight = false;
+        _engine.Reactor.Invoke(() =>
+        {
+            isRight = _tracker.EndGrowth(fault);
+            points.Release();
+        });
+        Assert.True(isRight);
+    }
+
+    /// <summary>A write that must wait now.</summary>
+    public GuestProbe Ask(ulong offsetBytes, ulong lengthBytes)
+    {
+        GuestProbe guest = new(_disk!, offsetBytes, lengthBytes);
+        Assert.False(guest.IsGranted);
+        return guest;
+    }
+
+    /// <summary>It is granted by now, or soon, and ends.</summary>
+    public void AwaitEnd(GuestProbe guest)
+    {
+        for (int i = 0; !guest.IsGranted && i < 10_000; i++)
+            System.Threading.Thread.Sleep(1);
+        Assert.True(guest.IsGranted);
+        _disk!.EndWrite();
+    }
+
     /// <summary>The end that a detach makes.</summary>
     public Fault End()
     {
