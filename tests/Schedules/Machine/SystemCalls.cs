@@ -55,6 +55,8 @@ static unsafe class Files
 
     public static int Ftruncate(int fd, long lengthBytes) => Interop.Linux.Files.Ftruncate(fd, lengthBytes);
 
+    public static int Fdatasync(int fd) => Interop.Linux.Files.Fdatasync(fd);
+
     public static int Unlink(string path) => Interop.Linux.Files.Unlink(path);
 
     public static int Statx(int directoryFd, string path, int flags, uint mask, Statx* result) =>
