@@ -25,6 +25,7 @@ public sealed class NativeArrowTests
     {
         ["Header"] = [],
         ["Handles"] = ["Header"],
+        ["Process"] = [],
         ["Errors"] = ["Header", "Handles"],
         ["Structs"] = ["Header", "Errors"],
         ["Objects"] = Ground,

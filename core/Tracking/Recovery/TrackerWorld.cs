@@ -12,7 +12,7 @@ namespace FastBackup.Tracking.Recovery;
 /// <param name="Home">Device and inode of the tracker file.</param>
 /// <param name="IsFileSettled">A flush of the file has just succeeded: nothing that was written to it before was lost
 /// without a word.</param>
-/// <param name="PlacesBefore">Of a disk that has grown: the digest of the places of the size that the header has.</param>
+/// <param name="PlacesBefore">Of a disk that has grown: digest of the places of the size that the header has.</param>
 readonly record struct TrackerWorld(
     Digest32 DiskId,
     ulong DiskBytes,

@@ -1,9 +1,9 @@
 // A chain of backups over many lives of a disk: each link is the copy of a point, made from the copy of another one by
 // what the tracker says has changed in between: the last one, any older one, or in full. In between points are deleted,
 // copies fail, processes are killed and the power is cut, also while a point is made; and the disk grows, in use and at
-// rest. Whatever happens, a copy that was made is the disk as it was at its instant, to the granule; and at every command
-// to the tracker's file, whatever would be found after a power cut or a kill has every granule that differs from each
-// point it names. Behind its end an older copy may hold anything.
+// rest. Whatever happens, a copy that was made is the disk as it was at its instant, to the granule; and at every
+// command to the tracker's file, whatever would be found after a power cut or a kill has every granule that differs
+// from each point it names. Behind its end an older copy may hold anything.
 using System;
 using System.Collections.Generic;
 using System.Linq;
