@@ -1,5 +1,6 @@
 // A real disk image with a tracker file beside it, in a folder of its own, on a real engine.
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Runtime.InteropServices;
 using FastBackup.Base;
@@ -12,6 +13,7 @@ using FastBackup.Runtime;
 using FastBackup.Tests.Unit.Filter;
 using FastBackup.Tracking.Format;
 using FastBackup.Tracking.Storage;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
@@ -21,24 +23,34 @@ sealed class TrackedFile : IDisposable
     public const ulong DiskBytes = 200 * Units.MiB + 700;
     public const ulong Granule = 64 * Units.KiB;
 
-    readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fastbackup-tracking-");
+    const string DiskName = "disk.raw";
+    const string TrackerName = "disk.track";
+
+    readonly DirectoryInfo _folder;
+    readonly bool _isOwnFolder;
     readonly Engine _engine;
     Disk? _disk;
     DiskTracker? _tracker;
 
     public TrackedFile()
+        : this(Directory.CreateTempSubdirectory("fastbackup-tracking-"), DiskBytes) => _isOwnFolder = true;
+
+    /// <param name="folder">Stays, with what is in it.</param>
+    /// <param name="diskBytes">Of the disk, all zeroes.</param>
+    public TrackedFile(DirectoryInfo folder, ulong diskBytes)
     {
+        _folder = folder;
         EngineOptions options = new() { BufferBytes = 4 * Units.MiB };
         Check.That(Engine.TryOpen(options, out Engine? engine).IsNone);
         _engine = engine!;
         using (FileStream made = File.Create(DiskPath))
-            made.SetLength((long)DiskBytes);
+            made.SetLength((long)diskBytes);
         Add();
     }
 
-    public string DiskPath => Path.Combine(_folder.FullName, "disk.raw");
+    public string DiskPath => Path.Combine(_folder.FullName, DiskName);
 
-    public string TrackerPath => Path.Combine(_folder.FullName, "disk.track");
+    public string TrackerPath => Path.Combine(_folder.FullName, TrackerName);
 
     public Fault Trouble { get; private set; }
 
@@ -48,11 +60,13 @@ sealed class TrackedFile : IDisposable
 
     UInt128 Id { get; } = MemoryMarshal.Read<UInt128>(Guid.NewGuid().ToByteArray());
 
-    FileDevice OpenDisk(bool isReadOnly)
+    FileDevice OpenDisk(bool isReadOnly) => OpenDisk(DiskPath, isReadOnly);
+
+    FileDevice OpenDisk(string path, bool isReadOnly)
     {
         FileOpenOptions options = new()
         {
-            Path = DiskPath,
+            Path = path,
             IsReadOnly = isReadOnly,
             Format = FormatRule.Raw,
         };
@@ -113,23 +127,90 @@ sealed class TrackedFile : IDisposable
     }
 
     /// <summary>A guest's write, which has ended when this returns.</summary>
-    public void Write(ulong offsetBytes, ulong lengthBytes)
+    /// <param name="offsetBytes">In the disk.</param>
+    /// <param name="lengthBytes">Of the write.</param>
+    /// <param name="value">All that is written; 0: no more than its first byte, by a seven.</param>
+    public void Write(ulong offsetBytes, ulong lengthBytes, byte value = 0)
     {
         GuestProbe guest = new(_disk!, offsetBytes, lengthBytes);
         for (int i = 0; !guest.IsGranted && i < 10_000; i++)
             System.Threading.Thread.Sleep(1);
         Assert.True(guest.IsGranted);
         int fd = Files.Open(DiskPath, Files.O_RDWR, 0); // a stream would ask for the lock that the engine has
-        Check.That(DescriptorReader.Write(fd, offsetBytes, [7]).IsNone);
+        byte[] bytes = value == 0 ? [7] : new byte[lengthBytes];
+        if (value != 0)
+            Array.Fill(bytes, value);
+        Check.That(DescriptorReader.Write(fd, offsetBytes, bytes).IsNone);
         _ = Files.Close(fd);
         _disk!.EndWrite();
+    }
+
+    /// <summary>What a guest's flush does.</summary>
+    public void Flush()
+    {
+        int fd = Files.Open(DiskPath, Files.O_RDWR, 0);
+        Check.That(Files.Fdatasync(fd) == 0);
+        _ = Files.Close(fd);
+    }
+
+    /// <summary>Holds the disk of another folder against its tracker: whatever is not zero has changed.</summary>
+    /// <param name="folder">That this one's has come to be.</param>
+    /// <param name="changedCount">Granules that are not zero.</param>
+    /// <returns>Empty, or what is wrong. Nothing is open any more.</returns>
+    public string Compare(string folder, out int changedCount)
+    {
+        changedCount = 0;
+        FileDevice device = OpenDisk(Path.Combine(folder, DiskName), isReadOnly: true);
+        string path = Path.Combine(folder, TrackerName);
+        OpenRefusal refusal = TrackerFile.TryOpen(_engine.Reactor, path, isReadOnly: true, out TrackerFile? file);
+        TrackedChanges? changes = null;
+        if (refusal.IsNone)
+            refusal = file!.Read(device, out changes);
+        string wrong = refusal.Sentence ?? "";
+        if (refusal.IsNone)
+            wrong = Compare(device, changes!, ref changedCount);
+        changes?.Dispose();
+        if (file != null)
+            Close(file);
+        Close(device);
+        return wrong;
+    }
+
+    static string Compare(FileDevice device, TrackedChanges changes, ref int changedCount)
+    {
+        if (changes.Refusal != TrackerRefusal.None)
+            return TrackerRefusals.Words.Of(changes.Refusal);
+        HierarchicalBitmap map = changes.Changed!;
+        foreach (ulong granule in GranulesThatAreNotZero(device.Fd))
+        {
+            changedCount++;
+            if (!map.GetBit(granule))
+                return $"granule {granule} is missed";
+        }
+        return map.CountBits() == map.BitCount ? "everything is named, which proves nothing" : "";
+    }
+
+    static List<ulong> GranulesThatAreNotZero(int fd)
+    {
+        List<ulong> found = [];
+        using SafeFileHandle file = File.OpenHandle($"/proc/self/fd/{fd}");
+        byte[] bytes = new byte[Granule];
+        for (long at = 0; (at = Files.Lseek(fd, at, Files.SEEK_DATA)) >= 0; )
+        {
+            at -= at % (long)Granule;
+            int count = RandomAccess.Read(file, bytes, at);
+            if (bytes.AsSpan(0, count).ContainsAnyExcept((byte)0))
+                found.Add((ulong)at / Granule);
+            at += (long)Granule;
+        }
+        return found;
     }
 
     /// <summary>The file is longer; the disk learns of it with <see cref="Grow"/>, or when it is opened.</summary>
     public void Lengthen(ulong diskBytes)
     {
         int fd = Files.Open(DiskPath, Files.O_RDWR, 0); // a stream would ask for the lock that the engine has
-        Check.That(Files.Ftruncate(fd, (long)diskBytes) == 0);
+        Check.That(Files.Ftruncate(fd, (long)diskBytes) == 0 && Files.Fdatasync(fd) == 0);
         _ = Files.Close(fd);
     }
 
@@ -265,6 +346,7 @@ sealed class TrackedFile : IDisposable
         _engine.Dispose();
         foreach (string live in LiveFiles)
             File.Delete(live);
-        _folder.Delete(recursive: true);
+        if (_isOwnFolder)
+            _folder.Delete(recursive: true);
     }
 }
