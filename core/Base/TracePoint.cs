@@ -23,7 +23,7 @@ public enum TracePoint : byte
     /// <summary>Clusters need no copy: a hole of a top job, or given up by a reader of the snapshot.</summary>
     Skip,
 
-    /// <summary>The old data of the clusters is in our memory, or known to be zero.</summary>
+    /// <summary>The old data of the clusters is in our memory; or, with cause 1, known to be zero.</summary>
     Capture,
 
     /// <summary>The old data of blocks is in our memory, ahead of their cluster.</summary>

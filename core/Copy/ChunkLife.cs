@@ -3,7 +3,7 @@
 //   Read       -> Reading, each piece captured and released by itself -> for the background Writing, else Captured
 //   Captured   -> Writing, when the capture queue says so;  or Spilling -> in scratch -> Recalling -> Writing
 //   Writing    -> done;  set back, if a guest cannot have overwritten it yet;  else Parked -> Writing, or given up
-//   MakeZero   -> Zeroing -> as Writing
+//   MakeZero   -> Zeroing -> done, or Parked
 //
 // What was captured ahead of a cluster, block by block, becomes one with it when it is captured (BlockCapture).
 //
@@ -46,6 +46,7 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         Tasks = new TaskTable(map, rules, pool.SizeBytes);
         Memory = new CopyMemory(pool, rules, source.Limits.RequestAlignBytes, this);
         Marks = new ChunkMarks(map, trace);
+        Zeroes = new KnownZeroes(map, trace);
         Reader = new SourceReader(source, map, Memory, Tasks, this);
         _writer = new TargetWriter(target, Memory, map.ClusterBytes);
         try
@@ -68,6 +69,8 @@ sealed class ChunkLife : IBlockOwner, IDisposable
 
     public ChunkMarks Marks { get; }
 
+    public KnownZeroes Zeroes { get; }
+
     public SourceReader Reader { get; }
 
     public CaptureQueue Captures { get; }
@@ -86,7 +89,7 @@ sealed class ChunkLife : IBlockOwner, IDisposable
     public uint ParkedCount { get; private set; }
 
     public bool IsDropped =>
-        Captures.IsDropping && Captures.Waiting.First == null && Spill is not { WaitingCount: > 0 };
+        Captures.IsDropping && Captures.Waiting.First == null && Spill is not { WaitingCount: > 0 } && !Zeroes.HasSome;
 
     public bool IsOrphaned { get; private set; }
 
@@ -98,6 +101,8 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         && Captures is { IsDropping: false, IsTargetHeld: false, Waiting.First: null }
         && Spill is not { WaitingCount: > 0 }
         && Reader.RestCount + Captures.WritingCount < Math.Min(RestMax, _rules.TargetMax);
+
+    public bool SkipsZeroes => _writer.SkipsZeroes;
 
     public ref readonly CopyCounters Counters => ref _counters;
 
@@ -126,26 +131,32 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         OnAllRead(task);
     }
 
-    /// <summary>It is a hole: the target is to be zero there.</summary>
+    /// <summary>They were zero: the target is to be so, too, and nobody waits for that.</summary>
     public void MakeZero(CopyTask task)
     {
-        ulong end = task.Pieces.FirstCluster + task.Pieces.ClusterCount;
-        Check.That((Blocks?.Next(task.Pieces.FirstCluster, end) ?? end) == end); // those had data
-        task.Pieces = PieceMap.Cut(task.Pieces.FirstCluster, task.Pieces.ClusterCount, task.Pieces.ClusterCount);
         task.Captured = task.Pieces.All;
-        task.Step = CopyTask.State.Zeroing;
+        task.Released = task.Pieces.All; // since that was known
         Tasks.AddZeroing(task);
         EnterDevices(task);
-        _trace.Emit(TracePoint.Capture, task.Extent);
-        if (_writer.SkipsZeroes)
-        {
-            task.SkippedZeroBytes = task.Extent.LengthBytes;
-            Finish(task, CopyEnd.Done);
-            return;
-        }
-        if (_rules.ReleasePoint == ReleasePoint.Captured)
-            Marks.Release(task, task.Pieces.All); // what there was is known: zeroes
         _writer.StartZeroing(task);
+    }
+
+    /// <inheritdoc cref="CopyEngine.TryLearnZeroes"/>
+    public bool TryLearnZeroes(
+        ulong firstCluster,
+        ulong endCluster,
+        ulong clusterMax,
+        ICopyOwner owner,
+        out Extent learned
+    )
+    {
+        if (!Zeroes.TryLearn(firstCluster, endCluster, clusterMax, isToBeWritten: !SkipsZeroes, owner, out learned))
+            return false;
+        if (!SkipsZeroes)
+            return true;
+        _counters.SkippedZeroBytes += learned.LengthBytes;
+        owner.OnCopied(new CopyOutcome(learned, CopyLane.Background, CopyEnd.Done, Fault.None, 0));
+        return true;
     }
 
     /// <inheritdoc cref="CopyEngine.Retry"/>
@@ -182,6 +193,7 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         }
         if (Captures.Waiting.First == null)
             InFlightBytes -= Spill?.Drop(DroppedRunsMax) ?? 0;
+        Zeroes.Drop();
         return IsDropped;
     }
 

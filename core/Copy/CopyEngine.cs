@@ -162,6 +162,9 @@ public sealed class CopyEngine : IDisposable
 
     public ref readonly CopyCounters Counters => ref _life.Counters;
 
+    /// <summary>The target reads as zero where nothing was written.</summary>
+    public bool SkipsZeroes => _life.SkipsZeroes;
+
     /// <summary>Whether one cluster can be started now; else the waiter is called when memory is free.</summary>
     public bool CanStart(CopyLane lane) => StartableBytes(lane, Map.ClusterBytes) > 0;
 
@@ -208,23 +211,42 @@ public sealed class CopyEngine : IDisposable
         return true;
     }
 
-    /// <summary>Claims the next marked run of a range that is known to read as zero and makes the target so.</summary>
-    /// <remarks>Uses no buffer: only a task. Otherwise as <see cref="TryStart"/>, for the background.</remarks>
-    public bool TryStartZeroes(
+    /// <summary>
+    /// Takes the next marked run of a range that the source calls zero for captured: guests may write there. The target
+    /// is made zero by <see cref="TryStartZeroes"/>; if it is so already, the run has ended.
+    /// </summary>
+    /// <param name="firstCluster">Where to look from.</param>
+    /// <param name="endCluster">Where to stop looking; no cluster before it is captured in part.</param>
+    /// <param name="clusterMax">Longest run, at least 1.</param>
+    /// <param name="owner">Told of release and end.</param>
+    /// <param name="learned">The run.</param>
+    /// <returns>False when nothing is marked there.</returns>
+    /// <remarks>
+    /// The source was asked after the point in time, and the snapshot is not given up. Needs no room.
+    /// </remarks>
+    public bool TryLearnZeroes(
         ulong firstCluster,
         ulong endCluster,
-        ulong lengthBytesMax,
+        ulong clusterMax,
         ICopyOwner owner,
-        out Extent claimed
-    )
+        out Extent learned
+    ) => _life.TryLearnZeroes(firstCluster, endCluster, clusterMax, owner, out learned);
+
+    /// <summary>Makes the target zero in the next run that is known to have been so.</summary>
+    /// <param name="clusterMax">Longest run, at least 1.</param>
+    /// <param name="owner">Told of the end.</param>
+    /// <returns>False when there is none, or no room for another chunk of the background.</returns>
+    /// <remarks>Uses no buffer: only a task.</remarks>
+    public bool TryStartZeroes(ulong clusterMax, ICopyOwner owner)
     {
-        claimed = default;
-        if (!_life.Tasks.HasRoom(CopyLane.Background))
+        if (
+            !_life.Tasks.HasRoom(CopyLane.Background)
+            || !_life.Zeroes.TryTake(clusterMax, out ulong first, out ulong count)
+        )
             return false;
-        ulong clusterMax = Math.Max(1, lengthBytesMax / Map.ClusterBytes);
-        if (!TryClaim(firstCluster, endCluster, clusterMax, CopyLane.Background, owner, out CopyTask task))
-            return false;
-        claimed = task.Extent;
+        CopyTask task = _life.Tasks.Take(first, count, CopyLane.Background, count);
+        task.Owner = owner;
+        _life.Begin(task);
         _life.MakeZero(task);
         return true;
     }
@@ -320,6 +342,8 @@ public sealed class CopyEngine : IDisposable
             return task.HasReleased(cluster) ? CapturedPlace.Memory : CapturedPlace.None;
         if (_life.Spill?.Has(cluster) == true)
             return CapturedPlace.Scratch;
+        if (_life.Zeroes.Has(cluster))
+            return CapturedPlace.Memory;
         return _life.Tasks.FindZeroing(cluster) != null ? CapturedPlace.Memory : CapturedPlace.None;
     }
 
@@ -332,6 +356,8 @@ public sealed class CopyEngine : IDisposable
         ulong cluster = offsetBytes / Map.ClusterBytes;
         if (Blocks?.Read(offsetBytes, destination) is { } blockBytes and > 0)
             return blockBytes;
+        if (_life.Zeroes.Read(offsetBytes, destination) is var zeroBytes and > 0)
+            return zeroBytes;
         if (PlaceOf(cluster) != CapturedPlace.Memory)
             return 0;
         if (!_life.Tasks.TryGet(cluster, out CopyTask task))

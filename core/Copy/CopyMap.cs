@@ -1,11 +1,14 @@
-// The life of every cluster of one point in time, as three bitmaps:
+// The life of every cluster of one point in time, as four bitmaps:
 //
-//   todo -> reading -> captured -> done        Todo  Busy  Protected
-//   to be copied, unclaimed                     1     0     1
-//   claimed, old data not yet safe              0     1     1
-//   captured, held by a snapshot read           0     0     1
-//   captured or done: the guest may write       0     0     0
+//   todo -> reading -> captured -> done        Todo  Busy  Protected  Zeroes
+//   to be copied, unclaimed                     1     0     1          0
+//   claimed, old data not yet safe              0     1     1          0
+//   captured, held by a snapshot read           0     0     1          0 or 1
+//   captured or done: the guest may write       0     0     0          0
+//   captured without memory: it was zero        0     0     0          1
 //
+// What is known to have been zero is captured by that alone (KnownZeroes): whatever a guest writes there, nobody looks
+// at the source again, and the target is made zero in its turn.
 // Protected is what guest threads read: a set bit means that the disk still holds the only copy of the old data, so
 // a write must go the slow way. It is set before the point in time, or when that is taken, with the disk quiesced,
 // and after that only ever cleared, by the reactor, when the old data is safe. So a guest thread that sees it clear
@@ -32,9 +35,10 @@ public sealed partial class CopyMap : IDisposable
         HierarchicalBitmap todo,
         HierarchicalBitmap busy,
         HierarchicalBitmap protectedBits,
+        HierarchicalBitmap zeroes,
         HierarchicalBitmap unsure,
         HierarchicalBitmap untaken
-    ) => (Todo, Busy, Protected, Unsure, _untaken) = (todo, busy, protectedBits, unsure, untaken);
+    ) => (Todo, Busy, Protected, Zeroes, Unsure, _untaken) = (todo, busy, protectedBits, zeroes, unsure, untaken);
 
     /// <summary>To be copied by whoever claims it.</summary>
     public HierarchicalBitmap Todo { get; }
@@ -44,6 +48,9 @@ public sealed partial class CopyMap : IDisposable
 
     /// <summary>Not to be overwritten yet.</summary>
     public HierarchicalBitmap Protected { get; }
+
+    /// <summary>Zero at the point in time, and still to be made so on the target.</summary>
+    public HierarchicalBitmap Zeroes { get; }
 
     /// <summary>Nobody knows what the target has there.</summary>
     public HierarchicalBitmap Unsure { get; }
@@ -62,14 +69,14 @@ public sealed partial class CopyMap : IDisposable
     {
         map = null;
         BitmapOptions resident = new(IsResident: true); // a guest write must not fault on its way through
-        HierarchicalBitmap?[] made = new HierarchicalBitmap?[5];
+        HierarchicalBitmap?[] made = new HierarchicalBitmap?[6];
         ulong lineCount = Units.DivCeil(Units.DivCeil(sizeBytes, clusterBytes), LineClusters);
-        Fault fault = HierarchicalBitmap.TryCreate(lineCount, 1, resident, out made[4]);
-        for (int i = 0; i < 4 && fault.IsNone; i++)
+        Fault fault = HierarchicalBitmap.TryCreate(lineCount, 1, resident, out made[5]);
+        for (int i = 0; i < 5 && fault.IsNone; i++)
             fault = HierarchicalBitmap.TryCreate(sizeBytes, clusterBytes, i < 2 ? resident : default, out made[i]);
         if (fault.IsNone)
         {
-            map = new CopyMap(made[0]!, busy: made[2]!, protectedBits: made[1]!, unsure: made[3]!, untaken: made[4]!);
+            map = new CopyMap(made[0]!, made[2]!, made[1]!, zeroes: made[3]!, unsure: made[4]!, untaken: made[5]!);
             return fault;
         }
         foreach (HierarchicalBitmap? bits in made)
@@ -159,13 +166,15 @@ public sealed partial class CopyMap : IDisposable
     /// <param name="left">Of the disk's size, any granularity.</param>
     /// <returns>False: a bitmap's names are not all taken over yet.</returns>
     /// <remarks>Cost: in proportion to the disk, at the speed of memory.</remarks>
-    public bool TryAddLeft(HierarchicalBitmap left) => IsWhole && left.Merge(Todo).IsNone && left.Merge(Unsure).IsNone;
+    public bool TryAddLeft(HierarchicalBitmap left) =>
+        IsWhole && left.Merge(Todo).IsNone && left.Merge(Zeroes).IsNone && left.Merge(Unsure).IsNone;
 
     public void Dispose()
     {
         Todo.Dispose();
         Busy.Dispose();
         Protected.Dispose();
+        Zeroes.Dispose();
         Unsure.Dispose();
         _untaken.Dispose();
     }

@@ -6,7 +6,8 @@
 // moment (so no guest waits any longer), and every later read of the snapshot fails. Nothing of it is silent.
 //
 // With BreakGuestWrite a guest write waits until the target has the old data, because only then can no later
-// failure break the snapshot; with BreakSnapshot it waits only until our memory has it.
+// failure break the snapshot; with BreakSnapshot it waits only until our memory has it. What is known to have been zero
+// is safe in both: no failure loses that.
 using System;
 using System.Numerics;
 using System.Threading;
@@ -206,9 +207,12 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
     public bool TryStartBackground(ulong firstCluster, ulong endCluster, ulong lengthBytesMax, out Extent claimed) =>
         Engine.TryStart(firstCluster, endCluster, lengthBytesMax, CopyLane.Background, this, out claimed);
 
+    /// <inheritdoc cref="CopyEngine.TryLearnZeroes"/>
+    public bool TryLearnZeroes(ulong firstCluster, ulong endCluster, ulong clusterMax, out Extent learned) =>
+        Engine.TryLearnZeroes(firstCluster, endCluster, clusterMax, this, out learned);
+
     /// <inheritdoc cref="CopyEngine.TryStartZeroes"/>
-    public bool TryStartZeroes(ulong firstCluster, ulong endCluster, ulong lengthBytesMax, out Extent claimed) =>
-        Engine.TryStartZeroes(firstCluster, endCluster, lengthBytesMax, this, out claimed);
+    public bool TryStartZeroes(ulong clusterMax) => Engine.TryStartZeroes(clusterMax, this);
 
     /// <summary>A guest has read a range after T0: what is still to be copied of it need not be read again.</summary>
     /// <param name="extent">Device range; whole clusters of it are taken.</param>

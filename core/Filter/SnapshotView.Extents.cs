@@ -8,7 +8,7 @@
 //   captured             data: it is in memory or scratch, and soon on the target; the same where only a block is
 //   lost, not part of it data: a read there says what is wrong
 //
-// So a hole is told only where reading gives zeroes; what cannot be known cheaply is data.
+// So a hole, or zero, is told only where reading gives zeroes; what cannot be known cheaply is data.
 // Cost: one map of a device a piece; a piece is at most PieceClustersMax clusters, a request at most StepsMax pieces: a
 // long range is answered in parts, as maps of devices are.
 using System;
@@ -31,6 +31,7 @@ public sealed partial class SnapshotView
     {
         Source,
         Target,
+        Nowhere,
         Elsewhere,
     }
 
@@ -61,9 +62,9 @@ public sealed partial class SnapshotView
             slot.Piece = new Extent(offset, end - offset);
             slot.IsPieceOnSource = place == Whereabouts.Source;
             // A piece that slips away under each look is data, too.
-            if (place == Whereabouts.Elsewhere || slot.StepCount > StepsMax)
+            if (place is Whereabouts.Elsewhere or Whereabouts.Nowhere || slot.StepCount > StepsMax)
             {
-                AddEntry(slot, slot.Piece, ExtentKind.Data);
+                AddEntry(slot, slot.Piece, place == Whereabouts.Nowhere ? ExtentKind.Zero : ExtentKind.Data);
                 continue;
             }
             SubmitMap(key, slot, place == Whereabouts.Source ? _source : _filter.Target);
@@ -78,6 +79,8 @@ public sealed partial class SnapshotView
             return Whereabouts.Elsewhere;
         if (_filter.Map.Protected.GetBit(cluster))
             return _filter.Engine.Blocks?.HasSome(cluster) == true ? Whereabouts.Elsewhere : Whereabouts.Source;
+        if (_filter.Map.Zeroes.GetBit(cluster))
+            return Whereabouts.Nowhere;
         // Marked and not protected: what was captured was given up.
         bool isDone = !_filter.Map.Todo.GetBit(cluster) && _filter.Engine.PlaceOf(cluster) == CapturedPlace.None;
         return isDone ? Whereabouts.Target : Whereabouts.Elsewhere;

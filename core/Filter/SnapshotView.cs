@@ -2,7 +2,7 @@
 // where its old data is now:
 //
 //   not captured yet     from the disk itself, under a hold: no guest write lands there until the read has ended
-//   captured, in memory  from the copy engine's buffer, also single blocks of a cluster that is not captured yet
+//   captured, in memory  from the copy engine: its buffers, single blocks of a cluster, or what it knows to be zero
 //   captured, spilled    from the scratch file, where it is pinned until the read has ended
 //   done                 from the target
 //   not part of it       refused: an incremental point in time keeps only what its bitmap names
@@ -93,8 +93,7 @@ public sealed partial class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
     {
         Check.That(_slots.TryTake(out ulong key, out SnapshotSlot slot));
         (slot.Request, slot.DoneBytes, slot.IsHeld, slot.Fault) = (request, 0, false, default);
-        slot.IsGoingOn = false;
-        (slot.Pinned, slot.EntryCount, slot.StepCount) = (ScratchSpace.NoEntry, 0, 0);
+        (slot.IsGoingOn, slot.Pinned, slot.EntryCount, slot.StepCount) = (false, ScratchSpace.NoEntry, 0, 0);
         bool isInRange = new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(Limits.CapacityBytes);
         if (!isInRange)
             FinishLater(key, slot, new Fault(FaultKind.Range, 0, request.OffsetBytes));
@@ -272,8 +271,7 @@ public sealed partial class SnapshotView : IBlockDevice, IBlockOwner, ILoopTask
         for (uint count = _finished.Count; count > 0 && _finished.TryDequeue(out ulong key); count--)
         {
             SnapshotSlot slot = _slots.Get(key);
-            bool isGoingOn = slot.IsGoingOn;
-            slot.IsGoingOn = false;
+            (bool isGoingOn, slot.IsGoingOn) = (slot.IsGoingOn, false);
             if (isGoingOn)
                 Step(key, slot);
             else

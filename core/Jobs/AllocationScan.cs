@@ -1,8 +1,9 @@
-// The source's allocation map, read ahead in batches while the copy runs: which parts hold data and which
-// are holes. One query is in flight at a time; it fills up to EntriesMax entries, so that a file with many
-// small extents does not cost a thread switch for each.
-// A map is a hint about the moment it was taken. It is safe to act on, because a guest write that makes a
-// hole into data goes through copy-before-write first, which clears the bits of what it changes.
+// The source's allocation map, read in batches while the copy runs: which parts hold data and which are holes. One
+// query is in flight at a time; it fills up to EntriesMax entries, so that a file with many small extents does not cost
+// a thread switch for each.
+// A map is about the moment it was taken. Of what is to be copied still it tells how that was at the point in time: a
+// guest write that changes it goes through copy-before-write first, which clears its bits (KnownZeroes).
+using System;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Memory;
@@ -11,12 +12,12 @@ using FastBackup.Ports;
 namespace FastBackup.Jobs;
 
 /// <summary>Threads: the reactor's. Dispose when no query is in flight.</summary>
-sealed class AllocationScan : IBlockOwner, System.IDisposable
+sealed class AllocationScan : IBlockOwner, IDisposable
 {
     const uint EntriesMax = 1024;
 
     readonly IBlockDevice _device;
-    readonly System.Action _onAvailable;
+    readonly Action _onAvailable;
     readonly NativeArray<MapEntry> _entries = new(EntriesMax, RegionResidency.Resident);
     uint _next;
     uint _count;
@@ -26,13 +27,15 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
 
     /// <param name="device">Asked for its map, front to back.</param>
     /// <param name="onAvailable">Called when a query ended.</param>
-    public AllocationScan(IBlockDevice device, System.Action onAvailable) =>
-        (_device, _onAvailable) = (device, onAvailable);
+    public AllocationScan(IBlockDevice device, Action onAvailable) => (_device, _onAvailable) = (device, onAvailable);
 
     public bool IsQuerying { get; private set; }
 
     /// <summary>The last query failed; the rest of the device counts as data from here.</summary>
     public Fault Fault { get; private set; }
+
+    /// <summary>What was mapped is not all worked on.</summary>
+    public bool HasEntry => _next < _count;
 
     /// <summary>The entry to work on, or false when a query must be waited for or the device ends.</summary>
     public bool TryPeek(out MapEntry entry)
@@ -54,15 +57,13 @@ sealed class AllocationScan : IBlockOwner, System.IDisposable
         _next++;
     }
 
-    /// <summary>Everything was mapped and worked on.</summary>
-    public bool IsAtEnd => _next == _count && !IsQuerying && _mappedEndBytes == _device.Limits.CapacityBytes;
-
-    /// <summary>From the device start again, with a fresh map.</summary>
-    public void Restart()
+    /// <summary>What lies before this is not asked for any more. All entries were worked on.</summary>
+    /// <param name="offsetBytes">Where the next query begins, if that is not behind it.</param>
+    public void SkipTo(ulong offsetBytes)
     {
-        Check.That(IsAtEnd);
-        _mappedEndBytes = 0;
-        _last = default;
+        Check.That(!HasEntry);
+        if (!IsQuerying)
+            _mappedEndBytes = Math.Max(_mappedEndBytes, offsetBytes);
     }
 
     void StartQuery()

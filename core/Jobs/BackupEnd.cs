@@ -6,6 +6,7 @@
 // A device that does not answer must not hold up an abort for ever: after a while of grace the job ends without what
 // the kernel still holds, whose memory goes back when that ends.
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Copy;
 using FastBackup.Filter;
 using FastBackup.Ports;
@@ -50,7 +51,9 @@ sealed class BackupEnd
         _grace = new JobTimer(loop, EndWithoutKernel);
     }
 
-    bool IsAllCopied => _filter.Map.Todo.CountBits() == 0;
+    bool IsAllCopied => IsNoneLeft(_filter.Map.Todo) && IsNoneLeft(_filter.Map.Zeroes);
+
+    static bool IsNoneLeft(HierarchicalBitmap bits) => bits.CountBits() == 0;
 
     /// <summary>Takes the next step to the end, if the time has come; called after each run of the loop.</summary>
     /// <param name="doneBytes">What is copied.</param>
@@ -59,7 +62,8 @@ sealed class BackupEnd
         if (!_filter.Map.IsWhole)
             return; // milliseconds; whatever the end, what is left is known only then
         bool isAborting = _work.Status == JobStatus.Aborting;
-        if (_engine.InFlightCount > 0 || _walk.IsQuerying || _flush.IsFlushing || _sizes.IsAsking)
+        bool isUnderWay = _engine.InFlightCount > 0 || _walk.IsQuerying || _flush.IsFlushing || _sizes.IsAsking;
+        if (isUnderWay || (isAborting && !IsNoneLeft(_filter.Map.Zeroes)))
         {
             if (isAborting)
                 StartGrace(AbortGraceNs);

@@ -13,8 +13,7 @@
 //
 // The parts, each with its own state:  BackupWalk - what is copied next;  BackupPacer - when;  ErrorRetry - what failed
 // and may pass;  KeptSizes, TargetFlush - whether the target can be relied on;  BitmapFate - what becomes of the
-// bitmap;  BackupEnd - what is to do when nothing is in flight;  JobPicture - what others see.  What they have to say
-// comes back by IBackupWork.
+// bitmap;  BackupEnd - what is to do when nothing is in flight;  JobPicture - what others see.  Back: IBackupWork.
 //
 //   a failed read, or a failed write before release   its bits were set back: report, or a later walk tries again
 //   a failed write after release (parked)             the buffer has the only copy: report, or write it again
@@ -246,6 +245,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
         View?.Open();
         _filter.Attach();
         _pacer.Start();
+        _walk.Begin();
         return Fault.None;
     }
 

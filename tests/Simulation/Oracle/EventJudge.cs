@@ -93,6 +93,10 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
                 if (e.Cause == (int)Copy.CopyLane.Rest)
                     world.Tallies.Count(Branch.RestCopied);
                 break;
+            case TracePoint.Capture when e.Cause != 0:
+                world.Tallies.Count(Branch.HoleLetGo);
+                run.Point!.OnKnownZero(run.Id, e.Extent);
+                break;
             case TracePoint.BlockCapture:
                 world.Tallies.Count(Branch.BlockCaptured);
                 break;

@@ -51,6 +51,7 @@ sealed class PointInTime
         IsSkipped = new bool[ClusterCount];
         IsDiscarded = new bool[ClusterCount];
         IsHole = new bool[ClusterCount];
+        IsKnownZero = new bool[ClusterCount];
         for (int c = 0; c < ClusterCount; c++)
         {
             Extent bytes = Bytes(c);
@@ -71,6 +72,9 @@ sealed class PointInTime
     /// <summary>A reader of the snapshot gave it up.</summary>
     public bool[] IsDiscarded { get; }
     public bool[] IsHole { get; }
+
+    /// <summary>The engine said that it was zero, and that nothing else need be kept of it.</summary>
+    public bool[] IsKnownZero { get; }
     public bool IsBroken { get; set; }
 
     public CopyBeforeWriteFilter Filter => _filter;
@@ -165,7 +169,8 @@ sealed class PointInTime
             _tallies.Count(Branch.CopiedBeforeWriteVerified);
             return;
         }
-        if (Policy == CbwErrorPolicy.BreakGuestWrite)
+        bool isKnownZero = IsKnownZero[cluster] && !frozen.ContainsAnyExcept((byte)0);
+        if (Policy == CbwErrorPolicy.BreakGuestWrite && !isKnownZero)
             throw new SimulationFailure("O2", $"guest write let in before the target had cluster {cluster}");
         Span<byte> captured = _scratch.AsSpan(0, (int)bytes.LengthBytes);
         int done = 0;
@@ -181,7 +186,7 @@ sealed class PointInTime
                 "O3",
                 $"guest write let in before {bytes.OffsetBytes}+{bytes.LengthBytes} was captured ({done} bytes)"
             );
-        _tallies.Count(Branch.CapturedVerifiedInMemory);
+        _tallies.Count(isKnownZero ? Branch.HoleOverwritten : Branch.CapturedVerifiedInMemory);
     }
 
     /// <summary>From the engine's memory, or from what its scratch file holds.</summary>
@@ -209,6 +214,18 @@ sealed class PointInTime
             if (!IsMember[c])
                 throw new SimulationFailure("O8", $"cluster {c} is copied and is not part of the job");
         }
+    }
+
+    /// <summary>O3: what guests may overwrite without a copy was zero.</summary>
+    public void OnKnownZero(string job, in Extent extent)
+    {
+        if (!IsZero(extent))
+            throw new SimulationFailure(
+                "O3",
+                $"{job} takes {extent.OffsetBytes}+{extent.LengthBytes} for zero, where T0 had data"
+            );
+        Clusters(extent, out int first, out int end);
+        IsKnownZero.AsSpan(first, end - first).Fill(true);
     }
 
     public void OnSetBack(in Extent extent)

@@ -41,6 +41,8 @@ enum Branch
     CapturedVerifiedInMemory,
     CapturedVerifiedInScratch,
     OfferedReadTaken,
+    HoleLetGo,
+    HoleOverwritten,
     BlockCaptured,
     BlocksMerged,
     BlockReadTooLate,

@@ -173,14 +173,16 @@ public sealed class ChunkLifeTests : ICopyOwner, IDisposable
     }
 
     [Theory]
-    [InlineData(ReleasePoint.Captured, 4)]
-    [InlineData(ReleasePoint.Done, 0)]
-    public void AHole_IsReleasedAtOnce_OrWhenTheTargetIsZero(ReleasePoint releasePoint, int releasedAtOnce)
+    [InlineData(ReleasePoint.Captured)]
+    [InlineData(ReleasePoint.Done)]
+    public void AHole_IsReleasedWhenItIsKnown_AndTheTargetMadeZeroLater(ReleasePoint releasePoint)
     {
         Renew(releasePoint);
-        Assert.True(_engine.TryStartZeroes(4, 8, 4 * Cluster, this, out _));
+        Learn(4, 4);
+        Assert.Equal((4, 0, 0ul, 0), (_released.Count, _target.AskedCount, _engine.InFlightBytes, _outcomes.Count));
+        Assert.True(_engine.TryStartZeroes(8, this));
         Assert.Equal((BlockOperation.WriteZeroes, BlockFlags.MayUnmap), (_target.Asked.Operation, _target.Asked.Flags));
-        Assert.Equal((releasedAtOnce, 4ul * Cluster), (_released.Count, _engine.DeviceBytes));
+        Assert.Equal((4, 4ul * Cluster), (_released.Count, _engine.DeviceBytes));
         _target.Answer();
         Assert.Equal((4, CopyEnd.Done, false), (_released.Count, Last.End, Last.WasRead));
         Assert.Equal((4ul * Cluster, 0ul), (_engine.Counters.WrittenZeroBytes, _engine.Counters.SkippedZeroBytes));
@@ -191,17 +193,47 @@ public sealed class ChunkLifeTests : ICopyOwner, IDisposable
     {
         _target = new StandingDevice(ClusterCount * Cluster, readsAsZero: true);
         Renew(ReleasePoint.Captured);
-        Assert.True(_engine.TryStartZeroes(4, 8, 4 * Cluster, this, out _));
+        Learn(4, 4);
         Assert.Equal((0, CopyEnd.Done, 4), (_target.AskedCount, Last.End, _released.Count));
+        Assert.Equal((new Extent(4 * Cluster, 4 * Cluster), false), (Last.Extent, Last.WasRead));
+        Assert.False(_engine.TryStartZeroes(8, this)); // that was all
         Assert.Equal((0ul, 4ul * Cluster), (_engine.Counters.WrittenZeroBytes, _engine.Counters.SkippedZeroBytes));
     }
 
     [Fact]
-    public void AHoleThatFails_IsParked_AndMadeZeroAgain()
+    public void WhatIsKnownToBeZero_IsReadByNobody()
     {
-        Assert.True(_engine.TryStartZeroes(4, 8, 4 * Cluster, this, out _));
+        Learn(4, 4);
+        Assert.False(_engine.TryStart(4, 8, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out _));
+        Assert.True(_engine.TryStart(3, 9, ulong.MaxValue, CopyLane.Background, this, out Extent claimed));
+        Assert.Equal(new Extent(3 * Cluster, Cluster), claimed);
+        _engine.Offer(4, 4, new byte[4 * Cluster], this);
+        Assert.Equal((1, 0ul), (_source.AskedCount, _engine.Counters.OfferedBytes));
+        _source.Answer();
+        _target.Answer();
+    }
+
+    [Fact]
+    public void WhereTheTargetIsNotZeroYet_WhatIsGivenUp_IsMarked()
+    {
+        Learn(4, 4);
+        Assert.True(_engine.TryStartZeroes(2, this));
+        Assert.True(_engine.DropPiece());
+        Assert.Equal((true, false, 2ul), (IsTodo(6, 2), _map.Todo.GetBit(5), _map.Todo.CountBits() + 4 - ClusterCount));
+        _target.Answer();
+        Assert.Equal((CopyEnd.Done, false), (Last.End, _map.Todo.GetBit(5)));
+    }
+
+    [Theory]
+    [InlineData(ReleasePoint.Captured)]
+    [InlineData(ReleasePoint.Done)]
+    public void AHoleThatFails_IsParked_AndMadeZeroAgain(ReleasePoint releasePoint)
+    {
+        Renew(releasePoint);
+        Learn(4, 4);
+        Assert.True(_engine.TryStartZeroes(8, this));
         _target.Answer(s_fault);
-        Assert.Equal((CopyEnd.Parked, 1u), (Last.End, _engine.ParkedCount));
+        Assert.Equal((CopyEnd.Parked, 1u, false), (Last.End, _engine.ParkedCount, IsTodo(4, 4)));
         _engine.Retry(Last.TaskKey);
         Assert.Equal((BlockOperation.WriteZeroes, 4ul * Cluster), (_target.Asked.Operation, _target.Asked.LengthBytes));
         _target.Answer();
@@ -347,6 +379,13 @@ public sealed class ChunkLifeTests : ICopyOwner, IDisposable
     {
         Start(CopyLane.CopyBeforeWrite, cluster, 1);
         _source.Answer();
+    }
+
+    /// <summary>The source calls them zero.</summary>
+    void Learn(ulong first, ulong count)
+    {
+        Assert.True(_engine.TryLearnZeroes(first, first + count, count, this, out Extent learned));
+        Assert.Equal(new Extent(first * Cluster, count * Cluster), learned);
     }
 
     bool IsTodo(ulong first, ulong count) => _map.Todo.NextCleanBit(first, first + count) >= first + count;

@@ -67,24 +67,34 @@ public sealed class CopyEngineTests : ICopyOwner, IDisposable
         Assert.Equal((0ul, 0ul, Fault.None), (_engine.ScratchBytes, _engine.ScratchLimitBytes, _engine.ScratchFault));
 
     [Fact]
-    public void WhenNoTaskIsFree_NoHoleIsBegun_AndItsMarksStay()
+    public void WhenNoTaskIsFree_NoZeroesAreBegun_AndTheyAreStillToBeMade()
     {
+        Learn(0, 4);
         for (ulong cluster = 0; cluster < 3; cluster++)
-            Assert.True(StartZeroes(cluster, 1, out _));
-        Assert.False(StartZeroes(3, 1, out Extent claimed));
-        Assert.Equal((default(Extent), true, 3u), (claimed, _map.Todo.GetBit(3), _engine.BackgroundCount));
+            Assert.True(_engine.TryStartZeroes(1, this));
+        Assert.False(_engine.TryStartZeroes(1, this));
+        Assert.Equal((1ul, 3u), (_map.Zeroes.CountBits(), _engine.BackgroundCount));
         GoOn();
-        Assert.True(StartZeroes(3, 1, out claimed));
-        Assert.Equal(new Extent(3 * Cluster, Cluster), claimed);
+        Assert.True(_engine.TryStartZeroes(1, this));
         GoOn();
-        Assert.Equal(4, _outcomes.Count);
-        Assert.False(StartZeroes(0, 4, out _)); // nothing is marked there any more
+        Assert.Equal((4, new Extent(3 * Cluster, Cluster)), (_outcomes.Count, _outcomes[^1].Extent));
+        Assert.False(_engine.TryStartZeroes(1, this));
+        Assert.False(_engine.TryLearnZeroes(0, 4, 4, this, out _)); // nothing is marked there any more
     }
 
     [Fact]
-    public void AHoleOnItsWay_IsReadAsZeroes_ByWhoAsksForTheOldData()
+    public void WhatIsKnownToBeZero_IsReadSo_FromTheMomentOn_UntilTheTargetHasIt()
     {
-        Assert.True(StartZeroes(4, 4, out _));
+        Learn(4, 4);
+        AssertZeroes();
+        Assert.True(_engine.TryStartZeroes(8, this));
+        AssertZeroes();
+        GoOn();
+        Assert.Equal(CapturedPlace.None, _engine.PlaceOf(4)); // the target has it
+    }
+
+    void AssertZeroes()
+    {
         Assert.Equal((CapturedPlace.None, CapturedPlace.Memory), (_engine.PlaceOf(3), _engine.PlaceOf(4)));
         Assert.Equal((CapturedPlace.Memory, CapturedPlace.None), (_engine.PlaceOf(7), _engine.PlaceOf(8)));
         byte[] bytes = new byte[2 * Cluster];
@@ -93,8 +103,6 @@ public sealed class CopyEngineTests : ICopyOwner, IDisposable
         Assert.Equal(-1, bytes.AsSpan(0, (int)Cluster - 512).IndexOfAnyExcept((byte)0));
         Assert.Equal(7, bytes[Cluster - 512]);
         Assert.Equal(0ul, _engine.ReadCaptured(8 * Cluster, bytes));
-        GoOn();
-        Assert.Equal(CapturedPlace.None, _engine.PlaceOf(4)); // the target has it
     }
 
     [Fact]
@@ -217,8 +225,8 @@ public sealed class CopyEngineTests : ICopyOwner, IDisposable
         _engine = NewEngine(rules);
     }
 
-    bool StartZeroes(ulong first, ulong count, out Extent claimed) =>
-        _engine.TryStartZeroes(first, first + count, count * Cluster, this, out claimed);
+    void Learn(ulong first, ulong count) =>
+        Assert.True(_engine.TryLearnZeroes(first, first + count, count, this, out _));
 
     bool Start(ulong first, ulong end, ulong lengthBytesMax, CopyLane lane, out Extent claimed) =>
         _engine.TryStart(first, end, lengthBytesMax, lane, this, out claimed);

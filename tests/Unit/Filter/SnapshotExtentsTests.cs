@@ -53,6 +53,20 @@ public sealed class SnapshotExtentsTests
     }
 
     [Fact]
+    public void HolesThatGuestsOverwrite_ReadAsZero_BeforeTheTargetHasThem()
+    {
+        FilterBench bench = Punched();
+        BackupJob job = bench.Create(new BackupOptions { SpeedBytesPerSecond = 1 }, hasView: true);
+        job.Start(bench.Loop.Reactor);
+        bench.Loop.RunUntil(() => job.Filter.Map.Zeroes.CountBits() == 4);
+        Assert.Equal(Grant.Granted, new GuestProbe(bench.Disk, 5 * Cluster, 512).Grant);
+        bench.Source.Write(5 * Cluster, new byte[] { 7 });
+        bench.Disk.EndWrite();
+        (ulong, ulong, ExtentKind)[] zero = [s_asPunched[0], (4, 4, ExtentKind.Zero), s_asPunched[2]];
+        Assert.Equal(zero, new MapProbe(bench, job.View!).Entries());
+    }
+
+    [Fact]
     public void HoleThatAGuestMakes_WhileTheMapIsRead_IsNoHoleOfTheSnapshot()
     {
         FilterBench bench = Punched();

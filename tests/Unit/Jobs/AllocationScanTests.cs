@@ -76,33 +76,39 @@ public sealed class AllocationScanTests : IDisposable
         Assert.Equal([(Hole, 0, 100)], Take());
         _device.Fail(fault);
         Assert.Equal([(Data, 100, 900)], Take());
-        Assert.Equal((fault, true), (_scan.Fault, _scan.IsAtEnd));
+        Assert.Equal(fault, _scan.Fault);
     }
 
     [Fact]
     public void TheEnd_IsWhereAllIsWorkedOn_AndNothingIsAskedThere()
     {
-        Assert.False(_scan.IsAtEnd);
         Ask((Data, 400), (Hole, 600));
-        Assert.False(_scan.IsAtEnd); // mapped, not worked on
+        Assert.True(_scan.HasEntry); // mapped, not worked on
         Take();
-        Assert.True(_scan.IsAtEnd);
+        Assert.False(_scan.HasEntry);
         Assert.False(_scan.TryPeek(out _));
         Assert.Equal((0u, 1), (_device.InFlightCount, _availableCount));
         Assert.Throws<InvariantException>(_scan.Advance);
     }
 
     [Fact]
-    public void FromTheStartAgain_TheMapIsFresh()
+    public void WhatNobodyWantsToKnow_IsNotAskedFor()
     {
-        Ask((Hole, CapacityBytes));
-        Assert.Throws<InvariantException>(_scan.Restart); // not at its end
-        Take();
-        _scan.Restart();
-        Assert.False(_scan.IsAtEnd);
-        Ask((Hole, 200), (Data, 800));
-        Assert.Equal((0ul, CapacityBytes), (_device.Asked.OffsetBytes, _device.Asked.LengthBytes));
-        Assert.Equal([(Hole, 0, 200), (Data, 200, 800)], Take());
+        _scan.SkipTo(100);
+        Ask((Hole, 200), (Data, 100));
+        Assert.Equal((100ul, 900ul), (_device.Asked.OffsetBytes, _device.Asked.LengthBytes));
+        Assert.Throws<InvariantException>(() => _scan.SkipTo(900)); // not all is worked on
+        Assert.True(_scan.TryPeek(out _));
+        _scan.Advance();
+        _scan.Advance();
+        _scan.SkipTo(300); // behind what was asked already
+        Ask((Data, 50));
+        Assert.Equal(400ul, _device.Asked.OffsetBytes);
+        Assert.True(_scan.TryPeek(out _));
+        _scan.Advance();
+        _scan.SkipTo(700);
+        Ask((Data, 300));
+        Assert.Equal(700ul, _device.Asked.OffsetBytes);
     }
 
     [Fact]

@@ -33,7 +33,7 @@ public sealed class BackupEndTests : IDisposable
     {
         _source = new VastDevice(_loop.Reactor, CapacityBytes);
         _bench = new PartBench(_loop, _source, Cluster);
-        _walk = new BackupWalk(_bench.Disk, _bench.Filter, _bench.Pacer, BackupSync.Full, () => { });
+        _walk = _bench.NewWalk();
         _flush = new TargetFlush(Work, _bench.Target);
         Assert.True(DirtyBitmap.TryCreate("daily", CapacityBytes, Cluster, out DirtyBitmap? bitmap).IsNone);
         _bitmap = bitmap!;
@@ -138,6 +138,23 @@ public sealed class BackupEndTests : IDisposable
         _bench.Map.Todo.ClearBits(0, 4);
         _end.TryEnd(CapacityBytes);
         Assert.Equal((false, 0), (_flush.IsFlushing, Work.GoOnCount));
+    }
+
+    [Fact]
+    public void WhatTheTargetIsNotZeroIn_IsNoSuccess_AndIsWaitedForByAnAbort()
+    {
+        CopyAll();
+        _bench.Map.Zeroes.SetBits(1, 1);
+        _end.OnFlushed();
+        Assert.Equal(0, Work.SucceededCount);
+        _end.TryEnd(CapacityBytes);
+        Assert.Equal((0, false), (Work.GoOnCount, _flush.IsFlushing));
+        Work.Status = JobStatus.Aborting;
+        _end.TryEnd(0);
+        Assert.Equal(0, Work.AbortedCount);
+        Assert.True(Engine.DropPiece());
+        _end.TryEnd(0);
+        Assert.Equal((1, true), (Work.AbortedCount, _bench.Map.Todo.GetBit(1)));
     }
 
     [Fact]
@@ -271,11 +288,11 @@ public sealed class BackupEndTests : IDisposable
 
     void WalkToTheEnd()
     {
+        _walk.Begin();
         while (!_walk.IsAtEnd)
         {
-            if (!_walk.TryStep())
-                _loop.RunUntil(() => !_walk.IsQuerying);
-            _loop.RunUntil(() => Engine.InFlightCount == 0);
+            _walk.TryStep();
+            _loop.RunFor(Units.NsPerMs);
         }
     }
 

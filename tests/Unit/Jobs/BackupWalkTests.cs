@@ -1,5 +1,5 @@
-// What the walk makes of the source's map: data is widened to clusters, holes are narrowed, and a second walk knows no
-// holes. Clusters of four blocks; the last one is short.
+// What the walk makes of what the scan has left: data in order, zeroes where it waits, no holes the second time, and no
+// wait for a source that does not tell its map. Clusters of four blocks; the last one is short.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
@@ -17,14 +17,14 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     const uint Cluster = 4 * (uint)Block;
     const ulong ClusterCount = 11;
     const ulong CapacityBytes = 10 * Cluster + Block + 100;
+    const ulong SlowNs = 100 * Units.NsPerMs;
 
     readonly SimulatedLoop _loop = new(1);
     readonly FileDevice _source;
     readonly SimulatedDisk _image;
     readonly PartBench _bench;
-    readonly List<(TracePoint Point, ulong First, ulong Count)> _seen = [];
+    readonly List<string> _steps = [];
     int _mappedCount;
-    bool _isStepping;
 
     public BackupWalkTests()
     {
@@ -41,7 +41,7 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     }
 
     [Fact]
-    public void AClusterThatIsPartlyData_IsData()
+    public void AClusterThatIsPartlyData_IsData_AndZeroesAreMadeLast()
     {
         Write(0, 1); // hole in 1..7: cluster 1 is all of it
         Write(8, 1);
@@ -51,16 +51,16 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
         // At the device's end the hole has the short cluster, too.
         AssertWalks(
             walk,
+            "known 1+1",
+            "known 3+1",
+            "known 7+4",
             "copy 0+1",
-            "zero 1+1",
             "copy 2+1",
-            "zero 3+1",
             "copy 4+1",
             "copy 5+1",
-            "copy 6+1",
-            "zero 7+4"
+            "copy 6+1"
         );
-        Assert.True(walk.IsAtEnd);
+        Assert.Equal([(1ul, 1ul), (3, 1), (7, 4)], _zeroes);
         Assert.Equal(0ul, _bench.Map.Todo.CountBits());
     }
 
@@ -69,7 +69,7 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     {
         Write(40, 1);
         using BackupWalk walk = NewWalk();
-        AssertWalks(walk, "zero 0+10", "copy 10+1");
+        AssertWalks(walk, "known 0+10", "copy 10+1");
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
         _bench.Map.Todo.ClearBits(1, 3);
         _bench.Map.Todo.ClearBits(6, 5);
         using BackupWalk walk = NewWalk();
-        AssertWalks(walk, "copy 0+1", "zero 4+2");
+        AssertWalks(walk, "known 4+2", "copy 0+1");
     }
 
     [Fact]
@@ -87,9 +87,10 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     {
         Write(4, 2);
         using BackupWalk walk = NewWalk(BackupSync.Top);
-        AssertWalks(walk, "drop 0+1", "copy 1+1", "drop 2+9");
+        AssertWalks(walk, "drop 0+1", "drop 2+9", "copy 1+1");
         Assert.Equal(CapacityBytes - Cluster, walk.DroppedBytes);
-        Assert.False(_bench.Map.Protected.IsAnySet(0, ClusterCount));
+        Assert.False(_bench.Map.Protected.IsAnySet(0, 1));
+        Assert.False(_bench.Map.Protected.IsAnySet(2, ClusterCount - 2));
     }
 
     [Fact]
@@ -97,14 +98,12 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     {
         Write(0, 4);
         using BackupWalk walk = NewWalk();
-        AssertWalks(walk, "copy 0+1", "zero 1+10");
-        Write(4, 4); // a fresh map: this is data now, and cluster 5 is in a hole still
+        AssertWalks(walk, "known 1+10", "copy 0+1");
         _bench.Map.Todo.SetBits(0, 2);
         _bench.Map.Todo.SetBits(5, 1);
         walk.Restart();
         Assert.False(walk.IsAtEnd);
         AssertWalks(walk, "copy 0+1", "copy 1+1", "copy 5+1");
-        Assert.True(walk.IsAtEnd);
     }
 
     [Fact]
@@ -112,8 +111,8 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     {
         Write(0, 44);
         using BackupWalk walk = NewWalk();
-        Assert.False(walk.TryStep());
-        _loop.RunUntil(() => !walk.IsQuerying);
+        walk.Begin();
+        _loop.RunFor(Units.NsPerMs);
         Step(walk, "copy 0+1");
         Step(walk, "copy 1+1");
         _bench.Map.Todo.SetBits(0, 1); // it failed: the others come first
@@ -127,28 +126,39 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     {
         Write(0, 44);
         using BackupWalk walk = NewWalk();
+        walk.Begin();
         Assert.False(walk.TryStep());
-        Assert.Equal((true, 0, 0), (walk.IsQuerying, _mappedCount, _seen.Count));
-        _loop.RunUntil(() => !walk.IsQuerying);
-        Assert.Equal(1, _mappedCount);
+        _loop.RunUntil(() => walk.IsQuerying);
+        Assert.False(walk.TryStep());
+        Assert.Equal((0, 0), (_mappedCount, _steps.Count));
+        _loop.RunUntil(() => _mappedCount == 1);
         AssertWalks(walk, [.. Copies(0, ClusterCount)]);
     }
 
-    [Theory]
-    [InlineData(4096u, 8192ul)]
-    [InlineData(32_768u, 8192ul)]
-    [InlineData(65_536u, 4096ul)] // 256 MiB
-    public void OfALongHole_OneStepHasAPart(uint clusterBytes, ulong stepClusters)
+    [Fact]
+    public void AMapThatDoesNotCome_IsWaitedForAWhile_ThenAllIsData_UntilItComes()
     {
-        using MapDevice source = new(Units.GiB);
-        using PartBench bench = new(_loop, source, clusterBytes);
-        using BackupWalk walk = new(bench.Disk, bench.Filter, bench.Pacer, BackupSync.Top, () => { });
+        using MapDevice source = new(CapacityBytes);
+        using PartBench bench = new(_loop, source, Cluster);
+        bench.Map.Todo.ClearBits(0, ClusterCount);
+        bench.Map.Todo.SetBits(9, 2);
+        using BackupWalk walk = bench.NewWalk(onMapped: () => _mappedCount++);
+        walk.Begin();
+        _loop.RunUntil(() => walk.IsQuerying);
+        Assert.Equal(9ul * Cluster, source.Asked.OffsetBytes); // no more than is marked
+        Assert.True(walk.TryStep()); // what is not marked is passed by
         Assert.False(walk.TryStep());
-        source.Answer((ExtentKind.Hole, Units.GiB));
+        _loop.RunFor(SlowNs - 1);
+        Assert.False(walk.TryStep());
+        Assert.Equal(1, _mappedCount);
+        _loop.RunFor(1);
+        Assert.Equal(2, _mappedCount);
+        bench.Map.Todo.ClearBits(9, 2); // as if copied: this source cannot be read
         Assert.True(walk.TryStep());
-        Assert.Equal(stepClusters * clusterBytes, walk.DroppedBytes);
-        Assert.True(walk.TryStep());
-        Assert.Equal(2 * stepClusters * clusterBytes, walk.DroppedBytes);
+        Assert.Equal((true, false), (walk.IsAtEnd, walk.IsQuerying)); // it is not waited for at the end, either
+        source.Answer((ExtentKind.Hole, CapacityBytes - 9 * Cluster));
+        _loop.RunFor(Units.NsPerMs);
+        Assert.True(walk.IsAtEnd);
     }
 
     [Fact]
@@ -156,23 +166,32 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
     {
         Write(4, 4);
         using BackupWalk walk = NewWalk();
-        Assert.False(walk.TryStep());
-        _loop.RunUntil(() => !walk.IsQuerying);
-        Step(walk, "zero 0+1");
-        Assert.True(_bench.Pacer.MayStart(0));
+        walk.Begin();
+        _loop.RunFor(Units.NsPerMs);
+        Assert.True(_bench.Pacer.MayStart(0)); // although holes were let go
         Step(walk, "copy 1+1");
         Assert.False(_bench.Pacer.MayStart(0)); // 16 KiB at a byte a second
     }
 
+    readonly List<(ulong First, ulong Count)> _zeroes = [];
+
     void ITraceSink.OnTrace(in TraceEvent traceEvent)
     {
         _bench.Map.Clusters(traceEvent.Extent, out ulong first, out ulong count);
-        if (_isStepping && traceEvent.Point is TracePoint.Claim or TracePoint.Capture or TracePoint.Skip)
-            _seen.Add((traceEvent.Point, first, count));
+        bool isKnown = traceEvent.Cause == 1;
+        string? what = traceEvent.Point switch
+        {
+            TracePoint.Capture => isKnown ? "known" : "copy",
+            TracePoint.Skip => "drop",
+            _ => null,
+        };
+        if (what != null)
+            _steps.Add($"{what} {first}+{count}");
+        if (traceEvent.Point == TracePoint.Copied && !_steps.Contains($"copy {first}+{count}"))
+            _zeroes.Add((first, count));
     }
 
-    BackupWalk NewWalk(BackupSync sync = BackupSync.Full) =>
-        new(_bench.Disk, _bench.Filter, _bench.Pacer, sync, () => _mappedCount++);
+    BackupWalk NewWalk(BackupSync sync = BackupSync.Full) => _bench.NewWalk(sync, () => _mappedCount++);
 
     void Write(ulong firstBlock, ulong blockCount)
     {
@@ -188,48 +207,28 @@ public sealed class BackupWalkTests : ITraceSink, IDisposable
             yield return $"copy {cluster}+1";
     }
 
-    /// <summary>The next step that begins something; then all ends that it has begun.</summary>
+    /// <summary>One step, until all that it has begun has ended.</summary>
     void Step(BackupWalk walk, string expected)
     {
-        string? step = StepOnce(walk);
-        while (step == "")
-            step = StepOnce(walk);
-        Assert.Equal(expected, step);
+        _steps.Clear();
+        Assert.True(walk.TryStep());
         _loop.RunUntil(() => _bench.Filter.Engine.InFlightCount == 0);
+        Assert.Equal([expected], _steps);
     }
 
     /// <summary>All steps to the end of the map; those that only pass something by are left out.</summary>
     void AssertWalks(BackupWalk walk, params string[] expected)
     {
-        List<string> steps = [];
-        while (true)
+        _steps.Clear();
+        if (_mappedCount == 0)
+            walk.Begin();
+        for (int turns = 0; !walk.IsAtEnd; turns++)
         {
-            string? step = StepOnce(walk);
-            if (step is { Length: > 0 })
-                steps.Add(step);
-            _loop.RunUntil(() => _bench.Filter.Engine.InFlightCount == 0 && !walk.IsQuerying);
-            if (step == null && walk.IsAtEnd)
-                break;
+            Assert.InRange(turns, 0, 1000);
+            _loop.RunFor(Units.NsPerMs);
+            walk.TryStep();
+            _loop.RunUntil(() => _bench.Filter.Engine.InFlightCount == 0);
         }
-        Assert.Equal(expected, steps);
-    }
-
-    /// <returns>What the step began; empty when it only passed something by; null when none was taken.</returns>
-    string? StepOnce(BackupWalk walk)
-    {
-        _seen.Clear();
-        _isStepping = true;
-        bool isTaken = walk.TryStep();
-        _isStepping = false;
-        if (!isTaken)
-            return null;
-        if (_seen.Count == 0)
-            return "";
-        (TracePoint point, ulong first, ulong count) = _seen[^1];
-        string what =
-            point == TracePoint.Claim ? "copy"
-            : point == TracePoint.Capture ? "zero" // known at once
-            : "drop";
-        return $"{what} {first}+{count}";
+        Assert.Equal(expected, _steps);
     }
 }

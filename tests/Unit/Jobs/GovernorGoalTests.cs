@@ -5,6 +5,7 @@
 // others meet a cluster to be copied first with nearly every write, and a read of a block comes before each: what their
 // bounds are above 3 is that work, not the background's queue.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Jobs;
 using FastBackup.Pacing;
@@ -73,12 +74,7 @@ public sealed class GovernorGoalTests(ITestOutputHelper output)
                 _ => 1u,
             };
         Stretch copyAlone = CopyAlone(profile, load, unitNs);
-        GovernorBench bench = new(profile, load);
-        bench.Guest.SetOn(true);
-        Stretch idle = bench.Measure(2 * unitNs);
-        bench.StartJob(GuestPriority.Balanced);
-        bench.RunFor(unitNs);
-        Stretch both = bench.Measure(2 * unitNs);
+        (Stretch idle, Stretch both) = Typical(profile, load, unitNs, seedCount: isHook && perSecond > 0 ? 5u : 1u);
         Stretch beside = BesideFixed(profile, load, unitNs);
         output.WriteLine($"idle  {idle}\nalone {copyAlone}\nboth  {both}\nfixed {beside}");
         Assert.True(both.P99 <= tailMax * idle.P99, $"p99 {both.P99 / idle.P99:0.0} times {idle.P99:0} us");
@@ -86,6 +82,26 @@ public sealed class GovernorGoalTests(ITestOutputHelper output)
         Assert.True(both.MiBPerSecond >= copyMin * copyAlone.MiBPerSecond, $"{both.MiBPerSecond:0} MiB/s");
         // Off the other's frontier: by far.
         Assert.True(both.P99 * 4 < beside.P99, $"{both.P99:0} us, beside a fixed window {beside.P99:0} us");
+    }
+
+    /// <summary>
+    /// The median by the copy's rate. Of a host's guest with a few requests a second only a mean is known: where one of
+    /// the first is late, as one seed in six has it, the window takes seconds to grow, and one seed says little.
+    /// </summary>
+    static (Stretch Idle, Stretch Both) Typical(DeviceProfile profile, ModelLoad load, ulong unitNs, uint seedCount)
+    {
+        List<(Stretch Idle, Stretch Both)> runs = [];
+        for (uint seed = 1; seed <= seedCount; seed++)
+        {
+            GovernorBench bench = new(profile, load, seed);
+            bench.Guest.SetOn(true);
+            Stretch idle = bench.Measure(2 * unitNs);
+            bench.StartJob(GuestPriority.Balanced);
+            bench.RunFor(unitNs);
+            runs.Add((idle, bench.Measure(2 * unitNs)));
+        }
+        runs.Sort((left, right) => left.Both.MiBPerSecond.CompareTo(right.Both.MiBPerSecond));
+        return runs[(int)seedCount / 2];
     }
 
     [Theory]

@@ -64,6 +64,10 @@ sealed class PartBench : IDisposable
 
     public BackupPacer Pacer { get; }
 
+    /// <summary>A walk over all of it.</summary>
+    public BackupWalk NewWalk(BackupSync sync = BackupSync.Full, Action? onMapped = null) =>
+        new(Disk, Filter, Pacer, sync, onMapped ?? (() => { }));
+
     public void Dispose()
     {
         // After a failed assertion things are still in flight; only a clean end is checked by the disposals.

@@ -156,7 +156,8 @@ public sealed class SharedDevicesTests
         Assert.True(job.Pause().IsNone);
         job.Start(loop.Reactor);
         Assert.Equal(JobStatus.Paused, job.Query().Status);
-        Assert.False(loop.Reactor.Turn(0));
+        loop.RunFor(Units.NsPerSecond);
+        Assert.Equal(0ul, job.Query().DoneBytes + job.Query().InFlightBytes);
         Assert.True(job.Resume().IsNone);
         loop.RunUntil(() => job.Query().IsEnded);
         Assert.True(job.Query().IsSuccess);
