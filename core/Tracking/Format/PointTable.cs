@@ -7,7 +7,7 @@
 //   then of each
 //        0  8      map
 //        8  8      when it was made, ns since 1970; 0: not known
-//       16  2      flags; bit 0: the base
+//       16  2      flags; bit 0: the base; bit 1: a persistent bitmap's
 //       18  2      bytes of the name
 //       20  ...    name, UTF-8
 //
@@ -31,6 +31,7 @@ static class PointTable
     const int HeadBytes = 8;
     const int EntryBytes = 20;
     const ushort BaseFlag = 1;
+    const ushort BitmapFlag = 2;
 
     /// <summary>Whole pages' worth of it.</summary>
     public static byte[] Write(IReadOnlyList<TrackedPoint> points)
@@ -47,7 +48,8 @@ static class PointTable
             int nameBytes = Encoding.UTF8.GetBytes(point.Name, entry[EntryBytes..]);
             BinaryPrimitives.WriteUInt64LittleEndian(entry, point.MapId);
             BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], point.CreatedNs);
-            BinaryPrimitives.WriteUInt16LittleEndian(entry[16..], point.IsBase ? BaseFlag : (ushort)0);
+            int flags = (point.IsBase ? BaseFlag : 0) | (point.IsBitmap ? BitmapFlag : 0);
+            BinaryPrimitives.WriteUInt16LittleEndian(entry[16..], (ushort)flags);
             BinaryPrimitives.WriteUInt16LittleEndian(entry[18..], (ushort)nameBytes);
             at += EntryBytes + nameBytes;
         }
@@ -69,12 +71,16 @@ static class PointTable
             int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(rest[18..]);
             if (nameBytes > rest.Length - EntryBytes || ReadName(rest.Slice(EntryBytes, nameBytes)) is not { } name)
                 return null;
+            ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(rest[16..]);
             points[i] = new TrackedPoint(
                 BinaryPrimitives.ReadUInt64LittleEndian(rest),
                 BinaryPrimitives.ReadUInt64LittleEndian(rest[8..]),
-                (BinaryPrimitives.ReadUInt16LittleEndian(rest[16..]) & BaseFlag) != 0,
+                (flags & BaseFlag) != 0,
                 name
-            );
+            )
+            {
+                IsBitmap = (flags & BitmapFlag) != 0 && name.Length > 0,
+            };
             rest = rest[(EntryBytes + nameBytes)..];
         }
         return points;

@@ -1,6 +1,7 @@
 // A point in time of a tracked disk: what has changed since is all that its map and the maps of later points name.
 // The points of a tracker are in the order of time; each map has what changed between its point and the next one, the
 // last one records. One of them is where the last backup without a name was made (the base); it may have a name, too.
+// One that is a bitmap's goes when the bitmap is removed.
 // One that has neither was deleted while its map recorded: nobody can name it, the map is still needed by older points.
 using System.Text;
 using FastBackup.Bitmaps;
@@ -14,6 +15,9 @@ namespace FastBackup.Tracking.Format;
 /// <param name="Name">Empty: it has none.</param>
 public sealed record TrackedPoint(ulong MapId, ulong CreatedNs, bool IsBase, string Name)
 {
+    /// <summary>It is kept for a persistent bitmap of this name, which records from here on.</summary>
+    public bool IsBitmap { get; init; }
+
     /// <summary>Of one tracker, named.</summary>
     public const int CountMax = 64;
 

@@ -62,6 +62,12 @@ public sealed class DiskPoints : ILoopTask, IDisposable
     /// <summary>Those that have names, oldest first. Only while reserved.</summary>
     public IReadOnlyList<TrackedPoint> Named => [.. _chain.Points.Where(point => point.Name.Length > 0)];
 
+    /// <summary>Bytes of what a map tells apart.</summary>
+    public ulong GranuleBytes => _store.Header.Shape.GranuleBytes;
+
+    /// <summary>Whether the point of this name, if there is one, is a persistent bitmap's. Threads: as above.</summary>
+    public bool IsBitmap(string name) => _chain.Find(name) is >= 0 and int index && _chain.Points[index].IsBitmap;
+
     /// <summary>Whether there is a point of this name. Threads: any, reserved.</summary>
     public bool Has(string name) => _chain.Find(name) >= 0;
 
@@ -101,8 +107,9 @@ public sealed class DiskPoints : ILoopTask, IDisposable
     /// </summary>
     /// <param name="name">Of the point.</param>
     /// <param name="createdNs">Since 1970.</param>
+    /// <param name="isBitmap">It is a persistent bitmap's.</param>
     /// <returns>None, or why not: then Release.</returns>
-    public OpenRefusal PrepareAdd(string name, ulong createdNs)
+    public OpenRefusal PrepareAdd(string name, ulong createdNs, bool isBitmap = false)
     {
         string? wrong =
             !TrackedPoint.IsName(name) ? "the name of a checkpoint has 1 to 1023 bytes"
@@ -113,7 +120,7 @@ public sealed class DiskPoints : ILoopTask, IDisposable
         if (wrong != null)
             return OpenRefusal.Rule(wrong);
         OpenRefusal refusal = Prepare(() =>
-            PointPlan.Add(_store.Header, _chain, name, createdNs, movesBase: false, isAtRest: false)
+            PointPlan.Add(_store.Header, _chain, name, createdNs, movesBase: false, isAtRest: false, isBitmap)
         );
         if (refusal.IsNone)
             _next = _file.CreateNextLive(_plan!.Header with { Sequence = _store.Header.Sequence }, _plan.Maps[^1]);

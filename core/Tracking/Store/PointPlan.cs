@@ -65,6 +65,7 @@ sealed class PointPlan : IDisposable
     /// <param name="createdNs">Since 1970.</param>
     /// <param name="movesBase">The last backup without a name is this one.</param>
     /// <param name="isAtRest">The map that records so far is as it will be when it is frozen.</param>
+    /// <param name="isBitmap">It is a persistent bitmap's.</param>
     /// <exception cref="InsufficientMemoryException">A map does not fit.</exception>
     public static PointPlan Add(
         TrackerHeader header,
@@ -72,7 +73,8 @@ sealed class PointPlan : IDisposable
         string name,
         ulong createdNs,
         bool movesBase,
-        bool isAtRest
+        bool isAtRest,
+        bool isBitmap = false
     )
     {
         Check.That(chain.Find(name) < 0);
@@ -83,7 +85,7 @@ sealed class PointPlan : IDisposable
         plan.Compact(isAtRest ? plan._points.Count : plan._points.Count - 1);
         TrackerShape shape = header.Shape;
         HierarchicalBitmap clean = plan.Own(HierarchicalBitmap.Create(shape.DiskBytes, shape.GranuleBytes));
-        plan._points.Add(new TrackedPoint(plan.NextId(), createdNs, movesBase, name));
+        plan._points.Add(new TrackedPoint(plan.NextId(), createdNs, movesBase, name) { IsBitmap = isBitmap });
         plan._maps.Add(clean);
         plan._newMaps.Add(plan._maps.Count - 1);
         plan.Place();
@@ -99,7 +101,7 @@ sealed class PointPlan : IDisposable
     {
         Check.That(chain.Points[index].Name.Length > 0);
         PointPlan plan = new(header, chain);
-        plan._points[index] = plan._points[index] with { Name = "" };
+        plan._points[index] = plan._points[index] with { Name = "", IsBitmap = false };
         plan.Compact(plan._points.Count - 1);
         plan.Place();
         return plan;

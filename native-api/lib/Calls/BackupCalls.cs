@@ -92,6 +92,8 @@ static class BackupCalls
                 return Answer.Handle(BitmapObject.Noun);
             if (bitmap.DiskId != disk.Id)
                 return Answer.Invalid("the bitmap is not one of the disk's");
+            if (bitmap.IsPersistent && given.BitmapMode != (uint)BitmapMode.Never + 1)
+                return Answer.State(PersistentBitmaps.Rule(bitmap.Dirty!.Name) + "; use it with FB_BITMAP_MODE_NEVER");
             dirty = bitmap.Dirty;
         }
         options = new BackupOptions

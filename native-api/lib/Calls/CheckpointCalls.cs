@@ -113,6 +113,11 @@ static class CheckpointCalls
         bool hasEnded = false;
         Fault end = Fault.None;
         void OnEnd(Fault fault) => (hasEnded, end) = (true, fault);
+        if (points.IsBitmap(name))
+        {
+            PointsInHand.GiveBackInTurn(disk, points);
+            return Answer.State(PersistentBitmaps.Rule(name));
+        }
         if (!PointsInHand.TryBeginDelete(disk, points, name, OnEnd, out Answer answer))
             return answer.IsOk ? PointsInHand.Inconsistent(disk.Tracker!) : answer;
         if (!EngineTurns.WaitUntil(disk.Engine!, disk, () => hasEnded, EndMaxMs))

@@ -312,6 +312,7 @@ static class DiskBitmapCalls
     static Answer WhyNot(DiskObject disk, BitmapObject bitmap) =>
         bitmap.DiskId != disk.Id ? Answer.Invalid("the bitmap is not one of the disk's")
         : bitmap.Dirty!.IsBusy ? Answer.State("the bitmap is busy: a job uses it")
+        : bitmap.IsPersistent ? Answer.State(PersistentBitmaps.Rule(bitmap.Dirty.Name))
         : Answer.Ok;
 
     static Fault ChangeQuiesced(DiskObject disk, BitmapObject bitmap, Action<DiskObject, BitmapObject> change)

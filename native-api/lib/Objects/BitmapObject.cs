@@ -48,6 +48,9 @@ sealed class BitmapObject : EngineChild, IHandleKind
     /// <summary>Made by a monitor: the handle goes when the disk lets it go, since no host will close it.</summary>
     public bool IsOfMonitor { get; init; }
 
+    /// <summary>The disk's tracker keeps it, as a point of its name.</summary>
+    public bool IsPersistent { get; set; }
+
     /// <summary>Other bits from now on: those of a truncate that needed room.</summary>
     public void Replace(HierarchicalBitmap bits, ulong sizeMaxBytes)
     {

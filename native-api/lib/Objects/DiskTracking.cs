@@ -1,7 +1,9 @@
 // A tracker of a disk's, for the host: attached before the first write, detached after the last one. What waits for
 // storage is done on the caller's thread, the rest in turns of the engine's; see DiskTracker.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Native.Errors;
@@ -59,10 +61,12 @@ static class DiskTracking
             return answer;
         }
         OpenRefusal refusal = tracker.Begin();
-        if (refusal.IsNone)
-            answer = engine.RunUnlessStopped(disk, () => Start(disk, tracker));
-        else
-            answer = Answer.Of(refusal);
+        List<DirtyBitmap> bitmaps = [];
+        answer = refusal.IsNone ? Answer.Of(PersistentBitmaps.TryRead(tracker.Points!, bitmaps)) : Answer.Of(refusal);
+        if (answer.IsOk)
+            answer = engine.RunUnlessStopped(disk, () => Start(disk, tracker, bitmaps));
+        foreach (DirtyBitmap bitmap in bitmaps)
+            bitmap.Dispose(); // none, if they are the disk's
         if (answer.IsOk)
             return answer;
         tracker.GiveUpFile();
@@ -71,8 +75,11 @@ static class DiskTracking
         return answer;
     }
 
-    static Answer Start(DiskObject disk, DiskTracker tracker)
+    static Answer Start(DiskObject disk, DiskTracker tracker, List<DirtyBitmap> bitmaps)
     {
+        Answer added = InMoment(disk, () => PersistentBitmaps.Add(disk, bitmaps)); // all writes wait
+        if (!added.IsOk)
+            return added;
         // What has gone wrong is asked for (fb_disk_query, fb_disk_tracker_detach); guests go on.
         if (!tracker.Start(onTrouble: _ => { }))
             return Answer.Of(new Fault(FaultKind.TimedOut));
@@ -107,6 +114,7 @@ static class DiskTracking
             () =>
             {
                 disk.Tracker = null;
+                PersistentBitmaps.Leave(disk);
                 return InMoment(disk, () => isRight = tracker!.Detach());
             }
         );

@@ -4,6 +4,7 @@ using System.Linq;
 using FastBackup.Base;
 using FastBackup.Tracking.Format;
 using FastBackup.Tracking.Recovery;
+using FastBackup.Tracking.Storage;
 using FastBackup.Tracking.Store;
 using Xunit;
 
@@ -31,6 +32,22 @@ public sealed class PointTests
         Assert.True(PointScene.Add(_file, "b").IsNone);
         PointScene.Change(_file, [3, 150]);
         Assert.Equal("*:1,2,3,150 a:2,3,150 b:3,150", Now);
+    }
+
+    [Fact]
+    public void PointOfABitmap_StaysOne_WhateverIsMadeAndDeleted()
+    {
+        using (RecoveredTracker found = PointScene.Recover(_file))
+        {
+            TrackerHeader header = found.Header!;
+            using PointPlan plan = PointPlan.Add(header, found.Chain!, "b", 1, false, isAtRest: true, isBitmap: true);
+            Assert.True(TrackerSteps.ChangePoints(_file, found, plan, header.Stamp).IsNone);
+        }
+        foreach (string name in (string[])["x", "y"])
+            Assert.True(PointScene.Add(_file, name, movesBase: true).IsNone);
+        Assert.True(PointScene.Delete(_file, "x").IsNone);
+        using RecoveredTracker later = PointScene.Recover(_file, PointScene.Shape.DiskBytes + 4096);
+        Assert.Equal(["b"], later.Chain!.Points.Where(point => point.IsBitmap).Select(point => point.Name));
     }
 
     [Theory]

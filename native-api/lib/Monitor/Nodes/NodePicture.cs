@@ -10,7 +10,13 @@ namespace FastBackup.Native.Monitor.Nodes;
 
 sealed record NodePicture(string Name, string Driver, string FileName, bool IsReadOnly, bool IsDirect, ulong SizeBytes)
 {
-    public readonly record struct Bitmap(string Name, bool IsEnabled, bool IsBusy, ulong GranularityBytes, ulong Bytes);
+    public readonly record struct Bitmap(string Name, bool IsEnabled, bool IsBusy, ulong GranularityBytes, ulong Bytes)
+    {
+        public bool IsPersistent { get; init; }
+
+        /// <summary>Persistent, and its tracker has failed.</summary>
+        public bool IsInconsistent { get; init; }
+    }
 
     const int BitmapsOfTurn = 128; // 0.1 to 0.4 ms
 
@@ -69,6 +75,10 @@ sealed record NodePicture(string Name, string Driver, string FileName, bool IsRe
                         dirty.GranularityBytes,
                         dirty.Bits.CountBytes()
                     )
+                    {
+                        IsPersistent = _toCome[_next].IsPersistent,
+                        IsInconsistent = _toCome[_next].IsPersistent && PersistentBitmaps.AreLost(_toCome[_next]),
+                    }
                 );
         return IsWhole;
     }

@@ -107,7 +107,8 @@ sealed class NodeQuery(MonitorTurns turns, NodeTable nodes)
         return JsonValue.Object(
             ("name", JsonValue.Of(bitmap.Name)),
             ("recording", JsonValue.Of(bitmap.IsEnabled)),
-            ("persistent", s_false),
+            ("persistent", JsonValue.Of(bitmap.IsPersistent)),
+            ("inconsistent", bitmap.IsInconsistent ? JsonValue.Of(true) : null),
             ("busy", JsonValue.Of(bitmap.IsBusy)),
             ("granularity", JsonValue.Of(bitmap.GranularityBytes)),
             ("count", JsonValue.Of(bitmap.Bytes))

@@ -1,6 +1,7 @@
 // block-dirty-bitmap-add. The bitmap's memory is taken before the first check, so that nothing can fail later. One that
 // is since a checkpoint records from the plan's moment on, and gains behind it what the tracker's maps have: busy until
-// then, and only then the command is answered.
+// then, and only then the command is answered. A persistent one is a point of the disk's tracker beside it, made in the
+// same moment, and the command is answered when that is durable.
 using System;
 using System.Text;
 using FastBackup.Base;
@@ -26,18 +27,41 @@ sealed class AddBitmapAction(
     BitmapObject? _bitmap;
     Fault _fault;
     DiskPoints? _points; // in hand
+    PlannedPoint? _point; // of a persistent one, which has them then
+    ulong _granuleBytes;
 
     public override string Type => "block-dirty-bitmap-add";
 
-    public override bool IsPatient => since != null;
+    public override bool IsPatient => since != null || isPersistent;
 
     public override DiskObject? Subject => _disk;
 
     public override QmpError? Prepare(PlanContext plan)
     {
+        if (isPersistent)
+            return PreparePoint(plan);
         if (TakePoints(plan, node, ref _disk, out _points) is { } error)
             return error;
         return _points!.Has(since!) ? null : QmpError.Generic($"Disk '{node}' has no checkpoint '{since}' (epoch)");
+    }
+
+    /// <summary>A disk without a tracker has none: the check says so, in its turn.</summary>
+    QmpError? PreparePoint(PlanContext plan)
+    {
+        if (TakePoints(plan, node, ref _disk, out DiskPoints? points) is { } error)
+            return _disk is { Tracker: null } ? null : error;
+        _point = new PlannedPoint(_disk!, points!, "bitmap", name);
+        _granuleBytes = points!.GranuleBytes;
+        if (name.Length == 0)
+            return QmpError.Generic("Bitmap name cannot be empty");
+        if (isDisabled || since != null)
+            return QmpError.Generic(
+                "A persistent bitmap records from the moment in which it is added: it cannot be disabled, nor be since "
+                    + "a checkpoint"
+            );
+        return granularity is { } given && given != _granuleBytes
+            ? QmpError.Generic($"A persistent bitmap has the granularity of its tracker, {_granuleBytes}")
+            : _point.Prepare(plan, isBitmap: true);
     }
 
     public override void Find(PlanContext plan) => _ = Resolve(plan, node, ref _disk);
@@ -46,7 +70,7 @@ sealed class AddBitmapAction(
     {
         if (_disk == null)
             return;
-        ulong bytes = granularity ?? DirtyBitmap.GranularityBytesDefault;
+        ulong bytes = _point != null ? _granuleBytes : granularity ?? DirtyBitmap.GranularityBytesDefault;
         _fault = DirtyBitmap.TryCreate(name, _disk.Core.CapacityBytes, bytes, out _dirty);
     }
 
@@ -62,7 +86,7 @@ sealed class AddBitmapAction(
             return QmpError.Generic("Granularity must be power of 2 and at least 512");
         if (since != null && isDisabled)
             return QmpError.Generic("A bitmap that is since a checkpoint cannot be disabled");
-        if (isPersistent)
+        if (isPersistent && _point == null)
             return QmpError.Generic($"Can't store persistent bitmaps to {node}: Operation not supported");
         if (state.IsTaken(_disk!, name))
             return QmpError.Generic($"Bitmap already exists: {name}");
@@ -74,7 +98,11 @@ sealed class AddBitmapAction(
             return QmpError.Generic($"cannot make bitmap '{name}': {_fault}");
         if (_dirty == null || _dirty.SizeBytes != _disk!.Core.CapacityBytes)
             return QmpError.Generic($"Disk '{node}' has changed its size meanwhile");
-        _bitmap ??= new BitmapObject(_disk.Engine!, _disk.Id, _dirty) { IsOfMonitor = true };
+        _bitmap ??= new BitmapObject(_disk.Engine!, _disk.Id, _dirty)
+        {
+            IsOfMonitor = true,
+            IsPersistent = isPersistent,
+        };
         state.Set(_disk, name, new PlannedBitmap(_bitmap, IsBusy: since != null, IsToCome: true));
         return null;
     }
@@ -83,10 +111,11 @@ sealed class AddBitmapAction(
     public override QmpError? WhatIsWrongNow() =>
         _disk!.Bitmaps.Find(name) is { } other && !ReferenceEquals(_disk.Core.FindBitmap(name), other.Dirty)
             ? QmpError.Generic($"Bitmap already exists: {name}")
-            : null;
+            : _point?.WhatIsWrongNow();
 
     public override void Apply(PlanContext plan)
     {
+        _point?.Apply();
         _bitmap!.Dirty!.SetEnabled(!isDisabled);
         _disk!.Core.Add(_bitmap.Dirty);
         _disk.Bitmaps.Add(name, _bitmap);
@@ -96,6 +125,8 @@ sealed class AddBitmapAction(
 
     public override bool BeginSettling(PlanContext plan, Action onSettled)
     {
+        if (_point != null)
+            return _point.BeginSettling(onSettled);
         if (_points == null)
             return false;
         void OnDone()
@@ -109,8 +140,11 @@ sealed class AddBitmapAction(
         return isLater;
     }
 
+    public override QmpError? SettleError => _point?.Error;
+
     public override void Abandon(PlanContext plan)
     {
+        _point?.Abandon();
         if (_points != null)
             PointsInHand.GiveBack(_disk!, _points);
         _points = null;

@@ -106,6 +106,8 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             return BitmapAction.Busy(arguments.Bitmap);
         if (sync == BackupSync.None)
             return QmpError.Generic("sync mode 'none' does not produce meaningful bitmap outputs");
+        if (bitmap.Value.Bitmap.IsPersistent && mode != BitmapMode.Never)
+            return QmpError.Generic(PersistentBitmaps.Rule(arguments.Bitmap) + "; use it with bitmap-mode never");
         return mode == BitmapMode.Never && sync != BackupSync.Bitmap
             ? QmpError.Generic(
                 $"Bitmap sync mode 'never' has no meaningful effect when combined with sync mode '{

@@ -31,6 +31,10 @@ abstract class BitmapAction(string node, string name) : PlanAction
         return null;
     }
 
+    /// <summary>Null, or that it is persistent.</summary>
+    protected QmpError? RefusePersistent() =>
+        Bitmap.IsPersistent ? QmpError.Generic(PersistentBitmaps.Rule(name)) : null;
+
     public static QmpError Busy(string name) =>
         QmpError.Generic($"Bitmap '{name}' is currently in use by another operation and cannot be used");
 }

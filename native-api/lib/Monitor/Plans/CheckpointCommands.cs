@@ -88,6 +88,12 @@ sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFile
                     ? CommandAnswer.Done
                     : QmpError.Generic($"checkpoint '{name}' was not deleted, its tracker is inconsistent: {fault}")
             );
+        if (points.IsBitmap(name))
+        {
+            PointsInHand.GiveBackInTurn(disk, points);
+            call.Finish(QmpError.Generic(PersistentBitmaps.Rule(name)));
+            return;
+        }
         if (!PointsInHand.TryBeginDelete(disk, points, name, OnEnd, out Answer answer))
             call.Finish(QmpError.Of(answer.IsOk ? Answer.State("the tracker is inconsistent") : answer));
     }

@@ -9,7 +9,7 @@ sealed class ClearBitmapAction(string node, string name) : BitmapAction(node, na
 
     public override QmpError? Check(PlanContext plan, PlanState state)
     {
-        QmpError? error = base.Check(plan, state);
+        QmpError? error = base.Check(plan, state) ?? RefusePersistent();
         if (error == null)
             state.Contents.Clear(Bitmap);
         return error;

@@ -18,7 +18,7 @@ sealed class MergeAction(string node, string target, List<(string? Node, string 
 
     public override QmpError? Check(PlanContext plan, PlanState state)
     {
-        QmpError? error = base.Check(plan, state);
+        QmpError? error = base.Check(plan, state) ?? RefusePersistent();
         _sources.Clear();
         for (int i = 0; i < sources.Count && error == null; i++)
             error = CheckSource(plan, state, sources[i].Node, sources[i].Name, ref _disks[i]);

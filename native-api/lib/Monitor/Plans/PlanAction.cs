@@ -63,7 +63,7 @@ abstract class PlanAction
     public virtual bool BeginSettling(PlanContext plan, Action onSettled) => false;
 
     /// <summary>What went wrong after the moment; null: nothing.</summary>
-    public QmpError? SettleError { get; protected set; }
+    public virtual QmpError? SettleError => null;
 
     /// <summary>It will not be carried out: what the check has taken goes back.</summary>
     public virtual void Abandon(PlanContext plan) { }

@@ -51,6 +51,7 @@ static class SchemaText
         object ImageInfo filename:str format:str dirty-flag?:bool virtual-size:int
         object BlockdevCacheInfo writeback:bool direct:bool no-flush:bool
         object BlockDirtyInfo name?:str count:int granularity:int recording:bool busy:bool persistent:bool
+          inconsistent?:bool
         command query-named-block-nodes < NodesChoice > [BlockDeviceInfo]
         object NodesChoice flat?:bool
         command query-block-exports > [BlockExportInfo]
