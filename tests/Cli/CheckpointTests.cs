@@ -55,13 +55,13 @@ public sealed class CheckpointTests : IDisposable
     {
         Backup(0, "monday.img", "--checkpoint", "monday");
         Change(48, 1);
-        Resize(7 * Mebi + 5);
+        Run(0, "track", "grow", "disk.img", $"{7 * Mebi + 5}");
         File.Copy(_folder["monday.img"], _folder["tuesday.img"]);
         ProgramResult tuesday = Backup(0, "tuesday.img", "--since", "monday", "--checkpoint", "tuesday");
         Assert.StartsWith("incremental: 2.1 MiB changed since checkpoint 'monday'\n", tuesday.Output);
         Run(0, "compare", "disk.img", "tuesday.img");
         Change(3, 2);
-        Resize(7 * Mebi + 6);
+        Run(0, "track", "grow", "disk.img", $"{7 * Mebi + 6}");
         Assert.StartsWith(
             "incremental: 64.0 KiB changed since", // granule 3, and the last one, of six bytes
             Backup(0, "tuesday.img", "--since", "tuesday", "--checkpoint", "wednesday").Output

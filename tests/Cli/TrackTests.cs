@@ -88,11 +88,10 @@ public sealed class TrackTests : IDisposable
         Backup(0);
         Touch("disk.img", 3 * Mebi, 1);
         SetChanged(granule: 48);
-        Resize("disk.img", 9 * Mebi + 100);
-        byte[] tracker = File.ReadAllBytes(_folder["disk.img.track"]);
-        string grown = Run(0, "track", "info", "disk.img").Output; // granule 48, and all from granule 80 on
+        string grown = Run(0, "track", "grow", "disk.img", $"{9 * Mebi + 100}").Output; // 48, and all from 80 on
         Assert.StartsWith("4.1 MiB of 9.0 MiB (45.14 %) changed", grown);
-        Assert.Equal(tracker, File.ReadAllBytes(_folder["disk.img.track"])); // it was looked at
+        Assert.Equal(grown, Run(0, "track", "info", "disk.img").Output);
+        Assert.Equal(9 * Mebi + 100, new FileInfo(_folder["disk.img"]).Length);
         Touch("copy.img", Mebi, 99); // no incremental comes by here
         Assert.StartsWith("incremental: 4.1 MiB changed since the last backup\n", Backup(0).Output);
         byte[] copy = File.ReadAllBytes(_folder["copy.img"]);
@@ -104,16 +103,43 @@ public sealed class TrackTests : IDisposable
         Assert.Equal("closed durable\n", Python("read", "disk.img.track"));
     }
 
+    /// <summary>Its times have changed: nobody knows what else was done to it.</summary>
     [Fact]
-    public void DiskThatHasGrown_AndWasWrittenToUnwatched_NeedsAFullBackup_WhichHealsIt()
+    public void DiskThatOthersHaveMadeLarger_NeedsAFullBackup_WhichHealsIt()
     {
         Backup(0);
-        Touch("disk.img", 0, 1); // one of the places that every mount touches
         Resize("disk.img", 9 * Mebi);
         Assert.Contains("(foreign-writes)", Run(1, "track", "info", "disk.img").Error, StringComparison.Ordinal);
         Backup(0, "--force");
         Assert.StartsWith("0 B of 9.0 MiB", Run(0, "track", "info", "disk.img").Output);
         Run(0, "compare", "disk.img", "copy.img");
+    }
+
+    [Theory]
+    [InlineData("1MiB", 1, "SIZE 1048576 is not above the")]
+    [InlineData("0", 2, "SIZE '0' is no size")]
+    [InlineData("much", 2, "SIZE 'much'")]
+    [InlineData("9EiB", 1, "SIZE")]
+    [InlineData("7EiB", 1, "cannot be tracked; it is too large")]
+    public void GrowthThatCannotBe_IsRefused_AndChangesNothing(string size, int exitCode, string words)
+    {
+        Backup(0);
+        byte[] tracker = File.ReadAllBytes(_folder["disk.img.track"]);
+        long bytes = new FileInfo(_folder["disk.img"]).Length;
+        Assert.Contains(words, Run(exitCode, "track", "grow", "disk.img", size).Error, StringComparison.Ordinal);
+        Assert.Equal(bytes, new FileInfo(_folder["disk.img"]).Length);
+        Assert.Equal(tracker, File.ReadAllBytes(_folder["disk.img.track"]));
+    }
+
+    [Fact]
+    public void GrowthOfADiskThatItsTrackerDoesNotKnow_IsRefused_AndChangesNothing()
+    {
+        Backup(0);
+        Touch("disk.img", 3 * Mebi, 1);
+        long bytes = new FileInfo(_folder["disk.img"]).Length;
+        string said = Run(1, "track", "grow", "disk.img", "9MiB").Error;
+        Assert.Contains("(foreign-writes)", said, StringComparison.Ordinal);
+        Assert.Equal(bytes, new FileInfo(_folder["disk.img"]).Length);
     }
 
     [Fact]

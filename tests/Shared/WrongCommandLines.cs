@@ -11,7 +11,7 @@ public static class WrongCommandLines
         ("bakcup a b", "command 'bakcup' is not known", "backup, compare"),
         ("backup", "SOURCE is missing", "fastbackup backup --help"),
         ("backup a", "TARGET is missing", "fastbackup backup --help"),
-        ("track", "no command was given", "add, info, map, remove; see 'fastbackup track --help'"),
+        ("track", "no command was given", "add, info, map, grow, remove; see 'fastbackup track --help'"),
         ("track ad d", "command 'ad' is not known (did you mean 'add'?)", "fastbackup track --help"),
         ("track add", "DISK is missing", "fastbackup track add --help"),
         ("compare a", "B is missing", "fastbackup compare --help"),

@@ -159,11 +159,12 @@ sealed class TrackerRecovery
             : TrackerRefusal.None;
     }
 
-    /// <summary>Growth changes a file's times, so of a disk that has grown only the places tell.</summary>
+    /// <summary>Growth changes a file's times, and then nobody knows what else did: it grows by us. A block device has
+    /// none.</summary>
     static bool IsAsLeft(TrackerHeader header, in TrackerWorld world) =>
         header.Shape.DiskBytes == world.DiskBytes
             ? header.Stamp == world.Stamp
-            : header.Stamp.Places == world.PlacesBefore;
+            : header.Stamp == new DiskStamp(0, 0, world.PlacesBefore);
 
     RecoveredTracker Build(in TrackerWorld world, ITrackerReader? elsewhere, bool isSecondHeaderBad)
     {

@@ -62,11 +62,19 @@ public sealed class TrackedChanges : IDisposable
     internal RecoveredTracker Found => _found;
 
     /// <summary>The disk as it was when this was read.</summary>
-    internal DiskStamp Stamp { get; }
+    internal DiskStamp Stamp { get; private set; }
 
     /// <summary>The file has what was found.</summary>
     /// <param name="written">With the bitmaps that were found.</param>
     internal void Settle(RecoveredTracker written) => _found = written;
+
+    /// <summary>The disk has grown meanwhile.</summary>
+    internal void Settle(RecoveredTracker seen, DiskStamp stamp)
+    {
+        (_found, Stamp) = (seen, stamp);
+        Changed?.Dispose();
+        Changed = seen.Chain!.Since(seen.Chain.BaseIndex);
+    }
 
     /// <summary>All but the maps goes; they are the caller's.</summary>
     internal RecoveredTracker Take()

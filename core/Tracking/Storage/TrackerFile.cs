@@ -286,6 +286,20 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         }
     }
 
+    /// <summary>A disk that is a file becomes larger, and what is new counts as changed. Killed in between, the tracker
+    /// takes the disk for written to by others.</summary>
+    /// <param name="disk">Can be written to; nobody else does.</param>
+    /// <param name="changes">As read before, without a refusal; they are of the larger disk afterwards.</param>
+    /// <param name="diskBytes">More than it has.</param>
+    /// <exception cref="InsufficientMemoryException">The maps do not fit.</exception>
+    public OpenRefusal GrowDisk(FileDevice disk, TrackedChanges changes, ulong diskBytes)
+    {
+        if (!(changes.Found.Header!.Shape with { DiskBytes = diskBytes }).IsLegal)
+            return OpenRefusal.Rule($"a disk of {diskBytes} bytes cannot be tracked; it is too large");
+        Fault fault = TrackerGrowth.Lengthen(this, disk, changes, diskBytes);
+        return fault.IsNone ? default : OpenRefusal.Of(disk.Name, "grow", fault);
+    }
+
     /// <summary>The file has what was seen of a disk that has grown, and is closed; then so do the changes.</summary>
     internal Fault WriteGrowth(TrackedChanges changes)
     {

@@ -3,13 +3,16 @@
 // the header with the new size, which is the one step that counts. Before it the file says what it said, of a smaller
 // disk, and whoever reads it makes the same of it again; so a kill or a power cut between any two steps loses nothing.
 //
-//   at rest   See: what is so, without a write. Write: the file has it, and is closed
+//   at rest   See: what is so, without a write. Write: the file has it, and is closed. Lengthen: and the disk, too
 //   in use    (frozen maps and table while guests write; then all writes are held) WriteRecording, header
 //
 // Cost: every map twice, of the new size. What was there before is free for the next growth or the next points.
 // What it does not do: shrink. A disk that is smaller is refused.
+using System.Runtime.InteropServices;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Interop.Linux;
 using FastBackup.Tracking.Format;
 using FastBackup.Tracking.Recovery;
 using FastBackup.Tracking.Store;
@@ -44,6 +47,20 @@ static class TrackerGrowth
             LastSequence = found.LastSequence,
             Growth = plan,
         };
+    }
+
+    /// <summary>See <c>TrackerFile.GrowDisk</c>; the size is legal.</summary>
+    public static Fault Lengthen(TrackerFile file, FileDevice disk, TrackedChanges changes, ulong diskBytes)
+    {
+        if (Files.Ftruncate(disk.Fd, (long)diskBytes) != 0)
+            return Errnos.ToFault(Marshal.GetLastPInvokeError());
+        DiskStamp stamp = default;
+        Fault fault = disk.Grow(diskBytes);
+        if (fault.IsNone)
+            fault = DiskFacts.TryStampForGood(disk.Fd, diskBytes, out stamp);
+        if (fault.IsNone)
+            changes.Settle(See(changes.Found, diskBytes), stamp);
+        return fault.IsNone ? file.WriteGrowth(changes) : fault;
     }
 
     /// <summary>The file has the new size, and is closed. Nobody writes to the disk.</summary>

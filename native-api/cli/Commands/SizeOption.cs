@@ -20,6 +20,15 @@ static class SizeOption
         };
     }
 
+    /// <param name="name">As in the usage line.</param>
+    /// <param name="description">For --help.</param>
+    public static Argument<ulong> CreateArgument(string name, string description) =>
+        new(name)
+        {
+            Description = description,
+            CustomParser = result => Parse(result, name, bytes => bytes > 0 ? null : "is no size") ?? 0,
+        };
+
     static ulong? Parse(ArgumentResult result, string name, System.Func<ulong, string?> rule)
     {
         string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;

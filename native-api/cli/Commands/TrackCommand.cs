@@ -1,4 +1,4 @@
-// fastbackup track add|info|map|remove DISK: options only; TrackRun does the work.
+// fastbackup track add|info|map|grow|remove DISK: options only; TrackRun does the work.
 using System.CommandLine;
 using FastBackup.Base;
 
@@ -13,6 +13,7 @@ static class TrackCommand
     [
         "fastbackup track add disk.img",
         "fastbackup track info disk.img --json",
+        "fastbackup track grow disk.img 40GiB",
         "fastbackup track map /dev/vg0/web --tracker /var/lib/fastbackup/web.track",
         "fastbackup backup disk.img copy.img --tracker disk.img.track",
     ];
@@ -24,6 +25,7 @@ static class TrackCommand
             CreateAction(TrackAction.Add, "add", "Make a tracker; at first everything counts as changed."),
             CreateAction(TrackAction.Info, "info", "Say how much has changed, or why the tracker cannot tell."),
             CreateAction(TrackAction.Map, "map", "Draw where it has changed."),
+            CreateAction(TrackAction.Grow, "grow", "Make a disk that is a file larger, and keep its tracker."),
             CreateAction(TrackAction.Remove, "remove", "Remove a tracker; the disk stays."),
         };
         return command;
@@ -31,7 +33,11 @@ static class TrackCommand
 
     static Command CreateAction(TrackAction action, string name, string description)
     {
-        Argument<string> disk = PathName.CreateArgument("DISK", "Disk image or block device; only read.");
+        Argument<string> disk = PathName.CreateArgument(
+            "DISK",
+            action == TrackAction.Grow ? "Disk image that nobody uses." : "Disk image or block device; only read."
+        );
+        Argument<ulong> size = SizeOption.CreateArgument("SIZE", "Of the disk from now on: 40GiB, or bytes.");
         Option<string?> tracker = CreateTrackerOption("Path of the tracker; DISK.track when left out.");
         Option<ulong?> granularity = SizeOption.Create(
             "--granularity",
@@ -41,6 +47,8 @@ static class TrackCommand
         Command command = new(name, description) { disk, tracker };
         if (action == TrackAction.Add)
             command.Add(granularity);
+        if (action == TrackAction.Grow)
+            command.Add(size);
         command.Add(CommonOptions.IgnoreLocks);
         command.Add(CommonOptions.Format);
         command.Add(CommonOptions.Json);
@@ -53,6 +61,7 @@ static class TrackCommand
                 path,
                 parsed.GetValue(tracker) ?? TrackRequest.DefaultPath(path),
                 action == TrackAction.Add ? parsed.GetValue(granularity) ?? 0 : 0,
+                action == TrackAction.Grow ? parsed.GetValue(size) : 0,
                 parsed.GetValue(CommonOptions.IgnoreLocks),
                 parsed.GetValue(CommonOptions.Format)
             );

@@ -8,6 +8,7 @@ enum TrackAction
     Add,
     Info,
     Map,
+    Grow,
     Remove,
 }
 
@@ -15,6 +16,7 @@ enum TrackAction
 /// <param name="Disk">Path of the disk.</param>
 /// <param name="Tracker">Path of its tracker.</param>
 /// <param name="GranuleBytes">Add: a power of two; 0: the usual.</param>
+/// <param name="SizeBytes">Grow: of the disk from now on.</param>
 /// <param name="IsLockIgnored">Whether --ignore-locks was given.</param>
 /// <param name="Format">Raw when --format raw was given.</param>
 sealed record TrackRequest(
@@ -22,6 +24,7 @@ sealed record TrackRequest(
     string Disk,
     string Tracker,
     ulong GranuleBytes,
+    ulong SizeBytes,
     bool IsLockIgnored,
     FormatRule Format
 )

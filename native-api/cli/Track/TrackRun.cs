@@ -20,7 +20,8 @@ sealed class TrackRun(TrackRequest request, Output output)
             request.Disk,
             request.IsLockIgnored,
             request.Format,
-            out TrackedDisk? disk
+            out TrackedDisk? disk,
+            isReadOnly: request.Action != TrackAction.Grow
         );
         using (disk)
             return refusal.IsNone ? Act(disk!.Engine, disk.Device) : Conclude(refusal);
@@ -30,6 +31,8 @@ sealed class TrackRun(TrackRequest request, Output output)
     {
         if (request.Action == TrackAction.Remove)
             return Remove(engine, disk);
+        if (request.Action == TrackAction.Grow)
+            return Grow(engine, disk);
         TrackerFile? file;
         if (request.Action == TrackAction.Info || request.Action == TrackAction.Map)
         {
@@ -50,6 +53,40 @@ sealed class TrackRun(TrackRequest request, Output output)
             out file
         );
         return made.IsNone ? Look(engine, disk, file!) : Conclude(made);
+    }
+
+    int Grow(Engine engine, FileDevice disk)
+    {
+        OpenRefusal refusal = GrowthRule(disk);
+        if (!refusal.IsNone)
+            return Conclude(refusal);
+        refusal = TrackerFile.TryOpen(engine.Reactor, request.Tracker, isReadOnly: false, out TrackerFile? file);
+        if (!refusal.IsNone)
+            return Conclude(refusal);
+        refusal = file!.Read(disk, out TrackedChanges? changes);
+        using (changes)
+        {
+            if (refusal.IsNone && changes!.Refusal == TrackerRefusal.None)
+                refusal = file.GrowDisk(disk, changes, request.SizeBytes);
+            engine.Reactor.Invoke(file.Dispose);
+            return Conclude(refusal, changes);
+        }
+    }
+
+    OpenRefusal GrowthRule(FileDevice disk)
+    {
+        if (disk.IsBlockDevice)
+            return OpenRefusal.Rule(
+                $"disk '{request.Disk}' is a block device, which other tools make larger; its tracker finds that out"
+            );
+        if (disk.UsedBy is { } use)
+            return OpenRefusal.Rule($"disk '{request.Disk}' is {use}; let its server make it larger");
+        ulong bytes = disk.Limits.CapacityBytes;
+        return request.SizeBytes > bytes && request.SizeBytes <= long.MaxValue
+            ? default
+            : OpenRefusal.Rule(
+                $"SIZE {request.SizeBytes} is not above the {bytes} bytes of disk '{request.Disk}': it can only grow"
+            );
     }
 
     int Look(Engine engine, FileDevice disk, TrackerFile file)

@@ -1,4 +1,4 @@
-// A disk that is only looked at, with an engine of its own, for the commands that are about its tracker.
+// A disk with an engine of its own, for the commands that are about its tracker: only looked at, or to grow.
 using System;
 using FastBackup.Base;
 using FastBackup.Devices;
@@ -18,7 +18,13 @@ sealed class TrackedDisk : IDisposable
 
     public FileDevice Device { get; }
 
-    public static OpenRefusal TryOpen(string path, bool isLockIgnored, FormatRule format, out TrackedDisk? disk)
+    public static OpenRefusal TryOpen(
+        string path,
+        bool isLockIgnored,
+        FormatRule format,
+        out TrackedDisk? disk,
+        bool isReadOnly = true
+    )
     {
         disk = null;
         string? sentence = WorkEngine.TryOpen(MemoryBytes, (uint)(64 * Units.KiB), null, out Engine? engine);
@@ -30,7 +36,8 @@ sealed class TrackedDisk : IDisposable
             "disk",
             isLockIgnored,
             format,
-            out IBlockDevice? device
+            out IBlockDevice? device,
+            isReadOnly
         );
         if (refusal.IsNone && device is FileDevice file)
         {

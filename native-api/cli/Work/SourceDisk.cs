@@ -16,6 +16,7 @@ static class SourceDisk
     /// <param name="isLockIgnored">Whether --ignore-locks was given.</param>
     /// <param name="format">Raw when --format raw was given.</param>
     /// <param name="device">Open and not empty, or null.</param>
+    /// <param name="isReadOnly">Nothing is written to it.</param>
     /// <returns>None, or why not.</returns>
     public static OpenRefusal TryOpen(
         IIoLoop loop,
@@ -23,13 +24,14 @@ static class SourceDisk
         string role,
         bool isLockIgnored,
         FormatRule format,
-        out IBlockDevice? device
+        out IBlockDevice? device,
+        bool isReadOnly = true
     )
     {
         FileOpenOptions options = new()
         {
             Path = path,
-            IsReadOnly = true,
+            IsReadOnly = isReadOnly,
             IsLockIgnored = isLockIgnored,
             Format = format,
         };

@@ -121,18 +121,13 @@ public sealed class DiskTrackerTests : IDisposable
         Assert.Equal("exact: all", _disk.Read());
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void GrownWhileNobodyTracks_NamesWhatIsNew(bool isKilled)
+    [Fact]
+    public void GrownAfterAKill_NamesWhatIsNew()
     {
         _disk.Read(mayReset: true);
         _disk.Attach();
         _disk.Write(3 * TrackedFile.Granule, 100);
-        if (isKilled)
-            _disk.Kill();
-        else
-            Assert.True(_disk.End().IsNone);
+        _disk.Kill();
         _disk.Lengthen(TrackedFile.DiskBytes + 2 * TrackedFile.Granule);
         Assert.Equal("exact: 3 3200 3201 3202", _disk.Read());
         _disk.Attach();
@@ -142,6 +137,18 @@ public sealed class DiskTrackerTests : IDisposable
         Assert.Equal("exact: 3 9 3200 3201 3202", _disk.Read());
         _disk.Read(mayReset: true);
         Assert.Equal("exact:", _disk.Read());
+    }
+
+    /// <summary>What has made it larger may have written to it, and its times do not tell any more.</summary>
+    [Fact]
+    public void GrownByOthersAfterItsEnd_IsForeign()
+    {
+        _disk.Read(mayReset: true);
+        _disk.Attach();
+        _disk.Write(3 * TrackedFile.Granule, 100);
+        Assert.True(_disk.End().IsNone);
+        _disk.Lengthen(TrackedFile.DiskBytes + 2 * TrackedFile.Granule);
+        Assert.Equal("foreign-writes", _disk.Read());
     }
 
     [Theory]

@@ -21,6 +21,7 @@ static class PointScene
         {
             Areas = HeaderRules.Place(Shape, TrackerScene.MapId, isLiveElsewhere: true),
             IsLiveElsewhere = true,
+            Stamp = new DiskStamp(0, 0, new Digest32(3, 4)), // of a block device, which others may make larger
         };
 
     public static ModelFile NewFile() => new(TrackerScene.NewFile(Header()));

@@ -71,7 +71,7 @@ public sealed class TrackerRecoveryTests
         byte[] file = NewFile(TrackerState.Closed);
         TrackerWorld world = World();
         AssertRefused(TrackerRefusal.ForeignDisk, file, world with { DiskId = new Digest32(1, 3), DiskBytes = 1 });
-        AssertRefused(TrackerRefusal.Resized, file, world with { DiskBytes = s_shape.DiskBytes + 1 });
+        AssertRefused(TrackerRefusal.ForeignWrites, file, world with { DiskBytes = s_shape.DiskBytes + 1 });
         AssertRefused(TrackerRefusal.Resized, file, world with { DiskBytes = s_shape.DiskBytes - 1 });
         DiskStamp stamp = world.Stamp;
         AssertRefused(TrackerRefusal.ForeignWrites, file, world with { Stamp = stamp with { ModifiedNs = 1 } });
