@@ -26,6 +26,10 @@ static class Program
         return exitCode == ExitCode.Done ? ExitCode.OfFailure(arguments) : exitCode;
     }
 
+    /// <summary>What was thrown where a type was to be initialized says more than that it was there.</summary>
+    static Exception Cause(Exception exception) =>
+        exception is TypeInitializationException { InnerException: { } inner } ? Cause(inner) : exception;
+
     static int Run(string[] arguments, StandardStream error)
     {
         try
@@ -34,14 +38,15 @@ static class Program
                 return CommandTree.Run(arguments);
             error.WriteLine("fastbackup: " + sentence);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (Cause(exception) is IOException or UnauthorizedAccessException)
         {
-            error.WriteLine($"fastbackup: {Phrases.OneLine(exception.Message)}");
+            error.WriteLine($"fastbackup: {Phrases.OneLine(Cause(exception).Message)}");
         }
-        catch (OutOfMemoryException exception) // what no default foresaw: the runtime takes its part of a limit, too
+        // What no default foresaw: the runtime takes its part of a limit, too.
+        catch (Exception exception) when (Cause(exception) is OutOfMemoryException)
         {
             error.WriteLine(
-                $"fastbackup: not enough memory for this process ({Phrases.OneLine(exception.Message)}); "
+                $"fastbackup: not enough memory for this process ({Phrases.OneLine(Cause(exception).Message)}); "
                     + "raise its limits (ulimit -v, memory cgroup) or give less with --memory"
             );
         }
@@ -49,8 +54,9 @@ static class Program
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            string kind = exception.GetType().Name;
-            error.WriteLine($"fastbackup: internal error: {kind}: {Phrases.OneLine(exception.Message)}");
+            Exception cause = Cause(exception);
+            string kind = cause.GetType().Name;
+            error.WriteLine($"fastbackup: internal error: {kind}: {Phrases.OneLine(cause.Message)}");
         }
         return ExitCode.OfFailure(arguments);
     }

@@ -101,6 +101,8 @@ int main(void) {
     CHECK_IS(fb_disk_read(disk, queue, block, i * sizeof block, sizeof block, i), FB_PENDING);
     CHECK(wait_one(queue).status == FB_OK);
   }
+  CHECK_IS(fb_disk_write(disk, queue, block, SIZE / 2, sizeof block, 0, 0), FB_PENDING); /* in a hole none waits */
+  CHECK(wait_one(queue).status == FB_OK);
   options.on_cbw_error = FB_ON_CBW_ERROR_BREAK_GUEST_WRITE;
   options.cbw_timeout_ms = FB_NO_TIMEOUT;
   options.flags = FB_BACKUP_SNAPSHOT;
