@@ -19,7 +19,7 @@ catch (Exception exception) when (exception is ArgumentException or FormatExcept
     return 2;
 }
 if (options.HasBugs)
-    return BugHunt.Run(options);
+    return BugHunt.Run(options, KnownSeeds());
 if (options.IsSingle)
     return RunOne(options);
 return SeedSweep.Run(options, KnownSeeds());
