@@ -91,7 +91,8 @@ sealed class Switches : CSharpSyntaxRewriter
         string text =
             mutant.Change == "condition negated" ? $"({asked} ^ ({planted}))"
             : planted is BinaryExpressionSyntax pair
-                ? $"({asked} ? ({pair.Left}) {mutant.Text} ({pair.Right}) : ({pair.Left}) {pair.OperatorToken} ({pair.Right}))"
+                ? $"({asked} ? ({pair.Left}) {mutant.Text} ({pair.Right}) : "
+                    + $"({pair.Left}) {pair.OperatorToken} ({pair.Right}))"
             : mutant.Change.StartsWith("Math", System.StringComparison.Ordinal)
             && planted is InvocationExpressionSyntax call
                 ? $"({asked} ? {mutant.Text}{call.ArgumentList} : {call})"
