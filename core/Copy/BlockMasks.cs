@@ -36,7 +36,7 @@ sealed class BlockMasks : IDisposable
     readonly NativeArray<ulong> _words; // (cluster + 1) << 16 | blocks
     readonly ushort[] _records; // of the word in the same slot; the reactor's
     readonly ulong _slotMask;
-    readonly int _hashShift; // the highest bits: they depend on all of a cluster, also of a multiple of 2^n
+    readonly SlotHash _hash;
     readonly uint _clusterMax;
 
     /// <param name="clusterMax">Clusters at once: 1..2^15.</param>
@@ -46,7 +46,7 @@ sealed class BlockMasks : IDisposable
         _clusterMax = clusterMax;
         ulong capacity = BitOperations.RoundUpToPowerOf2((ulong)clusterMax * 2);
         _slotMask = capacity - 1;
-        _hashShift = BitOperations.LeadingZeroCount(capacity) + 1;
+        _hash = new SlotHash(capacity);
         _words = new NativeArray<ulong>(capacity, RegionResidency.Resident);
         _records = new ushort[capacity];
     }
@@ -59,7 +59,7 @@ sealed class BlockMasks : IDisposable
     /// <returns>False also where this look could not tell.</returns>
     public bool Allows(ulong cluster, uint blocks)
     {
-        ulong slot = Home(cluster);
+        ulong slot = _hash.Home(cluster);
         for (int i = 0; i < ProbesMax; i++)
         {
             ulong word = Volatile.Read(ref _words[slot]);
@@ -111,7 +111,7 @@ sealed class BlockMasks : IDisposable
             if (word == 0)
                 break;
             // It may fill the hole unless its own place lies cyclically between the hole and where it is.
-            ulong home = Home((word >> BlocksMax) - 1);
+            ulong home = _hash.Home((word >> BlocksMax) - 1);
             if (((slot - home) & _slotMask) < ((slot - hole) & _slotMask))
                 continue;
             _records[hole] = _records[slot];
@@ -144,12 +144,9 @@ sealed class BlockMasks : IDisposable
 
     ulong Find(ulong cluster)
     {
-        ulong slot = Home(cluster);
+        ulong slot = _hash.Home(cluster);
         while (_words[slot] != 0 && _words[slot] >> BlocksMax != cluster + 1)
             slot = (slot + 1) & _slotMask;
         return slot;
     }
-
-    /// <summary>Fibonacci hashing, as in ClusterIndex.</summary>
-    ulong Home(ulong cluster) => cluster * 0x9E37_79B9_7F4A_7C15 >> _hashShift;
 }

@@ -19,7 +19,7 @@ sealed class ClusterIndex : IDisposable
 
     readonly NativeArray<Entry> _entries;
     readonly ulong _mask;
-    readonly int _hashShift; // the highest bits: they depend on all of a cluster, also of a multiple of 2^n
+    readonly SlotHash _hash;
     readonly ulong _clusterMax;
 
     /// <param name="clusterMax">Clusters at once, at least 1.</param>
@@ -29,7 +29,7 @@ sealed class ClusterIndex : IDisposable
         _clusterMax = clusterMax;
         ulong capacity = BitOperations.RoundUpToPowerOf2(clusterMax * 2);
         _mask = capacity - 1;
-        _hashShift = BitOperations.LeadingZeroCount(capacity) + 1;
+        _hash = new SlotHash(capacity);
         _entries = new NativeArray<Entry>(capacity, RegionResidency.Resident);
     }
 
@@ -79,7 +79,7 @@ sealed class ClusterIndex : IDisposable
             if (entry.ClusterPlusOne == 0)
                 break;
             // It may fill the hole unless its own place lies cyclically between the hole and where it is.
-            ulong home = Home(entry.ClusterPlusOne - 1);
+            ulong home = _hash.Home(entry.ClusterPlusOne - 1);
             if (((slot - home) & _mask) < ((slot - hole) & _mask))
                 continue;
             _entries[hole] = entry;
@@ -92,12 +92,9 @@ sealed class ClusterIndex : IDisposable
 
     ulong Find(ulong cluster)
     {
-        ulong slot = Home(cluster);
+        ulong slot = _hash.Home(cluster);
         while (_entries[slot].ClusterPlusOne != 0 && _entries[slot].ClusterPlusOne != cluster + 1)
             slot = (slot + 1) & _mask;
         return slot;
     }
-
-    /// <summary>Fibonacci hashing: neighbours are spread, and runs of clusters do not pile up.</summary>
-    ulong Home(ulong cluster) => cluster * 0x9E37_79B9_7F4A_7C15 >> _hashShift;
 }

@@ -47,7 +47,7 @@ static class TestCommand
         else
             isBuilt = await CountAsync(tally, "build", BuildOf("FastBackup.sln"), cancel);
         if (isBuilt && suites.Exists(suite => suite.Name == SuitePlan.CommandSuite))
-            isBuilt = await CountAsync(tally, "command", PublishCommandAsync, cancel);
+            isBuilt = await CountAsync(tally, "command", PublishOfCommand(), cancel);
         if (suites.Count == 0)
             tally.Add("suites", Outcome.OfFailure($"no suite has '{filter}' in its name"), TimeSpan.Zero);
         if (isBuilt)
@@ -92,39 +92,33 @@ static class TestCommand
     }
 
     /// <param name="what">The solution, or the folder of a project.</param>
-    static Func<Action<string>, CancellationToken, Task<ChildResult>> BuildOf(string what) =>
+    static Func<Action<string>, CancellationToken, Task<ChildResult>> BuildOf(string what) => Dotnet("build", what);
+
+    /// <summary>The build had the analyzers.</summary>
+    static Func<Action<string>, CancellationToken, Task<ChildResult>> PublishOfCommand() =>
+        Dotnet(
+            "publish",
+            "native-api/cli",
+            "-p:AheadOfTime=true",
+            "-p:RunAnalyzers=false",
+            "-o",
+            Repository.PathOf(SuitePlan.CommandFolder)
+        );
+
+    static Func<Action<string>, CancellationToken, Task<ChildResult>> Dotnet(
+        string verb,
+        string what,
+        params string[] more
+    ) =>
         (onLine, cancel) =>
             ChildProcess.RunAsync(
                 ChildProcess.Dotnet,
-                ["build", Repository.PathOf(what), "-c", "Release", "-nologo", "-v", "quiet", "-nodeReuse:false"],
+                [verb, Repository.PathOf(what), "-c", "Release", .. more, "-nologo", "-v", "quiet", "-nodeReuse:false"],
                 [],
                 BuildTimeLimit,
                 onLine,
                 cancel
             );
-
-    static Task<ChildResult> PublishCommandAsync(Action<string> onLine, CancellationToken cancel) =>
-        ChildProcess.RunAsync(
-            ChildProcess.Dotnet,
-            [
-                "publish",
-                Repository.PathOf("native-api/cli"),
-                "-c",
-                "Release",
-                "-p:AheadOfTime=true",
-                "-p:RunAnalyzers=false", // the build had them
-                "-o",
-                Repository.PathOf(SuitePlan.CommandFolder),
-                "-nologo",
-                "-v",
-                "quiet",
-                "-nodeReuse:false",
-            ],
-            [],
-            BuildTimeLimit,
-            onLine,
-            cancel
-        );
 
     static async Task RunSuitesAsync(Tally tally, List<Suite> suites, CancellationToken cancel)
     {
