@@ -68,6 +68,12 @@ public enum TracePoint : byte
     /// <summary>A guest's write that waited, or came the slow way, may land.</summary>
     Grant,
 
+    /// <summary>A guest's write was answered, and goes to the device after that.</summary>
+    Absorb,
+
+    /// <summary>The device has failed such a write. Cause: errno.</summary>
+    AbsorbLost,
+
     /// <summary>A guest's write must fail. Cause: errno.</summary>
     Deny,
 

@@ -177,6 +177,14 @@ public sealed class CopyEngine : IDisposable
         && task.Step == CopyTask.State.Reading
         && !task.HasCaptured(cluster);
 
+    /// <summary>
+    /// What a write overwrites of a marked cluster is in memory, or the source was asked for it: no room is waited for.
+    /// </summary>
+    /// <param name="cluster">Touched by the write.</param>
+    /// <param name="extent">Of the write.</param>
+    public bool IsCapturing(ulong cluster, in Extent extent) =>
+        Blocks?.IsOnItsWay(cluster, extent) == true || IsBeingRead(cluster) || PlaceOf(cluster) != CapturedPlace.None;
+
     /// <summary>The waiter is not called any more.</summary>
     public void StopWaiting()
     {

@@ -257,6 +257,19 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
         return false;
     }
 
+    bool IWriteWatcher.MayFailGuests => !IsBroken && _options.OnCbwError == CbwErrorPolicy.BreakGuestWrite;
+
+    bool IWriteWatcher.WantsEarlyAnswers => true;
+
+    bool IWriteWatcher.IsClearing(in Extent extent)
+    {
+        Map.Clusters(extent, out ulong first, out ulong count);
+        for (ulong cluster = first; cluster < first + count; cluster++)
+            if (!Map.IsWhole || (Map.IsProtectedNow(Map.Bytes(cluster, 1)) && !Engine.IsCapturing(cluster, extent)))
+                return false;
+        return true;
+    }
+
     /// <summary>A guest write waited too long.</summary>
     /// <returns>True when the guest write must fail; false when the snapshot was given up instead.</returns>
     public bool FailGuest(Fault fault)

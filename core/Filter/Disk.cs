@@ -40,6 +40,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     readonly IIoLoop _loop;
     readonly Tracer _trace;
     readonly GuestQueue _guests;
+    readonly Absorption? _absorption;
     readonly InFlightCounter _inFlight = new();
 
     // --- any thread: written by the reactor
@@ -63,14 +64,17 @@ public sealed partial class Disk : ILoopMember, IDisposable
     /// <param name="device">The guest's data.</param>
     /// <param name="name">For people and for lookup.</param>
     /// <param name="slotCount">Guest requests that may wait at once, a power of two.</param>
-    public Disk(IIoLoop loop, IBlockDevice device, string name, uint slotCount = 1024)
+    /// <param name="absorbBytes">Memory for writes that are answered before they land, while a point in time protects
+    /// the disk; 0: none is. For guests that know a volatile write cache, and whose host reads by this disk only.</param>
+    public Disk(IIoLoop loop, IBlockDevice device, string name, uint slotCount = 1024, ulong absorbBytes = 0)
     {
         (_loop, Device, Name) = (loop, device, name);
         CapacityBytes = device.Limits.CapacityBytes;
         _trace = new Tracer(loop, name);
         Pulse = new GuestPulse(_inFlight);
         Changes = new ChangeOrder(loop);
-        _guests = new GuestQueue(loop, this, slotCount);
+        _absorption = absorbBytes == 0 ? null : new Absorption(absorbBytes, slotCount);
+        _guests = new GuestQueue(loop, this, slotCount, _absorption);
         loop.Join(this);
     }
 
@@ -188,6 +192,8 @@ public sealed partial class Disk : ILoopMember, IDisposable
         foreach (IWriteWatcher watcher in Watchers)
             if (watcher.Protects(extent))
                 return false;
+        if (_absorption is { HasSome: true })
+            return false; // it may have to land after one of those
         if (_markerCount > 0 && FindWhoCannotMark(extent) != null)
             return false;
         Record(extent);
@@ -299,6 +305,26 @@ public sealed partial class Disk : ILoopMember, IDisposable
         }
     }
 
+    /// <summary>
+    /// A write to the range needs only the source and its own device to land, and nobody can make it fail.
+    /// </summary>
+    internal bool MayAnswerEarly(in Extent extent)
+    {
+        bool isWanted = false;
+        foreach (IWriteWatcher watcher in Watchers)
+        {
+            if (watcher.MayFailGuests)
+                return false;
+            if (watcher.Protects(extent) && !watcher.IsClearing(extent))
+                return false;
+            isWanted |= watcher.WantsEarlyAnswers;
+        }
+        return isWanted;
+    }
+
+    /// <summary>A guest was told that it has written there, and the device has not got it yet.</summary>
+    public bool HasAbsorbed(in Extent extent) => _absorption?.Overlaps(extent) == true;
+
     /// <summary>Looks at the waiting requests again: something was released, freed or opened.</summary>
     internal void SchedulePump() => _guests.SchedulePump();
 
@@ -392,6 +418,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         Check.That(WaitingCount == 0);
         Check.That(_watcherCount == 0);
         _loop.Leave(this);
+        _absorption?.Dispose();
         foreach (DirtyBitmap bitmap in _bitmaps)
             bitmap.Dispose();
     }

@@ -45,6 +45,11 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue) : IBlockOwne
         queue.SchedulePump(); // others may wait for room at the device, or for this one's pages
         if (slot.IsWrite)
             disk.EndWrite();
+        if (slot.IsAbsorbed)
+        {
+            queue.EndAbsorbed(slot, fault);
+            return;
+        }
         ulong nowNs = loop.Clock.NowNs;
         bool isTransfer = slot.Request.Operation is BlockOperation.Read or BlockOperation.Write;
         if (isTransfer && fault.IsNone)

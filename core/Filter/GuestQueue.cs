@@ -8,7 +8,8 @@
 //
 // All waits of a disk share one timer of the loop; a heap of the slots knows the next deadline.
 // Cost: arrival, grant, refusal O(log waiting); a look at one O(watchers). Allocates nothing after construction.
-// Does not order overlapping writes: nobody does, as on real disks.
+// Does not order overlapping writes: nobody does, as on real disks. But who was answered before his write has landed
+// (Absorption) is owed its order: against those, each request goes to the device in the order of arrival.
 using System;
 using FastBackup.Base;
 using FastBackup.Devices;
@@ -32,6 +33,7 @@ sealed class GuestQueue : ILoopTask
     readonly Tracer _trace;
     readonly GuestSlot[] _slots;
     readonly ConcurrentRing<uint> _freeSlots;
+    readonly Absorption? _absorption;
 
     // --- touched only by the reactor's thread
     readonly DeadlineHeap<GuestSlot> _deadlines;
@@ -39,6 +41,7 @@ sealed class GuestQueue : ILoopTask
     GuestSlot? _last;
     GuestSlot? _nextVisit; // null = the first
     ulong _visitsWanted;
+    ulong _arrivalCount;
     bool _isPumpDeferred;
     bool _isExpiryDeferred;
     ulong _timerKey;
@@ -47,9 +50,10 @@ sealed class GuestQueue : ILoopTask
     /// <param name="loop">The disk's reactor.</param>
     /// <param name="disk">Whose guests these are.</param>
     /// <param name="slotCount">Requests that may wait at once, a power of two.</param>
-    public GuestQueue(IIoLoop loop, Disk disk, uint slotCount)
+    /// <param name="absorption">Null: no write is answered before it has landed.</param>
+    public GuestQueue(IIoLoop loop, Disk disk, uint slotCount, Absorption? absorption)
     {
-        (_loop, _disk) = (loop, disk);
+        (_loop, _disk, _absorption) = (loop, disk, absorption);
         _trace = new Tracer(loop, disk.Name);
         _slots = new GuestSlot[slotCount];
         _freeSlots = new ConcurrentRing<uint>(slotCount);
@@ -95,6 +99,7 @@ sealed class GuestQueue : ILoopTask
     public void OnArrived(GuestSlot slot)
     {
         slot.ArrivedNs = _loop.Clock.NowNs;
+        slot.Order = ++_arrivalCount;
         slot.HeldBy = null;
         if (slot.IsHook && slot.Request.Operation == BlockOperation.Read)
         {
@@ -106,16 +111,56 @@ sealed class GuestQueue : ILoopTask
         _disk.Pulse.Arrive(slot.ArrivedNs);
         if (!slot.IsWrite)
         {
-            if (HasRoom(slot))
-                _device.Submit(slot, slot.ArrivedNs);
-            else
-                Wait(slot);
+            OnReadArrived(slot);
             return;
         }
-        if (!_disk.IsGateClosed && MayLand(slot))
+        bool isOpen = !_disk.IsGateClosed;
+        bool mayLand = isOpen && MayLand(slot);
+        if (isOpen && _absorption != null)
+            TryAbsorb(slot, mayLand);
+        if (mayLand)
             Land(slot, slot.ArrivedNs);
         else
             Wait(slot);
+    }
+
+    /// <summary>A read, or a flush.</summary>
+    void OnReadArrived(GuestSlot slot)
+    {
+        if (slot.Request.Operation == BlockOperation.Read && _absorption?.TryRead(slot) == true)
+        {
+            _disk.Pulse.SampleAnswered(slot.ArrivedNs, _loop.Clock.NowNs, slot.WasQuiet);
+            Complete(slot, Fault.None, _loop.Clock.NowNs);
+        }
+        else if (HasRoom(slot) && IsInOrder(slot))
+        {
+            _device.Submit(slot, slot.ArrivedNs);
+        }
+        else
+        {
+            Wait(slot);
+        }
+    }
+
+    /// <summary>
+    /// Answers a write that has not landed yet, if what it waits for is sure to come: see <see cref="Absorption"/>. From
+    /// here on it is under way: recorded, marked and counted.
+    /// </summary>
+    void TryAbsorb(GuestSlot slot, bool mayLand)
+    {
+        bool isWanted = slot is { IsHook: false, Request: { Operation: BlockOperation.Write, LengthBytes: > 0 } };
+        if (!isWanted || (slot.Request.Flags & BlockFlags.Fua) != 0 || !_disk.MayAnswerEarly(slot.Extent))
+            return;
+        if (!mayLand && _disk.FindWhoCannotMark(slot.Extent) != null)
+            return;
+        if (!_absorption!.TryTake(slot, slot.ArrivedNs))
+            return;
+        _trace.Emit(TracePoint.Absorb, slot.Extent);
+        ulong nowNs = _loop.Clock.NowNs;
+        Begin(slot, nowNs);
+        _disk.Pulse.SampleAnswered(slot.ArrivedNs, nowNs, slot.WasQuiet);
+        _disk.Pulse.Depart(slot.ArrivedNs, nowNs);
+        Tell(slot.Request.Owner, slot.Request.UserData, Fault.None);
     }
 
     /// <summary>Whether the write may land now; starts what it needs before.</summary>
@@ -130,9 +175,9 @@ sealed class GuestQueue : ILoopTask
             isFree = false;
             slot.HeldBy = watcher;
         }
-        if (!isFree || !HasRoom(slot))
+        if (!isFree || !HasRoom(slot) || !IsInOrder(slot))
             return false;
-        if (_disk.FindWhoCannotMark(extent) is not { } unable)
+        if (slot.IsAbsorbed || _disk.FindWhoCannotMark(extent) is not { } unable)
             return true;
         slot.HeldBy = unable;
         return false;
@@ -140,12 +185,13 @@ sealed class GuestQueue : ILoopTask
 
     bool HasRoom(GuestSlot slot) => slot.IsHook || _device.HasRoom;
 
+    bool IsInOrder(GuestSlot slot) => _absorption?.IsInOrder(slot) != false;
+
     void Land(GuestSlot slot, ulong nowNs)
     {
         _trace.Emit(TracePoint.Grant, slot.Extent);
-        slot.HeldBy?.OnWaited(nowNs - slot.ArrivedNs);
-        _disk.Record(slot.Extent);
-        _disk.CountIn();
+        if (!slot.IsAbsorbed)
+            Begin(slot, nowNs);
         if (!slot.IsHook)
         {
             _device.Submit(slot, nowNs);
@@ -154,6 +200,14 @@ sealed class GuestQueue : ILoopTask
         if (slot.HeldBy != null)
             _disk.Pulse.SampleWait(slot.ArrivedNs, nowNs, slot.WasQuiet);
         Complete(slot, Fault.None, nowNs);
+    }
+
+    /// <summary>The write is under way from here on.</summary>
+    void Begin(GuestSlot slot, ulong nowNs)
+    {
+        slot.HeldBy?.OnWaited(nowNs - slot.ArrivedNs);
+        _disk.Record(slot.Extent);
+        _disk.CountIn();
     }
 
     void Wait(GuestSlot slot)
@@ -328,7 +382,7 @@ sealed class GuestQueue : ILoopTask
             VisitCount++;
             if (!slot.IsWrite)
                 VisitRead(slot);
-            else if (!_disk.IsGateClosed)
+            else if (slot.IsAbsorbed || !_disk.IsGateClosed) // one under way is what the gate waits for
                 VisitWrite(slot);
         }
         if (_first == null)
@@ -339,10 +393,10 @@ sealed class GuestQueue : ILoopTask
         _loop.Defer(this, PumpArgument);
     }
 
-    /// <summary>Reads and flushes wait for room at the device, never for a gate.</summary>
+    /// <summary>Reads and flushes wait for room at the device, and their turn there; never for a gate.</summary>
     void VisitRead(GuestSlot slot)
     {
-        if (!HasRoom(slot))
+        if (!HasRoom(slot) || !IsInOrder(slot))
             return;
         Unlink(slot);
         _device.Submit(slot, _loop.Clock.NowNs);
@@ -365,13 +419,28 @@ sealed class GuestQueue : ILoopTask
     public void Complete(GuestSlot slot, Fault fault, ulong nowNs)
     {
         _disk.Pulse.Depart(slot.ArrivedNs, nowNs);
-        Answer(slot, fault);
+        bool isFlush = slot.Request.Operation == BlockOperation.Flush;
+        Answer(slot, isFlush && fault.IsNone ? _absorption?.Lost ?? fault : fault);
+    }
+
+    /// <summary>A write has ended whose guest was told long ago.</summary>
+    public void EndAbsorbed(GuestSlot slot, Fault fault)
+    {
+        if (fault.IsFault)
+            _trace.Emit(TracePoint.AbsorbLost, slot.Extent, fault.Errno);
+        _absorption!.Release(slot, fault);
+        Free(slot);
     }
 
     void Answer(GuestSlot slot, Fault fault)
     {
         (IGuestOwner owner, ulong userData) = (slot.Request.Owner, slot.Request.UserData);
         Free(slot);
+        Tell(owner, userData, fault);
+    }
+
+    void Tell(IGuestOwner owner, ulong userData, Fault fault)
+    {
         foreach (IWriteWatcher watcher in _disk.Watchers)
             watcher.BeforeAnswer();
         owner.OnGuestCompleted(userData, fault);
@@ -399,6 +468,11 @@ sealed class GuestQueue : ILoopTask
             return;
         if (slot.Step == GuestSlot.Phase.Waiting)
             Unlink(slot);
+        if (slot.IsAbsorbed)
+        {
+            EndAbsorbed(slot, new Fault(FaultKind.Bug));
+            return;
+        }
         if (slot.IsHook && slot.IsWrite)
         {
             _disk.Record(slot.Extent);

@@ -31,6 +31,12 @@ sealed class GuestSlot(GuestQueue queue, uint index) : DeadlineEntry, ILoopTask
     public Phase Step;
     public ulong ArrivedNs;
 
+    /// <summary>The number of its arrival.</summary>
+    public ulong Order;
+
+    /// <summary>A write whose guest was told already; its buffer is the absorption's, and it is counted in flight.</summary>
+    public bool IsAbsorbed;
+
     /// <summary>The disk's count of points in time when it went to the device.</summary>
     public ulong Epoch;
 
@@ -46,6 +52,10 @@ sealed class GuestSlot(GuestQueue queue, uint index) : DeadlineEntry, ILoopTask
     // Links of the waiting list, in order of arrival.
     public GuestSlot? Previous;
     public GuestSlot? Next;
+
+    // Links of what is absorbed, in order of arrival.
+    public GuestSlot? OlderAbsorbed;
+    public GuestSlot? YoungerAbsorbed;
 
     public Extent Extent => new(Request.OffsetBytes, Request.LengthBytes);
 

@@ -30,6 +30,18 @@ interface IWriteWatcher
     /// <returns>True when nothing protects the range any more.</returns>
     bool TryClear(in Extent extent);
 
+    /// <summary>A write that waits may be failed by this watcher: it must not be answered before it lands.</summary>
+    bool MayFailGuests => false;
+
+    /// <summary>While this is attached, writes may be answered before they land.</summary>
+    bool WantsEarlyAnswers => false;
+
+    /// <summary>
+    /// What a write to the range waits for here has begun, and needs nobody but the source to end. Asked after
+    /// <see cref="TryClear"/>.
+    /// </summary>
+    bool IsClearing(in Extent extent) => false;
+
     /// <summary>When the wait of a write for this watcher is over; ulong.MaxValue = never.</summary>
     /// <param name="arrivedNs">When the write came.</param>
     ulong WaitDeadlineNs(ulong arrivedNs);

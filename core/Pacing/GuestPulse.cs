@@ -134,6 +134,13 @@ public sealed class GuestPulse
         Tell(new GuestSample(kind, arrivedNs, waitNs, nowNs - arrivedNs, nowNs));
     }
 
+    /// <summary>A request was answered from memory: it says nothing of the device.</summary>
+    public void SampleAnswered(ulong arrivedNs, ulong nowNs, bool wasQuiet)
+    {
+        _deviceNs = nowNs;
+        (wasQuiet && !IsLoaded ? QuietLatency : LoadedLatency).Add(nowNs - arrivedNs);
+    }
+
     /// <summary>A write of a host was granted after a wait.</summary>
     public void SampleWait(ulong arrivedNs, ulong nowNs, bool wasQuiet)
     {

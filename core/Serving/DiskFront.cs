@@ -4,6 +4,7 @@ using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Filter;
+using FastBackup.Ports;
 
 namespace FastBackup.Serving;
 
@@ -20,14 +21,26 @@ public sealed class DiskFront(Disk disk) : RequestFront(disk.Loop, AtOnceMax), I
 
     public override void Submit(in BlockRequest request)
     {
-        if (request.Operation is BlockOperation.Map or BlockOperation.Size)
+        bool isAsked = request.Operation is BlockOperation.Map or BlockOperation.Size;
+        if (isAsked && !IsMapOfAbsorbed(request))
             disk.Device.Submit(request);
         else
             base.Submit(request);
     }
 
-    protected override Fault HandOn(in BlockRequest request, ulong key) =>
-        disk.Submit(
+    /// <summary>The device cannot tell of what clients have written and it has not got.</summary>
+    bool IsMapOfAbsorbed(in BlockRequest request) =>
+        request.Operation == BlockOperation.Map
+        && disk.HasAbsorbed(new Extent(request.OffsetBytes, request.LengthBytes));
+
+    protected override Fault HandOn(in BlockRequest request, ulong key)
+    {
+        if (request.Operation == BlockOperation.Map)
+        {
+            FinishLater(key, AllIsData(request));
+            return Fault.None;
+        }
+        return disk.Submit(
             new GuestRequest
             {
                 Operation = request.Operation,
@@ -39,6 +52,19 @@ public sealed class DiskFront(Disk disk) : RequestFront(disk.Loop, AtOnceMax), I
                 UserData = key,
             }
         );
+    }
+
+    static unsafe BlockResult AllIsData(in BlockRequest request)
+    {
+        // SAFETY: room for at least one entry, ours until the completion.
+        *(MapEntry*)request.Buffer = new MapEntry
+        {
+            OffsetBytes = request.OffsetBytes,
+            LengthBytes = request.LengthBytes,
+            Kind = ExtentKind.Data,
+        };
+        return new BlockResult(Fault.None, 1);
+    }
 
     void IGuestOwner.OnGuestCompleted(ulong userData, Fault fault) => Finish(userData, new BlockResult(fault));
 }

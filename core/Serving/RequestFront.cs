@@ -18,13 +18,13 @@ public abstract class RequestFront : IBlockDevice, ILoopTask
     {
         public IBlockOwner Owner = null!;
         public ulong UserData;
-        public Fault Fault;
+        public BlockResult Result;
     }
 
     readonly IIoLoop _loop;
     readonly SlotTable<Slot> _slots;
     readonly Queue<BlockRequest> _waiting = new();
-    readonly Queue<ulong> _refused = new(); // completions that may not run inside Submit
+    readonly Queue<ulong> _ended = new(); // completions that may not run inside Submit
     bool _isDeferred;
 
     /// <param name="loop">Drives it.</param>
@@ -59,6 +59,14 @@ public abstract class RequestFront : IBlockDevice, ILoopTask
     /// <returns>None; QueueFull: later; else why it is refused.</returns>
     protected abstract Fault HandOn(in BlockRequest request, ulong key);
 
+    /// <summary>As <see cref="Finish"/>, inside <see cref="HandOn"/>.</summary>
+    protected void FinishLater(ulong key, in BlockResult result)
+    {
+        _slots.Get(key).Result = result;
+        _ended.Enqueue(key);
+        DeferOnce(isWanted: true);
+    }
+
     /// <summary>A request that was handed on has ended.</summary>
     protected void Finish(ulong key, in BlockResult result)
     {
@@ -69,8 +77,8 @@ public abstract class RequestFront : IBlockDevice, ILoopTask
     void ILoopTask.Run(ulong argument)
     {
         _isDeferred = false;
-        while (_refused.TryDequeue(out ulong key))
-            End(key, new BlockResult(_slots.Get(key).Fault));
+        while (_ended.TryDequeue(out ulong key))
+            End(key, _slots.Get(key).Result);
         while (_waiting.TryPeek(out BlockRequest request) && TryBegin(request))
             _ = _waiting.Dequeue();
         // Others may have all the room there is: nobody would wake this one.
@@ -82,15 +90,14 @@ public abstract class RequestFront : IBlockDevice, ILoopTask
         if (!_slots.TryTake(out ulong key, out Slot slot))
             return false;
         (slot.Owner, slot.UserData) = (request.Owner, request.UserData);
-        slot.Fault = HandOn(request, key);
-        if (slot.Fault.Kind == FaultKind.QueueFull)
+        Fault fault = HandOn(request, key);
+        if (fault.Kind == FaultKind.QueueFull)
         {
             _slots.Free(key);
             return false;
         }
-        if (slot.Fault.IsFault)
-            _refused.Enqueue(key);
-        DeferOnce(slot.Fault.IsFault);
+        if (fault.IsFault)
+            FinishLater(key, new BlockResult(fault));
         return true;
     }
 

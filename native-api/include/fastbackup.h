@@ -557,6 +557,8 @@ typedef struct fb_disk_options {
   uint32_t name_length;  /* 1 to 255 */
   uint32_t waiting_max;  /* guest requests that may wait or be at the device at once: a power of two, 2 to 65536;
                             0 = 1024 */
+  uint64_t absorb_bytes; /* device mode: memory for writes that are answered before they land, while a job protects the
+                            disk; 0 = none is, at most 1 GiB. See below */
 } fb_disk_options;
 
 typedef struct fb_disk_state {
@@ -569,6 +571,13 @@ typedef struct fb_disk_state {
   uint32_t job_count;
   uint32_t reserved;
 } fb_disk_state;
+
+/* With absorb_bytes a disk has a volatile write cache while a point in time protects it, as a guest knows it from real
+ * disks: fb_disk_submit answers a write when its data is in memory and its old data safe or being read. Reads see it;
+ * a flush, or a write with FB_IO_FUA, is answered when all that was answered before has landed. It holds a few
+ * milliseconds of writes at most, and nothing once the job has left the disk. What was not flushed is lost when the
+ * process dies, and when the device fails such a write every flush from then on says so. Not for a host that reads or
+ * maps the device past the engine, nor for clients that reconnect to another process and go on without a flush. */
 
 /* [setup] One disk per device. FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (the device has a disk or is a target),
  * FB_E_UNSUPPORTED. */

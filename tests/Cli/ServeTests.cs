@@ -131,13 +131,15 @@ public sealed class ServeTests : IDisposable
     }
 
     /// <summary>The copy and the snapshot are the disk as it was at their beginning, whatever is written.</summary>
-    [Fact]
-    public void WithAMonitor_ALiveDiskIsBackedUp_AndItsSnapshotRead()
+    [Theory]
+    [InlineData("--max-connections", "8")]
+    [InlineData("--absorb", "4MiB")]
+    public void WithAMonitor_ALiveDiskIsBackedUp_AndItsSnapshotRead(string option, string value)
     {
         Requires.Command("qemu-io");
         Requires.Command("qemu-img");
         byte[] before = File.ReadAllBytes(_folder["disk.img"]);
-        using RunningProgram server = Serve("disk.img", more: ["--monitor", "m"]);
+        using RunningProgram server = Serve("disk.img", more: ["--monitor", "m", option, value]);
         Run("live-backup", "m", "disk=live.img").Expect(0);
         Assert.Equal(before, File.ReadAllBytes(_folder["live.img"]));
         Disks.Sparse(_folder["fleece.img"], DiskBytes);
@@ -153,6 +155,8 @@ public sealed class ServeTests : IDisposable
         server.Signal("TERM");
         server.Wait().Expect(0);
         Assert.False(File.Exists(_folder["m"]));
+        byte[] after = File.ReadAllBytes(_folder["disk.img"]);
+        Assert.True(after.AsSpan(6 << 20, 3 << 20).IndexOfAnyExcept((byte)7) < 0);
     }
 
     /// <summary>As backup software does it: what a bitmap names is read from the snapshot.</summary>
@@ -228,6 +232,8 @@ public sealed class ServeTests : IDisposable
     [InlineData("a= --socket s", "DISK is empty")]
     [InlineData("disk.img --socket s --monitor s", "--socket and --monitor are both 's'")]
     [InlineData("disk.img --socket s --memory 64MiB", "--memory is for backups, which need --monitor")]
+    [InlineData("disk.img --socket s --absorb 16MiB", "--absorb is for writes during backups: it needs --monitor")]
+    [InlineData("disk.img --socket s --monitor m --absorb 1KiB", "is not of 1MiB to 1GiB")]
     [InlineData("disk.img --socket s --monitor m --memory 64K", "is below two clusters")]
     [InlineData("disk.img --socket s --max-connections 0", "--max-connections '0' is not a number from 1 to 1024")]
     public void WrongCommandLine_IsOneSentence(string line, string said)

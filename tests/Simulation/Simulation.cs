@@ -40,7 +40,7 @@ sealed class Simulation
         _captureRules = new CaptureRules(this);
         Plan = FaultPlan.Draw(_prng);
         Prng shapePrng = new(seed + 4);
-        Shape = new Shape(shapePrng);
+        Shape = new Shape(shapePrng, new Prng(seed + 6));
         int depth = _prng.Chance(1, 5) ? 2 + (int)_prng.Below(8) : 512;
         if (Shape.ThreadsPerFile > 0)
             depth = 512;
@@ -134,7 +134,7 @@ sealed class Simulation
         Log?.Invoke("liveness");
         Director.Heal();
         ulong untilNs = Clock.NowNs + LivenessNsMax;
-        for (int turn = 0; Runs.Count > 0 || !Guests.IsQuiet || Port.InFlightCount > 0; turn++)
+        for (int turn = 0; Runs.Count > 0 || !Guests.IsQuiet || Port.InFlightCount > 0 || AreWritesUnderWay(); turn++)
         {
             Director.HelpToEnd();
             Guests.RetryHostWrites();
@@ -233,6 +233,9 @@ sealed class Simulation
 
     public byte[] RentImage(ulong lengthBytes) => _store.Rent((int)lengthBytes);
 
+    /// <summary>Also some whose guests were told already.</summary>
+    bool AreWritesUnderWay() => Array.Exists(Disks.ToArray(), disk => disk.Disk.WritesInFlight != 0);
+
     GuestDisk MakeDisk(int index)
     {
         ulong capacity =
@@ -247,7 +250,7 @@ sealed class Simulation
         ulong sizeBytes = _prng.Chance(1, 4) ? capacity - _prng.Below(capacity / 2 + 1) : capacity;
         FileDevice device = Open(image, "disk" + index, isZeroInitialised: false, sizeBytes);
         uint slotCount = IsTight ? 32 : 2u << (int)_prng.Below(5);
-        Disk disk = new(Reactor, device, "disk" + index, slotCount);
+        Disk disk = new(Reactor, device, "disk" + index, slotCount, Shape.AbsorbBytes);
         Shadow shadow = new(index, capacity);
         Fill(image, shadow, index);
         bool hasHook = !IsTight && _prng.Chance(2, 3);

@@ -22,4 +22,10 @@ public unsafe struct fb_disk_options
     /// 0 = 1024
     /// </summary>
     public uint waiting_max;
+
+    /// <summary>
+    /// device mode: memory for writes that are answered before they land, while a job protects the
+    /// disk; 0 = none is, at most 1 GiB. See below
+    /// </summary>
+    public ulong absorb_bytes;
 }

@@ -58,6 +58,11 @@ static class ServeCommand
             "--track",
             "Record what clients write in DISK.track of each disk, which 'track add' makes; it outlives a kill."
         );
+        Option<ulong?> absorb = SizeOption.Create(
+            "--absorb",
+            "During backups answer writes from memory until a flush, so much of each disk at most; as a volatile cache.",
+            CheckAbsorb
+        );
         Option<int> connections = new("--max-connections")
         {
             Description = $"Clients at once, 1..{ConnectionsMost}; {ConnectionsDefault} if not given.",
@@ -74,6 +79,7 @@ static class ServeCommand
             memory,
             readOnly,
             track,
+            absorb,
             connections,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
@@ -88,6 +94,8 @@ static class ServeCommand
                 result.AddError($"--socket and --monitor are both '{path}'; they are two sockets");
             if (result.GetValue(track) && result.GetValue(readOnly))
                 result.AddError("--track is for disks that clients may write to, not with --read-only");
+            if (result.GetResult(absorb) != null && (result.GetResult(monitor) == null || result.GetValue(readOnly)))
+                result.AddError("--absorb is for writes during backups: it needs --monitor, and no --read-only");
             if (result.GetResult(memory) != null && result.GetResult(monitor) == null)
                 result.AddError("--memory is for backups, which need --monitor");
             else if (
@@ -107,6 +115,7 @@ static class ServeCommand
                     parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
                     parsed.GetValue(readOnly),
                     parsed.GetValue(track),
+                    parsed.GetValue(absorb) ?? 0,
                     parsed.GetValue(CommonOptions.IgnoreLocks),
                     parsed.GetValue(CommonOptions.Format),
                     parsed.GetValue(connections)
@@ -116,6 +125,11 @@ static class ServeCommand
         );
         return command;
     }
+
+    static string? CheckAbsorb(ulong bytes) =>
+        bytes is < Base.Units.MiB or > 1024 * Base.Units.MiB
+            ? "is not of 1MiB to 1GiB; a few milliseconds of writes fit into 16MiB"
+            : null;
 
     static int Run(ServeRequest request, Output output)
     {

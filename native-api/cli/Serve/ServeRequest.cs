@@ -13,6 +13,7 @@ namespace FastBackup.Cli;
 /// <param name="UsualMemoryBytes">Where nobody asked for an amount.</param>
 /// <param name="IsReadOnly">Clients may not write, and the disks are opened only to be read.</param>
 /// <param name="IsTracked">What clients write is recorded in the disks' trackers.</param>
+/// <param name="AbsorbBytes">A disk's memory for writes that are answered before they land; 0: none.</param>
 /// <param name="IsLockIgnored">Whether --ignore-locks was given.</param>
 /// <param name="Format">Raw when --format raw was given.</param>
 /// <param name="ConnectionsMax">Clients at once.</param>
@@ -25,6 +26,7 @@ sealed record ServeRequest(
     ulong? UsualMemoryBytes,
     bool IsReadOnly,
     bool IsTracked,
+    ulong AbsorbBytes,
     bool IsLockIgnored,
     FormatRule Format,
     int ConnectionsMax

@@ -93,7 +93,7 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
                 IsLockIgnored = request.IsLockIgnored,
                 Format = request.Format,
             };
-            OpenRefusal refusal = host.TryAdd(export, options);
+            OpenRefusal refusal = host.TryAdd(export, options, request.AbsorbBytes);
             if (!refusal.IsNone)
                 return new OpenRefusal(refusal.Fault, $"disk: {refusal.Sentence}");
             if (request.IsTracked)

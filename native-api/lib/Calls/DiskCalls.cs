@@ -38,7 +38,7 @@ static partial class DiskCalls
         DiskObject? disk = null;
         answer = engine.RunUnlessStopped(
             device,
-            () => DiskObject.TryMake(engine, device, name, given.WaitingMax, false, out disk)
+            () => DiskObject.TryMake(engine, device, name, given.WaitingMax, given.AbsorbBytes, false, out disk)
         );
         *result = disk?.Id ?? 0;
         return answer.Tell();
@@ -52,6 +52,8 @@ static partial class DiskCalls
             return Answer.Unsupported($"disk flags {given.Flags:x} are not known");
         if (given.WaitingMax == 0)
             given.WaitingMax = DiskObject.WaitingDefault;
+        if (given.AbsorbBytes > DiskObject.AbsorbBytesMax)
+            return Answer.Invalid($"absorb_bytes {given.AbsorbBytes} is above {DiskObject.AbsorbBytesMax}");
         return !Units.IsPowerOfTwo(given.WaitingMax) || given.WaitingMax is < 2 or > WaitingMax
             ? Answer.Invalid($"waiting_max {given.WaitingMax} is not a power of two of 2 to {WaitingMax}")
             : Answer.Ok;

@@ -57,8 +57,9 @@ sealed class HostedDisks
     /// <summary>Opens a disk; it may wait for a file system.</summary>
     /// <param name="name">That it has in the monitor; differs from the others'.</param>
     /// <param name="options">What to open and how.</param>
+    /// <param name="absorbBytes">Memory for writes that are answered before they land; 0: none.</param>
     /// <returns>None, or why not.</returns>
-    public OpenRefusal TryAdd(string name, FileOpenOptions options)
+    public OpenRefusal TryAdd(string name, FileOpenOptions options, ulong absorbBytes)
     {
         Answer answer = DeviceMaking.OpenFile(_engine, options, out DeviceObject? device);
         if (!answer.IsOk)
@@ -66,7 +67,7 @@ sealed class HostedDisks
         DiskObject? made = null;
         answer = _engine.RunUnlessStopped(
             device!,
-            () => DiskObject.TryMake(_engine, device!, name, WaitingMax, isOfMonitor: false, out made)
+            () => DiskObject.TryMake(_engine, device!, name, WaitingMax, absorbBytes, isOfMonitor: false, out made)
         );
         if (made == null)
         {

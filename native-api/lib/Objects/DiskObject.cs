@@ -13,6 +13,9 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
     /// <summary>Guest requests that may wait or be at the device at once, where nobody says how many.</summary>
     public const uint WaitingDefault = 1024;
 
+    /// <summary>The most that a disk may take for writes that are answered before they land.</summary>
+    public const ulong AbsorbBytesMax = Base.Units.GiB;
+
     public static HandleKind Kind => HandleKind.Disk;
 
     public static string Noun => "disk";
@@ -44,6 +47,7 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
         DeviceObject device,
         string name,
         uint waitingMax,
+        ulong absorbBytes,
         bool isOfMonitor,
         out DiskObject? disk
     )
@@ -55,7 +59,7 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
             return Answer.Handle(EngineObject.Noun);
         try
         {
-            Disk core = new(engine.Reactor, device.Device, name, waitingMax);
+            Disk core = new(engine.Reactor, device.Device, name, waitingMax, absorbBytes);
             disk = new DiskObject(engine, device, core) { IsOfMonitor = isOfMonitor };
         }
         finally

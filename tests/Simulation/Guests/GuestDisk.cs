@@ -16,6 +16,7 @@ sealed class GuestDisk(int index, DiskImage image, FileDevice device, Disk disk,
     public FileDevice Device { get; } = device;
     public Disk Disk { get; } = disk;
     public Shadow Shadow { get; } = shadow;
+    public WriteCache Cache { get; } = new(shadow, image);
 
     /// <summary>Points in time, from T0 until they leave the disk.</summary>
     public List<PointInTime> Points { get; } = [];

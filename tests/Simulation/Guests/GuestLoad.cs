@@ -166,6 +166,8 @@ sealed class GuestLoad
         operation.Sequence = disk.Shadow.Begin(operation.IsZero);
         if (operation.IsChange)
             disk.Shadow.BeginParts(operation.Extent);
+        if (operation.Operation == BlockOperation.Flush)
+            disk.Cache.OnFlushBegun(operation);
         _world.Tallies.GuestOperations++;
         int length = (int)operation.Extent.LengthBytes;
         if (operation.Operation == BlockOperation.Read)
@@ -267,10 +269,16 @@ sealed class GuestLoad
                 Record(operation, isLanded: fault.IsNone, fault.IsNone);
             if (fault.IsNone && operation is { IsDurable: true, IsOverlapped: false })
                 CheckDurable(operation);
+            if (fault.IsNone)
+                operation.Target.Cache.OnAnswered(operation);
         }
         else if (operation.Operation == BlockOperation.Read && fault.IsNone)
         {
             JudgeRead(operation);
+        }
+        else if (operation.Operation == BlockOperation.Flush && fault.IsNone)
+        {
+            operation.Target.Cache.OnFlushDone(operation, _world.Tallies);
         }
         Finish(operation, fault.IsNone, isDenied);
     }

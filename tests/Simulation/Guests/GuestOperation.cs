@@ -1,4 +1,5 @@
 // One guest request from its begin to its end, in hook mode (ask, write through the host, tell) or device mode.
+using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Filter;
@@ -34,6 +35,9 @@ sealed class GuestOperation(GuestLoad load, nint buffer) : IGuestOwner, IFileIoO
 
     /// <summary>Turns in a row that it waited without need.</summary>
     public uint StalledTurns;
+
+    /// <summary>Flush: what was answered before it began.</summary>
+    public readonly List<(Extent Extent, uint Sequence)> Owed = [];
     public readonly uint[] Floors = new uint[GuestLoad.BufferBytes / Sector.Bytes];
 
     public nint Buffer { get; } = buffer;

@@ -2,7 +2,7 @@
 //
 //   O15  no guest write waits for a target while capture has room: each cluster that it still waits for is being read
 //        for it right now, or held by a reader of the snapshot (a turn or two may pass between room and the look at
-//        it); and none waits that nothing protects any more
+//        it); and none waits that nothing protects any more, unless it must land after one that was answered already
 //   O16  guests' copies never hold more memory than their limit, the background never takes what is kept for them
 using FastBackup.Base;
 using FastBackup.Copy;
@@ -41,7 +41,7 @@ sealed class CaptureRules(Simulation world)
         why = "";
         if (!operation.IsChange || operation.Target.Disk.IsGateClosed)
             return false;
-        bool isFree = operation.IsAsking;
+        bool isFree = operation.IsAsking && !operation.Target.Disk.HasAbsorbed(operation.Extent);
         foreach (PointInTime point in operation.Target.Points)
         {
             if (point.IsBroken || point.Filter.IsBroken)

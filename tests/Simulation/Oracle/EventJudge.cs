@@ -63,6 +63,15 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
             case TracePoint.GateOpened:
                 disk.OnGate(isClosed: false, world.Clock.NowNs);
                 break;
+            case TracePoint.Absorb:
+                world.Tallies.Count(Branch.Absorbed);
+                foreach (PointInTime point in disk.Points)
+                    point.OnAbsorb(e.Extent);
+                break;
+            case TracePoint.AbsorbLost:
+                world.Tallies.Count(Branch.AbsorbedLost);
+                disk.Cache.OnLost(e.Extent);
+                break;
             case TracePoint.CbwTimeout:
                 foreach (JobRun run in world.Runs)
                     if (ReferenceEquals(run.Source, disk))

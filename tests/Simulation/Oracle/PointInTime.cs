@@ -131,6 +131,20 @@ sealed class PointInTime
             OnSourceChange(c, extent);
     }
 
+    /// <summary>O21: who is told early waits for nobody but the source, and cannot be failed.</summary>
+    public void OnAbsorb(in Extent extent)
+    {
+        if (IsBroken || _filter.IsBroken)
+            return;
+        if (Policy == CbwErrorPolicy.BreakGuestWrite)
+            throw new SimulationFailure("O21", "a write is answered early that this point in time may fail");
+        Clusters(extent, out int first, out int end);
+        for (int c = first; c < end; c++)
+            if (_filter.Map.IsProtectedNow(Bytes(c)) && _filter.Map.Todo.GetBit((ulong)c))
+                if (_filter.Engine.Blocks?.IsOnItsWay((ulong)c, extent) != true)
+                    throw new SimulationFailure("O21", $"a write is answered early, and nobody reads cluster {c}");
+    }
+
     /// <summary>Under break-guest-write a cluster is safe as a whole, else what is overwritten of it.</summary>
     void OnSourceChange(int cluster, in Extent extent)
     {

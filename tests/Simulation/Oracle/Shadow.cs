@@ -21,6 +21,7 @@ sealed class Shadow
     readonly uint[] _zeroEnd; // per sector: when the last zeroing ended
     readonly uint[] _mixedUntil; // per sector: when a write that may have cut it has ended
     readonly uint[] _lastEnd; // per sector: when the last change of it ended
+    readonly uint[] _lastBegin; // per sector: the last change of it that began
     readonly List<uint> _ends = [NotEnded]; // per sequence; 0 is the initial content
 
     public Shadow(int disk, ulong capacityBytes)
@@ -31,6 +32,7 @@ sealed class Shadow
         _zeroEnd = new uint[SectorCount + 1];
         _mixedUntil = new uint[SectorCount + 1];
         _lastEnd = new uint[SectorCount + 1];
+        _lastBegin = new uint[SectorCount + 1];
         Array.Fill(_zeroEnd, NotEnded);
     }
 
@@ -95,16 +97,33 @@ sealed class Shadow
         }
     }
 
-    /// <summary>A change that begins or ends inside a sector leaves that one a mixture, from its begin on.</summary>
+    /// <summary>The last change begins here. Inside a sector it leaves that one a mixture, from its begin on.</summary>
     public void BeginParts(in Extent extent)
     {
         if (extent.IsEmpty)
             return;
         Sectors(extent.OffsetBytes, extent.LengthBytes, out uint first, out uint end, out bool head, out bool tail);
+        for (uint s = first; s < end; s++)
+            _lastBegin[s] = (uint)_ends.Count - 1;
         if (head && first < SectorCount)
             _mixedUntil[first] = NotEnded;
         if (tail && end > first)
             _mixedUntil[end - 1] = NotEnded;
+    }
+
+    /// <summary>A write that ended well was lost after that: anybody's guess is there, until it is written again.</summary>
+    public void Lose(in Extent extent)
+    {
+        Sectors(extent.OffsetBytes, extent.LengthBytes, out uint first, out uint end, out _, out _);
+        for (uint s = first; s < end; s++)
+            _mixedUntil[s] = (uint)_ends.Count;
+    }
+
+    /// <summary>No change of these sectors began after that one.</summary>
+    public bool IsNewest(in Extent extent, uint sequence)
+    {
+        Sectors(extent.OffsetBytes, extent.LengthBytes, out uint first, out uint end, out _, out _);
+        return !_lastBegin.AsSpan((int)first, (int)(end - first)).ContainsAnyExcept(sequence);
     }
 
     void Sectors(ulong offset, ulong length, out uint first, out uint end, out bool isPartHead, out bool isPartTail)

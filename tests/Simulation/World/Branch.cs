@@ -58,6 +58,9 @@ enum Branch
     VastScratchUsed,
     TargetWriteVerified,
     DurableVerified,
+    FlushVerified,
+    Absorbed,
+    AbsorbedLost,
     ComparedSame,
     ComparedDifferent,
 }

@@ -4,7 +4,7 @@ using FastBackup.Base;
 
 namespace FastBackup.Tests.Simulation.World;
 
-sealed class Shape(Prng prng)
+sealed class Shape(Prng prng, Prng laterPrng)
 {
     /// <summary>Clusters that a vast target or scratch file has room for.</summary>
     public const int VastClustersLog2 = 40;
@@ -17,4 +17,7 @@ sealed class Shape(Prng prng)
 
     /// <summary>Targets and scratch files have room for 2^40 clusters.</summary>
     public bool IsVast { get; } = prng.Chance(1, 8);
+
+    /// <summary>Memory for guests' writes that are answered before they land; 0 = none is.</summary>
+    public ulong AbsorbBytes { get; } = laterPrng.Chance(1, 3) ? 4096ul << (int)laterPrng.Below(8) : 0;
 }

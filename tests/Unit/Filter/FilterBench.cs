@@ -21,14 +21,22 @@ sealed class FilterBench
     readonly List<FileDevice> _targets = [];
 
     readonly uint _inFlightMax;
+    readonly ulong _absorbBytes;
 
     /// <param name="clusterCount">Of each disk.</param>
     /// <param name="bufferCount">Clusters that the pool holds.</param>
     /// <param name="inFlightMax">Of each source.</param>
     /// <param name="bufferClusters">The longest chunk.</param>
-    public FilterBench(ulong clusterCount = 16, uint bufferCount = 8, uint inFlightMax = 1024, uint bufferClusters = 1)
+    /// <param name="absorbBytes">Of each disk, for writes that are answered before they land.</param>
+    public FilterBench(
+        ulong clusterCount = 16,
+        uint bufferCount = 8,
+        uint inFlightMax = 1024,
+        uint bufferClusters = 1,
+        ulong absorbBytes = 0
+    )
     {
-        _inFlightMax = inFlightMax;
+        (_inFlightMax, _absorbBytes) = (inFlightMax, absorbBytes);
         CapacityBytes = clusterCount * Cluster;
         uint bufferBytes = bufferClusters * (uint)Cluster;
         Assert.True(BufferPool.TryCreate(bufferBytes, (uint)Cluster, bufferCount, out BufferPool? pool).IsNone);
@@ -58,7 +66,7 @@ sealed class FilterBench
         byte[] ones = new byte[CapacityBytes];
         Array.Fill(ones, (byte)1);
         image.Write(0, ones);
-        return new Disk(Loop.Reactor, device, name, slotCount);
+        return new Disk(Loop.Reactor, device, name, slotCount, _absorbBytes);
     }
 
     public BackupJob Create(BackupOptions options, Disk? disk = null, bool hasView = false)
@@ -97,6 +105,9 @@ sealed class FilterBench
     /// <summary>Whether a command is a read of the source.</summary>
     public bool IsSourceRead(FileCommand command) =>
         command.Operation == FileOperation.Read && command.File.Fd == Source.Handle.Fd;
+
+    public bool IsSourceWrite(FileCommand command) =>
+        command.Operation == FileOperation.Write && command.File.Fd == Source.Handle.Fd;
 
     public bool IsTargetWrite(FileCommand command) =>
         command.Operation == FileOperation.Write && command.File.Fd == LastTarget.Handle.Fd;

@@ -134,6 +134,7 @@ sealed class NodeTable(EngineObject engine)
             node.Device,
             node.Name,
             DiskObject.WaitingDefault,
+            absorbBytes: 0,
             isOfMonitor: true,
             out disk
         );

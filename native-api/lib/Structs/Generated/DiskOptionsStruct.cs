@@ -12,4 +12,5 @@ public unsafe partial struct DiskOptionsStruct
     public byte* Name;
     public uint NameLength;
     public uint WaitingMax;
+    public ulong AbsorbBytes;
 }

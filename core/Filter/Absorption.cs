@@ -1,0 +1,157 @@
+// Writes of guests that were answered from memory while a point in time protects the disk: its volatile write cache.
+//
+// Such a write needs only devices that answer its guest anyway: what it overwrites is saved, or is being read from the
+// source. Its data is copied here, it is recorded and counted in flight, its guest is told, and then it goes the way of
+// every write. So a quiesced moment waits for it, like for any write under way: it is on the right side of each T0,
+// in each bitmap, and nothing of it is left when the last point in time has gone. Requests are numbered as they come:
+//
+//   a write        waits for those answered before it that overlap it, and never passes them
+//   a read         is answered from the newest of them, if that has all of it; else it waits, too
+//   flush and FUA  wait for all that were answered before
+//
+// How much is answered early is bounded three ways: bytes, count, and age (when the oldest has not landed for a few
+// milliseconds, guests wait as without this). One that the device fails was told as done: every flush says so from
+// then on, and nothing is answered early any more.
+//
+// Cost: a copy of the data, and a look at each of at most CountMax ranges per request while there are any. All memory is
+// taken at construction. Knows nothing of watchers; does no I/O.
+using System;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Memory;
+
+namespace FastBackup.Filter;
+
+/// <summary>Threads: the reactor's; <see cref="HasSome"/> any.</summary>
+sealed unsafe class Absorption
+{
+    const uint UnitBytes = 4096;
+    const uint CountMax = 256;
+    const ulong LengthBytesMax = 256 * Units.KiB;
+    const ulong AgeNsMax = 4 * Units.NsPerMs;
+
+    readonly AlignedRegion _region;
+    readonly UnitRuns _units;
+    readonly uint _countMax;
+    GuestSlot? _oldest; // links in order of their numbers
+    GuestSlot? _youngest;
+    volatile uint _count;
+
+    /// <param name="sizeBytes">Memory for what was answered and has not landed.</param>
+    /// <param name="slotCount">Requests of the disk at once: a quarter of them may be such writes.</param>
+    public Absorption(ulong sizeBytes, uint slotCount)
+    {
+        _countMax = Math.Min(CountMax, Math.Max(1, slotCount / 4));
+        _units = new UnitRuns((uint)Math.Clamp(sizeBytes / UnitBytes, 1, 1 << 28));
+        _region = AlignedRegion.Map((ulong)_units.Count * UnitBytes, RegionResidency.Resident);
+    }
+
+    /// <summary>Something was answered that has not landed. Threads: any.</summary>
+    public bool HasSome => _count > 0;
+
+    /// <summary>The first write that the device failed after its guest had been told; None: none has.</summary>
+    public Fault Lost { get; private set; }
+
+    /// <summary>Takes a write's data over.</summary>
+    /// <param name="slot">Nothing holds it but what the device must give.</param>
+    /// <param name="nowNs">Of the loop's clock.</param>
+    /// <returns>False: it is answered when it has landed.</returns>
+    public bool TryTake(GuestSlot slot, ulong nowNs)
+    {
+        ulong lengthBytes = slot.Request.LengthBytes;
+        bool isTooOld = _oldest != null && nowNs - _oldest.ArrivedNs > AgeNsMax;
+        if (Lost.IsFault || isTooOld || _count == _countMax || lengthBytes > LengthBytesMax)
+            return false;
+        uint unitCount = (uint)Units.DivCeil(lengthBytes, UnitBytes);
+        if (!_units.TryTake(unitCount, out uint unit))
+            return false;
+        nint memory = (nint)(_region.Pointer + (ulong)unit * UnitBytes);
+        // SAFETY: the guest's memory, ours until it is answered; the units are this slot's until it has landed.
+        new ReadOnlySpan<byte>((void*)slot.Request.Buffer, (int)lengthBytes).CopyTo(
+            new Span<byte>((void*)memory, (int)lengthBytes)
+        );
+        slot.Request.Buffer = memory;
+        slot.IsAbsorbed = true;
+        Link(slot);
+        return true;
+    }
+
+    /// <summary>A write that was taken over has ended at the device, or never will.</summary>
+    public void Release(GuestSlot slot, Fault fault)
+    {
+        if (fault.IsFault && Lost.IsNone)
+            Lost = fault;
+        Unlink(slot);
+        slot.IsAbsorbed = false;
+        uint unit = (uint)((ulong)(slot.Request.Buffer - _region.Start) / UnitBytes);
+        _units.Return(unit, (uint)Units.DivCeil(slot.Request.LengthBytes, UnitBytes));
+    }
+
+    /// <summary>Whether nothing that was answered before a request has to land before it goes to the device.</summary>
+    public bool IsInOrder(GuestSlot slot)
+    {
+        if (_oldest == null || _oldest.Order >= slot.Order)
+            return true;
+        bool waitsForAll =
+            slot.Request.Operation == BlockOperation.Flush
+            || (slot.IsWrite && (slot.Request.Flags & BlockFlags.Fua) != 0);
+        if (waitsForAll)
+            return false;
+        return FindYoungest(slot.Extent, slot.Order) == null;
+    }
+
+    /// <summary>Answers a read from what has not landed, where one write has all of it.</summary>
+    public bool TryRead(GuestSlot slot)
+    {
+        Extent wanted = slot.Extent;
+        if (wanted.IsEmpty || FindYoungest(wanted, ulong.MaxValue) is not { } newest)
+            return false;
+        if (wanted.OffsetBytes < newest.Request.OffsetBytes || wanted.EndBytes > newest.Extent.EndBytes)
+            return false;
+        int startBytes = (int)(wanted.OffsetBytes - newest.Request.OffsetBytes);
+        // SAFETY: the write's units are its own until it has landed; the guest's memory is ours until the completion.
+        new ReadOnlySpan<byte>((void*)(newest.Request.Buffer + startBytes), (int)wanted.LengthBytes).CopyTo(
+            new Span<byte>((void*)slot.Request.Buffer, (int)wanted.LengthBytes)
+        );
+        return true;
+    }
+
+    /// <summary>Part of a range was answered and has not landed.</summary>
+    public bool Overlaps(in Extent extent) => FindYoungest(extent, ulong.MaxValue) != null;
+
+    /// <summary>No device answers any more: nothing lands.</summary>
+    public void Dispose() => _region.Dispose();
+
+    GuestSlot? FindYoungest(in Extent extent, ulong orderEnd)
+    {
+        for (GuestSlot? slot = _youngest; slot != null; slot = slot.OlderAbsorbed)
+            if (slot.Order < orderEnd && slot.Extent.Overlaps(extent))
+                return slot;
+        return null;
+    }
+
+    void Link(GuestSlot slot)
+    {
+        (slot.OlderAbsorbed, slot.YoungerAbsorbed) = (_youngest, null);
+        if (_youngest == null)
+            _oldest = slot;
+        else
+            _youngest.YoungerAbsorbed = slot;
+        _youngest = slot;
+        _count++;
+    }
+
+    void Unlink(GuestSlot slot)
+    {
+        if (slot.OlderAbsorbed == null)
+            _oldest = slot.YoungerAbsorbed;
+        else
+            slot.OlderAbsorbed.YoungerAbsorbed = slot.YoungerAbsorbed;
+        if (slot.YoungerAbsorbed == null)
+            _youngest = slot.OlderAbsorbed;
+        else
+            slot.YoungerAbsorbed.OlderAbsorbed = slot.OlderAbsorbed;
+        (slot.OlderAbsorbed, slot.YoungerAbsorbed) = (null, null);
+        _count--;
+    }
+}
