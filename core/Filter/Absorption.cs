@@ -9,11 +9,11 @@
 //   a read         is answered from the newest of them, if that has all of it; else it waits, too
 //   flush and FUA  wait for all that were answered before
 //
-// How much is answered early is bounded three ways: bytes, count, and age (when the oldest has not landed for a few
+// How much is answered early is bounded three ways: bytes, count, and age (when the oldest has not landed for some
 // milliseconds, guests wait as without this). One that the device fails was told as done: every flush says so from
 // then on, and nothing is answered early any more.
 //
-// Cost: a copy of the data, and a look at each of at most CountMax ranges per request while there are any. All memory is
+// Cost: a copy of the data, and a look at each of at most CountMax ranges a request while there are any. All memory is
 // taken at construction. Knows nothing of watchers; does no I/O.
 using System;
 using FastBackup.Base;
@@ -23,7 +23,7 @@ using FastBackup.Memory;
 namespace FastBackup.Filter;
 
 /// <summary>Threads: the reactor's; <see cref="HasSome"/> any.</summary>
-sealed unsafe class Absorption
+sealed class Absorption
 {
     const uint UnitBytes = 4096;
     const uint CountMax = 256;
@@ -65,11 +65,8 @@ sealed unsafe class Absorption
         uint unitCount = (uint)Units.DivCeil(lengthBytes, UnitBytes);
         if (!_units.TryTake(unitCount, out uint unit))
             return false;
-        nint memory = (nint)(_region.Pointer + (ulong)unit * UnitBytes);
-        // SAFETY: the guest's memory, ours until it is answered; the units are this slot's until it has landed.
-        new ReadOnlySpan<byte>((void*)slot.Request.Buffer, (int)lengthBytes).CopyTo(
-            new Span<byte>((void*)memory, (int)lengthBytes)
-        );
+        nint memory = _region.Start + (nint)((ulong)unit * UnitBytes);
+        Copy(slot.Request.Buffer, memory, lengthBytes);
         slot.Request.Buffer = memory;
         slot.IsAbsorbed = true;
         Link(slot);
@@ -109,10 +106,7 @@ sealed unsafe class Absorption
         if (wanted.OffsetBytes < newest.Request.OffsetBytes || wanted.EndBytes > newest.Extent.EndBytes)
             return false;
         int startBytes = (int)(wanted.OffsetBytes - newest.Request.OffsetBytes);
-        // SAFETY: the write's units are its own until it has landed; the guest's memory is ours until the completion.
-        new ReadOnlySpan<byte>((void*)(newest.Request.Buffer + startBytes), (int)wanted.LengthBytes).CopyTo(
-            new Span<byte>((void*)slot.Request.Buffer, (int)wanted.LengthBytes)
-        );
+        Copy(newest.Request.Buffer + startBytes, slot.Request.Buffer, wanted.LengthBytes);
         return true;
     }
 
@@ -121,6 +115,14 @@ sealed unsafe class Absorption
 
     /// <summary>No device answers any more: nothing lands.</summary>
     public void Dispose() => _region.Dispose();
+
+    /// <summary>From or to a guest's memory, ours until it is answered.</summary>
+    static unsafe void Copy(nint source, nint destination, ulong lengthBytes)
+    {
+        // SAFETY: the requests whose buffers these are have that length, and none has ended.
+        ReadOnlySpan<byte> bytes = new((void*)source, (int)lengthBytes);
+        bytes.CopyTo(new Span<byte>((void*)destination, (int)lengthBytes));
+    }
 
     GuestSlot? FindYoungest(in Extent extent, ulong orderEnd)
     {

@@ -65,7 +65,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     /// <param name="name">For people and for lookup.</param>
     /// <param name="slotCount">Guest requests that may wait at once, a power of two.</param>
     /// <param name="absorbBytes">Memory for writes that are answered before they land, while a point in time protects
-    /// the disk; 0: none is. For guests that know a volatile write cache, and whose host reads by this disk only.</param>
+    /// this disk; 0: none. For guests that know a volatile write cache, and hosts that read by this disk only.</param>
     public Disk(IIoLoop loop, IBlockDevice device, string name, uint slotCount = 1024, ulong absorbBytes = 0)
     {
         (_loop, Device, Name) = (loop, device, name);
@@ -303,23 +303,6 @@ public sealed partial class Disk : ILoopMember, IDisposable
             ReadOnlySpan<byte> bytes = new((void*)read.Buffer, (int)read.LengthBytes);
             watcher.Offer(new Extent(read.OffsetBytes, read.LengthBytes), bytes);
         }
-    }
-
-    /// <summary>
-    /// A write to the range needs only the source and its own device to land, and nobody can make it fail.
-    /// </summary>
-    internal bool MayAnswerEarly(in Extent extent)
-    {
-        bool isWanted = false;
-        foreach (IWriteWatcher watcher in Watchers)
-        {
-            if (watcher.MayFailGuests)
-                return false;
-            if (watcher.Protects(extent) && !watcher.IsClearing(extent))
-                return false;
-            isWanted |= watcher.WantsEarlyAnswers;
-        }
-        return isWanted;
     }
 
     /// <summary>A guest was told that it has written there, and the device has not got it yet.</summary>

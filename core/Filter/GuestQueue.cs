@@ -143,13 +143,13 @@ sealed class GuestQueue : ILoopTask
     }
 
     /// <summary>
-    /// Answers a write that has not landed yet, if what it waits for is sure to come: see <see cref="Absorption"/>. From
-    /// here on it is under way: recorded, marked and counted.
+    /// Answers a write that has not landed yet, if what it waits for is sure to come: see <see cref="Absorption"/>. It
+    /// is under way from here on: recorded, marked and counted.
     /// </summary>
     void TryAbsorb(GuestSlot slot, bool mayLand)
     {
         bool isWanted = slot is { IsHook: false, Request: { Operation: BlockOperation.Write, LengthBytes: > 0 } };
-        if (!isWanted || (slot.Request.Flags & BlockFlags.Fua) != 0 || !_disk.MayAnswerEarly(slot.Extent))
+        if (!isWanted || (slot.Request.Flags & BlockFlags.Fua) != 0 || !MayAnswerEarly(slot.Extent))
             return;
         if (!mayLand && _disk.FindWhoCannotMark(slot.Extent) != null)
             return;
@@ -161,6 +161,23 @@ sealed class GuestQueue : ILoopTask
         _disk.Pulse.SampleAnswered(slot.ArrivedNs, nowNs, slot.WasQuiet);
         _disk.Pulse.Depart(slot.ArrivedNs, nowNs);
         Tell(slot.Request.Owner, slot.Request.UserData, Fault.None);
+    }
+
+    /// <summary>
+    /// A write to the range needs only the source and its own device to land, and nobody can make it fail.
+    /// </summary>
+    bool MayAnswerEarly(in Extent extent)
+    {
+        bool isWanted = false;
+        foreach (IWriteWatcher watcher in _disk.Watchers)
+        {
+            if (watcher.MayFailGuests)
+                return false;
+            if (watcher.Protects(extent) && !watcher.IsClearing(extent))
+                return false;
+            isWanted |= watcher.WantsEarlyAnswers;
+        }
+        return isWanted;
     }
 
     /// <summary>Whether the write may land now; starts what it needs before.</summary>

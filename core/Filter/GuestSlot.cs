@@ -34,7 +34,7 @@ sealed class GuestSlot(GuestQueue queue, uint index) : DeadlineEntry, ILoopTask
     /// <summary>The number of its arrival.</summary>
     public ulong Order;
 
-    /// <summary>A write whose guest was told already; its buffer is the absorption's, and it is counted in flight.</summary>
+    /// <summary>A write whose guest was told already: its buffer is ours, and it is counted in flight.</summary>
     public bool IsAbsorbed;
 
     /// <summary>The disk's count of points in time when it went to the device.</summary>

@@ -16,7 +16,6 @@ public sealed partial class DeadMemberTests
     static readonly Dictionary<string, string> Probes = new()
     {
         ["Verify"] = "the bitmap against its own summaries",
-        ["IsBeingRead"] = "whether a cluster is on its way",
         ["Lanes"] = "who waits for a device",
         ["ContinuationCount"] = "calls that the kernel cut short or asked to repeat",
         ["IssuedCount"] = "fences made",

@@ -60,7 +60,7 @@ static class ServeCommand
         );
         Option<ulong?> absorb = SizeOption.Create(
             "--absorb",
-            "During backups answer writes from memory until a flush, so much of each disk at most; as a volatile cache.",
+            "During backups answer writes from memory, so much of each disk at most, until a flush; a volatile cache.",
             CheckAbsorb
         );
         Option<int> connections = new("--max-connections")

@@ -111,7 +111,7 @@ sealed class Shadow
             _mixedUntil[end - 1] = NotEnded;
     }
 
-    /// <summary>A write that ended well was lost after that: anybody's guess is there, until it is written again.</summary>
+    /// <summary>A write that ended well was lost after that: what is there is anybody's guess until the next.</summary>
     public void Lose(in Extent extent)
     {
         Sectors(extent.OffsetBytes, extent.LengthBytes, out uint first, out uint end, out _, out _);
