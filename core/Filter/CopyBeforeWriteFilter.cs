@@ -74,6 +74,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
         Trace = new Tracer(disk.Loop, disk.Name);
         CopyRules rules = Rules(disk.Device, target, pool, options);
         Engine = new CopyEngine(disk.Device, target, map, pool, rules, Trace) { Waiter = this };
+        Heat = new FirstWriteHeat(map.ClusterCount, (uint)map.ClusterBytes);
     }
 
     /// <summary>
@@ -117,6 +118,9 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
     public CopyMap Map { get; }
 
     public CopyEngine Engine { get; }
+
+    /// <summary>Where guests' writes wait most.</summary>
+    public FirstWriteHeat Heat { get; }
 
     /// <summary>Told of what happens here; set before the filter is attached.</summary>
     public IFilterOwner? Owner { get; set; }
@@ -249,7 +253,10 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
             end -= end > first && blocks.TryCapture(end - 1, extent, this) ? 1u : 0;
         }
         while (Engine.TryStart(first, end, ulong.MaxValue, CopyLane.CopyBeforeWrite, this, out Extent claimed))
+        {
+            Heat.Add(claimed.OffsetBytes / Map.ClusterBytes);
             first = Units.DivCeil(claimed.EndBytes, Map.ClusterBytes);
+        }
         if (!ProtectsNow(extent))
             return true;
         Engine.Promote(start, count); // the background may have claimed some of it, and not be at it yet
@@ -325,6 +332,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
 
     void ICopyOwner.OnBlocksRead(ulong cluster)
     {
+        Heat.Add(cluster);
         AllowBlocks(cluster, 1);
         _disk.SchedulePump();
         Owner?.OnCaptured();

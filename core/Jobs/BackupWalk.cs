@@ -1,6 +1,7 @@
 // One walk over what is to be copied, front to back, chunk by chunk: the data that the scan of holes has left marked,
 // as far as that has come. Where it waits for the scan, and at the end, it makes the target zero where the source was:
-// guests wait for data, and for no zeroes.
+// guests wait for data, and for no zeroes. A region in which guests' first writes wait again and again comes before its
+// turn, as a whole, so that the disk streams; then the walk goes on where it was (FirstWriteHeat).
 // A source that does not tell its map soon enough holds nothing up: from there on all is data, until it tells.
 // Clusters that a failure or a guest's failed copy set back lie behind the cursor: for them the walk begins again,
 // until nothing is marked. They are data then, whatever the source would tell.
@@ -23,6 +24,8 @@ sealed class BackupWalk : IDisposable
     readonly BackupPacer _pacer;
     readonly HoleScan _holes;
     ulong _cursorCluster;
+    ulong _hotCluster; // the rest of a region that comes before its turn
+    ulong _hotEndCluster;
 
     /// <param name="disk">Whose map it is.</param>
     /// <param name="filter">Where chunks are started.</param>
@@ -59,6 +62,8 @@ sealed class BackupWalk : IDisposable
     public bool TryStep()
     {
         ulong end = _holes.IsSlow ? _map.ClusterCount : _holes.MappedCluster;
+        if (TryStepInHotRegion(end))
+            return true;
         if (_cursorCluster >= end)
             return _filter.TryStartZeroes(Math.Clamp(ZeroRunBytesMax / _map.ClusterBytes, 1, ZeroRunClustersMax));
         if (!_filter.TryStartBackground(_cursorCluster, end, _pacer.ChunkBytes, out Extent claimed))
@@ -68,6 +73,24 @@ sealed class BackupWalk : IDisposable
         }
         _pacer.OnStarted(claimed.LengthBytes);
         _cursorCluster = Units.DivCeil(claimed.EndBytes, _map.ClusterBytes);
+        return true;
+    }
+
+    /// <summary>Starts one chunk where guests' writes wait, if they do and it is mapped.</summary>
+    bool TryStepInHotRegion(ulong mappedEnd)
+    {
+        if (_hotCluster >= _hotEndCluster && !_filter.Heat.TryTake(out _hotCluster, out _hotEndCluster))
+            return false;
+        ulong end = Math.Min(_hotEndCluster, mappedEnd);
+        if (_hotCluster >= end)
+            return false; // later
+        if (!_filter.TryStartBackground(_hotCluster, end, _pacer.ChunkBytes, out Extent claimed))
+        {
+            _hotCluster = end;
+            return false;
+        }
+        _pacer.OnStarted(claimed.LengthBytes);
+        _hotCluster = Units.DivCeil(claimed.EndBytes, _map.ClusterBytes);
         return true;
     }
 

@@ -100,7 +100,7 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
     void Begin()
     {
         ulong spanBytes = _load.SpanBytes == 0 ? _disk.CapacityBytes : _load.SpanBytes;
-        ulong offsetBytes = _prng.Below(spanBytes / WriteBytes) * WriteBytes;
+        ulong offsetBytes = _load.SpanStartBytes + _prng.Below(spanBytes / WriteBytes) * WriteBytes;
         _requests.Add((_reactor.Clock.NowNs, offsetBytes));
         ulong index = (ulong)_requests.Count - 1;
         OutCount++;
