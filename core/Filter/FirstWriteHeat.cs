@@ -1,7 +1,7 @@
 // Where guests' writes had to wait for old data most often lately: what a job copies first, fewer wait for.
 //
-// The disk is seen in regions; the busiest of them are counted in a table of fixed size: a region that is not in it takes
-// the place of the coldest, with its count (a "space saving" summary: Metwally, Agrawal, El Abbadi, 2005), so that a
+// The disk is seen in regions; the busiest are counted in a table of fixed size: a region that is not in it takes the
+// place of the coldest, with its count (a "space saving" summary: Metwally, Agrawal, El Abbadi, 2005), so that a
 // count is never too low, and by no more than its error too high. Only what is certain, count less error, is believed:
 // guests that write everywhere make no region hot. All counts are halved now and then, so that heat is of late.
 //
