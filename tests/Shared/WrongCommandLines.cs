@@ -11,9 +11,17 @@ public static class WrongCommandLines
         ("bakcup a b", "command 'bakcup' is not known", "backup, compare"),
         ("backup", "SOURCE is missing", "fastbackup backup --help"),
         ("backup a", "TARGET is missing", "fastbackup backup --help"),
-        ("track", "no command was given", "add, info, map, grow, remove; see 'fastbackup track --help'"),
+        (
+            "track",
+            "no command was given",
+            "add, info, map, grow, expect, export, import, remove; see 'fastbackup track"
+        ),
         ("track ad d", "command 'ad' is not known (did you mean 'add'?)", "fastbackup track --help"),
         ("track add", "DISK is missing", "fastbackup track add --help"),
+        ("track export a", "TOKEN is missing", "fastbackup track export --help"),
+        ("track export a b", "--to is missing: the word that 'track expect' says", "fastbackup track export --help"),
+        ("track export a b --to fbmove-12", "--to 'fbmove-12' is no word of 'track expect'", "a letter is wrong"),
+        ("track expect a --quiet", "option '--quiet' is not known", "fastbackup track expect --help"),
         ("compare a", "B is missing", "fastbackup compare --help"),
         ("ctl", "SOCKET is missing", "fastbackup ctl --help"),
         ("ctl s", "COMMAND is missing", "fastbackup ctl --help"),

@@ -17,7 +17,7 @@
 //      104  1      granule, as a power of two
 //      105  1      region, as a power of two
 //      106  2      zero
-//      108  4      state: 1 closed, 2 open, 3 inconsistent
+//      108  4      state: 1 closed, 2 open, 3 inconsistent, 4 moved
 //      112  16     boot id
 //      128  8+8    device and inode of this file
 //      144  8+8    disk's modified and changed times, ns
@@ -103,9 +103,12 @@ static class HeaderBytes
     /// <summary>One copy.</summary>
     /// <param name="bytes">From the beginning of the copy, up to <see cref="LengthMaxBytes"/>; fewer where the file
     /// ends or could not be read.</param>
-    /// <returns>NotATracker, TornHeader, UnknownVersion, UnknownFeature, Impossible, or None with a header.</returns>
+    /// <returns>NotATracker, Waiting, TornHeader, UnknownVersion, UnknownFeature, Impossible, or None with a header.
+    /// </returns>
     public static HeaderCopy Read(ReadOnlySpan<byte> bytes)
     {
+        if (WaitingPage.IsOne(bytes))
+            return new HeaderCopy(TrackerRefusal.Waiting, 0, null);
         if (bytes.Length < AreaTableAt || BinaryPrimitives.ReadUInt64LittleEndian(bytes) != Magic)
             return new HeaderCopy(TrackerRefusal.NotATracker, 0, null);
         uint lengthBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[LengthAt..]);
@@ -137,7 +140,7 @@ static class HeaderBytes
     public static HeaderCopy Choose(in HeaderCopy first, in HeaderCopy second)
     {
         if (!first.IsWhole && !second.IsWhole)
-            return first.Refusal == TrackerRefusal.TornHeader ? first : second;
+            return first.Refusal is TrackerRefusal.TornHeader or TrackerRefusal.Waiting ? first : second;
         if (!first.IsWhole || !second.IsWhole)
             return first.IsWhole ? first : second;
         if (first.Sequence != second.Sequence)
@@ -218,5 +221,6 @@ static class HeaderBytes
 readonly record struct HeaderCopy(TrackerRefusal Refusal, ulong Sequence, TrackerHeader? Header)
 {
     /// <summary>Somebody has written it as it is.</summary>
-    public bool IsWhole => Refusal is not (TrackerRefusal.NotATracker or TrackerRefusal.TornHeader);
+    public bool IsWhole =>
+        Refusal is not (TrackerRefusal.NotATracker or TrackerRefusal.TornHeader or TrackerRefusal.Waiting);
 }

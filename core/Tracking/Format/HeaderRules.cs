@@ -18,7 +18,7 @@ static class HeaderRules
     {
         bool isSound =
             header.Shape.IsLegal
-            && header.State is TrackerState.Closed or TrackerState.Open or TrackerState.Inconsistent
+            && header.State is >= TrackerState.Closed and <= TrackerState.Moved
             && header.Sequence > 0
             && header.MapId > 0
             && header.MapId <= header.LastMapId;

@@ -15,6 +15,9 @@ enum TrackerState : uint
 
     /// <summary>A write or a flush of the tracker has failed, or changes were not watched: only a full helps.</summary>
     Inconsistent = 3,
+
+    /// <summary>What it had was given to a tracker on another host: nobody may go on with it here.</summary>
+    Moved = 4,
 }
 
 /// <summary>32 bytes that are compared and never read. Immutable.</summary>
@@ -29,7 +32,8 @@ readonly record struct DiskStamp(ulong ModifiedNs, ulong ChangedNs, Digest32 Pla
 /// <summary>Immutable; made at attach and detach, never on the I/O path.</summary>
 sealed record TrackerHeader
 {
-    /// <summary>Chance; the same for the life of the tracker, also after a move.</summary>
+    /// <summary>Chance; another one after a move, so that what is here and there is never taken for the other's.
+    /// </summary>
     public required UInt128 TrackerId { get; init; }
 
     /// <summary>Of this write of the header, from 1. Of two whole copies the higher one counts.</summary>

@@ -10,6 +10,9 @@ public enum TrackerRefusal
     /// <summary>Neither copy of the header begins as one.</summary>
     NotATracker,
 
+    /// <summary>It is to become one by an import, and is none yet.</summary>
+    Waiting,
+
     /// <summary>No copy of the header is whole.</summary>
     TornHeader,
 
@@ -30,6 +33,9 @@ public enum TrackerRefusal
     Resized,
     Inconsistent,
 
+    /// <summary>It was exported: a tracker on another host goes on with what it had.</summary>
+    Moved,
+
     /// <summary>The disk is not as it was left.</summary>
     ForeignWrites,
 }
@@ -45,6 +51,7 @@ public static class TrackerRefusals
         refusal switch
         {
             TrackerRefusal.NotATracker => "is not a tracker file",
+            TrackerRefusal.Waiting => "waits for what 'track import' brings",
             TrackerRefusal.TornHeader => "has no whole header left",
             TrackerRefusal.UnknownVersion => "was written by a version that this one cannot read",
             TrackerRefusal.UnknownFeature => "uses something that this version does not know",
@@ -53,6 +60,7 @@ public static class TrackerRefusals
             TrackerRefusal.ForeignDisk => "belongs to another disk",
             TrackerRefusal.Resized => "belongs to this disk as it was when it was larger",
             TrackerRefusal.Inconsistent => "has missed changes",
+            TrackerRefusal.Moved => "was moved to another host",
             TrackerRefusal.ForeignWrites => "was not there when the disk was written to",
             _ => "is whole",
         };
@@ -61,11 +69,18 @@ public static class TrackerRefusals
     public static string Describe(string path, TrackerRefusal refusal) =>
         $"tracker '{path}' {Explain(refusal)} ({Words.Of(refusal)})";
 
+    /// <summary>What helps: the end of that sentence.</summary>
+    public static string Advise(TrackerRefusal refusal) =>
+        refusal.IsHealedByFull() ? "a full backup with it makes it right again"
+        : refusal == TrackerRefusal.Waiting ? "import its token"
+        : "add a new one for this disk";
+
     /// <summary>As events, JSON and texts have them.</summary>
     public static WordTable<TrackerRefusal> Words { get; } =
         new(
             ("none", TrackerRefusal.None),
             ("not-a-tracker", TrackerRefusal.NotATracker),
+            ("waiting", TrackerRefusal.Waiting),
             ("torn-header", TrackerRefusal.TornHeader),
             ("unknown-version", TrackerRefusal.UnknownVersion),
             ("unknown-feature", TrackerRefusal.UnknownFeature),
@@ -74,6 +89,7 @@ public static class TrackerRefusals
             ("foreign-disk", TrackerRefusal.ForeignDisk),
             ("resized", TrackerRefusal.Resized),
             ("inconsistent", TrackerRefusal.Inconsistent),
+            ("epoch", TrackerRefusal.Moved),
             ("foreign-writes", TrackerRefusal.ForeignWrites)
         );
 }

@@ -33,6 +33,9 @@ sealed class MapChain : IDisposable
     /// <returns>-1: there is no point of this name.</returns>
     public int Find(string name) => name.Length == 0 ? -1 : _points.FindIndex(point => point.Name == name);
 
+    /// <returns>Index of the point whose map this is; -1: there is none.</returns>
+    public int FindMap(ulong mapId) => _points.FindIndex(point => point.MapId == mapId);
+
     public int BaseIndex => _points.FindIndex(point => point.IsBase);
 
     /// <summary>Adds what has changed since a point, up to now.</summary>

@@ -7,6 +7,7 @@
 //
 //   state    boot              map
 //   closed   any               fine; the disk must be as it was left (else foreign-writes)
+//   moved    any               none: a tracker on another host has it
 //   open     this, same file   live, exact: the page cache has outlived the process
 //   open     other             fine, and all open regions: whatever landed after the last fine flush is in one of them
 //
@@ -123,6 +124,10 @@ sealed class TrackerRecovery
         && (live.Sequence == header.Sequence || live.Sequence == header.Sequence + 1)
         && live.Bits.SizeBytes >= header.Shape.LiveBytes;
 
+    /// <summary>The header that counts, or why there is none.</summary>
+    public static HeaderCopy ChooseHeader(ITrackerReader file) =>
+        HeaderBytes.Choose(ReadHeader(file, 0), ReadHeader(file, HeaderBytes.SecondCopyAt));
+
     static HeaderCopy ReadHeader(ITrackerReader file, ulong atBytes)
     {
         if (file.SizeBytes <= atBytes)
@@ -152,8 +157,8 @@ sealed class TrackerRecovery
             header.Shape.DiskBytes <= world.DiskBytes && (header.Shape with { DiskBytes = world.DiskBytes }).IsLegal;
         if (!mayHaveGrown)
             return TrackerRefusal.Resized;
-        if (header.State == TrackerState.Inconsistent)
-            return TrackerRefusal.Inconsistent;
+        if (header.State is TrackerState.Inconsistent or TrackerState.Moved)
+            return header.State == TrackerState.Moved ? TrackerRefusal.Moved : TrackerRefusal.Inconsistent;
         return header.State == TrackerState.Closed && !IsAsLeft(header, world)
             ? TrackerRefusal.ForeignWrites
             : TrackerRefusal.None;
@@ -365,7 +370,8 @@ sealed class TrackerRecovery
         }
     }
 
-    static void Load(HierarchicalBitmap map, in Extent extent, ReadOnlySpan<byte> bits)
+    /// <summary>Puts the bits of a page in the place of those that the map has.</summary>
+    public static void Load(HierarchicalBitmap map, in Extent extent, ReadOnlySpan<byte> bits)
     {
         Check.That(map.SerializationSize(extent.OffsetBytes, extent.LengthBytes, out ulong lengthBytes).IsNone);
         Check.That(map.DeserializePart(extent.OffsetBytes, extent.LengthBytes, bits[..(int)lengthBytes]).IsNone);

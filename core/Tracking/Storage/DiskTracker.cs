@@ -101,7 +101,7 @@ public sealed class DiskTracker : IDisposable
         else if (reason != TrackerRefusal.None)
         {
             changes.Dispose();
-            return OpenRefusal.Rule(TrackerRefusals.Describe(Path, reason) + "; add a new one for this disk");
+            return OpenRefusal.Rule(TrackerRefusals.Describe(Path, reason) + "; " + TrackerRefusals.Advise(reason));
         }
         Fault fault = _file.WriteGrowth(changes);
         _found = changes.Take();

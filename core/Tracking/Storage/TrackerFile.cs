@@ -3,6 +3,7 @@
 // it is not opened twice. All here waits for storage; what happens while guests write is WriteTracker's, on the loop.
 //
 //   nobody         TryCreate       closed, everything changed: no backup has been made
+//                  Expect          waits for an import (Move)
 //   offline        Read, Reset     what changed; and that it was backed up
 //                  AddPoint, DeletePoint, MoveBase
 //   for a disk     Begin, End      see TrackerSteps
@@ -14,8 +15,10 @@ using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
 using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 using FastBackup.Tracking.Format;
 using FastBackup.Tracking.Live;
+using FastBackup.Tracking.Move;
 using FastBackup.Tracking.Recovery;
 using FastBackup.Tracking.Store;
 
@@ -83,27 +86,59 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         if (!shape.IsLegal)
             return OpenRefusal.Rule($"a disk of {shape.DiskBytes} bytes cannot be tracked; it is empty or too large");
         TrackerArea[] areas = HeaderRules.Place(shape, mapId: 1, isLiveElsewhere: true);
-        OpenRefusal refusal = DeviceOpener.TryOpen(
-            loop,
-            Options(path, false) with
-            {
-                CreateBytes = areas[^1].EndBytes,
-            },
-            out FileDevice? device
-        );
+        OpenRefusal refusal = TryMake(loop, path, areas[^1].EndBytes, out TrackerFile? made);
         if (!refusal.IsNone)
-            return refusal with { Sentence = $"tracker: {refusal.Sentence}" };
-        TrackerFile made = new(device!);
-        Fault fault = made.Fill(shape, areas, disk, trackerId);
+            return refusal;
+        Fault fault = made!.Fill(shape, areas, disk, trackerId);
         if (fault.IsNone)
         {
             file = made;
             return default;
         }
-        _ = Files.Unlink(path);
+        _ = made.RemoveName();
         made.Dispose();
         return OpenRefusal.Of(path, "write tracker", fault);
     }
+
+    /// <summary>Makes a new file that is to become a tracker by an import.</summary>
+    /// <param name="loop">Drives the file.</param>
+    /// <param name="path">Nothing is there.</param>
+    /// <param name="word">Chance: for whoever has the tracker now.</param>
+    public static OpenRefusal Expect(IIoLoop loop, string path, MoveWord word)
+    {
+        if (!SystemPort.Current.KnowsDisks)
+            return NotHere();
+        OpenRefusal refusal = TryMake(loop, path, HeaderBytes.AreasAt, out TrackerFile? made);
+        if (!refusal.IsNone)
+            return refusal;
+        Fault fault = TrackerMove.Await(made!, word);
+        if (fault.IsNone)
+            fault = NamedFile.FlushFolder(path);
+        if (fault.IsFault)
+            _ = made!.RemoveName();
+        made!.Dispose();
+        return fault.IsNone ? default : OpenRefusal.Of(path, "write tracker", fault);
+    }
+
+    static OpenRefusal TryMake(IIoLoop loop, string path, ulong sizeBytes, out TrackerFile? file)
+    {
+        OpenRefusal refusal = DeviceOpener.TryOpen(
+            loop,
+            Options(path, false) with
+            {
+                CreateBytes = sizeBytes,
+            },
+            out FileDevice? device
+        );
+        file = refusal.IsNone ? new TrackerFile(device!) : null;
+        return refusal.IsNone ? default : refusal with { Sentence = $"tracker: {refusal.Sentence}" };
+    }
+
+    /// <summary>Takes the file's name away, unless it is another file's by now.</summary>
+    public Fault RemoveName() => NamedFile.Remove(Path, _device.Fd);
+
+    /// <summary>It is a tracker, or waits to become one by an import.</summary>
+    public bool IsTracker => TrackerRecovery.ChooseHeader(this).Refusal != TrackerRefusal.NotATracker;
 
     static OpenRefusal NotHere() => OpenRefusal.Rule("there are no trackers on this system yet");
 
@@ -150,7 +185,7 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         if (disk.Kin is { } kin && _device.Kin is { } own && own.Shares(kin))
             return OpenRefusal.Rule($"tracker '{Path}' is the disk itself; give another file");
         TrackerWorld world = default;
-        HeaderCopy header = HeaderBytes.Choose(ReadHeader(0), ReadHeader(HeaderBytes.SecondCopyAt));
+        HeaderCopy header = TrackerRecovery.ChooseHeader(this);
         Fault fault = TryGetWorld(disk, header.Header, out world, out uint ownerId);
         if (fault.IsFault)
             return OpenRefusal.Of(disk.Name, "examine", fault);
@@ -171,13 +206,6 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
         if (nextFd >= 0)
             _ = Files.Close(nextFd);
         return default;
-    }
-
-    HeaderCopy ReadHeader(ulong atBytes)
-    {
-        byte[] bytes = new byte[HeaderBytes.LengthBytes];
-        bool isThere = SizeBytes >= atBytes + (ulong)bytes.Length && TryRead(atBytes, bytes);
-        return HeaderBytes.Read(isThere ? bytes : []);
     }
 
     /// <param name="disk">As it is.</param>
@@ -345,7 +373,7 @@ public sealed class TrackerFile : ITrackerStorage, IDisposable
     /// <summary>The tracker is not wanted any more; nor is what a killed process has left.</summary>
     public void RemoveLive()
     {
-        if (HeaderBytes.Choose(ReadHeader(0), ReadHeader(HeaderBytes.SecondCopyAt)).Header is { } header)
+        if (TrackerRecovery.ChooseHeader(this).Header is { } header)
             LiveFile.Remove(LiveFolder, header.TrackerId);
     }
 

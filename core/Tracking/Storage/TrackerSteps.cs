@@ -5,6 +5,7 @@
 //            before the last step the old header counts, with maps that have more than they had, never less
 //   End      all fine pages, no intents, the header "closed"
 //            before the last step it is open, and the live map exact
+//   Retire   the header "moved": what the maps have does not matter any more
 //   Points   (the file grows), new maps and the new table where nothing is that counts, the header
 //            before the last step the old header counts, with all that it names
 //   Growth   as Points, with all maps and the intents new: see TrackerGrowth
@@ -164,6 +165,26 @@ static class TrackerSteps
         if (fault.IsNone)
             plan.Commit(found.Chain!);
         return fault;
+    }
+
+    /// <summary>Nobody goes on with it from here on: what it has is another's.</summary>
+    /// <param name="file">The tracker file.</param>
+    /// <param name="found">As it is in the file, without a refusal.</param>
+    /// <param name="stamp">The disk as it is.</param>
+    public static Fault Retire(ITrackerStorage file, RecoveredTracker found, in DiskStamp stamp)
+    {
+        TrackerHeader header = found.Header!;
+        using TrackerStore store = Take(found, found.Open!);
+        return WriteHeader(
+            file,
+            store,
+            header with
+            {
+                State = TrackerState.Moved,
+                Stamp = stamp,
+            },
+            found.IsSecondHeaderBad
+        );
     }
 
     /// <summary>Nobody writes to the disk any more: the file has all, and is closed.</summary>

@@ -1,6 +1,7 @@
-// fastbackup track add|info|map|grow|remove DISK: options only; TrackRun does the work.
+// fastbackup track add|info|map|grow|remove|expect|export|import DISK: options only; TrackRun does the work.
 using System.CommandLine;
 using FastBackup.Base;
+using FastBackup.Tracking.Format;
 
 namespace FastBackup.Cli;
 
@@ -15,6 +16,9 @@ static class TrackCommand
         "fastbackup track info disk.img --json",
         "fastbackup track grow disk.img 40GiB",
         "fastbackup track map /dev/vg0/web --tracker /var/lib/fastbackup/web.track",
+        "fastbackup track expect disk.img",
+        "fastbackup track export disk.img disk.token --to WORD",
+        "fastbackup track import disk.img disk.token",
         "fastbackup backup disk.img copy.img --tracker disk.img.track",
     ];
 
@@ -26,6 +30,13 @@ static class TrackCommand
             CreateAction(TrackAction.Info, "info", "Say how much has changed, or why the tracker cannot tell."),
             CreateAction(TrackAction.Map, "map", "Draw where it has changed."),
             CreateAction(TrackAction.Grow, "grow", "Make a disk that is a file larger, and keep its tracker."),
+            CreateMove(
+                TrackAction.Expect,
+                "expect",
+                "Wait for the tracker of a disk on another host; says a word for it."
+            ),
+            CreateMove(TrackAction.Export, "export", "Give a tracker to the host that waits, as a signed token."),
+            CreateMove(TrackAction.Import, "import", "Take a tracker over, once, by the token for it."),
             CreateAction(TrackAction.Remove, "remove", "Remove a tracker; the disk stays."),
         };
         return command;
@@ -62,6 +73,77 @@ static class TrackCommand
                 parsed.GetValue(tracker) ?? TrackRequest.DefaultPath(path),
                 action == TrackAction.Add ? parsed.GetValue(granularity) ?? 0 : 0,
                 action == TrackAction.Grow ? parsed.GetValue(size) : 0,
+                Move: null,
+                parsed.GetValue(CommonOptions.IgnoreLocks),
+                parsed.GetValue(CommonOptions.Format)
+            );
+            return new TrackRun(request, CommonOptions.CreateOutput(parsed)).Execute();
+        });
+        return command;
+    }
+
+    static Command CreateMove(TrackAction action, string name, string description)
+    {
+        Argument<string> disk = PathName.CreateArgument(
+            "DISK",
+            action == TrackAction.Expect
+                ? "Disk image or block device, which need not be there yet."
+                : "Disk image or block device that nobody uses; only read."
+        );
+        Argument<string> token = PathName.CreateArgument(
+            "TOKEN",
+            action == TrackAction.Export ? "New file for the token." : "Token that 'track export' has made."
+        );
+        Option<string?> tracker = CreateTrackerOption("Path of the tracker; DISK.track when left out.");
+        Option<string> word = new("--to")
+        {
+            Description = "What 'track expect' says on the other host.",
+            HelpName = "WORD",
+        };
+        word.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && MoveWord.TryParse(result.Tokens[0].Value) == null)
+                result.AddError($"--to '{result.Tokens[0].Value}' is no word of 'track expect', or a letter is wrong");
+        });
+        Option<bool> shared = FlagOption.Create("--shared", "The other host has the same disk, not a copy of it.");
+        Command command = new(name, description) { disk, tracker };
+        if (action != TrackAction.Expect)
+            command.Add(token);
+        if (action == TrackAction.Export)
+        {
+            command.Add(word);
+            command.Add(shared);
+            command.Validators.Add(result =>
+            {
+                if (result.GetResult(word) == null)
+                    result.AddError("--to is missing: the word that 'track expect' says on the other host");
+            });
+        }
+        if (action != TrackAction.Expect)
+        {
+            command.Add(CommonOptions.IgnoreLocks);
+            command.Add(CommonOptions.Format);
+        }
+        command.Add(CommonOptions.Json);
+        if (action != TrackAction.Expect) // which says a word, or there is no use in it
+            command.Add(CommonOptions.Quiet);
+        command.SetAction(parsed =>
+        {
+            bool isExport = action == TrackAction.Export;
+            string path = parsed.GetRequiredValue(disk);
+            TrackRequest request = new(
+                action,
+                path,
+                parsed.GetValue(tracker) ?? TrackRequest.DefaultPath(path),
+                GranuleBytes: 0,
+                SizeBytes: 0,
+                action == TrackAction.Expect
+                    ? null
+                    : new MoveRequest(
+                        parsed.GetRequiredValue(token),
+                        isExport ? MoveWord.TryParse(parsed.GetRequiredValue(word)) ?? default : default,
+                        isExport && parsed.GetValue(shared)
+                    ),
                 parsed.GetValue(CommonOptions.IgnoreLocks),
                 parsed.GetValue(CommonOptions.Format)
             );

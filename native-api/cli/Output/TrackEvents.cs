@@ -12,11 +12,13 @@ sealed record ResumeEvent(string Event, string Partial, ulong LeftBytes, ulong C
 
 /// <remarks>
 /// Event: "done".
-/// Action: "add", "info", "map" or "remove".
+/// Action: "add", "info", "map", "grow", "remove", "expect", "export" or "import".
 /// Reason: "none", or why the tracker cannot tell what has changed.
 /// IsExact: To the granule.
 /// WasOpen: Nobody has closed it.
 /// OpenBytes: What counts as open for writing after a power cut.
+/// Word: Of expect: for the export on the other host.
+/// Token: Of export and import.
 /// </remarks>
 sealed record TrackDoneEvent(
     string Event,
@@ -32,7 +34,9 @@ sealed record TrackDoneEvent(
     ulong? GranuleBytes,
     ulong? ChangedBytes,
     ulong? TotalBytes,
-    ulong? OpenBytes
+    ulong? OpenBytes,
+    string? Word,
+    string? Token
 );
 
 /// <remarks>

@@ -1,5 +1,6 @@
 // What the command line asks of a tracker.
 using FastBackup.Devices.Opening;
+using FastBackup.Tracking.Format;
 
 namespace FastBackup.Cli;
 
@@ -10,6 +11,9 @@ enum TrackAction
     Map,
     Grow,
     Remove,
+    Expect,
+    Export,
+    Import,
 }
 
 /// <param name="Action">What to do.</param>
@@ -17,6 +21,7 @@ enum TrackAction
 /// <param name="Tracker">Path of its tracker.</param>
 /// <param name="GranuleBytes">Add: a power of two; 0: the usual.</param>
 /// <param name="SizeBytes">Grow: of the disk from now on.</param>
+/// <param name="Move">Export and import: of what.</param>
 /// <param name="IsLockIgnored">Whether --ignore-locks was given.</param>
 /// <param name="Format">Raw when --format raw was given.</param>
 sealed record TrackRequest(
@@ -25,6 +30,7 @@ sealed record TrackRequest(
     string Tracker,
     ulong GranuleBytes,
     ulong SizeBytes,
+    MoveRequest? Move,
     bool IsLockIgnored,
     FormatRule Format
 )
@@ -32,3 +38,8 @@ sealed record TrackRequest(
     /// <summary>Where a tracker is when nobody says where.</summary>
     public static string DefaultPath(string disk) => disk + ".track";
 }
+
+/// <param name="Token">Path of the token.</param>
+/// <param name="Word">Export: of the host that waits.</param>
+/// <param name="IsShared">Export: that host has the same disk.</param>
+sealed record MoveRequest(string Token, MoveWord Word, bool IsShared);

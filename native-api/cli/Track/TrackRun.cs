@@ -1,12 +1,13 @@
 // One look at a tracker, or its making and removal: for a disk that nobody needs to be writing to.
 using System;
-using System.IO;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Runtime;
 using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Move;
 using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Cli;
@@ -14,8 +15,12 @@ namespace FastBackup.Cli;
 /// <summary>Threads: one.</summary>
 sealed class TrackRun(TrackRequest request, Output output)
 {
+    MoveWord? _word;
+
     public int Execute()
     {
+        if (request.Action == TrackAction.Expect)
+            return Expect();
         OpenRefusal refusal = TrackedDisk.TryOpen(
             request.Disk,
             request.IsLockIgnored,
@@ -33,6 +38,8 @@ sealed class TrackRun(TrackRequest request, Output output)
             return Remove(engine, disk);
         if (request.Action == TrackAction.Grow)
             return Grow(engine, disk);
+        if (request.Move != null)
+            return Move(engine, disk, request.Move);
         TrackerFile? file;
         if (request.Action == TrackAction.Info || request.Action == TrackAction.Map)
         {
@@ -43,12 +50,11 @@ sealed class TrackRun(TrackRequest request, Output output)
             return Conclude(
                 OpenRefusal.Rule($"disk '{request.Disk}' is {use}; add its tracker when nobody writes to it")
             );
-        UInt128 id = MemoryMarshal.Read<UInt128>(Guid.NewGuid().ToByteArray());
         OpenRefusal made = TrackerFile.TryCreate(
             engine.Reactor,
             request.Tracker,
             disk,
-            id,
+            Chance(),
             request.GranuleBytes,
             out file
         );
@@ -107,27 +113,94 @@ sealed class TrackRun(TrackRequest request, Output output)
         );
         if (!refusal.IsNone)
             return Conclude(refusal);
-        refusal = file!.Read(disk, out TrackedChanges? changes);
-        bool isTracker = refusal.IsNone && changes!.Refusal != TrackerRefusal.NotATracker;
-        changes?.Dispose();
+        Fault fault = Fault.None;
+        bool isTracker = file!.IsTracker;
         if (isTracker)
+        {
             file.RemoveLive();
+            fault = file.RemoveName();
+        }
         engine.Reactor.Invoke(file.Dispose);
         if (!isTracker)
-            return Conclude(
-                refusal.IsNone ? OpenRefusal.Rule($"'{request.Tracker}' is not a tracker file; it stays") : refusal
-            );
-        try
-        {
-            File.Delete(request.Tracker);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return Conclude(OpenRefusal.Rule($"cannot remove tracker '{request.Tracker}': {exception.Message}"));
-        }
+            return Conclude(OpenRefusal.Rule($"'{request.Tracker}' is not a tracker file; it stays"));
+        if (fault.IsFault)
+            return Conclude(new OpenRefusal(fault, $"cannot remove tracker '{request.Tracker}': {fault}"));
         output.Line($"removed '{request.Tracker}'");
         return Conclude(default);
     }
+
+    /// <summary>The disk need not be here yet.</summary>
+    int Expect()
+    {
+        string? sentence = WorkEngine.TryOpen(Units.MiB, (uint)(64 * Units.KiB), null, out Engine? engine);
+        if (sentence != null)
+            return Conclude(new OpenRefusal(new Fault(FaultKind.NoMemory), sentence));
+        using (engine)
+        {
+            _word = new MoveWord(Chance(), Chance());
+            OpenRefusal refusal = TrackerFile.Expect(engine!.Reactor, request.Tracker, _word.Value);
+            if (refusal.IsNone)
+                output.Line(_word.Value.ToString());
+            else
+                _word = null;
+            return Conclude(refusal);
+        }
+    }
+
+    int Move(Engine engine, FileDevice disk, MoveRequest move)
+    {
+        if (disk.UsedBy is { } use)
+            return Conclude(OpenRefusal.Rule($"disk '{request.Disk}' is {use}; stop whoever writes to it first"));
+        OpenRefusal refusal = TrackerFile.TryOpen(
+            engine.Reactor,
+            request.Tracker,
+            isReadOnly: false,
+            out TrackerFile? file
+        );
+        if (!refusal.IsNone)
+            return Conclude(refusal);
+        int exitCode = request.Action == TrackAction.Export ? Export(file!, disk, move) : Import(file!, disk, move);
+        engine.Reactor.Invoke(file!.Dispose);
+        return exitCode;
+    }
+
+    int Export(TrackerFile file, FileDevice disk, MoveRequest move)
+    {
+        OpenRefusal refusal = file.Read(disk, out TrackedChanges? changes);
+        using (changes)
+        {
+            if (!refusal.IsNone || changes!.Refusal != TrackerRefusal.None)
+                return Conclude(refusal, changes);
+            refusal = TokenFile.TryCreate(move.Token, out TokenFile? token);
+            if (!refusal.IsNone)
+                return Conclude(refusal);
+            using (token)
+            {
+                refusal = DiskMove.Export(file, disk, changes, move.Word, move.IsShared, token!);
+                if (!refusal.IsNone)
+                    token!.Discard();
+            }
+        }
+        if (refusal.IsNone)
+            output.Line($"moved to '{move.Token}'; '{request.Tracker}' is over");
+        return Conclude(refusal);
+    }
+
+    int Import(TrackerFile file, FileDevice disk, MoveRequest move)
+    {
+        OpenRefusal refusal = TokenFile.TryOpen(move.Token, out TokenFile? token);
+        if (!refusal.IsNone)
+            return Conclude(refusal);
+        using (token)
+            refusal = DiskMove.Import(file, disk, token!);
+        if (!refusal.IsNone)
+            return Conclude(refusal);
+        refusal = file.Read(disk, out TrackedChanges? changes);
+        using (changes)
+            return Conclude(refusal, changes);
+    }
+
+    static UInt128 Chance() => MemoryMarshal.Read<UInt128>(RandomNumberGenerator.GetBytes(16));
 
     int Conclude(in OpenRefusal refusal, TrackedChanges? changes = null)
     {
@@ -154,7 +227,9 @@ sealed class TrackRun(TrackRequest request, Output output)
                 changes?.GranuleBytes,
                 changes?.Changed?.CountBytes(),
                 changes?.DiskBytes,
-                changes?.OpenRegionCount * changes?.RegionBytes
+                changes?.OpenRegionCount * changes?.RegionBytes,
+                _word?.ToString(),
+                request.Move?.Token
             ),
             JsonEvents.Readable.TrackDoneEvent
         );

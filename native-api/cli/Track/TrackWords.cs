@@ -9,9 +9,7 @@ static class TrackWords
 {
     /// <summary>Why it does not tell what has changed, and what to do.</summary>
     public static string Refused(string path, TrackerRefusal refusal) =>
-        TrackerRefusals.Describe(path, refusal)
-        + "; "
-        + (refusal.IsHealedByFull() ? "a full backup with it makes it right again" : "add a new one for this disk");
+        TrackerRefusals.Describe(path, refusal) + "; " + TrackerRefusals.Advise(refusal);
 
     /// <summary>Why a backup is a full one.</summary>
     public static string ReasonOf(string word) =>

@@ -96,7 +96,7 @@ def read(data, live=None):
     header = max(copies, key=lambda one: one["sequence"])
     granules = -(-header["disk_bytes"] // (1 << header["granule"]))
     regions = -(-header["disk_bytes"] // (1 << header["region"]))
-    state = {1: "closed", 2: "open", 3: "inconsistent"}[header["state"]]
+    state = {1: "closed", 2: "open", 3: "inconsistent", 4: "moved"}[header["state"]]
     if live and state == "open" and live[8:24] == header["id"] and struct.unpack_from("<I", live, 40)[0] == 1:
         return state, "exact", [bit for bit in range(granules) if live[PAGE + bit // 8] >> bit % 8 & 1], {}
     points, maps = read_maps(data, header, granules)

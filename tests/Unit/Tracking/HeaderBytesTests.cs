@@ -84,7 +84,8 @@ public sealed class HeaderBytesTests
     [InlineData(105, 15, TrackerRefusal.Impossible)]
     [InlineData(105, 31, TrackerRefusal.Impossible)]
     [InlineData(108, 0, TrackerRefusal.Impossible)]
-    [InlineData(108, 4, TrackerRefusal.Impossible)]
+    [InlineData(108, 4, TrackerRefusal.None)] // moved
+    [InlineData(108, 5, TrackerRefusal.Impossible)]
     [InlineData(192, 200, TrackerRefusal.Impossible)] // a map that was never given
     [InlineData(208, 4, TrackerRefusal.Impossible)] // an area is missing
     [InlineData(208, 255, TrackerRefusal.Impossible)]
@@ -125,6 +126,7 @@ public sealed class HeaderBytesTests
         HeaderCopy newer = older with { Sequence = 6 };
         HeaderCopy torn = new(TrackerRefusal.TornHeader, 0, null);
         HeaderCopy none = new(TrackerRefusal.NotATracker, 0, null);
+        HeaderCopy waiting = new(TrackerRefusal.Waiting, 0, null);
         HeaderCopy later = new(TrackerRefusal.UnknownVersion, 7, null);
         (HeaderCopy, HeaderCopy, HeaderCopy)[] rows =
         [
@@ -133,6 +135,7 @@ public sealed class HeaderBytesTests
             (newer, none, newer),
             (newer, later, later),
             (torn, none, torn),
+            (waiting, older, older), // the import had come as far as its second copy
             (none, none, none),
         ];
         foreach ((HeaderCopy first, HeaderCopy second, HeaderCopy wanted) in rows)
