@@ -23,7 +23,7 @@ using FastBackup.Memory;
 namespace FastBackup.Filter;
 
 /// <summary>Threads: the reactor's; <see cref="HasSome"/> any.</summary>
-sealed class Absorption
+sealed class Absorption : IDisposable
 {
     const uint UnitBytes = 4096;
     const uint CountMax = 256;
@@ -114,7 +114,11 @@ sealed class Absorption
     public bool Overlaps(in Extent extent) => FindYoungest(extent, ulong.MaxValue) != null;
 
     /// <summary>No device answers any more: nothing lands.</summary>
-    public void Dispose() => _region.Dispose();
+    public void Dispose()
+    {
+        _units.Dispose();
+        _region.Dispose();
+    }
 
     /// <summary>From or to a guest's memory, ours until it is answered.</summary>
     static unsafe void Copy(nint source, nint destination, ulong lengthBytes)

@@ -236,7 +236,7 @@ public sealed class AbsorptionTests : IDisposable
     }
 
     void AssertAllOnes() =>
-        Assert.False(_bench.LastTarget.Content[..(int)_bench.CapacityBytes].ContainsAnyExcept((byte)1));
+        Assert.False(_bench.LastTarget.Content.AsSpan(0, (int)_bench.CapacityBytes).ContainsAnyExcept((byte)1));
 
     DeviceProbe Write(ulong offsetBytes, ulong lengthBytes, byte content) =>
         Request(BlockOperation.Write, offsetBytes, lengthBytes, content);
