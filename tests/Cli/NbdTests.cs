@@ -129,7 +129,9 @@ public sealed class NbdTests : IDisposable
             uri,
             "copy.img",
             "--speed",
-            "1M"
+            "1M",
+            "--reconnect",
+            "0"
         );
         Eventually.True(() => File.Exists(_folder["copy.img.partial"]));
         peer.Signal("KILL");

@@ -7,6 +7,9 @@ interface INbdAsker
     /// <summary>Answers are of no use any more: nothing of what has arrived is looked at.</summary>
     bool HasEnded { get; }
 
+    /// <summary>Whether a cookie is of a request that waits for an answer here.</summary>
+    bool HasAsked(ulong key);
+
     /// <summary>The piece of a slot has its whole answer.</summary>
     void OnAnswered(ulong key, NbdSlot slot);
 

@@ -1,5 +1,5 @@
-// One try to reach an export at one address, on the loop: connect, handshake, device. It ends once, well or not, after
-// TimeNsMax at the latest; what it holds is given back when the port has let go of it.
+// One try to reach an export at one address, on the loop: connect, then handshake. It ends once, well or not, after its
+// time at the latest, unless it is stopped; the connection is then its owner's.
 using System;
 using System.Globalization;
 using System.Net;
@@ -10,67 +10,93 @@ using FastBackup.Ports;
 namespace FastBackup.Devices.Nbd;
 
 /// <summary>Threads: the loop's; the results any, once it is told of the end.</summary>
-sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember, IDisposable
+sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember
 {
     public const ulong TimeNsMax = 15 * Units.NsPerSecond;
 
-    const ulong StartArgument = 0;
-    const ulong LateArgument = 1;
-
     readonly IIoLoop _loop;
-    readonly NbdUri _uri;
-    readonly EndPoint _address;
-    readonly bool _isReadOnly;
-    readonly Action _onEnd;
+    readonly NbdRemote _remote;
+    readonly Action<NbdConnecting> _onEnd;
     IStreamIo? _streams;
     StreamHandle? _stream;
     NbdHandshake? _handshake;
     ulong _timerKey;
+    ulong _timeNs;
     bool _isLate;
+    bool _isStopped;
     bool _hasEnded;
 
-    /// <param name="loop">Drives the device.</param>
-    /// <param name="uri">Which export.</param>
+    /// <param name="loop">Drives the connection.</param>
+    /// <param name="remote">Which export.</param>
     /// <param name="address">Of its server.</param>
-    /// <param name="isReadOnly">False: refused where the export is.</param>
-    /// <param name="onEnd">Told once, on the loop's thread.</param>
-    public NbdConnecting(IIoLoop loop, NbdUri uri, EndPoint address, bool isReadOnly, Action onEnd) =>
-        (_loop, _uri, _address, _isReadOnly, _onEnd) = (loop, uri, address, isReadOnly, onEnd);
+    /// <param name="onEnd">Told once, on the loop's thread; not when it was stopped.</param>
+    public NbdConnecting(IIoLoop loop, NbdRemote remote, EndPoint address, Action<NbdConnecting> onEnd) =>
+        (_loop, _remote, Address, _onEnd) = (loop, remote, address, onEnd);
 
-    /// <summary>The device, or null when refused. Owner: whoever started this.</summary>
-    public NbdDevice? Device { get; private set; }
+    public EndPoint Address { get; }
+
+    /// <summary>What was found, or null when refused.</summary>
+    public NbdExport? Export { get; private set; }
+
+    /// <summary>With Export. Owner: whoever started this.</summary>
+    public StreamHandle Stream => _stream!;
+
+    public IStreamIo Streams => _streams!;
 
     public OpenRefusal Refusal { get; private set; }
 
     /// <summary>There was no connection: another address may do better.</summary>
     public bool IsUnreachable { get; private set; }
 
-    /// <summary>Begins, with the argument 0.</summary>
-    void ILoopTask.Run(ulong argument)
+    /// <param name="timeNs">For all of it, above 0; TimeNsMax at most.</param>
+    public void Start(ulong timeNs)
     {
-        if (argument == StartArgument)
-            Start();
-        else if (!_hasEnded)
+        _timeNs = Math.Min(timeNs, TimeNsMax);
+        _loop.Join(this);
+        if (_hasEnded)
+            return;
+        Fault fault = _loop.TryGetStreams(out _streams);
+        if (fault.IsNone)
+            fault = _streams!.TryOpen(Address, out _stream);
+        if (fault.IsFault)
         {
-            _isLate = true;
-            _timerKey = 0;
-            _streams!.Close(_stream!); // what is under way comes back
+            IsUnreachable = true;
+            Refuse("connect to", fault);
+            return;
         }
+        _timerKey = _loop.StartTimer(_loop.Clock.NowNs + _timeNs, this, 0);
+        StreamCommand connect = new()
+        {
+            Operation = StreamOperation.Connect,
+            Stream = _stream!,
+            Owner = this,
+        };
+        _streams!.Push(connect);
     }
 
-    void ILoopTask.Abandon(ulong argument) => OnLoopFailed();
-
-    /// <summary>Once it is told of the end; the device stays. Threads: any.</summary>
-    public void Dispose()
+    /// <summary>Nobody waits for it any more, and nobody is told.</summary>
+    public void Stop()
     {
-        if (!_loop.HasFailed) // else the port may still have its message
-            _handshake?.Dispose();
+        if (_hasEnded || _isStopped)
+            return;
+        _isStopped = true;
+        _streams!.Close(_stream!); // what is under way comes back
+    }
+
+    /// <summary>The time is over.</summary>
+    void ILoopTask.Run(ulong argument)
+    {
+        _timerKey = 0;
+        if (_hasEnded || _isStopped)
+            return;
+        _isLate = true;
+        _streams!.Close(_stream!);
     }
 
     public void OnLoopFailed()
     {
         if (!_hasEnded)
-            End(OpenRefusal.Of(_uri.Text, "open", new Fault(FaultKind.Bug)));
+            End(OpenRefusal.Of(_remote.Uri.Text, "open", new Fault(FaultKind.Bug)));
     }
 
     void IStreamOwner.OnStreamCompleted(ulong tag, in StreamResult result)
@@ -83,7 +109,7 @@ sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember, IDisposable
         }
         try
         {
-            _handshake = new NbdHandshake(_streams!, _stream!, _uri.Export, OnHandshake);
+            _handshake = new NbdHandshake(_streams!, _stream!, _remote.Uri.Export, _remote.Context, OnHandshake);
         }
         catch (InsufficientMemoryException)
         {
@@ -93,62 +119,26 @@ sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember, IDisposable
         _handshake.Start();
     }
 
-    void Start()
-    {
-        _loop.Join(this);
-        if (_hasEnded)
-            return;
-        Fault fault = _loop.TryGetStreams(out _streams);
-        if (fault.IsNone)
-            fault = _streams!.TryOpen(_address, out _stream);
-        if (fault.IsFault)
-        {
-            Refuse("connect to", fault);
-            return;
-        }
-        _timerKey = _loop.StartTimer(_loop.Clock.NowNs + TimeNsMax, this, LateArgument);
-        StreamCommand connect = new()
-        {
-            Operation = StreamOperation.Connect,
-            Stream = _stream!,
-            Owner = this,
-        };
-        _streams!.Push(connect);
-    }
-
     void OnHandshake()
     {
+        OpenRefusal refusal = default;
         if (_handshake!.Found is not { } export)
-            End(_isLate ? Late() : new OpenRefusal(_handshake.Fault, $"'{_uri.Text}' {_handshake.Wrong}"));
-        else if (!_isReadOnly && export.Can(NbdExportFlags.ReadOnly))
-            End(new OpenRefusal(Errnos.ToFault(Errnos.EROFS), $"'{_uri.Text}' is read-only at its server"));
-        else
-            Make(export);
+            refusal = _isLate ? Late() : new OpenRefusal(_handshake.Fault, $"'{_remote.Uri.Text}' {_handshake.Wrong}");
+        else if (!_remote.IsReadOnly && export.Can(NbdExportFlags.ReadOnly))
+            refusal = new OpenRefusal(Errnos.ToFault(Errnos.EROFS), $"'{_remote.Uri.Text}' is read-only at its server");
+        else if (!_isStopped)
+            Export = export;
+        End(refusal);
     }
 
-    void Make(NbdExport export)
-    {
-        try
-        {
-            NbdIdentity storage = new(_address, _uri.Export);
-            Device = new NbdDevice(_loop, _streams!, _stream!, _uri.Text, export, storage, _isReadOnly);
-        }
-        catch (InsufficientMemoryException)
-        {
-            Refuse("open", new Fault(FaultKind.NoMemory));
-            return;
-        }
-        End(default);
-    }
-
-    void Refuse(string verb, Fault fault) => End(_isLate ? Late() : OpenRefusal.Of(_uri.Text, verb, fault));
+    void Refuse(string verb, Fault fault) => End(_isLate ? Late() : OpenRefusal.Of(_remote.Uri.Text, verb, fault));
 
     OpenRefusal Late() =>
         new(
             new Fault(FaultKind.TimedOut),
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"'{_uri.Text}' did not answer within {TimeNsMax / Units.NsPerSecond} seconds"
+                $"'{_remote.Uri.Text}' did not answer within {Math.Max(_timeNs / Units.NsPerSecond, 1)} seconds"
             )
         );
 
@@ -158,9 +148,12 @@ sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember, IDisposable
         Refusal = refusal;
         if (_timerKey != 0)
             _loop.CancelTimer(_timerKey);
-        if (_stream != null && Device == null)
+        if (_stream != null && Export == null)
             _streams!.Close(_stream);
+        if (!_loop.HasFailed) // else the port may still have its message
+            _handshake?.Dispose();
         _loop.Leave(this);
-        _onEnd();
+        if (!_isStopped)
+            _onEnd(this);
     }
 }

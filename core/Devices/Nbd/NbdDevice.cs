@@ -1,21 +1,23 @@
-// An export of an NBD server as an IBlockDevice, over one connection with many requests in flight.
+// An export of an NBD server as an IBlockDevice, over one or several connections with many requests in flight.
 //
-//   sending      requests go out in the order in which RequestLanes let them begin: heads are gathered into one
-//                send, until one that has a payload; payloads leave from the request's own buffer
-//   receiving    NbdReplies: matched by cookie (the slot's key), every field checked
+//   connections  one, and more where the server says that they are one disk (multi-conn); a request goes to the one
+//                that has the fewest (NbdLink)
 //   pieces       what is longer than the server takes in one request is asked for piece by piece
-//   zeroes       by the server's write-zeroes, else by writing from one shared buffer
+//   zeroes       by the server's write-zeroes, else by writing from one shared buffer. Not by fast-zero: an answer
+//                "not fast" would have to be followed by the same zeroes, over the wire
 //   flush        what a server lacks is left out: without flush it keeps nothing back, a discard is a hint;
 //                without FUA a write is followed by a flush
+//   server gone  NbdReturn: the requests wait, the server is reached again and asked for all that it has not answered,
+//                once it is sure that it still has what it has answered (NbdUnflushed)
 //
-// When the connection ends, or the server says what cannot be, all requests fail, those that come later too, and
-// BrokenBecause says why. A request's buffer is not touched after its completion: they fail once the port has given
-// back what was under way. Does not connect again, has no limit of time for an answer, and refuses requests that do not
-// lie on the server's smallest block (Align).
-// Cost: some 20 bytes and O(1) a request, nothing allocated after construction but beyond Limits.InFlightMax.
+// When the server stays away, or says what cannot be, all requests fail, those that come later too, and BrokenBecause
+// says why. A request's buffer is not touched after its completion: they fail once the port has given back what was
+// under way. Has no limit of time for an answer, and refuses requests that do not lie on the server's smallest block
+// (Align). Cost: some 20 bytes and O(1) a request; nothing allocated after construction but beyond Limits.InFlightMax,
+// and for connections.
 // Source: NetworkBlockDevice/nbd, doc/proto.md.
 using System;
-using System.Buffers.Binary;
+using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
 using FastBackup.Memory;
@@ -24,78 +26,61 @@ using FastBackup.Ports;
 namespace FastBackup.Devices.Nbd;
 
 /// <summary>Threads: the loop's.</summary>
-public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
+public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdReturning
 {
     const uint AtOnceMax = 64;
     const uint InFlightMax = 1024;
-    const ulong OutBytes = AtOnceMax * NbdProtocol.ExtendedRequestBytes;
+    const uint LinksMax = 4;
     const ulong ZeroBytes = 256 * Units.KiB;
 
     /// <summary>Of one request without payload, where its length has 32 bits.</summary>
     const ulong ShortLengthMax = Units.GiB;
 
-    const ulong SendTag = 1;
-    const ulong ReceiveTag = 2;
-
     // --- fixed at construction
     readonly IIoLoop _loop;
-    readonly IStreamIo _streams;
-    readonly StreamHandle _stream;
-    readonly NbdExport _export;
-    readonly SlotTable<NbdSlot> _slots = new(AtOnceMax);
+    readonly NbdRemote _remote;
+    readonly SlotTable<NbdSlot> _slots = new(AtOnceMax + 1); // one to look at what was answered before
     readonly RequestLanes _lanes = new(AtOnceMax, waitingHint: InFlightMax);
-    readonly BoundedQueue<ulong> _toSend = new(AtOnceMax);
+    readonly BoundedQueue<ulong> _held = new(AtOnceMax + 1); // while there is no connection
     readonly BoundedQueue<ulong> _finished = new(AtOnceMax); // completions that may not run inside Submit
-    readonly AlignedRegion _out = AlignedRegion.Map(OutBytes, RegionResidency.Resident);
-    readonly NbdReplies _replies;
     readonly AlignedRegion? _zeroes;
+    readonly NbdUnflushed? _unflushed; // null: nothing to keep in mind
+    readonly NbdReturn _return;
 
-    // --- what is being sent: heads, then the payload of the last of them
-    ulong _outStart;
-    ulong _outEnd;
-    ulong _payloadKey; // 0: none; no key of a slot is
-    ulong _payloadSentBytes;
-
-    uint _commandCount; // at the port
+    readonly List<NbdLink> _links = [];
+    NbdExport _export;
+    NbdDial? _more;
+    bool _isUp = true;
     Fault _broken;
     bool _isDeferred;
     bool _isClosing;
     bool _isDisposed;
 
     /// <param name="loop">Drives this device.</param>
-    /// <param name="streams">The loop's.</param>
-    /// <param name="stream">Past the handshake; owned from here.</param>
-    /// <param name="name">For people.</param>
-    /// <param name="export">What the handshake has found.</param>
-    /// <param name="storage">Which disk it is.</param>
-    /// <param name="isReadOnly">Whether it is opened only to be read.</param>
-    internal NbdDevice(
-        IIoLoop loop,
-        IStreamIo streams,
-        StreamHandle stream,
-        string name,
-        NbdExport export,
-        StorageIdentity storage,
-        bool isReadOnly
-    )
+    /// <param name="remote">Which disk it is.</param>
+    /// <param name="first">A connection to it that was made; owned from here.</param>
+    internal NbdDevice(IIoLoop loop, NbdRemote remote, NbdConnecting first)
     {
-        (_loop, _streams, _stream, _export) = (loop, streams, stream, export);
-        (Name, Storage) = (name, storage);
+        (_loop, _remote, _export) = (loop, remote, first.Export!);
+        Storage = new NbdIdentity(first.Address, remote.Uri.Export);
         Limits = new BlockLimits
         {
-            CapacityBytes = export.SizeBytes,
-            RequestAlignBytes = export.BlockBytesMin,
+            CapacityBytes = _export.SizeBytes,
+            RequestAlignBytes = _export.BlockBytesMin,
             BufferAlignBytes = 1,
-            IsReadOnly = isReadOnly || export.Can(NbdExportFlags.ReadOnly),
+            IsReadOnly = remote.IsReadOnly || _export.Can(NbdExportFlags.ReadOnly),
             InFlightMax = InFlightMax,
         };
-        if (!Limits.IsReadOnly && !export.Can(NbdExportFlags.CanWriteZeroes))
+        if (!Limits.IsReadOnly && !_export.Can(NbdExportFlags.CanWriteZeroes))
             _zeroes = AlignedRegion.Map(ZeroBytes, RegionResidency.Resident);
-        _replies = new NbdReplies(export, _slots, this);
-        Receive();
+        if (!Limits.IsReadOnly && remote.Options.ReconnectNs > 0 && _export.Can(NbdExportFlags.CanFlush))
+            _unflushed = new NbdUnflushed();
+        _return = new NbdReturn(loop, remote, _slots, _unflushed, this);
+        AddLink(first);
+        ConnectMore();
     }
 
-    public string Name { get; }
+    public string Name => _remote.Uri.Text;
 
     public BlockLimits Limits { get; }
 
@@ -104,14 +89,17 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
     /// <summary>Nothing is known of what was there before.</summary>
     public bool ReadsAsZero => false;
 
-    public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount;
+    public uint InFlightCount => _slots.TakenCount - _return.SlotCount + _lanes.WaitingCount;
 
-    /// <summary>Why no request is answered any more, a clause for people; null while the connection stands.</summary>
+    /// <summary>Why no request is answered any more, a clause for people; null while there is hope.</summary>
     public string? BrokenBecause { get; private set; }
+
+    /// <summary>Now; for people.</summary>
+    internal int ConnectionCount => _links.Count;
 
     public void Submit(in BlockRequest request)
     {
-        if (_lanes.TryBegin(request.Lane, _slots.TakenCount == _slots.Capacity))
+        if (_lanes.TryBegin(request.Lane, IsFull))
             Begin(request);
         else
             _lanes.Wait(request);
@@ -123,21 +111,19 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
             Submit(request);
     }
 
-    /// <summary>Tells the server and ends the connection. Nothing is in flight.</summary>
+    /// <summary>Tells the server and ends the connections. Nothing is in flight.</summary>
     public void Dispose()
     {
         if (_isDisposed)
             return;
         Check.That(InFlightCount == 0 || _loop.HasFailed);
         _isDisposed = true;
-        if (_broken.IsNone && _outStart == _outEnd && !_loop.HasFailed)
-        {
-            (_outStart, _outEnd) = (0, 0);
-            WriteHead(0, NbdCommand.Disconnect, NbdCommandFlags.None, default);
-            Send(_out.Start, _outEnd);
-            return;
-        }
-        _streams.Close(_stream);
+        EndConnecting();
+        foreach (NbdLink link in _links)
+            if (_broken.IsNone && !_loop.HasFailed)
+                link.Leave();
+            else
+                link.Close();
         ReleaseWhenIdle();
     }
 
@@ -151,37 +137,15 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
             Break(new Fault(FaultKind.Canceled), "it was closed here");
     }
 
-    void IStreamOwner.OnStreamCompleted(ulong tag, in StreamResult result)
-    {
-        _commandCount--;
-        bool hasEnded = result.Fault.IsNone && result.Count == 0;
-        if (_isDisposed)
-        {
-            _streams.Close(_stream); // the farewell is sent, or could not be
-            ReleaseWhenIdle();
-        }
-        else if (_broken.IsFault)
-            FailAllWhenIdle();
-        else if (result.Fault.IsFault)
-            Break(result.Fault, $"the connection has ended: {result.Fault}");
-        else if (hasEnded)
-            Break(Errnos.ToFault(Errnos.ECONNRESET), "the server has ended the connection");
-        else if (tag == SendTag)
-            OnSent(result.Count);
-        else
-        {
-            _replies.Take(result.Count);
-            if (!HasEnded)
-                Receive();
-        }
-    }
+    bool IsFull => _slots.TakenCount - _return.SlotCount == AtOnceMax;
 
     void ILoopTask.Run(ulong argument)
     {
         _isDeferred = false;
         for (uint count = _finished.Count; count > 0 && _finished.TryDequeue(out ulong key); count--)
             Finish(key, _slots.Get(key).Fault);
-        SendNext();
+        for (int i = 0; i < _links.Count; i++)
+            _links[i].SendNext();
     }
 
     void Begin(in BlockRequest request)
@@ -196,9 +160,7 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
         }
         if (refusal.IsNone && request.Operation == BlockOperation.Map && request.LengthBytes > 0)
             slot.AddEntry(new Extent(request.OffsetBytes, request.LengthBytes), ExtentKind.Data);
-        (slot.State, slot.Fault) = (NbdSlotState.Finished, refusal);
-        _finished.Enqueue(key);
-        DeferOnce();
+        EndSoon(key, slot, refusal);
     }
 
     /// <param name="request">Any.</param>
@@ -218,7 +180,7 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
         {
             NbdCommand.Trim => _export.Can(NbdExportFlags.CanTrim),
             NbdCommand.Flush => _export.Can(NbdExportFlags.CanFlush),
-            NbdCommand.BlockStatus => _export.AllocationId != null,
+            NbdCommand.BlockStatus => _export.ContextId != null,
             _ => true,
         };
         return command;
@@ -235,7 +197,7 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
             return new Fault(FaultKind.Range, 0, request.OffsetBytes);
         if (isWrite && Limits.IsReadOnly)
             return new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes);
-        return Units.IsAligned(request.OffsetBytes | request.LengthBytes, _export.BlockBytesMin)
+        return Units.IsAligned(request.OffsetBytes | request.LengthBytes, Limits.RequestAlignBytes)
             ? Fault.None
             : new Fault(FaultKind.Align, 0, request.OffsetBytes);
     }
@@ -254,8 +216,18 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
             _ => _export.IsExtended ? ulong.MaxValue : ShortLengthMax,
         };
         slot.BeginPiece(Math.Min(mostBytes, slot.Request.LengthBytes - slot.DoneBytes));
-        slot.State = NbdSlotState.Queued;
-        _toSend.Enqueue(key);
+        slot.FlushMark = _unflushed?.End ?? 0;
+        if (!_isUp && !_return.Owns(key))
+        {
+            slot.State = NbdSlotState.Queued;
+            _held.Enqueue(key);
+            return;
+        }
+        NbdLink least = _links[0];
+        foreach (NbdLink link in _links)
+            if (link.RequestCount < least.RequestCount)
+                least = link;
+        least.Add(key, slot);
         DeferOnce();
     }
 
@@ -268,150 +240,49 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
         _loop.Defer(this, 0);
     }
 
-    void SendNext()
-    {
-        if (_broken.IsFault || _outStart < _outEnd || _payloadKey != 0)
-            return;
-        (_outStart, _outEnd, _payloadSentBytes) = (0, 0, 0);
-        while (
-            _payloadKey == 0
-            && _outEnd + NbdProtocol.ExtendedRequestBytes <= OutBytes
-            && _toSend.TryDequeue(out ulong key)
-        )
-        {
-            NbdSlot slot = _slots.Get(key);
-            WriteHead(key, slot.Command, Flags(slot), slot.Command == NbdCommand.Flush ? default : slot.Piece);
-            bool hasPayload = slot.Command == NbdCommand.Write;
-            slot.State = hasPayload ? NbdSlotState.Sending : NbdSlotState.Sent;
-            if (hasPayload)
-                _payloadKey = key;
-        }
-        if (_outEnd > 0)
-            Send(_out.Start, _outEnd);
-    }
-
-    NbdCommandFlags Flags(NbdSlot slot)
-    {
-        BlockFlags asked = slot.Request.Flags;
-        bool isWrite = slot.Command is NbdCommand.Write or NbdCommand.WriteZeroes or NbdCommand.Trim;
-        NbdCommandFlags flags = NbdCommandFlags.None;
-        if (isWrite && (asked & BlockFlags.Fua) != 0 && _export.Can(NbdExportFlags.CanFua))
-            flags |= NbdCommandFlags.Fua;
-        if (slot.Command == NbdCommand.WriteZeroes && (asked & BlockFlags.MayUnmap) == 0)
-            flags |= NbdCommandFlags.NoHole;
-        if (slot.Command == NbdCommand.Write && _export.IsExtended)
-            flags |= NbdCommandFlags.PayloadLength;
-        return flags;
-    }
-
-    void WriteHead(ulong cookie, NbdCommand command, NbdCommandFlags flags, in Extent range)
-    {
-        int bytes = _export.IsExtended ? NbdProtocol.ExtendedRequestBytes : NbdProtocol.RequestBytes;
-        Span<byte> head = _out.Slice(_outEnd, bytes);
-        BinaryPrimitives.WriteUInt32BigEndian(
-            head,
-            _export.IsExtended ? NbdProtocol.ExtendedRequestMagic : NbdProtocol.RequestMagic
-        );
-        BinaryPrimitives.WriteUInt16BigEndian(head[4..], (ushort)flags);
-        BinaryPrimitives.WriteUInt16BigEndian(head[6..], (ushort)command);
-        BinaryPrimitives.WriteUInt64BigEndian(head[8..], cookie);
-        BinaryPrimitives.WriteUInt64BigEndian(head[16..], range.OffsetBytes);
-        if (_export.IsExtended)
-            BinaryPrimitives.WriteUInt64BigEndian(head[24..], range.LengthBytes);
-        else
-            BinaryPrimitives.WriteUInt32BigEndian(head[24..], (uint)range.LengthBytes);
-        _outEnd += (ulong)bytes;
-    }
-
-    void OnSent(ulong countBytes)
-    {
-        if (_outStart < _outEnd)
-            _outStart += countBytes;
-        else
-            _payloadSentBytes += countBytes;
-        if (_outStart < _outEnd)
-        {
-            Send(_out.Start + (nint)_outStart, _outEnd - _outStart);
-            return;
-        }
-        if (_payloadKey != 0 && !TrySendPayload())
-            OnPayloadSent();
-        SendNext();
-    }
-
-    /// <returns>False: all of it is sent.</returns>
-    bool TrySendPayload()
-    {
-        NbdSlot slot = _slots.Get(_payloadKey);
-        if (_payloadSentBytes == slot.PieceBytes)
-            return false;
-        bool isZeroes = slot.Request.Operation == BlockOperation.WriteZeroes;
-        nint start = isZeroes ? _zeroes!.Start : slot.Request.Buffer + (nint)slot.DoneBytes;
-        Send(start + (nint)_payloadSentBytes, slot.PieceBytes - _payloadSentBytes);
-        return true;
-    }
-
-    void OnPayloadSent()
-    {
-        ulong key = _payloadKey;
-        NbdSlot slot = _slots.Get(key);
-        _payloadKey = 0;
-        slot.State = NbdSlotState.Sent;
-        if (slot.IsAnswered)
-            OnAnswered(key, slot);
-    }
-
-    /// <summary>One is always under way, so that the end of the connection is seen.</summary>
-    void Receive()
-    {
-        nint start = _replies.Place(out ulong lengthBytes);
-        Push(StreamOperation.Receive, ReceiveTag, start, lengthBytes);
-    }
-
-    void Send(nint start, ulong lengthBytes) => Push(StreamOperation.Send, SendTag, start, lengthBytes);
-
-    void Push(StreamOperation operation, ulong tag, nint start, ulong lengthBytes)
-    {
-        _commandCount++;
-        StreamCommand command = new()
-        {
-            Operation = operation,
-            Stream = _stream,
-            Buffer = start,
-            LengthBytes = lengthBytes,
-            Owner = this,
-            Tag = tag,
-        };
-        _streams.Push(command);
-    }
-
-    bool HasEnded => _broken.IsFault || _isDisposed;
-
-    bool INbdAsker.HasEnded => HasEnded;
-
-    void INbdAsker.OnViolation(string how) => Break(Errnos.ToFault(Errnos.EPROTO), $"the server {how}");
-
-    void INbdAsker.OnAnswered(ulong key, NbdSlot slot) => OnAnswered(key, slot);
-
     /// <summary>A piece has its whole answer: the next one, a flush for durability, or the end.</summary>
-    void OnAnswered(ulong key, NbdSlot slot)
+    void INbdLinkOwner.OnAnswered(ulong key, NbdSlot slot)
     {
-        if (slot.State == NbdSlotState.Sending)
-        {
-            slot.IsAnswered = true;
-            return;
-        }
+        bool isOurs = !_return.Owns(key);
+        bool mustFlush = isOurs && slot.Fault.IsNone && !TryKeepInMind(slot);
         slot.DoneBytes += slot.PieceBytes;
         bool isMap = slot.Command == NbdCommand.BlockStatus; // what is missing its owner asks for
         bool isWhole = slot.Fault.IsFault || isMap || slot.DoneBytes >= slot.Request.LengthBytes;
-        if (isWhole && (slot.Fault.IsFault || !MustFlush(slot)))
-        {
+        if (isOurs)
+            _return.OnProgress();
+        if (isWhole && !isOurs)
+            _return.OnLooked(slot);
+        else if (isWhole && (slot.Fault.IsFault || !(mustFlush || MustFlush(slot))))
             Finish(key, slot.Fault);
-            return;
+        else
+        {
+            if (isWhole)
+                slot.Command = NbdCommand.Flush;
+            Queue(key, slot);
         }
-        if (isWhole)
-            slot.Command = NbdCommand.Flush;
-        Queue(key, slot);
+    }
+
+    /// <summary>What has no room is followed by a flush: then there is some.</summary>
+    unsafe bool TryKeepInMind(NbdSlot slot)
+    {
+        if (_unflushed == null)
+            return true;
+        if (slot.Command == NbdCommand.Flush)
+            _unflushed.Drop(slot.FlushMark);
+        if (slot.Command is not (NbdCommand.Write or NbdCommand.WriteZeroes or NbdCommand.Trim))
+            return true;
+        bool isData = slot.Request.Operation == BlockOperation.Write;
+        if (!_unflushed.HasRoom(isData ? slot.PieceBytes : 1))
+            return false;
+        // SAFETY: the buffer is the device's until the completion, which comes later.
+        if (isData)
+            _unflushed.Add(
+                slot.PieceOffsetBytes,
+                new ReadOnlySpan<byte>((byte*)slot.Request.Buffer + slot.DoneBytes, (int)slot.PieceBytes)
+            );
+        else
+            _unflushed.Add(slot.Request.Operation, slot.Piece, slot.Request.Flags);
+        return true;
     }
 
     bool MustFlush(NbdSlot slot) =>
@@ -420,6 +291,13 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
         && !_export.Can(NbdExportFlags.CanFua)
         && _export.Can(NbdExportFlags.CanFlush);
 
+    void EndSoon(ulong key, NbdSlot slot, Fault fault)
+    {
+        (slot.State, slot.Fault) = (NbdSlotState.Finished, fault);
+        _finished.Enqueue(key);
+        DeferOnce();
+    }
+
     void Finish(ulong key, Fault fault)
     {
         NbdSlot slot = _slots.Get(key);
@@ -427,43 +305,168 @@ public sealed class NbdDevice : IBlockDevice, IStreamOwner, ILoopTask, INbdAsker
         uint count = fault.IsNone ? slot.EntryCount : 0;
         _slots.Free(key);
         _lanes.End(request.Lane);
-        while (_slots.TakenCount < _slots.Capacity && _lanes.TryNext(out BlockRequest next))
+        while (!IsFull && _lanes.TryNext(out BlockRequest next))
             Begin(next);
         request.Owner.OnBlockCompleted(request.UserData, new BlockResult(fault, count));
         if (_isClosing && InFlightCount == 0)
             Dispose();
     }
 
+    void AddLink(NbdConnecting made) =>
+        _links.Add(new NbdLink(made.Streams, made.Stream, made.Export!, _slots, _zeroes?.Start ?? 0, this));
+
+    /// <summary>One after the other, as many as are of use; one that cannot be had ends it.</summary>
+    void ConnectMore()
+    {
+        if (!_export.Can(NbdExportFlags.CanMultiConnect) || _links.Count == LinksMax)
+            return;
+        _more = new NbdDial(_loop, _remote, OnMore);
+        _more.Start(0, isPausing: false);
+    }
+
+    void OnMore(NbdConnecting made)
+    {
+        _more = null;
+        if (made.Export == null)
+            return;
+        if (made.Export.DiffersFrom(_export) != null || !TryAddLink(made))
+            made.Streams.Close(made.Stream);
+        else
+            ConnectMore();
+    }
+
+    bool TryAddLink(NbdConnecting made)
+    {
+        try
+        {
+            AddLink(made);
+            return true;
+        }
+        catch (InsufficientMemoryException)
+        {
+            return false;
+        }
+    }
+
+    void INbdLinkOwner.OnBroken(Fault fault, string because, bool isViolation)
+    {
+        if (_broken.IsFault || _isDisposed || (!_isUp && _links.Count == 0))
+            return;
+        if (isViolation || _isClosing || _remote.Options.ReconnectNs == 0)
+        {
+            Break(fault, because);
+            return;
+        }
+        _isUp = false;
+        EndConnecting();
+        _return.Begin(fault, because);
+        CloseLinks();
+    }
+
+    void INbdLinkOwner.OnIdle(NbdLink link)
+    {
+        if (!_links.Remove(link))
+            return;
+        link.Release();
+        if (_links.Count > 0)
+            return;
+        if (_isDisposed)
+            ReleaseWhenIdle();
+        else if (_broken.IsFault)
+            FailAll();
+        else
+        {
+            HoldAll();
+            _return.Connect();
+        }
+    }
+
+    void INbdReturning.OnConnected(NbdConnecting made)
+    {
+        string? differs = made.Export!.DiffersFrom(_export);
+        if (differs != null || !TryAddLink(made))
+        {
+            made.Streams.Close(made.Stream);
+            Break(Errnos.ToFault(Errnos.EIO), differs == null ? "there is no memory" : $"the server {differs}");
+            return;
+        }
+        _export = made.Export;
+        _return.Look();
+    }
+
+    void INbdReturning.Ask(ulong key, NbdSlot slot, in BlockRequest request)
+    {
+        slot.Begin(request, Command(request, out _));
+        Queue(key, slot);
+    }
+
+    void INbdReturning.OnReturned()
+    {
+        _isUp = true;
+        for (uint count = _held.Count; count > 0 && _held.TryDequeue(out ulong key); count--)
+            Queue(key, _slots.Get(key));
+        ConnectMore();
+    }
+
+    void INbdReturning.OnLost(Fault fault, string because) => Break(fault, because);
+
+    /// <summary>All that is not answered is asked for from its begin, in no order: no request waits for another.
+    /// </summary>
+    void HoldAll()
+    {
+        while (_held.TryDequeue(out _)) { }
+        for (uint i = 0; i < _slots.Capacity; i++)
+        {
+            bool isOpen = _slots.TryGetAt(i, out ulong key, out NbdSlot slot) && slot.State != NbdSlotState.Finished;
+            if (!isOpen || _return.Owns(key))
+                continue;
+            slot.Begin(slot.Request, Command(slot.Request, out _));
+            _held.Enqueue(key);
+        }
+    }
+
     void Break(Fault fault, string because)
     {
         Check.That(_broken.IsNone);
         (_broken, BrokenBecause) = (fault, because);
-        _streams.Close(_stream);
-        FailAllWhenIdle();
+        _isUp = false;
+        EndConnecting();
+        CloseLinks();
+        if (_links.Count == 0)
+            FailAll();
+    }
+
+    void CloseLinks()
+    {
+        foreach (NbdLink link in _links)
+            link.Close();
+    }
+
+    void EndConnecting()
+    {
+        _more?.Stop();
+        _more = null;
+        _return.Stop();
     }
 
     /// <summary>Everything begun fails in the next turn, and as it goes, what waits begins and fails.</summary>
-    void FailAllWhenIdle()
+    void FailAll()
     {
-        if (_commandCount > 0)
-            return;
-        while (_toSend.TryDequeue(out _)) { }
+        while (_held.TryDequeue(out _)) { }
+        _return.Release();
         for (uint i = 0; i < _slots.Capacity; i++)
             if (_slots.TryGetAt(i, out ulong key, out NbdSlot slot) && slot.State != NbdSlotState.Finished)
-            {
-                (slot.State, slot.Fault) = (NbdSlotState.Finished, _broken);
-                _finished.Enqueue(key);
-            }
-        if (_finished.Count > 0)
-            DeferOnce();
+                EndSoon(key, slot, _broken);
     }
 
     void ReleaseWhenIdle()
     {
-        if (_commandCount > 0 && !_loop.HasFailed)
+        if (_links.Count > 0 && !_loop.HasFailed)
             return;
-        _out.Dispose();
-        _replies.Dispose();
+        foreach (NbdLink link in _links)
+            link.Release();
+        _links.Clear();
+        _return.Release();
         _zeroes?.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 // What the handshake has found out about an export, and how the connection speaks from then on.
+using System.Globalization;
 using FastBackup.Base;
 
 namespace FastBackup.Devices.Nbd;
@@ -30,8 +31,29 @@ sealed record NbdExport
     /// <summary>Reads are answered in chunks.</summary>
     public bool IsStructured { get; init; }
 
-    /// <summary>The number that extents of base:allocation come with; null: the server does not tell them.</summary>
-    public uint? AllocationId { get; init; }
+    /// <summary>The number that extents of the context come with; null: the server does not tell them.</summary>
+    public uint? ContextId { get; init; }
+
+    /// <summary>The context is a dirty bitmap, not what is allocated.</summary>
+    public bool IsBitmap { get; init; }
 
     public bool Can(NbdExportFlags what) => (Flags & what) != 0;
+
+    /// <summary>Whether this, found later, is to all appearance the same disk, and as able.</summary>
+    /// <returns>Null, or how it is not, as the end of a sentence that begins with the server.</returns>
+    public string? DiffersFrom(NbdExport before)
+    {
+        const NbdExportFlags hints = NbdExportFlags.HasFlags | NbdExportFlags.CanMultiConnect | NbdExportFlags.ReadOnly;
+        if (SizeBytes != before.SizeBytes)
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"came back with a disk of {SizeBytes} bytes instead of {before.SizeBytes}"
+            );
+        bool isLess =
+            BlockBytesMin > before.BlockBytesMin
+            || (before.Flags & ~Flags & ~hints) != 0
+            || (before.ContextId != null && ContextId == null)
+            || (Can(NbdExportFlags.ReadOnly) && !before.Can(NbdExportFlags.ReadOnly));
+        return isLess ? "came back with an export that can less than before" : null;
+    }
 }

@@ -1,4 +1,4 @@
-// From a connection to an export: greeting, extended headers (else structured replies), base:allocation, and GO with
+// From a connection to an export: greeting, extended headers (else structured replies), the context, and GO with
 // the sizes of blocks. What a server does not know is left out; only GO must succeed. Written from top to bottom as an
 // iterator that hands out transfers, each of which is one whole message.
 //
@@ -29,6 +29,8 @@ sealed class NbdHandshake : IStreamOwner, IDisposable
     readonly IStreamIo _streams;
     readonly StreamHandle _stream;
     readonly string _export;
+    readonly string _context;
+    readonly List<string> _offered = [];
     readonly Action _onEnd;
     readonly AlignedRegion _message = AlignedRegion.Map(MessageBytesMax, RegionResidency.Resident);
     readonly IEnumerator<Transfer> _steps;
@@ -41,10 +43,12 @@ sealed class NbdHandshake : IStreamOwner, IDisposable
     /// <param name="streams">Carry the stream.</param>
     /// <param name="stream">Connected, nothing sent or received.</param>
     /// <param name="export">By its name.</param>
+    /// <param name="context">What extents are asked of: base:allocation, which may be missing; else it may not.</param>
     /// <param name="onEnd">Told once, when Found or Wrong is there; no command is in flight then.</param>
-    public NbdHandshake(IStreamIo streams, StreamHandle stream, string export, Action onEnd)
+    public NbdHandshake(IStreamIo streams, StreamHandle stream, string export, string context, Action onEnd)
     {
-        (_streams, _stream, _export, _onEnd) = (streams, stream, export, onEnd);
+        (_streams, _stream, _export, _context, _onEnd) = (streams, stream, export, context, onEnd);
+        _found = _found with { IsBitmap = IsBitmap };
         _steps = Run().GetEnumerator();
     }
 
@@ -121,10 +125,19 @@ sealed class NbdHandshake : IStreamOwner, IDisposable
         _found = _found with { IsExtended = isExtended, IsStructured = _answer == NbdProtocol.ReplyAck };
         if (Wrong == null && _found.IsStructured)
         {
-            foreach (Transfer transfer in Option(NbdProtocol.OptionSetMetaContext, WriteContextQuery()))
+            foreach (Transfer transfer in Option(NbdProtocol.OptionSetMetaContext, WriteContextQuery(_context)))
                 yield return transfer;
             if (_answer != NbdProtocol.ReplyAck)
-                _found = _found with { AllocationId = null };
+                _found = _found with { ContextId = null };
+        }
+        if (Wrong == null && IsBitmap && _found.ContextId == null && _answer != NbdProtocol.ErrorUnknown)
+        {
+            int listBytes = WriteContextQuery(NbdProtocol.BitmapContext);
+            foreach (Transfer transfer in Option(NbdProtocol.OptionListMetaContext, listBytes))
+                yield return transfer;
+            if (Wrong == null)
+                RefuseBitmap();
+            yield break;
         }
         if (Wrong == null)
             foreach (Transfer transfer in Option(NbdProtocol.OptionGo, WriteGo()))
@@ -170,6 +183,7 @@ sealed class NbdHandshake : IStreamOwner, IDisposable
         {
             (NbdProtocol.OptionGo, NbdProtocol.ReplyInfo) => data.Length >= 2 && TakeFact(data),
             (NbdProtocol.OptionSetMetaContext, NbdProtocol.ReplyMetaContext) => TakeContext(data),
+            (NbdProtocol.OptionListMetaContext, NbdProtocol.ReplyMetaContext) => TakeOffer(data),
             _ => false,
         };
         if (!isKnown)
@@ -178,13 +192,30 @@ sealed class NbdHandshake : IStreamOwner, IDisposable
 
     bool TakeContext(ReadOnlySpan<byte> data)
     {
-        bool isOurs =
-            data.Length > 4
-            && Encoding.UTF8.GetString(data[4..]) == NbdProtocol.AllocationContext
-            && _found.AllocationId == null;
+        bool isOurs = data.Length > 4 && Encoding.UTF8.GetString(data[4..]) == _context && _found.ContextId == null;
         if (isOurs)
-            _found = _found with { AllocationId = BinaryPrimitives.ReadUInt32BigEndian(data) };
+            _found = _found with { ContextId = BinaryPrimitives.ReadUInt32BigEndian(data) };
         return isOurs;
+    }
+
+    bool TakeOffer(ReadOnlySpan<byte> data)
+    {
+        if (data.Length <= 4)
+            return false;
+        string name = Encoding.UTF8.GetString(data[4..]);
+        if (name.StartsWith(NbdProtocol.BitmapContext, StringComparison.Ordinal))
+            _offered.Add($"'{name[NbdProtocol.BitmapContext.Length..]}'");
+        return true;
+    }
+
+    void RefuseBitmap()
+    {
+        string name = _context[NbdProtocol.BitmapContext.Length..];
+        string offer =
+            !_found.IsStructured ? "its server cannot tell of any"
+            : _offered.Count == 0 ? "it offers none"
+            : $"it offers {string.Join(", ", _offered)}";
+        Refuse($"has no dirty bitmap '{name}': {offer}", Errnos.ToFault(Errnos.ENOENT));
     }
 
     bool TakeFact(ReadOnlySpan<byte> data)
@@ -265,16 +296,17 @@ sealed class NbdHandshake : IStreamOwner, IDisposable
         return Wrong == null;
     }
 
-    int WriteContextQuery()
+    bool IsBitmap => _context != NbdProtocol.AllocationContext;
+
+    int WriteContextQuery(string query)
     {
         int offset = WriteName(OptionHeadBytes);
         BinaryPrimitives.WriteUInt32BigEndian(Message(offset, 4), 1);
-        BinaryPrimitives.WriteUInt32BigEndian(Message(offset + 4, 4), (uint)NbdProtocol.AllocationContext.Length);
+        byte[] bytes = Encoding.UTF8.GetBytes(query);
+        BinaryPrimitives.WriteUInt32BigEndian(Message(offset + 4, 4), (uint)bytes.Length);
         offset += 8;
-        offset += Encoding.ASCII.GetBytes(
-            NbdProtocol.AllocationContext,
-            Message(offset, NbdProtocol.AllocationContext.Length)
-        );
+        bytes.CopyTo(Message(offset, bytes.Length));
+        offset += bytes.Length;
         return offset - OptionHeadBytes;
     }
 

@@ -1,5 +1,5 @@
 // From the name of a remote disk to a device: the name of the host becomes addresses on the caller's thread, which may
-// take as long as the resolver likes; then each address is tried on the loop (NbdConnecting), in the resolver's order,
+// take as long as the resolver likes; then each address is tried on the loop (NbdOpening), in the resolver's order,
 // while the caller waits. Cold: allocates.
 using System;
 using System.Net;
@@ -15,7 +15,7 @@ static class NbdOpener
 {
     /// <summary>Waits: for the resolver, and for the server within a limit. Threads: any but the loop's.</summary>
     /// <param name="loop">Drives the device.</param>
-    /// <param name="options">Path is the name; IsReadOnly. The rest is for files.</param>
+    /// <param name="options">Path is the name; IsReadOnly and Remote. The rest is for files.</param>
     /// <param name="device">The device, or null when refused. Owner: the caller.</param>
     /// <returns>None, or why not.</returns>
     public static OpenRefusal TryOpen(IIoLoop loop, FileOpenOptions options, out NbdDevice? device)
@@ -25,17 +25,15 @@ static class NbdOpener
         if (NbdUri.TryParse(options.Path, out NbdUri? uri) is { } wrong)
             return OpenRefusal.Rule($"'{options.Path}' {wrong}");
         OpenRefusal refusal = TryResolve(uri!, out EndPoint[] addresses);
-        foreach (EndPoint address in addresses)
-        {
-            using ManualResetEventSlim ended = new();
-            using NbdConnecting connecting = new(loop, uri!, address, options.IsReadOnly, ended.Set);
-            loop.Post(new StandingPost(connecting));
-            ended.Wait();
-            (device, refusal) = (connecting.Device, connecting.Refusal);
-            if (!connecting.IsUnreachable)
-                break;
-        }
-        return refusal;
+        if (!refusal.IsNone)
+            return refusal;
+        NbdRemote remote = new(uri!, addresses, options.IsReadOnly, options.Remote);
+        using ManualResetEventSlim ended = new();
+        NbdOpening opening = new(loop, remote, ended.Set);
+        loop.Post(new StandingPost(opening));
+        ended.Wait();
+        device = opening.Device;
+        return opening.Refusal;
     }
 
     /// <summary>At least one address, or why there is none.</summary>

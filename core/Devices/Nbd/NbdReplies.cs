@@ -126,7 +126,7 @@ sealed class NbdReplies(NbdExport export, SlotTable<NbdSlot> slots, INbdAsker as
         if (!TryTake(headBytes, out ReadOnlySpan<byte> head))
             return false;
         _key = U64(head[8..]);
-        if (!slots.IsTaken(_key) || slots.Get(_key).State is NbdSlotState.Queued or NbdSlotState.Finished)
+        if (!asker.HasAsked(_key))
             return Violates("answers a request that was not made");
         NbdSlot slot = slots.Get(_key);
         if (slot.IsAnswered)
@@ -267,7 +267,7 @@ sealed class NbdReplies(NbdExport export, SlotTable<NbdSlot> slots, INbdAsker as
 
     bool BeginExtents(NbdSlot slot, uint contextId, bool isCountRight)
     {
-        if (contextId != export.AllocationId || !isCountRight)
+        if (contextId != export.ContextId || !isCountRight)
             return Violates("answers with extents that were not asked for");
         slot.HasExtents = true;
         _extentOffsetBytes = slot.PieceOffsetBytes;
@@ -291,7 +291,8 @@ sealed class NbdReplies(NbdExport export, SlotTable<NbdSlot> slots, INbdAsker as
         lengthBytes = Math.Min(lengthBytes, mostBytes);
         // A hole of which it is not said that it reads as zeroes may read as anything.
         ExtentKind kind =
-            (status & NbdProtocol.StatusZero) == 0 ? ExtentKind.Data
+            export.IsBitmap ? ((status & NbdProtocol.StatusDirty) != 0 ? ExtentKind.Data : ExtentKind.Hole)
+            : (status & NbdProtocol.StatusZero) == 0 ? ExtentKind.Data
             : (status & NbdProtocol.StatusHole) != 0 ? ExtentKind.Hole
             : ExtentKind.Zero;
         slot.AddEntry(new Extent(_extentOffsetBytes, lengthBytes), kind);

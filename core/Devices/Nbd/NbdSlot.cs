@@ -7,7 +7,7 @@ namespace FastBackup.Devices.Nbd;
 
 enum NbdSlotState : byte
 {
-    /// <summary>Its piece waits to be sent: no answer can come.</summary>
+    /// <summary>Its piece waits to be sent, or for a connection: no answer can come.</summary>
     Queued,
 
     /// <summary>Its payload is being sent: the buffer is in use, even if the answer comes meanwhile.</summary>
@@ -23,6 +23,12 @@ enum NbdSlotState : byte
 sealed class NbdSlot
 {
     public BlockRequest Request;
+
+    /// <summary>On which its piece was asked for, or will be; null while there is none.</summary>
+    public NbdLink? Link;
+
+    /// <summary>Flush: of the writes that it is about, the end.</summary>
+    public ulong FlushMark;
     public NbdCommand Command;
     public NbdSlotState State;
     public bool IsAnswered;
@@ -50,7 +56,7 @@ sealed class NbdSlot
     public void Begin(in BlockRequest request, NbdCommand command)
     {
         (Request, Command, State) = (request, command, NbdSlotState.Queued);
-        (DoneBytes, EntryCount) = (0, 0);
+        (DoneBytes, EntryCount, Link) = (0, 0, null);
         BeginPiece(0);
     }
 

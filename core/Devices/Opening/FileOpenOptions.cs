@@ -32,4 +32,7 @@ public sealed record FileOpenOptions
     public FormatRule Format { get; init; }
 
     public uint InFlightMax { get; init; } = InFlightDefault;
+
+    /// <summary>For a server's disk.</summary>
+    public RemoteOpenOptions Remote { get; init; } = new();
 }

@@ -22,6 +22,12 @@ sealed record BackupRequest
     /// <summary>The checkpoint to be made when the copy is whole; null: none.</summary>
     public string? Checkpoint { get; init; }
 
+    /// <summary>The dirty bitmap of the source's server that says what is copied; null: none.</summary>
+    public string? Bitmap { get; init; }
+
+    /// <summary>Of disks of servers.</summary>
+    public RemoteOpenOptions Remote { get; init; } = new();
+
     public BackupSync Sync { get; init; } = BackupSync.Full;
 
     /// <summary>Who comes first on the source's disk.</summary>

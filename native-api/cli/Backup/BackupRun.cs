@@ -29,6 +29,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     BackupTracker? _tracker;
     CopyRecord? _record; // null: the copy cannot be gone on with
     ResumedCopy? _resumed;
+    HierarchicalBitmap? _marked; // by the source's server
     string _point = ""; // of the tracker, at which the copy began
 
     public BackupResult Execute()
@@ -73,12 +74,15 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             "source",
             request.IsLockIgnored,
             request.Format,
-            out _source
+            out _source,
+            remote: request.Remote
         );
         if (!refusal.IsNone)
             return refusal;
         if (request.Tracker != null)
             refusal = TryOpenTracker(engine, request.Tracker);
+        else if (request.Bitmap != null)
+            refusal = RemoteBitmap.TryRead(engine, request, _source!, interruption, out _marked);
         if (!refusal.IsNone)
             return refusal;
         WriteTracker();
@@ -109,10 +113,10 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         return refusal;
     }
 
-    bool IsIncremental => _tracker is { FullReason: null };
+    bool IsIncremental => _tracker is { FullReason: null } || _marked != null;
 
     /// <summary>All that is to be copied; null: everything is.</summary>
-    HierarchicalBitmap? Named => _resumed?.Left ?? (IsIncremental ? _tracker!.Changed : null);
+    HierarchicalBitmap? Named => _resumed?.Left ?? _marked ?? (IsIncremental ? _tracker!.Changed : null);
 
     OpenRefusal TryOpenTracker(Engine engine, string path)
     {
@@ -141,26 +145,31 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             Path = request.Target,
             IsLockIgnored = request.IsLockIgnored,
             Format = FormatRule.Raw, // it holds whatever the source does
+            Remote = request.Remote,
         };
-        OpenRefusal refusal = DeviceOpener.TryOpen(engine.Reactor, options, out FileDevice? target);
-        _target = target;
+        OpenRefusal refusal = DeviceSchemes.Known.TryOpen(engine.Reactor, options, out _target);
         if (!refusal.IsNone)
-            return refusal with { Sentence = $"target: {refusal.Sentence}" };
-        if (target!.Kin is { } kin && _source!.Storage is { } storage && storage.Shares(kin))
+            return refusal with { Sentence = $"target: {refusal.Sentence}{BitmapHint(refusal.Fault)}" };
+        if (_source!.Storage is { } storage && _target!.Storage is { } other && storage.Shares(other))
             return OpenRefusal.Rule($"target '{request.Target}' is the source itself");
-        ulong sizeBytes = _source!.Limits.CapacityBytes;
-        if (target.Limits.CapacityBytes == sizeBytes)
+        (ulong sizeBytes, ulong targetBytes) = (_source.Limits.CapacityBytes, _target!.Limits.CapacityBytes);
+        if (targetBytes == sizeBytes)
             return default;
         return
-            target.Limits.CapacityBytes < sizeBytes
-            && !target.IsBlockDevice
-            && _tracker!.NamesAllFrom(target.Limits.CapacityBytes)
-            ? Enlarge(engine, target, sizeBytes)
+            targetBytes < sizeBytes
+            && _target is FileDevice { IsBlockDevice: false } file
+            && _tracker?.NamesAllFrom(targetBytes) == true
+            ? Enlarge(engine, file, sizeBytes)
             : new OpenRefusal(
                 new Fault(FaultKind.Invalid),
                 $"target '{request.Target}' has another size than the source: it is not its last copy"
             );
     }
+
+    string BitmapHint(Fault fault) =>
+        _marked == null || fault.Errno != Errnos.ENOENT
+            ? ""
+            : "; it is the copy that --bitmap completes: make it without --bitmap first";
 
     /// <summary>The source has grown since the last copy, and what is new is copied anyway.</summary>
     OpenRefusal Enlarge(Engine engine, FileDevice target, ulong sizeBytes)
@@ -235,7 +244,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             );
         OpenRefusal refusal = DeviceSchemes.Known.TryOpen(
             engine.Reactor,
-            new FileOpenOptions { Path = request.Target },
+            new FileOpenOptions { Path = request.Target, Remote = request.Remote },
             out _target
         );
         if (!refusal.IsNone)
@@ -377,6 +386,14 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     /// <summary>How much is to be copied, or why all: said before anything is opened for writing.</summary>
     void WriteTracker()
     {
+        if (_marked is { } marked)
+        {
+            output.Line($"incremental: {ByteSize.Format(marked.CountBytes())} marked in bitmap '{request.Bitmap}'");
+            output.Event(
+                new BitmapEvent("bitmap", request.Bitmap!, marked.CountBytes(), marked.SizeBytes),
+                JsonEvents.Readable.BitmapEvent
+            );
+        }
         if (_tracker is not { } tracker)
             return;
         WriteTracker(IsIncremental ? "incremental" : "full", tracker.FullReason, tracker.ChangedBytes);
@@ -429,6 +446,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         _target?.DisposeWhenIdle();
         _tracker?.Dispose();
         _resumed?.Left.Dispose();
+        _marked?.Dispose();
         _source?.DisposeWhenIdle();
         _place?.Dispose();
     }

@@ -24,6 +24,7 @@ static class BackupCommand
         "fastbackup backup disk.img backup.img --force --json",
         "fastbackup backup backup.img /dev/vg0/web --force        (restore)",
         "fastbackup backup nbd://host/web backup.img",
+        "fastbackup backup nbd://host/web backup.img --bitmap daily      (what is marked in it)",
         "fastbackup backup disk.img copy.img --tracker disk.img.track   (what has changed)",
         "fastbackup backup disk.img copy.img --tracker disk.img.track --since monday --checkpoint tuesday",
     ];
@@ -67,6 +68,13 @@ static class BackupCommand
             "--since",
             "With --tracker: TARGET is the copy of this checkpoint."
         );
+        Option<string?> bitmap = new("--bitmap")
+        {
+            Description =
+                "Into a TARGET that exists, an earlier copy, goes only what this dirty bitmap of SOURCE's server marks.",
+            HelpName = "NAME",
+        };
+        Option<uint?> reconnect = ReconnectOption.Create();
         Option<string?> checkpoint = CheckpointCommand.CreateOption(
             "--checkpoint",
             "With --tracker: makes this checkpoint when the copy is whole."
@@ -85,6 +93,8 @@ static class BackupCommand
             tracker,
             since,
             checkpoint,
+            bitmap,
+            reconnect,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
             CommonOptions.Json,
@@ -97,6 +107,12 @@ static class BackupCommand
                 && (result.GetResult(since) ?? result.GetResult(checkpoint)) is { } lone
             )
                 result.AddError($"{lone.Option.Name} is about a tracker's checkpoints: give --tracker, too");
+            if (result.GetResult(bitmap) != null)
+                foreach (Option other in (Option[])[tracker, sync, resume, force])
+                    if (result.GetResult(other) != null)
+                        result.AddError($"--bitmap completes an earlier copy by itself: leave {other.Name} out");
+            if (result.GetValue(bitmap) is "")
+                result.AddError("--bitmap is empty; give the name of a dirty bitmap of SOURCE's server");
             if (result.GetResult(resume) != null && result.GetResult(since) != null)
                 result.AddError("--resume goes on with a full copy: leave --since out");
         });
@@ -109,6 +125,8 @@ static class BackupCommand
                     Tracker = parsed.GetValue(tracker),
                     Since = parsed.GetValue(since),
                     Checkpoint = parsed.GetValue(checkpoint),
+                    Bitmap = parsed.GetValue(bitmap),
+                    Remote = ReconnectOption.Options(parsed.GetValue(reconnect)),
                     Sync = parsed.GetValue(sync),
                     SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
                     GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,

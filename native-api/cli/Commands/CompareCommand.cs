@@ -17,10 +17,12 @@ static class CompareCommand
     {
         Argument<string> left = PathName.CreateDiskArgument("A", "Disk image, block device or NBD URI.");
         Argument<string> right = PathName.CreateDiskArgument("B", "Disk image, block device or NBD URI.");
+        Option<uint?> reconnect = ReconnectOption.Create();
         Command command = new("compare", "Say whether two disks hold the same bytes, and where they first differ.")
         {
             left,
             right,
+            reconnect,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
             CommonOptions.Json,
@@ -32,16 +34,32 @@ static class CompareCommand
                 parsed.GetRequiredValue(right),
                 parsed.GetValue(CommonOptions.IgnoreLocks),
                 parsed.GetValue(CommonOptions.Format),
+                ReconnectOption.Options(parsed.GetValue(reconnect)),
                 CommonOptions.CreateOutput(parsed)
             )
         );
         return command;
     }
 
-    static int Run(string left, string right, bool isLockIgnored, FormatRule format, Output output)
+    static int Run(
+        string left,
+        string right,
+        bool isLockIgnored,
+        FormatRule format,
+        RemoteOpenOptions remote,
+        Output output
+    )
     {
         using Interruption interruption = new();
-        CompareResult result = new CompareRun(left, right, isLockIgnored, format, output, interruption).Execute();
+        CompareResult result = new CompareRun(
+            left,
+            right,
+            isLockIgnored,
+            format,
+            remote,
+            output,
+            interruption
+        ).Execute();
         if (result.Sentence != null)
             output.Error(result.Sentence, result.Fault);
         else

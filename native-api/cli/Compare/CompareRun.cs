@@ -15,6 +15,7 @@ sealed class CompareRun(
     string right,
     bool isLockIgnored,
     FormatRule format,
+    RemoteOpenOptions remote,
     Output output,
     Interruption interruption
 )
@@ -39,10 +40,19 @@ sealed class CompareRun(
                 "first disk",
                 isLockIgnored,
                 format,
-                out _left
+                out _left,
+                remote: remote
             );
             if (refusal.IsNone)
-                refusal = SourceDisk.TryOpen(engine.Reactor, right, "second disk", isLockIgnored, format, out _right);
+                refusal = SourceDisk.TryOpen(
+                    engine.Reactor,
+                    right,
+                    "second disk",
+                    isLockIgnored,
+                    format,
+                    out _right,
+                    remote: remote
+                );
             WarnOfMark(left, _left);
             WarnOfMark(right, _right);
             return refusal.IsNone ? Run(engine) : CompareResult.Refused(refusal.Sentence, refusal.Fault);

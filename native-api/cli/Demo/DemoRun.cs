@@ -84,7 +84,15 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
         _backup = backup;
 
         output.Line("Comparing the copy with the disk ...");
-        CompareResult compare = new CompareRun(source, target, false, FormatRule.Raw, _inner, interruption).Execute();
+        CompareResult compare = new CompareRun(
+            source,
+            target,
+            false,
+            FormatRule.Raw,
+            new(),
+            _inner,
+            interruption
+        ).Execute();
         if (compare.Status != RunStatus.Done)
             return End(compare.Status, "demo: " + compare.Sentence, compare.Fault);
         _compare = compare;
@@ -111,6 +119,7 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
             liveTarget,
             false,
             FormatRule.Raw,
+            new(),
             _inner,
             interruption
         ).Execute();

@@ -126,6 +126,7 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(CtlDoneEvent))]
 [JsonSerializable(typeof(TrackDoneEvent))]
 [JsonSerializable(typeof(TrackerEvent))]
+[JsonSerializable(typeof(BitmapEvent))]
 [JsonSerializable(typeof(ResumeEvent))]
 [JsonSerializable(typeof(CheckpointDoneEvent))]
 sealed partial class JsonEvents : JsonSerializerContext

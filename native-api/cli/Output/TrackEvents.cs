@@ -11,6 +11,13 @@ namespace FastBackup.Cli;
 sealed record ResumeEvent(string Event, string Partial, ulong LeftBytes, ulong ChangedBytes, ulong TotalBytes);
 
 /// <remarks>
+/// Event: "bitmap", before the copy begins.
+/// Bitmap: Of the source's server.
+/// MarkedBytes: What is copied.
+/// </remarks>
+sealed record BitmapEvent(string Event, string Bitmap, ulong MarkedBytes, ulong TotalBytes);
+
+/// <remarks>
 /// Event: "done".
 /// Action: "add", "info", "map", "grow", "remove", "expect", "export" or "import".
 /// Reason: "none", or why the tracker cannot tell what has changed.

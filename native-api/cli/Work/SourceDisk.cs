@@ -17,6 +17,7 @@ static class SourceDisk
     /// <param name="format">Raw when --format raw was given.</param>
     /// <param name="device">Open and not empty, or null.</param>
     /// <param name="isReadOnly">Nothing is written to it.</param>
+    /// <param name="remote">Of a server's disk; null: what is usual.</param>
     /// <returns>None, or why not.</returns>
     public static OpenRefusal TryOpen(
         IIoLoop loop,
@@ -25,7 +26,8 @@ static class SourceDisk
         bool isLockIgnored,
         FormatRule format,
         out IBlockDevice? device,
-        bool isReadOnly = true
+        bool isReadOnly = true,
+        RemoteOpenOptions? remote = null
     )
     {
         FileOpenOptions options = new()
@@ -34,6 +36,7 @@ static class SourceDisk
             IsReadOnly = isReadOnly,
             IsLockIgnored = isLockIgnored,
             Format = format,
+            Remote = remote ?? new(),
         };
         OpenRefusal refusal = DeviceSchemes.Known.TryOpen(loop, options, out device);
         if (!refusal.IsNone)

@@ -1,5 +1,6 @@
 // A small NBD server over any kind of stream, for one connection: every form of reply, chunks in any order, answers out
-// of order, and what a test does to its bytes. It trusts its client, and says when it may not.
+// of order, and what a test does to its bytes. It can die after any byte and come back, with or without what was not
+// flushed. It trusts its client, and says when it may not.
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
@@ -34,15 +35,18 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
     readonly List<byte> _leaving = [];
     readonly List<byte[]> _answers = [];
     readonly Prng _prng;
+    readonly byte[] _durable;
     StreamHandle? _stream;
     bool _isSending;
     bool _isClosed;
     bool _isGreeted;
     bool _isTransmitting;
+    ulong _life;
 
     public NbdServerModel(IStreamIo streams, EndPoint address, NbdForm form, byte[] content, ulong seed)
     {
         (_streams, Form, Content, _prng) = (streams, form, content, new Prng(seed));
+        _durable = [.. content];
         Assert.True(streams.TryListen(address, out StreamHandle? listener).IsNone);
         _listener = listener!;
         Push(StreamOperation.Accept, _listener, 0, 0);
@@ -52,15 +56,27 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
 
     public byte[] Content { get; }
 
+    /// <summary>What a power cut leaves.</summary>
+    public ReadOnlySpan<byte> Durable => _durable;
+
     public uint BlockBytesMin { get; init; } = 1;
 
     public uint PayloadBytesMax { get; init; } = 1 << 20;
 
-    public NbdExportFlags Flags { get; init; } =
+    public NbdExportFlags Flags { get; set; } =
         NbdExportFlags.CanFlush | NbdExportFlags.CanFua | NbdExportFlags.CanTrim | NbdExportFlags.CanWriteZeroes;
 
     /// <summary>Ends the connection when so many bytes have left.</summary>
-    public int CutAfterBytes { get; init; } = int.MaxValue;
+    public int CutAfterBytes { get; set; } = int.MaxValue;
+
+    /// <summary>So often it comes back after its end, and ends again when so many bytes have left.</summary>
+    public int LivesLeft { get; set; }
+
+    /// <summary>When it comes back, nothing is there that was not flushed.</summary>
+    public bool IsForgetful { get; init; }
+
+    /// <summary>Changes what it is when it comes back.</summary>
+    public Action<NbdServerModel> OnReturn { get; init; } = _ => { };
 
     public Func<byte[], byte[]> Alter { get; set; } = bytes => bytes;
 
@@ -81,6 +97,27 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
             _streams.Close(_stream);
     }
 
+    public void Die()
+    {
+        if (LivesLeft == 0)
+        {
+            Close();
+            return;
+        }
+        LivesLeft--;
+        _streams.Close(_stream!);
+        _stream = null;
+        _life++;
+        (_isGreeted, _isTransmitting, _isSending, LeftBytes) = (false, false, false, 0);
+        _arrived.Clear();
+        _leaving.Clear();
+        _answers.Clear();
+        if (IsForgetful)
+            _durable.CopyTo(Content, 0);
+        OnReturn(this);
+        Push(StreamOperation.Accept, _listener, 0, 0);
+    }
+
     public void Dispose()
     {
         Close();
@@ -90,14 +127,16 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
 
     void IStreamOwner.OnStreamCompleted(ulong tag, in StreamResult result)
     {
-        StreamOperation operation = (StreamOperation)tag;
+        StreamOperation operation = (StreamOperation)(tag & 0xff);
+        if (tag >> 8 != _life)
+            return;
         if (operation == StreamOperation.Send)
             _isSending = false;
         if (_isClosed)
             return;
         if (result.Fault.IsFault || (operation == StreamOperation.Receive && result.Count == 0))
         {
-            Close();
+            Die();
             return;
         }
         if (operation == StreamOperation.Accept)
@@ -114,7 +153,7 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
         }
         if (LeftBytes >= CutAfterBytes)
         {
-            Close();
+            Die();
             return;
         }
         while (TryServe()) { }
@@ -132,7 +171,7 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
                 Buffer = buffer,
                 LengthBytes = (ulong)bytes,
                 Owner = this,
-                Tag = (ulong)operation,
+                Tag = _life << 8 | (ulong)operation,
             }
         );
 
@@ -218,6 +257,7 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
             BinaryPrimitives.ReadUInt32BigEndian(head)
         );
         NbdCommand command = (NbdCommand)BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(6));
+        bool isFua = (head[5] & (int)NbdCommandFlags.Fua) != 0;
         ulong cookie = BinaryPrimitives.ReadUInt64BigEndian(head.AsSpan(8));
         int offset = (int)BinaryPrimitives.ReadUInt64BigEndian(head.AsSpan(16));
         int length = isExtended
@@ -230,11 +270,11 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
         _arrived.RemoveRange(0, headBytes + payloadBytes);
         Commands.Add(command);
         if (command != NbdCommand.Disconnect)
-            _answers.Add(Serve(command, cookie, offset, length, payload));
+            _answers.Add(Serve(command, isFua, cookie, offset, length, payload));
         return true;
     }
 
-    byte[] Serve(NbdCommand command, ulong cookie, int offset, int length, byte[] payload)
+    byte[] Serve(NbdCommand command, bool isFua, ulong cookie, int offset, int length, byte[] payload)
     {
         Assert.Equal(0u, (uint)(offset | length) % BlockBytesMin);
         Assert.InRange(offset + length, 0, Content.Length);
@@ -245,6 +285,10 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
             payload.CopyTo(Content, offset);
         if (error == 0 && command is NbdCommand.WriteZeroes or NbdCommand.Trim)
             Content.AsSpan(offset, length).Clear();
+        if (error == 0 && command == NbdCommand.Flush)
+            Content.CopyTo(_durable, 0);
+        if (error == 0 && isFua)
+            Content.AsSpan(offset, length).CopyTo(_durable.AsSpan(offset));
         if (Form == NbdForm.Simple)
         {
             Wire reply = new Wire().U32(NbdProtocol.SimpleReplyMagic).U32(error).U64(cookie);

@@ -33,35 +33,40 @@ sealed unsafe class NbdWorld : IBlockOwner, IDisposable
 
     public Span<byte> Buffer => new((void*)_buffer.Start, BufferBytes);
 
-    public OpenRefusal TryOpen(bool isReadOnly = false)
+    public OpenRefusal TryOpen(bool isReadOnly = false, RemoteOpenOptions? options = null)
     {
-        OpenRefusal refusal = Dial(_world, isReadOnly, out NbdDevice? device);
+        OpenRefusal refusal = Dial(_world, isReadOnly, out NbdDevice? device, options);
         Device = device!;
         return refusal;
     }
 
     /// <summary>Connects to the server at a world's address, and shakes hands.</summary>
-    public static OpenRefusal Dial(StreamWorld world, bool isReadOnly, out NbdDevice? device)
+    /// <param name="world">The server's, too.</param>
+    /// <param name="isReadOnly">How it is opened.</param>
+    /// <param name="device">Null when refused.</param>
+    /// <param name="options">Null: no connection is made again.</param>
+    public static OpenRefusal Dial(
+        StreamWorld world,
+        bool isReadOnly,
+        out NbdDevice? device,
+        RemoteOpenOptions? options = null
+    )
     {
         Assert.Null(NbdUri.TryParse("nbd://model/disk", out NbdUri? uri));
         bool hasEnded = false;
-        using NbdConnecting connecting = new(
-            world.Reactor,
-            uri!,
-            world.Address,
-            isReadOnly,
-            () => hasEnded = !hasEnded
-        );
-        world.Reactor.Post(new StandingPost(connecting));
+        options ??= new RemoteOpenOptions { ReconnectNs = 0 };
+        NbdRemote remote = new(uri!, [world.Address], isReadOnly, options);
+        NbdOpening opening = new(world.Reactor, remote, () => hasEnded = !hasEnded);
+        world.Reactor.Post(new StandingPost(opening));
         world.RunUntil(() => hasEnded);
-        Assert.Equal(connecting.Refusal.IsNone, connecting.Device != null);
-        device = connecting.Device;
-        return connecting.Refusal;
+        Assert.Equal(opening.Refusal.IsNone, opening.Device != null);
+        device = opening.Device;
+        return opening.Refusal;
     }
 
-    public NbdWorld Open()
+    public NbdWorld Open(RemoteOpenOptions? options = null)
     {
-        Assert.Equal(default, TryOpen());
+        Assert.Equal(default, TryOpen(isReadOnly: false, options));
         return this;
     }
 

@@ -338,9 +338,29 @@ public sealed class NbdServerTests
                 world.Turn();
             client.Dispose();
         }
-        world.RunUntil(() => model.IsIdle && world.ConnectionCount == 1);
+        world.RunUntil(() => model.IsIdle && world.ConnectionCount == neighbour.ConnectionCount);
         Assert.Empty(model.Faults);
         neighbour.Dispose();
+    }
+
+    [Fact]
+    public void AClient_SpreadsItsRequestsOverSeveralConnections()
+    {
+        using ServedWorld world = new();
+        NbdDevice device = world.Open();
+        world.RunUntil(() => device.ConnectionCount == 4);
+        using DeviceModel model = new(device, 1);
+        for (int turn = 0; model.CompletedCount < 100; turn++)
+        {
+            Assert.True(turn < 10_000);
+            model.SubmitRandom();
+            world.Turn();
+        }
+        world.RunUntil(() => model.IsIdle);
+        Assert.Empty(model.Faults);
+        Assert.Equal(4, world.ConnectionCount);
+        device.Dispose();
+        world.RunUntil(() => world.ConnectionCount == 0);
     }
 
     const int SessionCount = 3000;

@@ -1,0 +1,16 @@
+// Which remote disk, where its server is, and how it is to be used: all that is needed to reach it, and to reach it again.
+using System.Net;
+using FastBackup.Devices.Opening;
+
+namespace FastBackup.Devices.Nbd;
+
+/// <param name="Uri">Its name.</param>
+/// <param name="Addresses">Of the server, at least one, in the order in which they are tried.</param>
+/// <param name="IsReadOnly">False: refused where the export is.</param>
+/// <param name="Options">What the opener has said.</param>
+sealed record NbdRemote(NbdUri Uri, EndPoint[] Addresses, bool IsReadOnly, RemoteOpenOptions Options)
+{
+    /// <summary>The one context that is asked for.</summary>
+    public string Context =>
+        Options.Bitmap == null ? NbdProtocol.AllocationContext : NbdProtocol.BitmapContext + Options.Bitmap;
+}
