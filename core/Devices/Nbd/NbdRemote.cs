@@ -1,4 +1,4 @@
-// Which remote disk, where its server is, and how it is to be used: all that is needed to reach it, and to reach it again.
+// Which remote disk, where its server is, and how it is to be used: all that is needed to reach it, also once more.
 using System.Net;
 using FastBackup.Devices.Opening;
 

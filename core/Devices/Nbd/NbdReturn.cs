@@ -5,7 +5,8 @@
 //               '-----------------------'      too late, or something is missing -> OnLost
 //
 // The time counts from the first end on until a request is answered, or a connection has stood as long: a server that
-// takes connections and ends each is gone, too, and is not asked faster than once a second. Memory for what is read again is taken when it is needed.
+// takes connections and ends each is gone, too, and is not asked faster than once a second. Memory for
+// what is read again is taken when it is needed.
 // A request that has reached the server before its connection ended may be carried out after it was asked for again:
 // the same bytes at the same place, while its owner has not been told of its end. A server that carries out requests
 // of connections which have ended long ago is not guarded against.

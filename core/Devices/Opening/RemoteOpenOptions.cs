@@ -12,8 +12,8 @@ public sealed record RemoteOpenOptions
     public ulong ReconnectNs { get; init; } = ReconnectNsDefault;
 
     /// <summary>
-    /// A dirty bitmap of the server, by its name: then <see cref="BlockOperation.Map"/> tells what is marked in it (data)
-    /// and what is not (hole), instead of what is allocated.
+    /// A dirty bitmap of the server, by its name: then <see cref="BlockOperation.Map"/> tells what is marked in it
+    /// (data) and what is not (hole), instead of what is allocated.
     /// </summary>
     public string? Bitmap { get; init; }
 }

@@ -70,8 +70,7 @@ static class BackupCommand
         );
         Option<string?> bitmap = new("--bitmap")
         {
-            Description =
-                "Into a TARGET that exists, an earlier copy, goes only what this dirty bitmap of SOURCE's server marks.",
+            Description = "Into TARGET, an earlier copy, goes only what this dirty bitmap of SOURCE's server marks.",
             HelpName = "NAME",
         };
         Option<uint?> reconnect = ReconnectOption.Create();
