@@ -10,7 +10,9 @@ using FastBackup.Ports;
 namespace FastBackup.Devices.Nbd;
 
 /// <summary>Threads: the loop's; the results any, once it is told of the end.</summary>
+#pragma warning disable CA1001 // it gives back what it has at its end, which comes by itself
 sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember
+#pragma warning restore CA1001
 {
     public const ulong TimeNsMax = 15 * Units.NsPerSecond;
 

@@ -367,7 +367,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
     {
         if (!_links.Remove(link))
             return;
-        link.Release();
+        link.Dispose();
         if (_links.Count > 0)
             return;
         if (_isDisposed)
@@ -464,7 +464,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
         if (_links.Count > 0 && !_loop.HasFailed)
             return;
         foreach (NbdLink link in _links)
-            link.Release();
+            link.Dispose();
         _links.Clear();
         _return.Release();
         _zeroes?.Dispose();

@@ -16,7 +16,7 @@ using FastBackup.Ports;
 namespace FastBackup.Devices.Nbd;
 
 /// <summary>Threads: the device's.</summary>
-sealed class NbdLink : IStreamOwner, INbdAsker
+sealed class NbdLink : IStreamOwner, INbdAsker, IDisposable
 {
     const ulong SendTag = 1;
     const ulong ReceiveTag = 2;
@@ -134,7 +134,7 @@ sealed class NbdLink : IStreamOwner, INbdAsker
     }
 
     /// <summary>Once it is idle, or the loop has failed.</summary>
-    public void Release()
+    public void Dispose()
     {
         _out.Dispose();
         _replies.Dispose();
