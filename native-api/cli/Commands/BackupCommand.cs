@@ -68,11 +68,7 @@ static class BackupCommand
             "--since",
             "With --tracker: TARGET is the copy of this checkpoint."
         );
-        Option<string?> bitmap = new("--bitmap")
-        {
-            Description = "Into TARGET, an earlier copy, goes only what this dirty bitmap of SOURCE's server marks.",
-            HelpName = "NAME",
-        };
+        Option<string?> bitmap = CreateBitmapOption([tracker, sync, resume, force]);
         Option<uint?> reconnect = ReconnectOption.Create();
         Option<string?> checkpoint = CheckpointCommand.CreateOption(
             "--checkpoint",
@@ -106,12 +102,6 @@ static class BackupCommand
                 && (result.GetResult(since) ?? result.GetResult(checkpoint)) is { } lone
             )
                 result.AddError($"{lone.Option.Name} is about a tracker's checkpoints: give --tracker, too");
-            if (result.GetResult(bitmap) != null)
-                foreach (Option other in (Option[])[tracker, sync, resume, force])
-                    if (result.GetResult(other) != null)
-                        result.AddError($"--bitmap completes an earlier copy by itself: leave {other.Name} out");
-            if (result.GetValue(bitmap) is "")
-                result.AddError("--bitmap is empty; give the name of a dirty bitmap of SOURCE's server");
             if (result.GetResult(resume) != null && result.GetResult(since) != null)
                 result.AddError("--resume goes on with a full copy: leave --since out");
         });
@@ -141,6 +131,25 @@ static class BackupCommand
             )
         );
         return command;
+    }
+
+    /// <param name="others">That make no sense beside it.</param>
+    static Option<string?> CreateBitmapOption(Option[] others)
+    {
+        Option<string?> option = new("--bitmap")
+        {
+            Description = "Into TARGET, an earlier copy, goes only what this dirty bitmap of SOURCE's server marks.",
+            HelpName = "NAME",
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && result.Tokens[0].Value.Length == 0)
+                result.AddError("--bitmap is empty; give the name of a dirty bitmap of SOURCE's server");
+            foreach (Option other in others)
+                if (result.GetResult(other) != null)
+                    result.AddError($"--bitmap completes an earlier copy by itself: leave {other.Name} out");
+        });
+        return option;
     }
 
     static int Run(BackupRequest request, Output output)
