@@ -146,7 +146,7 @@ static class BackupCommand
             if (result.Tokens.Count == 1 && result.Tokens[0].Value.Length == 0)
                 result.AddError("--bitmap is empty; give the name of a dirty bitmap of SOURCE's server");
             foreach (Option other in others)
-                if (result.GetResult(other) != null)
+                if (result.GetResult(other) is { Implicit: false })
                     result.AddError($"--bitmap completes an earlier copy by itself: leave {other.Name} out");
         });
         return option;
