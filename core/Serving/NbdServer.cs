@@ -34,6 +34,7 @@ public sealed class NbdServer : IStreamOwner, ILoopTask
     /// <param name="address">Of a unix socket that does not exist yet, or of TCP.</param>
     /// <param name="disks">Their devices are the caller's, until the server has closed.</param>
     /// <param name="options">Bounds.</param>
+    /// <param name="streams">Carry its clients; null: the loop's own do.</param>
     /// <param name="server">The server, or null.</param>
     /// <returns>None, or why it cannot listen there.</returns>
     public static Fault TryStart(
@@ -41,11 +42,12 @@ public sealed class NbdServer : IStreamOwner, ILoopTask
         EndPoint address,
         IServedDisks disks,
         NbdServerOptions options,
+        IStreamIo? streams,
         out NbdServer? server
     )
     {
         server = null;
-        Fault fault = loop.TryGetStreams(out IStreamIo? streams);
+        Fault fault = streams == null ? loop.TryGetStreams(out streams) : Fault.None;
         StreamHandle? listener = null;
         if (fault.IsNone)
             fault = streams!.TryListen(address, out listener);

@@ -41,7 +41,7 @@ sealed class NbdSession : IStreamOwner, ILoopTask, IDisposable
     public NbdSession(NbdServer server, IIoLoop loop, IStreamIo streams, StreamHandle stream, NbdServerOptions options)
     {
         (_server, _loop, _streams, _stream, _options) = (server, loop, streams, stream, options);
-        _negotiation = new NbdNegotiation(server.Disks);
+        _negotiation = new NbdNegotiation(server.Disks.For(stream));
         NbdNegotiation.Greet(_filling);
         _timerKey = loop.StartTimer(loop.Clock.NowNs + options.HandshakeMs * Units.NsPerMs, this, 0);
         Work();

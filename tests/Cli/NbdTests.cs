@@ -170,7 +170,7 @@ public sealed class NbdTests : IDisposable
     }
 
     [Theory]
-    [InlineData("nbds://host/x", "has a scheme that is not supported here; it is nbd:// or nbd+unix://")]
+    [InlineData("nbd+vsock://1/x", "has a scheme that is not supported here; it is nbd:// or nbd+unix:// or nbds://")]
     [InlineData("nbd://host:0/x", "has the port '0'; it is a number, 1..65535")]
     [InlineData("nbd+unix:///x", "needs ?socket=PATH")]
     public void ABadName_IsAWrongCommandLine(string uri, string said)

@@ -1,7 +1,7 @@
 // The arrows inside native-api, and that no files go round in a circle: who reads a file needs those below it, and can
 // stop there.
 //
-//   lib   Exports -> Calls -> Monitor -> Objects -> Structs, Errors, Handles -> Header, core
+//   lib   Tls, Exports -> Calls -> Monitor -> Objects -> Structs, Errors, Handles -> Header, core
 //   cli   Commands -> what is done -> Work -> Output -> Words
 using System;
 using System.Collections.Generic;
@@ -26,6 +26,7 @@ public sealed class NativeArrowTests
         ["Header"] = [],
         ["Handles"] = ["Header"],
         ["Process"] = [],
+        ["Tls"] = [],
         ["Errors"] = ["Header", "Handles"],
         ["Structs"] = ["Header", "Errors"],
         ["Objects"] = Ground,

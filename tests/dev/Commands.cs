@@ -43,6 +43,7 @@ static class Commands
         ("nbdkit", "nbdkit"),
         ("/usr/include/nbdkit-plugin.h", "nbdkit-plugin-dev"),
         ("nbdinfo", "libnbd-bin"),
+        ("openssl", "openssl"),
         ("bindfs", "bindfs"),
         ("python3", "python3"),
         ("/usr/lib/wine/wine64", "wine64"),

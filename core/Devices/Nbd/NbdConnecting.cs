@@ -57,7 +57,8 @@ sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember
         _loop.Join(this);
         if (_hasEnded)
             return;
-        Fault fault = _loop.TryGetStreams(out _streams);
+        _streams = _remote.Streams;
+        Fault fault = _streams == null ? _loop.TryGetStreams(out _streams) : Fault.None;
         if (fault.IsNone)
             fault = _streams!.TryOpen(Address, out _stream);
         if (fault.IsFault)
@@ -106,7 +107,10 @@ sealed class NbdConnecting : IStreamOwner, ILoopTask, ILoopMember
         if (result.Fault.IsFault)
         {
             IsUnreachable = true;
-            Refuse("connect to", result.Fault);
+            if (!_isLate && _remote.Transport?.Explain(_stream!) is { } why)
+                End(new OpenRefusal(result.Fault, $"'{_remote.Uri.Text}' {why}"));
+            else
+                Refuse("connect to", result.Fault);
             return;
         }
         try

@@ -15,19 +15,32 @@ static class NbdOpener
 {
     /// <summary>Waits: for the resolver, and for the server within a limit. Threads: any but the loop's.</summary>
     /// <param name="loop">Drives the device.</param>
+    /// <param name="transport">Makes connections with TLS; null: there are none.</param>
     /// <param name="options">Path is the name; IsReadOnly and Remote. The rest is for files.</param>
     /// <param name="device">The device, or null when refused. Owner: the caller.</param>
     /// <returns>None, or why not.</returns>
-    public static OpenRefusal TryOpen(IIoLoop loop, FileOpenOptions options, out NbdDevice? device)
+    public static OpenRefusal TryOpen(
+        IIoLoop loop,
+        INbdTransport? transport,
+        FileOpenOptions options,
+        out NbdDevice? device
+    )
     {
         device = null;
         Check.That(!loop.MustNotWait);
-        if (NbdUri.TryParse(options.Path, out NbdUri? uri) is { } wrong)
+        if (NbdUri.TryParse(options.Path, transport != null, out NbdUri? uri) is { } wrong)
             return OpenRefusal.Rule($"'{options.Path}' {wrong}");
         OpenRefusal refusal = TryResolve(uri!, out EndPoint[] addresses);
         if (!refusal.IsNone)
             return refusal;
-        NbdRemote remote = new(uri!, addresses, options.IsReadOnly, options.Remote);
+        IStreamIo? streams = null;
+        if (uri!.IsTls && transport!.TryOpen(loop, uri, out streams) is { } reason)
+            return OpenRefusal.Rule($"'{options.Path}' {reason}");
+        NbdRemote remote = new(uri, addresses, options.IsReadOnly, options.Remote)
+        {
+            Transport = streams == null ? null : transport,
+            Streams = streams,
+        };
         using ManualResetEventSlim ended = new();
         NbdOpening opening = new(loop, remote, ended.Set);
         loop.Post(new StandingPost(opening));

@@ -1,6 +1,7 @@
 // Which remote disk, where its server is, and how it is to be used: all that is needed to reach it, also once more.
 using System.Net;
 using FastBackup.Devices.Opening;
+using FastBackup.Ports;
 
 namespace FastBackup.Devices.Nbd;
 
@@ -10,6 +11,12 @@ namespace FastBackup.Devices.Nbd;
 /// <param name="Options">What the opener has said.</param>
 sealed record NbdRemote(NbdUri Uri, EndPoint[] Addresses, bool IsReadOnly, RemoteOpenOptions Options)
 {
+    /// <summary>Who makes connections; null: the loop itself does.</summary>
+    public INbdTransport? Transport { get; init; }
+
+    /// <summary>Of Transport.</summary>
+    public IStreamIo? Streams { get; init; }
+
     /// <summary>The one context that is asked for.</summary>
     public string Context =>
         Options.Bitmap == null ? NbdProtocol.AllocationContext : NbdProtocol.BitmapContext + Options.Bitmap;

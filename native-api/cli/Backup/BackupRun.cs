@@ -11,6 +11,7 @@ using FastBackup.Devices.Opening;
 using FastBackup.Devices.Targets;
 using FastBackup.Filter;
 using FastBackup.Jobs;
+using FastBackup.Native.Tls;
 using FastBackup.Ports.Linux;
 using FastBackup.Runtime;
 
@@ -95,7 +96,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             return new OpenRefusal(new Fault(FaultKind.NoMemory), sentence);
         refusal =
             IsIncremental ? TryOpenLast(engine)
-            : DeviceSchemes.Known.IsMeant(request.Target) ? TryOpenRemote(engine)
+            : TlsTransport.Schemes.IsMeant(request.Target) ? TryOpenRemote(engine)
             : TryOpenPlace(engine);
         if (refusal.IsNone && _place is { PartialPath: not null })
             refusal = TryMakeRecord(engine);
@@ -147,7 +148,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             Format = FormatRule.Raw, // it holds whatever the source does
             Remote = request.Remote,
         };
-        OpenRefusal refusal = DeviceSchemes.Known.TryOpen(engine.Reactor, options, out _target);
+        OpenRefusal refusal = TlsTransport.Schemes.TryOpen(engine.Reactor, options, out _target);
         if (!refusal.IsNone)
             return refusal with { Sentence = $"target: {refusal.Sentence}{BitmapHint(refusal.Fault)}" };
         if (_source!.Storage is { } storage && _target!.Storage is { } other && storage.Shares(other))
@@ -242,7 +243,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
                 new Fault(FaultKind.State, Errnos.EEXIST),
                 $"target '{request.Target}' is a disk of a server; give --force to overwrite what is on it"
             );
-        OpenRefusal refusal = DeviceSchemes.Known.TryOpen(
+        OpenRefusal refusal = TlsTransport.Schemes.TryOpen(
             engine.Reactor,
             new FileOpenOptions { Path = request.Target, Remote = request.Remote },
             out _target

@@ -8,6 +8,7 @@ using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Memory;
+using FastBackup.Native.Tls;
 using FastBackup.Ports;
 using FastBackup.Runtime;
 
@@ -44,7 +45,7 @@ sealed class RemoteBitmap : IBlockOwner, IDisposable
     )
     {
         changed = null;
-        if (!DeviceSchemes.Known.IsMeant(request.Source))
+        if (!TlsTransport.Schemes.IsMeant(request.Source))
             return OpenRefusal.Rule($"source '{request.Source}' is no server's: --bitmap names a bitmap of a server");
         FileOpenOptions options = new()
         {
@@ -52,7 +53,7 @@ sealed class RemoteBitmap : IBlockOwner, IDisposable
             IsReadOnly = true,
             Remote = request.Remote with { Bitmap = request.Bitmap },
         };
-        OpenRefusal refusal = DeviceSchemes.Known.TryOpen(engine.Reactor, options, out IBlockDevice? device);
+        OpenRefusal refusal = TlsTransport.Schemes.TryOpen(engine.Reactor, options, out IBlockDevice? device);
         if (!refusal.IsNone)
             return refusal with { Sentence = $"source: {refusal.Sentence}" };
         ulong sizeBytes = source.Limits.CapacityBytes;

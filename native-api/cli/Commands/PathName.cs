@@ -1,6 +1,7 @@
 // The rules for a path on the command line, and an argument that keeps them.
 using System.CommandLine;
 using FastBackup.Devices;
+using FastBackup.Native.Tls;
 
 namespace FastBackup.Cli;
 
@@ -20,7 +21,7 @@ static class PathName
             if (result.Tokens.Count != 1)
                 return;
             string given = result.Tokens[0].Value;
-            if (DeviceSchemes.Known.Check(given) is { } wrong)
+            if (TlsTransport.Schemes.Check(given) is { } wrong)
                 result.AddError($"{argument.Name} '{given}' {wrong}");
         });
         return argument;

@@ -24,6 +24,7 @@ static class ServeCommand
         "fastbackup serve system=vda.img data=/dev/vg0/data --socket /run/vm7.sock --monitor /run/vm7.ctl",
         "fastbackup serve disk.img --socket /run/disk.sock --track",
         "fastbackup serve backup.img --read-only --listen 127.0.0.1:10809",
+        "fastbackup serve disk.img --listen 0.0.0.0:10809 --tls-certificates /etc/pki/fastbackup",
     ];
 
     public static Command Create()
@@ -49,7 +50,7 @@ static class ServeCommand
         Option<ulong?> memory = MemoryOption.Create();
         Option<IPEndPoint?> listen = new("--listen")
         {
-            Description = "Listen on an address of this machine: 127.0.0.1:PORT or [::1]:PORT.",
+            Description = "Listen on an address; one that other machines reach needs --tls-certificates.",
             HelpName = "HOST:PORT",
             CustomParser = ParseAddress,
         };
@@ -86,6 +87,7 @@ static class ServeCommand
             CommonOptions.Json,
             CommonOptions.Quiet,
         };
+        ServeTlsOptions tls = new(command, listen);
         command.Validators.Add(result =>
         {
             if (result.GetResult(socket) == null == (result.GetResult(listen) == null))
@@ -110,6 +112,7 @@ static class ServeCommand
                     [.. parsed.GetRequiredValue(disks).Select(Split)],
                     parsed.GetValue(socket),
                     parsed.GetValue(listen),
+                    tls.Of(parsed),
                     parsed.GetValue(monitor),
                     parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
                     parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
@@ -185,10 +188,6 @@ static class ServeCommand
             result.AddError($"--listen '{text}' is no address with a port, such as 127.0.0.1:10809 or [::1]:10809");
             return null;
         }
-        if (!IPAddress.IsLoopback(found.Address))
-            result.AddError(
-                $"--listen '{text}' can be reached from other machines, which needs TLS: not supported here"
-            );
         return found;
     }
 

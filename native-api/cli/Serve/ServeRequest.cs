@@ -8,6 +8,7 @@ namespace FastBackup.Cli;
 /// <param name="Disks">By the names of their exports, which differ.</param>
 /// <param name="SocketPath">Null with an address.</param>
 /// <param name="Address">Of this machine only; null with a socket.</param>
+/// <param name="Tls">Of an address.</param>
 /// <param name="MonitorPath">Of the control socket; null without one.</param>
 /// <param name="MemoryBytes">For backups, with a monitor.</param>
 /// <param name="UsualMemoryBytes">Where nobody asked for an amount.</param>
@@ -21,6 +22,7 @@ sealed record ServeRequest(
     IReadOnlyList<(string Export, string Path)> Disks,
     string? SocketPath,
     IPEndPoint? Address,
+    ServeTls Tls,
     string? MonitorPath,
     ulong MemoryBytes,
     ulong? UsualMemoryBytes,

@@ -13,6 +13,7 @@ using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Native.Hosting;
+using FastBackup.Native.Tls;
 using FastBackup.Ports.Linux;
 using FastBackup.Runtime;
 using FastBackup.Serving;
@@ -28,6 +29,8 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
     readonly ManualResetEvent _never = new(false);
     readonly ManualResetEvent _closed = new(false);
     readonly CountdownEvent _flushes = new(1);
+    readonly Lock _logging = new();
+    readonly LogLimit _logged = new();
     Fault _flushFault;
     NbdServer? _server;
 
@@ -120,12 +123,33 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
             return new OpenRefusal(fault, sentence);
         NbdServerOptions options = new() { ConnectionsMax = request.ConnectionsMax };
         Reactor loop = host.Engine.Reactor;
-        loop.Invoke(() => fault = NbdServer.TryStart(loop, address, host.Exports, options, out _server));
+        IServedDisks exports = host.Exports;
+        TlsStreams? secure = null;
+        if (request.Tls.Rule != TlsRule.Off)
+        {
+            if (TlsFolder.TryRead(request.Tls.Folder!, isServer: true, out TlsFolder? folder) is { } wrong)
+                return OpenRefusal.Rule($"--tls-certificates: {wrong}");
+            bool isRequired = request.Tls.Rule == TlsRule.Require;
+            secure = new TlsStreams(loop, new TlsServerRules(folder!, isRequired, options.ConnectionsMax, Log), null);
+            exports = new ClientExports(host.Exports, request.Tls.Clients, Log);
+        }
+        loop.Invoke(() => fault = NbdServer.TryStart(loop, address, exports, options, secure, out _server));
         if (fault.IsFault)
             return new OpenRefusal(fault, $"cannot listen on '{name}': {fault}");
         if (request.SocketPath != null)
             socket = SocketPath.IdentityOf(request.SocketPath);
         return default;
+    }
+
+    /// <summary>A client that was refused. What it has said of itself is shown without what a terminal obeys.</summary>
+    void Log(string sentence)
+    {
+        lock (_logging)
+            if (_logged.TryCount(out int leftOut))
+            {
+                string more = leftOut == 0 ? "" : Phrases.Text($" ({leftOut} more since the last line)");
+                output.Warning(string.Concat(sentence.Select(one => char.IsControl(one) ? '?' : one)) + more);
+            }
     }
 
     (RunStatus Status, string? Sentence, Fault Fault, double Seconds) Serve(HostedDisks host)
@@ -183,7 +207,7 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
             string name = Uri.EscapeDataString(export);
             string uri = request.SocketPath is { } socket
                 ? $"nbd+unix:///{name}?socket={Escape(System.IO.Path.GetFullPath(socket))}"
-                : $"nbd://{request.Address}/{name}";
+                : $"{(request.Tls.Rule == TlsRule.Require ? "nbds" : "nbd")}://{request.Address}/{name}";
             disks.Add(new ServeDisk(path, export, uri, disk.Device.Limits.CapacityBytes, request.IsReadOnly));
             string how = request.IsReadOnly ? ", read-only" : "";
             output.Line($"serving '{path}' ({ByteSize.Format(disk.Device.Limits.CapacityBytes)}{how}) as {uri}");

@@ -3,6 +3,7 @@ using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Nbd;
 using FastBackup.Devices.Opening;
+using FastBackup.Native.Tls;
 using FastBackup.Ports;
 using FastBackup.Ports.Linux;
 
@@ -38,7 +39,7 @@ static class SourceDisk
             Format = format,
             Remote = remote ?? new(),
         };
-        OpenRefusal refusal = DeviceSchemes.Known.TryOpen(loop, options, out device);
+        OpenRefusal refusal = TlsTransport.Schemes.TryOpen(loop, options, out device);
         if (!refusal.IsNone)
             return new OpenRefusal(refusal.Fault, $"{role}: {refusal.Sentence}{Hint(path, refusal.Fault)}");
         if (device!.Limits.CapacityBytes > 0)
@@ -70,7 +71,7 @@ static class SourceDisk
         device is NbdDevice { BrokenBecause: { } because } ? because : fault.ToString();
 
     static string Hint(string path, Fault fault) =>
-        DeviceSchemes.Known.IsMeant(path) ? RemoteHint(fault)
+        TlsTransport.Schemes.IsMeant(path) ? RemoteHint(fault)
         : fault.Kind == FaultKind.Unsupported && fault.Errno == 0 ? ": --format raw"
         : fault.Errno switch
         {

@@ -52,7 +52,7 @@ sealed unsafe class NbdWorld : IBlockOwner, IDisposable
         RemoteOpenOptions? options = null
     )
     {
-        Assert.Null(NbdUri.TryParse("nbd://model/disk", out NbdUri? uri));
+        Assert.Null(NbdUri.TryParse("nbd://model/disk", mayBeTls: false, out NbdUri? uri));
         bool hasEnded = false;
         options ??= new RemoteOpenOptions { ReconnectNs = 0 };
         NbdRemote remote = new(uri!, [world.Address], isReadOnly, options);

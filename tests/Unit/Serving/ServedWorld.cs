@@ -40,7 +40,8 @@ sealed class ServedWorld : IServedDisks, IServedBitmaps, IDisposable
             Description = "words",
             Bitmaps = this,
         };
-        Assert.True(NbdServer.TryStart(_world.Reactor, Address, this, options ?? new(), out NbdServer? server).IsNone);
+        options ??= new();
+        Assert.True(NbdServer.TryStart(_world.Reactor, Address, this, options, null, out NbdServer? server).IsNone);
         _server = server!;
     }
 

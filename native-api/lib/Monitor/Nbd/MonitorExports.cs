@@ -46,7 +46,7 @@ sealed class MonitorExports(EngineObject engine, NodeTable nodes, MonitorInbox i
     /// <returns>None, or why it cannot listen.</returns>
     public Fault Start(EndPoint address, NbdServerOptions options)
     {
-        Fault fault = NbdServer.TryStart(engine.Reactor, address, this, options, out _server);
+        Fault fault = NbdServer.TryStart(engine.Reactor, address, this, options, null, out _server);
         if (_server != null)
             _server.OnClientGone = DropThoseWithoutClients;
         return fault;
