@@ -1,6 +1,7 @@
 // fastbackup backup SOURCE TARGET: the options, their rules, and the words at the end.
 using System;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using FastBackup.Base;
 using FastBackup.Filter;
 using FastBackup.Jobs;
@@ -95,16 +96,7 @@ static class BackupCommand
             CommonOptions.Json,
             CommonOptions.Quiet,
         };
-        command.Validators.Add(result =>
-        {
-            if (
-                result.GetResult(tracker) == null
-                && (result.GetResult(since) ?? result.GetResult(checkpoint)) is { } lone
-            )
-                result.AddError($"{lone.Option.Name} is about a tracker's checkpoints: give --tracker, too");
-            if (result.GetResult(resume) != null && result.GetResult(since) != null)
-                result.AddError("--resume goes on with a full copy: leave --since out");
-        });
+        command.Validators.Add(result => CheckPoints(result, tracker, [since, checkpoint], resume));
         command.SetAction(parsed =>
             Run(
                 new BackupRequest
@@ -131,6 +123,20 @@ static class BackupCommand
             )
         );
         return command;
+    }
+
+    /// <summary>Checkpoints are a tracker's.</summary>
+    static void CheckPoints(CommandResult result, Option tracker, Option[] points, Option resume)
+    {
+        if (result.GetResult(tracker) == null)
+            foreach (Option point in points)
+                if (result.GetResult(point) != null)
+                {
+                    result.AddError($"{point.Name} is about a tracker's checkpoints: give --tracker, too");
+                    break;
+                }
+        if (result.GetResult(resume) != null && result.GetResult(points[0]) != null)
+            result.AddError("--resume goes on with a full copy: leave --since out");
     }
 
     /// <param name="others">That make no sense beside it.</param>
@@ -202,7 +208,7 @@ static class BackupCommand
             JsonEvents.Readable.BackupDoneEvent
         );
 
-    static BackupSync ParseSync(System.CommandLine.Parsing.ArgumentResult result)
+    static BackupSync ParseSync(ArgumentResult result)
     {
         string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
         if (BackupWords.Sync.TryRead(text, out BackupSync sync) && sync is BackupSync.Full or BackupSync.Top)

@@ -64,13 +64,7 @@ static class ServeCommand
             "During backups answer writes from memory, so much of each disk at most, until a flush; a volatile cache.",
             CheckAbsorb
         );
-        Option<int> connections = new("--max-connections")
-        {
-            Description = $"Clients at once, 1..{ConnectionsMost}; {ConnectionsDefault} if not given.",
-            HelpName = "N",
-            DefaultValueFactory = _ => ConnectionsDefault,
-            CustomParser = ParseConnections,
-        };
+        Option<int> connections = CreateConnections();
         Command command = new("serve", "Serve disks to NBD clients, such as QEMU, until Ctrl-C.")
         {
             disks,
@@ -190,6 +184,15 @@ static class ServeCommand
         }
         return found;
     }
+
+    static Option<int> CreateConnections() =>
+        new("--max-connections")
+        {
+            Description = $"Clients at once, 1..{ConnectionsMost}; {ConnectionsDefault} if not given.",
+            HelpName = "N",
+            DefaultValueFactory = _ => ConnectionsDefault,
+            CustomParser = ParseConnections,
+        };
 
     static int ParseConnections(ArgumentResult result)
     {

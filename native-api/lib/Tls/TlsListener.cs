@@ -1,7 +1,7 @@
 // Where clients come in: each says NBD's first words in the clear, asks for TLS, and shows a certificate that was
-// signed by who is trusted. Only then the engine hears of it. Where TLS is required, every other option is answered with that
-// and tells nothing; where it is only allowed, a client that begins without it goes on in the clear, without an
-// identity. Who is not through within ten seconds, or comes when too many are on their way, is closed.
+// signed by who is trusted. Only then the engine hears of it. Where TLS is required, every other option is answered
+// with that and tells nothing; where it is only allowed, a client that begins without it goes on in the clear, without
+// an identity. Who is not through within ten seconds, or comes when too many are on their way, is closed.
 using System;
 using System.Collections.Generic;
 using System.Net;
