@@ -6,6 +6,7 @@
 using System;
 using System.Threading;
 using FastBackup.Base;
+using FastBackup.Ports;
 using FastBackup.Ports.Linux;
 
 namespace FastBackup.Devices;
@@ -21,50 +22,69 @@ public sealed class DeviceOpening
         GivenUp,
     }
 
+    sealed class Farewell(IBlockDevice device) : ILoopTask
+    {
+        void ILoopTask.Run(ulong argument) => device.DisposeWhenIdle();
+    }
+
     readonly PatientThreads _threads;
-    FileDevice? _device; // written before There
+    readonly IIoLoop _loop;
+    IBlockDevice? _device; // written before There
     State _state;
 
-    DeviceOpening(PatientThreads threads) => _threads = threads;
+    DeviceOpening(PatientThreads threads, IIoLoop loop) => (_threads, _loop) = (threads, loop);
 
     /// <summary>Starts to open.</summary>
     /// <param name="threads">Bound how many hang at once.</param>
+    /// <param name="loop">Drives what is opened.</param>
     /// <param name="open">Opens, on the thread of this opening; null when refused. Throws nothing.</param>
     /// <param name="onEnd">Told on that thread of the end, one way or the other; not once it was given up.</param>
     /// <param name="opening">What was started, or null.</param>
     /// <returns>False: no thread is to be had, and nothing was started.</returns>
     public static bool TryStart(
         PatientThreads threads,
-        Func<FileDevice?> open,
+        IIoLoop loop,
+        Func<IBlockDevice?> open,
         Action<DeviceOpening> onEnd,
         out DeviceOpening? opening
     )
     {
-        DeviceOpening made = new(threads);
+        DeviceOpening made = new(threads, loop);
         opening = threads.TryRun("fb-open", () => made.Run(open, onEnd)) ? made : null;
         return opening != null;
     }
 
     /// <summary>The device, once it is told of the end. Owner: the caller.</summary>
     /// <returns>Null: it was refused, or given up.</returns>
-    public FileDevice? Take() => TryMove(State.There, State.Taken) ? _device : null;
+    public IBlockDevice? Take() => TryMove(State.There, State.Taken) ? _device : null;
 
     /// <summary>Nobody wants it any more. Waits for nothing; does nothing once it was taken.</summary>
     public void GiveUp()
     {
         if (TryMove(State.Opening, State.GivenUp) || !TryMove(State.There, State.GivenUp) || _device == null)
             return;
-        if (!_threads.TryRun("fb-close", _device.Dispose))
-            _device.Dispose();
+        Close(_threads, _loop, _device);
     }
 
-    void Run(Func<FileDevice?> open, Action<DeviceOpening> onEnd)
+    /// <summary>Closes what nobody uses, without waiting where that can be had: a file on a thread of its own, any
+    /// other device on its loop.</summary>
+    public static void Close(PatientThreads threads, IIoLoop loop, IBlockDevice device)
+    {
+        if (device is not FileDevice file)
+            loop.Post(new StandingPost(new Farewell(device)));
+        else if (!threads.TryRun("fb-close", file.Dispose))
+            file.Dispose();
+    }
+
+    void Run(Func<IBlockDevice?> open, Action<DeviceOpening> onEnd)
     {
         _device = open();
         if (TryMove(State.Opening, State.There))
             onEnd(this);
-        else
-            _device?.Dispose();
+        else if (_device is FileDevice file)
+            file.Dispose(); // here: it may take its time
+        else if (_device != null)
+            Close(_threads, _loop, _device);
     }
 
     bool TryMove(State from, State to)

@@ -134,6 +134,52 @@ public sealed class NbdReturnTests : IDisposable
         Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
     }
 
+    [Fact]
+    public void ABackupOfALiveDisk_GoesToAServersDisk_ThatTheMonitorHasOpened()
+    {
+        Disks.Hole(_folder["export.img"], DiskBytes);
+        RunningProgram peer = Serve("nbdkit", "export.img");
+        using RunningProgram server = Start("serve", "disk=disk.img", "--socket", _folder["d"], "--monitor", "m");
+        Eventually.True(() => File.Exists(_folder["m"]));
+        string[] node =
+        [
+            "blockdev-add",
+            "driver=nbd",
+            "node-name=t",
+            "server.type=unix",
+            $"server.path={_folder["s"]}",
+        ];
+        Run(["ctl", "m", .. node, "export=a b", "reconnect-delay=30"]).Expect(0);
+        Run(["ctl", "m", .. node]).Expect(1).ExpectSentence("Duplicate nodes with node-name='t'");
+        string named = Run("ctl", "m", "query-named-block-nodes", "--json").Expect(0).Output;
+        Assert.Contains($"nbd+unix:///a%20b?socket={_folder["s"]}", named);
+        Run("ctl", "m", "blockdev-backup", "job-id=j", "device=disk", "target=t", "sync=full", "speed=3145728")
+            .Expect(0);
+        Eventually.True(() => Disks.AllocatedBytes(_folder["export.img"]) > 1_000_000);
+        EndAndServeAgain(ref peer, "nbdkit", "export.img");
+        Run("ctl", "m", "block-job-set-speed", "device=j", "speed=0", "--wait", "j").Expect(0);
+        Run("ctl", "m", "blockdev-del", "node-name=t").Expect(0);
+        node[^1] = $"server.path={_folder["none"]}";
+        Run(["ctl", "m", .. node]).Expect(1).ExpectSentence("cannot connect to", "ENOENT");
+        server.Signal("INT");
+        server.Wait().Expect(0);
+        Disks.AssertEqual(_folder["disk.img"], _folder["export.img"]);
+        peer.Dispose();
+    }
+
+    [Fact]
+    public void AServersDisk_IsServedAgain()
+    {
+        using RunningProgram peer = Serve("nbdkit", "disk.img");
+        using RunningProgram server = Start("serve", "far=" + Uri, "--socket", _folder["d"]);
+        Eventually.True(() => File.Exists(_folder["d"]));
+        string again = $"nbd+unix:///far?socket={_folder["d"]}";
+        Run("backup", again, "copy.img").Expect(0);
+        Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
+        server.Signal("INT");
+        server.Wait().Expect(0);
+    }
+
     void EndAndServeAgain(ref RunningProgram peer, string server, string file)
     {
         peer.Signal("KILL");

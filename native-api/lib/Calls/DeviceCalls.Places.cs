@@ -45,7 +45,7 @@ static partial class DeviceCalls
             : DeviceMaking.Open(engine, () => OpenNameless(engine, mayReplace, options), out device);
     }
 
-    static (OpenRefusal, FileDevice?, TargetPlace?) OpenPartial(
+    static (OpenRefusal, IBlockDevice?, TargetPlace?) OpenPartial(
         EngineObject engine,
         bool mayReplace,
         FileOpenOptions options
@@ -79,7 +79,7 @@ static partial class DeviceCalls
         }
     }
 
-    static (OpenRefusal, FileDevice?, TargetPlace?) OpenNameless(
+    static (OpenRefusal, IBlockDevice?, TargetPlace?) OpenNameless(
         EngineObject engine,
         bool mayReplace,
         FileOpenOptions options

@@ -38,6 +38,13 @@ static partial class DeviceCalls
             answer = CheckPlace(given.Flags);
         if (!answer.IsOk)
             return answer.Tell();
+        bool isRemote = DeviceSchemes.Known.IsMeant(path);
+        if (isRemote && (IsPlace(given.Flags) || (given.Flags & Fb.DeviceCreate) != 0))
+            return Answer
+                .Invalid("a server's disk is not created: leave FB_DEVICE_CREATE and what goes with it out")
+                .Tell();
+        if (isRemote && engine.Reactor.MustNotWait)
+            return Answer.State("the engine's own thread may not wait for a server: open it from another one").Tell();
         FileOpenOptions options = new()
         {
             Path = path,

@@ -52,8 +52,8 @@ static class DeviceClosing
         bool isIdle = device.Device.InFlightCount == 0;
         if (isIdle)
             device.Device.Dispose();
-        else if (device.Device is FileDevice file)
-            file.DisposeWhenIdle();
+        else if (device.Device is not HostDevice)
+            device.Device.DisposeWhenIdle();
         if (isIdle || device.Device is not HostDevice host || device.Engine!.Reactor.HasFailed)
             return false; // of a stopped engine nobody will see an end
         ulong id = device.Id;

@@ -12,7 +12,7 @@ namespace FastBackup.Native.Objects;
 /// <summary>Threads: any.</summary>
 static class DeviceMaking
 {
-    /// <summary>Opens a file or a block device and gives it a handle.</summary>
+    /// <summary>Opens a file, a block device or a server's disk and gives it a handle.</summary>
     /// <remarks>
     /// On the caller's thread, because an open, and the trial read after it, may wait for a file system or a disk that
     /// does not answer: guests wait for the engine's thread, and must not wait for that.
@@ -20,14 +20,14 @@ static class DeviceMaking
     public static Answer OpenFile(EngineObject engine, FileOpenOptions options, out DeviceObject? device) =>
         Open(
             engine,
-            () => (DeviceOpener.TryOpen(engine.Reactor, options, out FileDevice? file), file, null),
+            () => (DeviceSchemes.Known.TryOpen(engine.Reactor, options, out IBlockDevice? opened), opened, null),
             out device
         );
 
     /// <summary>As OpenFile, with an open of the caller's own.</summary>
     public static Answer Open(
         EngineObject engine,
-        Func<(OpenRefusal Refusal, FileDevice? File, TargetPlace? Place)> open,
+        Func<(OpenRefusal Refusal, IBlockDevice? Device, TargetPlace? Place)> open,
         out DeviceObject? device
     )
     {
@@ -38,10 +38,10 @@ static class DeviceMaking
         {
             if (engine.IsStopped)
                 return EngineObject.StoppedAnswer();
-            (OpenRefusal refusal, FileDevice? file, TargetPlace? place) = open();
-            if (file == null)
+            (OpenRefusal refusal, IBlockDevice? opened, TargetPlace? place) = open();
+            if (opened == null)
                 return Answer.Of(refusal);
-            device = new DeviceObject(engine, file) { Place = place };
+            device = new DeviceObject(engine, opened) { Place = place };
             _ = HandleTable.Open(device);
             return Answer.Ok;
         }
@@ -53,22 +53,30 @@ static class DeviceMaking
     }
 
     /// <summary>Opens only: nobody owns the device yet, and the engine may be closed meanwhile.</summary>
-    public static Answer TryOpenFile(EngineObject engine, FileOpenOptions options, out FileDevice? file)
+    /// <param name="engine">Drives it.</param>
+    /// <param name="options">What to open and how.</param>
+    /// <param name="isRemote">The name is a server's disk; else it is a path, whatever it looks like.</param>
+    /// <param name="device">The device, or null when refused.</param>
+    public static Answer TryOpen(EngineObject engine, FileOpenOptions options, bool isRemote, out IBlockDevice? device)
     {
-        file = null;
-        return engine.IsStopped
-            ? EngineObject.StoppedAnswer()
-            : Answer.Of(DeviceOpener.TryOpen(engine.Reactor, options, out file));
+        device = null;
+        if (engine.IsStopped)
+            return EngineObject.StoppedAnswer();
+        if (isRemote)
+            return Answer.Of(DeviceSchemes.Known.TryOpen(engine.Reactor, options, out device));
+        OpenRefusal refusal = DeviceOpener.TryOpen(engine.Reactor, options, out FileDevice? file);
+        device = file;
+        return Answer.Of(refusal);
     }
 
     /// <summary>Gives a device that was opened a handle; it is the engine's then.</summary>
     /// <returns>Ok, or why not: the device stays the caller's.</returns>
-    public static Answer Adopt(EngineObject engine, FileDevice file, out DeviceObject? device)
+    public static Answer Adopt(EngineObject engine, IBlockDevice opened, out DeviceObject? device)
     {
         device = null;
         if (!engine.TryRetain(isChild: true))
             return Answer.Handle(EngineObject.Noun);
-        device = new DeviceObject(engine, file);
+        device = new DeviceObject(engine, opened);
         _ = HandleTable.Open(device);
         return Answer.Ok;
     }

@@ -57,6 +57,11 @@ int main(void) {
   CHECK_OK(open_with(engine, path, 0, &device));
   CHECK_OK(fb_device_close(device));
 
+  /* A server's disk, by its name: this one is not there, and none is created. */
+  CHECK_IS(open_with(engine, "nbd://127.0.0.1:1/x", 0, &device), FB_E_IO);
+  CHECK_IS(open_with(engine, "nbd://127.0.0.1:1/x", FB_DEVICE_CREATE, &device), FB_E_INVALID);
+  CHECK_IS(open_with(engine, "nbd://127.0.0.1:0/x", FB_DEVICE_READ_ONLY, &device), FB_E_INVALID);
+
   CHECK_OK(fb_engine_close(engine));
   CHECK(unlink(path) == 0 && close(other) == 0);
   return 0;

@@ -79,19 +79,20 @@ public sealed class DeviceOpeningTests : IDisposable
     {
         DeviceOpening first = Start();
         DeviceOpening second = Start();
-        Assert.False(DeviceOpening.TryStart(_threads, Open, _ => { }, out DeviceOpening? third));
+        Assert.False(DeviceOpening.TryStart(_threads, _reactor, Open, _ => { }, out DeviceOpening? third));
         Assert.Null(third);
         first.GiveUp();
         second.GiveUp();
         _mayOpen.Set();
         Assert.True(SpinWait.SpinUntil(() => _threads.Count == 0, WaitMs));
-        Assert.True(DeviceOpening.TryStart(_threads, () => null, _ => { }, out _));
+        Assert.True(DeviceOpening.TryStart(_threads, _reactor, () => null, _ => { }, out _));
     }
 
     DeviceOpening Start()
     {
         bool isStarted = DeviceOpening.TryStart(
             _threads,
+            _reactor,
             () =>
             {
                 _mayOpen.Wait(WaitMs);

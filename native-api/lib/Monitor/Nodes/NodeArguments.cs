@@ -1,17 +1,23 @@
-// What blockdev-add may be told, for drivers file, host_device and raw; in the order of QEMU's schema. Hints that have
-// no meaning here are taken and forgotten.
+// What blockdev-add may be told, for drivers file, host_device, nbd and raw; in the order of QEMU's schema. Hints that
+// have no meaning here are taken and forgotten.
 // Source: QEMU 7.2 qapi/block-core.json, BlockdevOptions.
+using System;
+using FastBackup.Base;
+using FastBackup.Devices.Opening;
 using FastBackup.Native.Monitor.Commands;
 
 namespace FastBackup.Native.Monitor.Nodes;
 
 sealed record NodeArguments
 {
-    static readonly string[] s_drivers = ["file", "host_device", "raw"];
+    static readonly string[] s_drivers = ["file", "host_device", "nbd", "raw"];
     static readonly string[] s_discard = ["ignore", "unmap"];
     static readonly string[] s_detectZeroes = ["off", "on", "unmap"];
     static readonly string[] s_onOffAuto = ["auto", "on", "off"];
     const int LockingOff = 2; // of s_onOffAuto
+
+    static readonly string[] s_sockets = ["inet", "unix"];
+    const int SocketUnix = 1; // of s_sockets
 
     static readonly string[] s_aio = ["threads", "native", "io_uring"];
 
@@ -28,8 +34,13 @@ sealed record NodeArguments
     /// <summary>Nobody is asked whether the file is in use, and nobody told.</summary>
     public bool IsLockIgnored { get; private init; }
 
-    /// <summary>Of drivers file and host_device.</summary>
+    /// <summary>Of drivers file and host_device; of nbd the name of the disk, as other tools take it.</summary>
     public string FileName { get; private init; } = "";
+
+    /// <summary>Of driver nbd.</summary>
+    public RemoteOpenOptions Remote { get; private init; } = new();
+
+    public bool IsRemote => Driver == "nbd";
 
     /// <summary>Of driver raw: the node that it lies on, by name ...</summary>
     public string? FileNode { get; private init; }
@@ -59,7 +70,12 @@ sealed record NodeArguments
             IsForceShare = arguments.Bool("force-share") ?? false,
         };
         _ = arguments.Word("detect-zeroes", s_detectZeroes);
-        read = read.Driver == "raw" ? ReadRaw(arguments, read) : ReadFile(arguments, read);
+        read = read.Driver switch
+        {
+            "raw" => ReadRaw(arguments, read),
+            "nbd" => ReadRemote(arguments, read),
+            _ => ReadFile(arguments, read),
+        };
         _ = arguments.End();
         return read;
     }
@@ -73,6 +89,31 @@ sealed record NodeArguments
         _ = arguments.Bool("drop-cache");
         return read;
     }
+
+    /// <summary>As in QEMU a server may not be gone at all unless it is said for how long.</summary>
+    static NodeArguments ReadRemote(ArgumentReader arguments, NodeArguments read)
+    {
+        string address = "";
+        string path = "";
+        if (arguments.Object("server", isNeeded: true) is { } server)
+        {
+            bool isUnix = server.Word("type", s_sockets, isNeeded: true) == SocketUnix;
+            string host = isUnix ? "" : server.Text("host");
+            path = isUnix ? server.Text("path") : "";
+            string port = isUnix ? "" : ":" + server.Text("port");
+            address = (host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host) + port;
+            _ = server.End();
+        }
+        string export = Escape(arguments.OptionalText("export") ?? "");
+        uint seconds = arguments.UInt32("reconnect-delay") ?? 0;
+        return read with
+        {
+            FileName = path.Length > 0 ? $"nbd+unix:///{export}?socket={Escape(path)}" : $"nbd://{address}/{export}",
+            Remote = new RemoteOpenOptions { ReconnectNs = seconds * Units.NsPerSecond },
+        };
+    }
+
+    static string Escape(string text) => Uri.EscapeDataString(text).Replace("%2F", "/", StringComparison.Ordinal);
 
     static NodeArguments ReadRaw(ArgumentReader arguments, NodeArguments read)
     {

@@ -70,6 +70,7 @@ sealed class NodeOpening
     {
         bool isStarted = DeviceOpening.TryStart(
             _files.Patience,
+            _turns.Engine.Reactor,
             OpenGuarded,
             opening => _inbox.Post(() => End(opening)),
             out DeviceOpening? started
@@ -93,10 +94,10 @@ sealed class NodeOpening
             _call.Answer(_problem);
             return;
         }
-        FileDevice file = opening.Take()!;
-        Answer answer = DeviceMaking.Adopt(_turns.Engine, file, out DeviceObject? device);
-        if (device == null && !_files.Patience.TryRun("fb-close", file.Dispose))
-            file.Dispose();
+        IBlockDevice opened = opening.Take()!;
+        Answer answer = DeviceMaking.Adopt(_turns.Engine, opened, out DeviceObject? device);
+        if (device == null)
+            DeviceOpening.Close(_files.Patience, _turns.Engine.Reactor, opened);
         _call.Answer(device == null ? QmpError.Of(answer) : MakeNodes(device));
     }
 
@@ -161,6 +162,10 @@ sealed class NodeOpening
                 : null;
         if (level.File != null)
             return null;
+        if (level.IsRemote)
+            return DeviceSchemes.Known.Check(level.FileName) is { } bad
+                ? QmpError.Generic($"'{level.FileName}' {bad}")
+                : null;
         if (level.FileName.Length == 0)
             return QmpError.Generic($"The '{level.Driver}' block driver requires a file name");
         return level.FileName.Contains('\0') ? QmpError.Generic("a file name has a NUL inside") : null;
@@ -193,7 +198,7 @@ sealed class NodeOpening
     }
 
     /// <summary>A bug in there stops the engine, as in every call of the C interface; never the process.</summary>
-    FileDevice? OpenGuarded()
+    IBlockDevice? OpenGuarded()
     {
         try
         {
@@ -211,10 +216,10 @@ sealed class NodeOpening
 
     /// <summary>Opens the innermost. On the opening's thread.</summary>
     /// <returns>Null: why not is in the problem.</returns>
-    FileDevice? OpenFile()
+    IBlockDevice? OpenFile()
     {
         NodeArguments level = Innermost;
-        if ((_problem = CheckType(level)) != null)
+        if (!level.IsRemote && (_problem = CheckType(level)) != null)
             return null;
         FileOpenOptions options = new()
         {
@@ -223,16 +228,19 @@ sealed class NodeOpening
             IsDirect = level.IsDirect ?? true,
             IsLockIgnored = level.IsLockIgnored,
             Format = FormatRule.Noted, // driver raw may come over it later
+            Remote = level.Remote,
         };
-        Answer answer = DeviceMaking.TryOpenFile(_turns.Engine, options, out FileDevice? file);
+        Answer answer = DeviceMaking.TryOpen(_turns.Engine, options, level.IsRemote, out IBlockDevice? opened);
         bool isDenied = answer.Fault.Errno is Errnos.EACCES or Errnos.EROFS or Errnos.EPERM;
-        if (file == null && level.IsAutoReadOnly && isDenied)
-            answer = DeviceMaking.TryOpenFile(_turns.Engine, options with { IsReadOnly = true }, out file);
-        if (file == null)
-            _problem = answer.Fault.Errno is 0 or Errnos.EBUSY or Errnos.EAGAIN
-                ? QmpError.Of(answer)
-                : QmpError.Generic($"Could not open '{level.FileName}': {QmpError.Describe(answer.Fault)}");
-        return file;
+        options = options with { IsReadOnly = true };
+        if (opened == null && level.IsAutoReadOnly && isDenied)
+            answer = DeviceMaking.TryOpen(_turns.Engine, options, level.IsRemote, out opened);
+        if (opened == null)
+            _problem =
+                level.IsRemote || answer.Fault.Errno is 0 or Errnos.EBUSY or Errnos.EAGAIN
+                    ? QmpError.Of(answer)
+                    : QmpError.Generic($"Could not open '{level.FileName}': {QmpError.Describe(answer.Fault)}");
+        return opened;
     }
 
     /// <summary>Each driver has its kind of file.</summary>

@@ -83,8 +83,11 @@ static class SchemaText
         object BlockdevOptions driver:BlockdevDriver node-name?:str discard?:BlockdevDiscardOptions
           cache?:BlockdevCacheOptions read-only?:bool auto-read-only?:bool force-share?:bool
           detect-zeroes?:BlockdevDetectZeroesOptions
-          | driver file=BlockdevOptionsFile host_device=BlockdevOptionsFile raw=BlockdevOptionsRaw
-        enum BlockdevDriver file host_device raw
+          | driver file=BlockdevOptionsFile host_device=BlockdevOptionsFile nbd=BlockdevOptionsNbd
+          raw=BlockdevOptionsRaw
+        enum BlockdevDriver file host_device nbd raw
+        object BlockdevOptionsNbd server:SocketAddress export?:str reconnect-delay?:int
+        object SocketAddress type:SocketAddressType | type inet=InetSocketAddress unix=UnixSocketAddress
         enum BlockdevDiscardOptions ignore unmap
         enum BlockdevDetectZeroesOptions off on unmap
         object BlockdevCacheOptions direct?:bool no-flush?:bool
