@@ -48,7 +48,7 @@ public sealed class DeviceOpeningTests : IDisposable
         Assert.Null(opening.Take());
         _mayOpen.Set();
         Assert.True(_ended.Wait(WaitMs, TestContext.Current.CancellationToken));
-        FileDevice? device = opening.Take();
+        IBlockDevice? device = opening.Take();
         Assert.NotNull(device);
         opening.GiveUp(); // too late: it is somebody's
         Assert.Equal(4096ul, device.Limits.CapacityBytes);
