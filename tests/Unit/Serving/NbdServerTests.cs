@@ -2,6 +2,7 @@
 // and what no client can do to the others or to the process.
 using System;
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Linq;
 using System.Text;
 using FastBackup.Base;
@@ -320,23 +321,29 @@ public sealed class NbdServerTests
     [Fact]
     public void BadSessions_EndOrAreAnswered_AndHarmNobody()
     {
-        byte[] all = Session("view");
+        byte[][] all = [Session("view"), ExtendedSession("view")];
         Prng prng = new(TestSeed.Next());
         using ServedWorld world = new(options: new() { HandshakeMs = 5, UnreadMs = 20 });
         world.DefaultName = "view";
         NbdDevice neighbour = world.Open();
         using DeviceModel model = new(neighbour, 1);
-        for (int session = 0; session < SessionCount; session++)
+        RawClient[] clients = new RawClient[AtOnce];
+        for (int session = 0; session < SessionCount; session += AtOnce)
         {
-            RawClient client = new(world);
-            client.Send(Mutate(all, prng));
+            for (int i = 0; i < AtOnce; i++)
+            {
+                clients[i] = new RawClient(world, bufferBytes: 16 << 10);
+                clients[i].Send(Mutate(all[prng.Below(2)], prng));
+            }
             for (int i = 0; i < 6; i++)
                 world.Turn();
             model.SubmitRandom();
-            client.Close();
+            foreach (RawClient client in clients)
+                client.Close();
             for (int i = 0; i < 3; i++)
                 world.Turn();
-            client.Dispose();
+            foreach (RawClient client in clients)
+                client.Dispose();
         }
         world.RunUntil(() => model.IsIdle && world.ConnectionCount == neighbour.ConnectionCount);
         Assert.Empty(model.Faults);
@@ -363,7 +370,13 @@ public sealed class NbdServerTests
         world.RunUntil(() => world.ConnectionCount == 0);
     }
 
-    const int SessionCount = 3000;
+    const int AtOnce = 8;
+
+    /// <summary>FASTBACKUP_BAD_SESSIONS=1000000 for a long run.</summary>
+    static readonly int SessionCount = int.Parse(
+        Environment.GetEnvironmentVariable("FASTBACKUP_BAD_SESSIONS") ?? "20000",
+        CultureInfo.InvariantCulture
+    );
 
     static byte[] Mutate(byte[] right, Prng prng)
     {
@@ -383,6 +396,35 @@ public sealed class NbdServerTests
         }
         return bad;
     }
+
+    static byte[] ExtendedSession(string name) =>
+        [
+            .. RawClient.Flags(),
+            .. RawClient.Option(11),
+            .. RawClient.Option(
+                10,
+                RawClient.Text(name),
+                RawClient.BigEndian(4, 2),
+                RawClient.Text("qemu:dirty-bitmap:b0"),
+                RawClient.Text("base:allocation")
+            ),
+            .. RawClient.Option(6, RawClient.Text(name), RawClient.BigEndian(2, 2), [0, 1, 0, 2]),
+            .. RawClient.Option(7, RawClient.Text(name), RawClient.BigEndian(2, 0)),
+            .. Extended(Read, 1, 4096, 20_000),
+            .. Extended(Status, 5, 0, 300_000),
+            .. Extended(Flush, 4, 0, 0),
+            .. Extended(Disconnect, 6, 0, 0),
+        ];
+
+    static byte[] Extended(ushort command, ulong cookie, ulong offset, ulong length) =>
+        [
+            .. RawClient.BigEndian(4, 0x21e41c71),
+            .. RawClient.BigEndian(2, 0),
+            .. RawClient.BigEndian(2, command),
+            .. RawClient.BigEndian(8, cookie),
+            .. RawClient.BigEndian(8, offset),
+            .. RawClient.BigEndian(8, length),
+        ];
 
     static byte[] Session(string name) =>
         [

@@ -12,14 +12,15 @@ namespace FastBackup.Tests.Unit.Serving;
 
 sealed class RawClient : IStreamOwner, IDisposable
 {
-    const int BufferBytes = 1 << 20;
+    const int BufferBytesUsual = 1 << 20;
     const ulong SendTag = 1;
     const ulong ReceiveTag = 2;
 
     readonly IStreamIo _streams;
     readonly StreamHandle _stream;
-    readonly AlignedRegion _out = AlignedRegion.Map(BufferBytes, RegionResidency.Resident);
-    readonly AlignedRegion _in = AlignedRegion.Map(BufferBytes, RegionResidency.Resident);
+    readonly int _bufferBytes;
+    readonly AlignedRegion _out;
+    readonly AlignedRegion _in;
     readonly Queue<byte[]> _toSend = new();
     readonly List<byte> _received = [];
     int _sentBytes;
@@ -27,8 +28,11 @@ sealed class RawClient : IStreamOwner, IDisposable
     bool _isSending;
     bool _isReceiving;
 
-    public RawClient(ServedWorld world, bool reads = true)
+    public RawClient(ServedWorld world, bool reads = true, int bufferBytes = BufferBytesUsual)
     {
+        _bufferBytes = bufferBytes;
+        _out = AlignedRegion.Map((ulong)bufferBytes, RegionResidency.Resident);
+        _in = AlignedRegion.Map((ulong)bufferBytes, RegionResidency.Resident);
         (_streams, Reads) = (world.Streams, reads);
         Check.That(_streams.TryOpen(world.Address, out StreamHandle? stream).IsNone);
         _stream = stream!;
@@ -123,7 +127,7 @@ sealed class RawClient : IStreamOwner, IDisposable
         if (Reads && !_isReceiving)
         {
             _isReceiving = true;
-            Push(StreamOperation.Receive, ReceiveTag, _in.Start, BufferBytes);
+            Push(StreamOperation.Receive, ReceiveTag, _in.Start, (ulong)_bufferBytes);
         }
         if (_toSend.TryPeek(out byte[]? part) && _sentBytes == part.Length && !_isSending)
         {
@@ -133,7 +137,7 @@ sealed class RawClient : IStreamOwner, IDisposable
         if (_isSending || !_toSend.TryPeek(out part))
             return;
         _isSending = true;
-        int count = Math.Min(BufferBytes, part.Length - _sentBytes);
+        int count = Math.Min(_bufferBytes, part.Length - _sentBytes);
         part.AsSpan(_sentBytes, count).CopyTo(_out.Slice(0, count));
         Push(StreamOperation.Send, SendTag, _out.Start, (ulong)count);
     }
