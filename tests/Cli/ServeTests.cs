@@ -177,7 +177,9 @@ public sealed class ServeTests : IDisposable
         string map = Tool("nbdinfo", "--map=qemu:dirty-bitmap:old", "--json", snapshot);
         using JsonDocument extents = JsonDocument.Parse(map);
         byte[] copy = File.ReadAllBytes(_folder["copy.img"]);
+        Run("backup", snapshot, "copy.img", "--bitmap", "old").Expect(0);
         _ = Tool("nbdcopy", snapshot, "today.img");
+        Disks.AssertEqual(_folder["today.img"], _folder["copy.img"]);
         byte[] today = File.ReadAllBytes(_folder["today.img"]);
         int dirtyBytes = 0;
         foreach (JsonElement extent in extents.RootElement.EnumerateArray())
