@@ -26,6 +26,7 @@
 // Does not choose what to copy, nor in which order, nor how much at once: its users do.
 using System;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Memory;
 using FastBackup.Ports;
@@ -37,6 +38,8 @@ public sealed class CopyEngine : IDisposable
 {
     /// <summary>Requests to the target of one chunk at once.</summary>
     public const uint SegmentsInFlightMax = 8;
+
+    const uint WaitingMarkedMax = 16384; // less than a millisecond
 
     // --- fixed at construction
     readonly BufferPool _pool;
@@ -118,6 +121,20 @@ public sealed class CopyEngine : IDisposable
 
     /// <summary>Of those, but for blocks: their clusters are still to be copied.</summary>
     public ulong InFlightBytes => _life.InFlightBytes;
+
+    /// <summary>Marks what is claimed and has not ended, wherever it is.</summary>
+    /// <param name="marks">A bit a cluster.</param>
+    /// <returns>False: so much waits in scratch space that it would hold the reactor up.</returns>
+    public bool TryAddUnderWay(HierarchicalBitmap marks)
+    {
+        if (_life.Spill is { WaitingCount: > WaitingMarkedMax })
+            return false;
+        for (uint slot = 0; slot < _life.Tasks.Capacity; slot++)
+            if (_life.Tasks.TryGetAt(slot, out CopyTask task))
+                marks.SetBits(task.Pieces.FirstCluster, task.Pieces.ClusterCount);
+        _life.Spill?.AddWaiting(marks);
+        return true;
+    }
 
     /// <summary>What the devices have of it now: the background's chunks, captured ones, reads for guests.</summary>
     public ulong DeviceBytes => _life.DeviceBytes;

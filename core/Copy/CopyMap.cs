@@ -162,12 +162,16 @@ public sealed partial class CopyMap : IDisposable
         Protected.SetAll();
     }
 
-    /// <summary>Adds what is to be copied, and what nobody knows of the target. Nothing is under way.</summary>
+    /// <summary>Adds what is to be copied, and what nobody knows of the target; not what is under way.</summary>
     /// <param name="left">Of the disk's size, any granularity.</param>
     /// <returns>False: a bitmap's names are not all taken over yet.</returns>
     /// <remarks>Cost: in proportion to the disk, at the speed of memory.</remarks>
     public bool TryAddLeft(HierarchicalBitmap left) =>
-        IsWhole && left.Merge(Todo).IsNone && left.Merge(Zeroes).IsNone && left.Merge(Unsure).IsNone;
+        IsWhole
+        && left.Merge(Todo).IsNone
+        && left.Merge(Busy).IsNone
+        && left.Merge(Zeroes).IsNone
+        && left.Merge(Unsure).IsNone;
 
     public void Dispose()
     {

@@ -9,6 +9,7 @@
 // Cost: O(1) a run. Memory: 28 bytes a cluster, as far as clusters were ever used; the limit itself costs none.
 using System;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Memory;
 
@@ -104,6 +105,14 @@ public sealed class ScratchSpace : IDisposable
         if (Fault.IsNone)
             Fault = fault;
         Free(entry);
+    }
+
+    /// <summary>Marks all runs that wait here.</summary>
+    /// <param name="marks">A bit a cluster.</param>
+    internal void AddWaiting(HierarchicalBitmap marks)
+    {
+        for (uint entry = _first; entry != NoEntry; entry = _entries[entry].Next)
+            marks.SetBits(_entries[entry].FirstCluster, _entries[entry].ClusterCount);
     }
 
     /// <summary>The run that has waited longest; it stays readable until it is freed.</summary>

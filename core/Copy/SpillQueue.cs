@@ -8,6 +8,7 @@
 // Does not decide when: the engine does, which knows what else is in memory.
 using System;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Ports;
 
@@ -126,6 +127,9 @@ sealed class SpillQueue(ScratchSpace space, CopyMap map, TaskTable tasks, CopyMe
         needBytes = count * map.ClusterBytes;
         return hasFirst;
     }
+
+    /// <inheritdoc cref="ScratchSpace.AddWaiting"/>
+    public void AddWaiting(HierarchicalBitmap marks) => space.AddWaiting(marks);
 
     /// <summary>A task with memory for that run; it stays readable in scratch until its task ends.</summary>
     public CopyTask TakeFirst()

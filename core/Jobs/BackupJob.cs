@@ -115,9 +115,12 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     /// <summary>Whether a cluster was not copied yet, also right after T0, when Todo has not all of them.</summary>
     public bool IsTodo(ulong cluster) => _map.IsTodo(cluster);
 
-    /// <summary>Adds what the target would lack after a flush; not (false) while anything is under way.</summary>
+    /// <summary>Adds what the target may lack after a flush from now on: what is to be copied, and all that is under
+    /// way.</summary>
+    /// <param name="left">A bit a cluster.</param>
+    /// <returns>False: that is not known now.</returns>
     public bool TryAddLeft(HierarchicalBitmap left) =>
-        _engine.InFlightCount == 0 && !_flush.IsUnsure && _map.TryAddLeft(left);
+        _hasBegun && !_flush.IsUnsure && _engine.TryAddUnderWay(left) && _map.TryAddLeft(left);
 
     /// <summary>How long guest writes waited for this job's copies. Threads: any.</summary>
     public LatencyHistogram GuestWaits => _filter.GuestWaits;

@@ -9,7 +9,7 @@ public readonly record struct OpenRefusal(Fault Fault, string Sentence)
     public bool IsNone => Fault.IsNone;
 
     /// <summary>"cannot VERB 'PATH': FAULT".</summary>
-    internal static OpenRefusal Of(string path, string verb, Fault fault) =>
+    public static OpenRefusal Of(string path, string verb, Fault fault) =>
         new(fault, $"cannot {verb} '{path}': {fault}");
 
     /// <summary>A rule that what was asked for does not keep.</summary>

@@ -4,7 +4,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using FastBackup.Base;
-using FastBackup.Devices;
 using FastBackup.Ports;
 using FastBackup.Tracking.Format;
 using FastBackup.Tracking.Storage;
@@ -34,15 +33,17 @@ public sealed record CopySubject
     /// <summary>When it was made, since 1970: another one of its name is another one.</summary>
     public ulong PointNs { get; init; }
 
-    /// <param name="source">The disk, which is at rest.</param>
-    /// <param name="target">The file.</param>
+    /// <param name="sourceFd">The disk. Without a point it is at rest.</param>
+    /// <param name="diskBytes">Its size.</param>
+    /// <param name="targetFd">The file or device.</param>
     /// <param name="clusterBytes">Of the copy.</param>
     /// <param name="point">Its name, or empty, and when it was made.</param>
     /// <param name="subject">Null after a fault.</param>
     /// <returns>None; Unsupported: nobody could tell later whether the disk was written to.</returns>
     public static Fault TryTake(
-        FileDevice source,
-        FileDevice target,
+        int sourceFd,
+        ulong diskBytes,
+        int targetFd,
         uint clusterBytes,
         (string Name, ulong CreatedNs) point,
         out CopySubject? subject
@@ -51,21 +52,21 @@ public sealed record CopySubject
         subject = null;
         if (!SystemPort.Current.KnowsDisks)
             return new Fault(FaultKind.Unsupported);
-        Fault fault = DiskFacts.TryIdentifyFile(source.Fd, out Digest32 sourceId);
+        Fault fault = DiskFacts.TryIdentifyFile(sourceFd, out Digest32 sourceId);
         Digest32 targetId = default;
         if (fault.IsNone)
-            fault = DiskFacts.TryIdentifyFile(target.Fd, out targetId);
+            fault = DiskFacts.TryIdentifyFile(targetFd, out targetId);
         if (fault.IsFault)
             return fault;
         DiskFacts.AwaitTick();
-        fault = DiskFacts.TryTimes(source.Fd, out ulong modifiedNs, out ulong changedNs);
+        fault = DiskFacts.TryTimes(sourceFd, out ulong modifiedNs, out ulong changedNs);
         if (fault.IsNone && modifiedNs == 0)
             fault = new Fault(FaultKind.Unsupported);
         if (fault.IsFault && point.Name.Length == 0)
             return fault;
         subject = new CopySubject
         {
-            DiskBytes = source.Limits.CapacityBytes,
+            DiskBytes = diskBytes,
             ClusterBytes = clusterBytes,
             SourceId = sourceId,
             ModifiedNs = modifiedNs,

@@ -71,6 +71,18 @@ public sealed class DiskPoints : ILoopTask, IDisposable
     /// <summary>Whether there is a point of this name. Threads: any, reserved.</summary>
     public bool Has(string name) => _chain.Find(name) >= 0;
 
+    /// <summary>As above, made at this time: another one of its name is another one.</summary>
+    public bool Has(string name, ulong createdNs) => TryGetTime(name, out ulong found) && found == createdNs;
+
+    /// <summary>When the point of this name was made, since 1970. Threads: any, reserved.</summary>
+    /// <returns>False: there is none.</returns>
+    public bool TryGetTime(string name, out ulong createdNs)
+    {
+        int index = _chain.Find(name);
+        createdNs = index < 0 ? 0 : _chain.Points[index].CreatedNs;
+        return index >= 0;
+    }
+
     /// <returns>False: somebody has them, or the tracker has given way.</returns>
     public bool TryReserve()
     {

@@ -1,8 +1,8 @@
 // The record of a copy to a file, from which an interrupted one can be gone on with: what is left of it, written when
 // all the rest is durably on the target.
 //
-//   while it runs    a second after the start, then each time after twice as long, up to 32 s: the job is paused, what
-//                    is under way ends, the target is flushed, the record is written, the job goes on
+//   while it runs    a second after the start, then each time after twice as long, up to 32 s: what is left is asked
+//                    for, what is under way being a part of it; the target is flushed, the record is written
 //   at its end       once more, or it is taken away when the copy is whole
 //
 // Its thread may wait for the file system; nobody waits for that longer than EndMaxMs, and Ctrl-C works meanwhile. An
@@ -26,7 +26,6 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
 {
     const int FirstMs = 1000;
     const int RarestMs = 32_000;
-    const int DrainMaxMs = 5000;
     const int EndMaxMs = 10_000;
 
     readonly Lock _gate = new(); // between the thread's turns of the engine and the engine's end
@@ -64,7 +63,16 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
         TargetPlace place
     ) =>
         source is FileDevice disk
-        && CopySubject.TryTake(disk, target, clusterBytes, (point, pointNs), out CopySubject? subject).IsNone
+        && CopySubject
+            .TryTake(
+                disk.Fd,
+                disk.Limits.CapacityBytes,
+                target.Fd,
+                clusterBytes,
+                (point, pointNs),
+                out CopySubject? subject
+            )
+            .IsNone
             ? new CopyRecord(engine, place, subject!, file: null)
             : null;
 
@@ -77,7 +85,7 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
         if (!_idle.WaitOne(0) || Stopwatch.GetElapsedTime(_since).TotalMilliseconds < _intervalMs)
             return;
         _intervalMs = Math.Min(2 * _intervalMs, RarestMs);
-        Start(() => Save(mustPause: true));
+        Start(Save);
     }
 
     /// <summary>The job has ended.</summary>
@@ -89,7 +97,7 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
             place.RemoveRecord(record.Fd);
         else if (isFree && !isWhole)
         {
-            Start(() => Save(mustPause: false));
+            Start(Save);
             _ = _idle.WaitOne(EndMaxMs);
         }
         lock (_gate)
@@ -119,45 +127,23 @@ sealed class CopyRecord(Engine engine, TargetPlace place, CopySubject subject, R
             _ = _idle.Set();
     }
 
-    void Save(bool mustPause)
+    /// <summary>What is under way is left: nothing waits for this.</summary>
+    void Save()
     {
-        bool isPaused = false;
         try
         {
-            if (mustPause && !InTurn(() => isPaused = _job!.Pause().IsNone))
-                return;
-            if (mustPause && !isPaused)
-                return; // it is ending
             _left ??= HierarchicalBitmap.Create(subject.DiskBytes, subject.ClusterBytes);
-            if (IsKnown() && place.FlushPartial().IsNone && (_file != null || TryOpenFile()))
+            _left.ClearBits(0, _left.BitCount);
+            bool isKnown = false;
+            bool wasAsked = InTurn(() => isKnown = _job!.TryAddLeft(_left));
+            if (wasAsked && isKnown && place.FlushPartial().IsNone && (_file != null || TryOpenFile()))
                 Volatile.Write(ref _isKept, _file!.Write(subject, _left).IsNone || _isKept);
         }
         catch (OutOfMemoryException)
         {
             Trouble = "there is no memory for a record of the copy: it cannot be resumed";
         }
-        finally
-        {
-            if (isPaused)
-                _ = InTurn(() => _ = _job!.Resume());
-            _since = Stopwatch.GetTimestamp();
-        }
-    }
-
-    /// <summary>All that was under way has ended, and what is left is in the bitmap.</summary>
-    bool IsKnown()
-    {
-        long start = Stopwatch.GetTimestamp();
-        bool isKnown = false;
-        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < DrainMaxMs)
-        {
-            _left!.ClearBits(0, _left.BitCount);
-            bool hasEnded = _job!.Query().IsEnded; // then nothing more comes back
-            if (!InTurn(() => isKnown = _job!.TryAddLeft(_left)) || isKnown || hasEnded)
-                return isKnown;
-            Thread.Sleep(1);
-        }
-        return false;
+        _since = Stopwatch.GetTimestamp();
     }
 
     bool InTurn(Action action)

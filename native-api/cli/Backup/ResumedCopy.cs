@@ -64,8 +64,9 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
                 $"source '{source.Name}' is a server's disk: nobody can tell whether it was written to since"
             );
         Fault fault = CopySubject.TryTake(
-            disk,
-            target,
+            disk.Fd,
+            disk.Limits.CapacityBytes,
+            target.Fd,
             subject.ClusterBytes,
             (subject.Point, subject.PointNs),
             out CopySubject? now

@@ -216,7 +216,7 @@ static class CheckpointCalls
     static void Fill(DiskObject disk, DiskPoints points, string since, DirtyBitmap bitmap, Action<Fault> end)
     {
         bitmap.BeginFill();
-        if (!SinceFill.Begin(disk, points, since, bitmap, s_fills, () => end(Fault.None)))
+        if (!SinceFill.Begin(disk, points, since, left: null, bitmap, s_fills, () => end(Fault.None)))
             end(Fault.None);
     }
 

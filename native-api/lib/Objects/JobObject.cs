@@ -48,6 +48,9 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
     /// </summary>
     public bool IsReleasedAtEnd { get; init; }
 
+    /// <summary>Of its copy; null: none.</summary>
+    public JobRecord? Record { get; init; }
+
     /// <summary>A client's command starts it in the next quiesced moment: nobody else may.</summary>
     public bool IsPlanned { get; set; }
 
@@ -110,7 +113,11 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
             _ => (Fb.EventJobState, (uint)jobEvent.Status),
         };
         Engine!.Events.Add(happened);
-        HasBegun |= jobEvent is { Kind: JobEventKind.StatusChanged, Status: JobStatus.Running };
+        if (!HasBegun && jobEvent is { Kind: JobEventKind.StatusChanged, Status: JobStatus.Running })
+        {
+            HasBegun = true;
+            Record?.Begin(this);
+        }
         if (happened.Kind == Fb.EventJobEnded)
             End(jobEvent.Fault);
         Engine!.WakeReaders();
@@ -120,6 +127,7 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
 
     void End(Fault fault)
     {
+        EndRecord(isWhole: fault.IsNone);
         if (IsOver && _readCount == 0)
             ReleaseDevices();
         QueueSlot? starter = _starter;
@@ -127,6 +135,14 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
             return;
         starter.Bytes = Core.Query().DoneBytes;
         starter.Complete(fault);
+    }
+
+    void EndRecord(bool isWhole)
+    {
+        if (HasBegun)
+            Record?.End(isWhole);
+        else
+            Record?.Dispose();
     }
 
     /// <summary>A read or discard of the snapshot, on the reactor's thread.</summary>

@@ -25,6 +25,9 @@ sealed record JobRequest
 
     public required BackupOptions Options { get; init; }
 
+    /// <summary>Of its copy; null: none. The job's from here on, if it is made.</summary>
+    public JobRecord? Record { get; init; }
+
     /// <summary>Made by a client of a monitor: its devices are free again when it has ended.</summary>
     public bool IsOfMonitor { get; init; }
 
@@ -79,7 +82,7 @@ sealed record JobRequest
             core!.Dispose();
             return Answer.Of(refusal);
         }
-        job = new JobObject(engine, Disk, Target, core!) { IsReleasedAtEnd = IsOfMonitor };
+        job = new JobObject(engine, Disk, Target, core!) { IsReleasedAtEnd = IsOfMonitor, Record = Record };
         core!.Listener = job;
         Disk.JobCount++;
         Target.HasJob = true;

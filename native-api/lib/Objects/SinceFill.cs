@@ -2,6 +2,7 @@
 // it whatever this finds. On a thread of its own, as long as the maps are; without one guests wait for some
 // milliseconds.
 using System;
+using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Native.Errors;
 using FastBackup.Ports.Linux;
@@ -15,6 +16,7 @@ static class SinceFill
     /// <param name="disk">Of the bitmap.</param>
     /// <param name="points">Its tracker's, in hand; given back at the end.</param>
     /// <param name="since">A point that is there.</param>
+    /// <param name="left">What it gains beside that; null: nothing. Used up.</param>
     /// <param name="bitmap">Busy until the end (BeginFill).</param>
     /// <param name="threads">Gives the thread.</param>
     /// <param name="onDone">Told on the reactor's thread, if the answer is true.</param>
@@ -23,6 +25,7 @@ static class SinceFill
         DiskObject disk,
         DiskPoints points,
         string since,
+        HierarchicalBitmap? left,
         DirtyBitmap bitmap,
         PatientThreads threads,
         Action onDone
@@ -33,9 +36,16 @@ static class SinceFill
             bitmap.EndFill();
             PointsInHand.GiveBack(disk, points);
         }
-        void Fill()
+        void Gain()
         {
             _ = points.TryAddSince(since, bitmap.Bits);
+            if (left != null)
+                Check.That(bitmap.Bits.MergeLive(left).IsNone);
+            left?.Dispose();
+        }
+        void Fill()
+        {
+            Gain();
             _ = disk.Engine!.Run(
                 disk,
                 () =>
@@ -48,7 +58,7 @@ static class SinceFill
         }
         if (threads.TryRun("fb-fill", Fill))
             return true;
-        _ = points.TryAddSince(since, bitmap.Bits);
+        Gain();
         End();
         return false;
     }

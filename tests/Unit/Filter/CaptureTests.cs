@@ -1,6 +1,7 @@
 // Old data in memory and in scratch between the guest that was let go and a target that takes its time.
 using System.Collections.Generic;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Copy;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
@@ -169,6 +170,9 @@ public sealed class CaptureTests
             bench.Disk.EndWrite();
         }
         Assert.InRange(job.Filter.Engine.ScratchBytes, 30 * Cluster, 40 * Cluster);
+        using HierarchicalBitmap left = HierarchicalBitmap.Create(64 * Cluster, Cluster);
+        Assert.True(job.TryAddLeft(left));
+        Assert.Equal(64ul, left.CountBits()); // nothing is on the target
         bench.Loop.FileIo.ReleaseHeld();
         bench.Loop.RunFor(Units.NsPerSecond);
         Assert.True(job.Query().IsSuccess);

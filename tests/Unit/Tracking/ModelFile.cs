@@ -72,15 +72,31 @@ sealed class ModelFile(byte[] durable) : ITrackerStorage
     public ModelFile Cut(Prng chance, bool tearsSectors = false)
     {
         byte[] left = (byte[])_durable.Clone();
+        foreach ((int place, byte[] sector) in Choose(chance, tearsSectors))
+            sector.CopyTo(left.AsSpan(place));
+        return new ModelFile(left);
+    }
+
+    /// <summary>As Cut, for one look.</summary>
+    public ModelGlimpse SeeCut(Prng chance, bool tearsSectors = false) => new(_durable, Choose(chance, tearsSectors));
+
+    /// <summary>As Kill, for one look.</summary>
+    public ModelGlimpse SeeKill() => new(_cached, []);
+
+    Dictionary<int, byte[]> Choose(Prng chance, bool tearsSectors)
+    {
+        Dictionary<int, byte[]> chosen = [];
         foreach ((int place, List<byte[]> states) in _states)
         {
             int choice = (int)chance.Below((ulong)states.Count + 1);
-            if (choice > 0)
-                states[choice - 1].CopyTo(left.AsSpan(place));
-            if (tearsSectors && chance.Chance(1, 8))
-                chance.Fill(left.AsSpan(place, SectorBytes));
+            bool isTorn = tearsSectors && chance.Chance(1, 8);
+            if (choice == 0 && !isTorn)
+                continue;
+            byte[] sector = chosen[place] = isTorn ? new byte[SectorBytes] : (byte[])states[choice - 1].Clone();
+            if (isTorn)
+                chance.Fill(sector);
         }
-        return new ModelFile(left);
+        return chosen;
     }
 
     /// <summary>What a process finds that comes after the one that was killed.</summary>

@@ -272,9 +272,9 @@ sealed class MoveModel
         TrialCount += 2;
         foreach (bool isCut in (bool[])[true, false])
         {
-            using RecoveredTracker left = giver.Recover(isCut ? giver.File.Cut(_chance) : giver.File.Kill());
+            using RecoveredTracker left = giver.Recover(isCut ? giver.File.SeeCut(_chance) : giver.File.SeeKill());
             using MoveToken? signed = MoveToken.TryRead(
-                isCut ? token.Cut(_chance) : token.Kill(),
+                isCut ? token.SeeCut(_chance) : token.SeeKill(),
                 word,
                 PointScene.Shape.DiskBytes
             );
@@ -292,7 +292,7 @@ sealed class MoveModel
         TrialCount += 2;
         foreach (bool isCut in (bool[])[true, false])
         {
-            ModelFile file = isCut ? taker.File.Cut(_chance, tearsSectors: true) : taker.File.Kill();
+            ModelGlimpse file = isCut ? taker.File.SeeCut(_chance, tearsSectors: true) : taker.File.SeeKill();
             using RecoveredTracker left = taker.Recover(file);
             if (left.Refusal == TrackerRefusal.None)
                 taker.Judge(left, _points, !_putsBack);

@@ -22,7 +22,7 @@ sealed class PointModel(ulong seed, PointMistake mistake) : ITrackerStorage
     int _count;
     bool _isNaming;
 
-    public ulong TrialCount { get; private set; }
+    public ulong CutCount { get; private set; }
 
     /// <summary>Fails by a <see cref="ModelException"/>.</summary>
     public void Run(int stepCount)
@@ -155,10 +155,10 @@ sealed class PointModel(ulong seed, PointMistake mistake) : ITrackerStorage
     /// <summary>What would be found if all ended here.</summary>
     void Try()
     {
-        TrialCount += 3;
-        Judge(PointScene.Describe(_file.Cut(_chance)), "power cut");
-        Judge(PointScene.Describe(_file.Cut(_chance, tearsSectors: true)), "power cut that tears");
-        Judge(PointScene.Describe(_file.Kill()), "kill");
+        CutCount += 2;
+        Judge(PointScene.Describe(_file.SeeCut(_chance)), "power cut");
+        Judge(PointScene.Describe(_file.SeeCut(_chance, tearsSectors: true)), "power cut that tears");
+        Judge(PointScene.Describe(_file.SeeKill()), "kill");
     }
 
     void Judge(string found, string what)

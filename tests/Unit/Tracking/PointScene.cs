@@ -79,15 +79,18 @@ static class PointScene
             return TrackerRefusals.Words.Of(found.Refusal);
         MapChain chain = found.Chain!;
         List<string> words = [];
-        for (int i = 0; i < chain.Points.Count; i++)
+        using HierarchicalBitmap since = HierarchicalBitmap.Create(chain.Maps[^1].SizeBytes, Shape.GranuleBytes);
+        for (int i = chain.Points.Count - 1; i >= 0; i--) // the youngest first: each has what the next one has
         {
             TrackedPoint point = chain.Points[i];
-            using HierarchicalBitmap since = chain.Since(i);
-            if (point.IsBase)
-                words.Add("*:" + Bits(since));
+            Check.That(since.Merge(chain.Maps[i]).IsNone);
+            string bits = Bits(since);
             if (point.Name.Length > 0)
-                words.Add($"{point.Name}:{Bits(since)}");
+                words.Add($"{point.Name}:{bits}");
+            if (point.IsBase)
+                words.Add("*:" + bits);
         }
+        words.Reverse();
         return string.Join(' ', words);
     }
 

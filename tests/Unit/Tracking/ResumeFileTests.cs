@@ -53,7 +53,18 @@ public sealed class ResumeFileTests : IDisposable
 
     CopySubject Subject(string point = "")
     {
-        Assert.True(CopySubject.TryTake(_disk, _target, Cluster, (point, 77), out CopySubject? subject).IsNone);
+        Assert.True(
+            CopySubject
+                .TryTake(
+                    _disk.Fd,
+                    _disk.Limits.CapacityBytes,
+                    _target.Fd,
+                    Cluster,
+                    (point, 77),
+                    out CopySubject? subject
+                )
+                .IsNone
+        );
         return subject!;
     }
 
@@ -160,7 +171,11 @@ public sealed class ResumeFileTests : IDisposable
         File.SetLastWriteTimeUtc(_folder["disk"], DateTime.UtcNow.AddSeconds(5));
         Assert.True(before.IsOfSame(Subject()));
         Assert.False(before.IsUnchanged(Subject()));
-        Assert.True(CopySubject.TryTake(_target, _disk, Cluster, ("", 0), out CopySubject? swapped).IsNone);
+        Assert.True(
+            CopySubject
+                .TryTake(_target.Fd, _target.Limits.CapacityBytes, _disk.Fd, Cluster, ("", 0), out CopySubject? swapped)
+                .IsNone
+        );
         Assert.False(before.IsOfSame(swapped!));
     }
 }

@@ -40,7 +40,7 @@ sealed class TrackerModel : IDisposable
         Attach();
     }
 
-    public ulong TrialCount { get; private set; }
+    public ulong CutCount { get; private set; }
 
     public ulong RealCutCount { get; private set; }
 
@@ -214,16 +214,16 @@ sealed class TrackerModel : IDisposable
     void Try()
     {
         PutLive();
-        TrialCount += 4;
-        using (RecoveredTracker cut = Recover(_file.Cut(_chance), isSameBoot: false))
+        CutCount += 3;
+        using (RecoveredTracker cut = Recover(_file.SeeCut(_chance), isSameBoot: false))
             Judge(cut, "power cut", mayReport: MayReport);
-        using (RecoveredTracker torn = Recover(_file.Cut(_chance, tearsSectors: true), isSameBoot: false))
+        using (RecoveredTracker torn = Recover(_file.SeeCut(_chance, tearsSectors: true), isSameBoot: false))
             Judge(torn, "power cut that tears sectors", mayReport: _ => true);
-        ModelFile rotten = _file.Cut(_chance);
+        ModelGlimpse rotten = _file.SeeCut(_chance);
         Rot(rotten);
         using (RecoveredTracker rot = Recover(rotten, isSameBoot: false))
             Judge(rot, "power cut and a rotten copy", mayReport: _ => true);
-        using RecoveredTracker killed = Recover(_file.Kill(), isSameBoot: true);
+        using RecoveredTracker killed = Recover(_file.SeeKill(), isSameBoot: true);
         Judge(killed, "kill", mayReport: granule => _tracker.Changed!.GetBit(granule));
         if (killed.Rule != RecoveryRule.Exact)
             throw new ModelException("kill: not exact");
@@ -250,12 +250,12 @@ sealed class TrackerModel : IDisposable
     }
 
     /// <summary>Turns a bit in one copy of one area.</summary>
-    void Rot(ModelFile file)
+    void Rot(ModelGlimpse file)
     {
         AreaKind kind = (AreaKind)_chance.Between((ulong)AreaKind.FineFirst, (ulong)AreaKind.IntentsSecond);
         TrackerArea area = Area(kind);
         for (int i = 0; i < 64; i++) // many: one alone would seldom be where it matters
-            file.Cached[area.OffsetBytes + _chance.Below(area.LengthBytes)] ^= (byte)(1 << (int)_chance.Below(8));
+            file.Turn(area.OffsetBytes + _chance.Below(area.LengthBytes), (int)_chance.Below(8));
     }
 
     /// <summary>A real one: all goes on with what was found.</summary>
@@ -314,7 +314,7 @@ sealed class TrackerModel : IDisposable
             batch.End();
     }
 
-    RecoveredTracker Recover(ModelFile file, bool isSameBoot)
+    RecoveredTracker Recover(ITrackerReader file, bool isSameBoot)
     {
         bool believesBoot = isSameBoot || _mistake == ModelMistake.StaleBootBelieved;
         TrackerHeader header = TrackerScene.Header(_shape);

@@ -1,14 +1,18 @@
 // block-dirty-bitmap-add. The bitmap's memory is taken before the first check, so that nothing can fail later. One that
 // is since a checkpoint records from the plan's moment on, and gains behind it what the tracker's maps have: busy until
-// then, and only then the command is answered. A persistent one is a point of the disk's tracker beside it, made in the
+// then, and only then the command is answered. One of an unfinished copy gains what is left of that, too, and is since
+// the checkpoint that its record names. A persistent one is a point of the disk's tracker beside it, made in the
 // same moment, and the command is answered when that is durable.
 using System;
 using System.Text;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
+using FastBackup.Ports.Linux;
 using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
@@ -19,7 +23,9 @@ sealed class AddBitmapAction(
     uint? granularity,
     bool isPersistent,
     bool isDisabled,
-    string? since
+    string? since,
+    string? unfinished,
+    string? target
 ) : PlanAction
 {
     DiskObject? _disk;
@@ -29,10 +35,12 @@ sealed class AddBitmapAction(
     DiskPoints? _points; // in hand
     PlannedPoint? _point; // of a persistent one, which has them then
     ulong _granuleBytes;
+    string _since = since ?? "";
+    HierarchicalBitmap? _left; // of an unfinished copy
 
     public override string Type => "block-dirty-bitmap-add";
 
-    public override bool IsPatient => since != null || isPersistent;
+    public override bool IsPatient => since != null || unfinished != null || isPersistent;
 
     public override DiskObject? Subject => _disk;
 
@@ -42,7 +50,21 @@ sealed class AddBitmapAction(
             return PreparePoint(plan);
         if (TakePoints(plan, node, ref _disk, out _points) is { } error)
             return error;
+        if (unfinished != null)
+            return PrepareLeft(plan, unfinished);
         return _points!.Has(since!) ? null : QmpError.Generic($"Disk '{node}' has no checkpoint '{since}' (epoch)");
+    }
+
+    QmpError? PrepareLeft(PlanContext plan, string record)
+    {
+        if (since != null || target == null)
+            return QmpError.Generic("x-unfinished needs x-target, and names its checkpoint itself: not with x-since");
+        if (OpenAgain(plan, target, _disk!, out _, out int fd) is { } error)
+            return error;
+        FileDevice disk = (FileDevice)_disk!.Core.Device; // it has a tracker
+        OpenRefusal refusal = UnfinishedCopy.TryRead(record, disk, fd, _points!, out _since, out _left);
+        NameCalls.Close(fd);
+        return refusal.IsNone ? null : QmpError.Of(refusal);
     }
 
     /// <summary>A disk without a tracker has none: the check says so, in its turn.</summary>
@@ -54,7 +76,7 @@ sealed class AddBitmapAction(
         _granuleBytes = points!.GranuleBytes;
         if (name.Length == 0)
             return QmpError.Generic("Bitmap name cannot be empty");
-        if (isDisabled || since != null)
+        if (isDisabled || since != null || unfinished != null)
             return QmpError.Generic(
                 "A persistent bitmap records from the moment in which it is added: it cannot be disabled, nor be since "
                     + "a checkpoint"
@@ -84,7 +106,7 @@ sealed class AddBitmapAction(
             return QmpError.Generic("Bitmap name cannot be empty");
         if (granularity is { } given && (given < DirtyBitmap.GranularityBytesMin || !Units.IsPowerOfTwo(given)))
             return QmpError.Generic("Granularity must be power of 2 and at least 512");
-        if (since != null && isDisabled)
+        if ((since ?? unfinished) != null && isDisabled)
             return QmpError.Generic("A bitmap that is since a checkpoint cannot be disabled");
         if (isPersistent && _point == null)
             return QmpError.Generic($"Can't store persistent bitmaps to {node}: Operation not supported");
@@ -103,7 +125,7 @@ sealed class AddBitmapAction(
             IsOfMonitor = true,
             IsPersistent = isPersistent,
         };
-        state.Set(_disk, name, new PlannedBitmap(_bitmap, IsBusy: since != null, IsToCome: true));
+        state.Set(_disk, name, new PlannedBitmap(_bitmap, IsBusy: _points != null, IsToCome: true));
         return null;
     }
 
@@ -134,7 +156,9 @@ sealed class AddBitmapAction(
             _points = null;
             onSettled();
         }
-        bool isLater = SinceFill.Begin(_disk!, _points, since!, _dirty!, plan.Patience, OnDone);
+        HierarchicalBitmap? left = _left;
+        _left = null;
+        bool isLater = SinceFill.Begin(_disk!, _points, _since, left, _dirty!, plan.Patience, OnDone);
         if (!isLater)
             _points = null;
         return isLater;
@@ -145,6 +169,8 @@ sealed class AddBitmapAction(
     public override void Abandon(PlanContext plan)
     {
         _point?.Abandon();
+        _left?.Dispose();
+        _left = null;
         if (_points != null)
             PointsInHand.GiveBack(_disk!, _points);
         _points = null;

@@ -4,12 +4,15 @@
 // Refusals that QEMU knows come first, in its order and words; what they leave is judged by the engine's own rules.
 // Source: QEMU 7.2 blockdev.c (do_backup_common), block/backup.c (backup_job_create), job.c.
 using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
 using FastBackup.Pacing;
+using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -22,6 +25,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
     DiskObject? _source;
     BitmapObject? _bitmap;
     bool _mayHaveMemory;
+    JobRecord? _record; // until the job is made, which has it then
     BackupMemory? _memory; // taken before the job is made, which then has it
 
     public override string Type => "blockdev-backup";
@@ -43,6 +47,44 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
         BackupOptions options = Options("", bitmap: null);
         if (_mayHaveMemory && BackupMemory.IsPossible(options)) // else, and after a fault, the check says what is wrong
             _ = BackupMemory.TryTake(Source.Core.CapacityBytes, options, HasView, out _memory);
+    }
+
+    public override bool IsPatient => arguments.Record != null;
+
+    public override DiskObject? Subject => _source;
+
+    /// <summary>The record is opened: that may wait for storage.</summary>
+    public override QmpError? Prepare(PlanContext plan)
+    {
+        if (arguments.RecordSince is not { } since)
+            return QmpError.Generic("x-record needs x-record-since: a checkpoint that is there already");
+        if (arguments.Sync is BackupSync.Top or BackupSync.None)
+            return QmpError.Generic(
+                $"x-record does not go with sync mode '{BackupWords.Sync.Of(arguments.Sync)}': it copies no whole disk"
+            );
+        if (TakePoints(plan, arguments.Device, ref _source, out DiskPoints? points) is { } error)
+            return error;
+        bool isThere = points!.TryGetTime(since, out ulong createdNs);
+        PointsInHand.GiveBackInTurn(Source, points);
+        return isThere
+            ? OpenRecord(plan, (since, createdNs))
+            : QmpError.Generic($"Disk '{arguments.Device}' has no checkpoint '{since}' (epoch)");
+    }
+
+    QmpError? OpenRecord(PlanContext plan, (string, ulong) point)
+    {
+        if (OpenAgain(plan, arguments.Target, Source, out DeviceObject? target, out int fd) is { } error)
+            return error;
+        OpenRefusal refusal = JobRecord.TryOpen(
+            (FileDevice)Source.Core.Device, // it has a tracker
+            target!,
+            fd,
+            arguments.Record!,
+            ClusterBytes,
+            point,
+            out _record
+        );
+        return refusal.IsNone ? null : QmpError.Of(refusal);
     }
 
     public override bool Release(bool wasDone, bool isLeft)
@@ -83,6 +125,8 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     public override void Abandon(PlanContext plan)
     {
+        _record?.Dispose();
+        _record = null;
         if (Job is { IsClosed: false })
             plan.Jobs.Forget(Job);
     }
@@ -122,6 +166,8 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             return QmpError.Generic($"{JobsMax} jobs are here, which is the most: dismiss those that have ended");
         if (plan.Nodes.FindTarget(arguments.Target, Source, out DeviceObject? target) is { } missing)
             return missing;
+        if (_record != null && !ReferenceEquals(_record.Target, target))
+            return QmpError.Generic($"Node '{arguments.Target}' was replaced");
         DeviceObject? scratch = null;
         if (arguments.Scratch != null)
         {
@@ -141,6 +187,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             ScratchBytesMax = (ulong)arguments.ScratchBytes,
             HasView = HasView,
             Options = Options(id, bitmap),
+            Record = _record,
             IsOfMonitor = true,
         };
         if (!Source.Engine!.TryRetain(isChild: true))
@@ -151,7 +198,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             Source.Engine.Release(isChild: true);
             return QmpError.Of(answer);
         }
-        (Job, _bitmap) = (job, bitmap?.Bitmap);
+        (Job, _bitmap, _record) = (job, bitmap?.Bitmap, null);
         _bitmap?.Share(); // for as long as the job is here
         job.IsPlanned = true;
         plan.Jobs.Adopt(job);

@@ -43,6 +43,12 @@ sealed record BackupArguments
     public bool TakesGuestReads { get; private init; }
     public bool MayTargetBeLarger { get; private init; }
 
+    /// <summary>Path of a record of the copy; null: none is kept.</summary>
+    public string? Record { get; private init; }
+
+    /// <summary>The checkpoint that goes with it.</summary>
+    public string? RecordSince { get; private init; }
+
     /// <summary>Null: where it is possible.</summary>
     public bool? HasSnapshot { get; private init; }
 
@@ -88,6 +94,8 @@ sealed record BackupArguments
             TakesGuestReads = arguments.Bool("x-take-guest-reads") ?? false,
             MayTargetBeLarger = arguments.Bool("x-larger-target") ?? false,
             HasSnapshot = arguments.Bool("x-snapshot"),
+            Record = arguments.OptionalText("x-record"),
+            RecordSince = arguments.OptionalText("x-record-since"),
         };
 
     static bool ReadCbwError(ArgumentReader arguments)

@@ -11,9 +11,12 @@
 //   Abandon     instead of Apply
 //   Release     on the monitor's thread, at the end
 using System;
+using FastBackup.Devices;
+using FastBackup.Interop.Linux;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
+using FastBackup.Ports.Linux;
 using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
@@ -104,6 +107,38 @@ abstract class PlanAction
         });
         (disk, points) = (found, taken);
         return answer.IsOk ? error : QmpError.Of(answer);
+    }
+
+    /// <summary>A second descriptor of a target that is a file or block device of this machine, for whoever looks at
+    /// it or flushes it for himself. Threads: one that may wait, in Prepare.</summary>
+    /// <param name="plan">What the action is part of.</param>
+    /// <param name="node">Of the target.</param>
+    /// <param name="source">The disk that goes there.</param>
+    /// <param name="target">Its device.</param>
+    /// <param name="fd">The caller's; -1 after an error.</param>
+    protected static QmpError? OpenAgain(
+        PlanContext plan,
+        string node,
+        DiskObject source,
+        out DeviceObject? target,
+        out int fd
+    )
+    {
+        DeviceObject? found = null;
+        QmpError? error = null;
+        int again = -1;
+        Answer answer = plan.Turns.RunUnlessStopped(() =>
+        {
+            error = plan.Nodes.FindTarget(node, source, out found);
+            if (error == null && found!.Device is FileDevice { Fd: var own })
+                again = NameCalls.Kernel.Open(Files.AT_FDCWD, $"/proc/self/fd/{own}", Files.O_RDWR);
+            return Answer.Ok;
+        });
+        (target, fd) = (found, Math.Max(-1, again));
+        if (!answer.IsOk)
+            return QmpError.Of(answer);
+        return error
+            ?? (fd >= 0 ? null : QmpError.Generic($"Node '{node}' is no file or block device that can be written to"));
     }
 
     /// <summary>Only jobs can end together.</summary>

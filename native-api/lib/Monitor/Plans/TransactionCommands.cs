@@ -101,7 +101,9 @@ sealed class TransactionCommands(
                 arguments.UInt32("granularity"),
                 arguments.Bool("persistent") ?? false,
                 arguments.Bool("disabled") ?? false,
-                arguments.OptionalText("x-since")
+                arguments.OptionalText("x-since"),
+                arguments.OptionalText("x-unfinished"),
+                arguments.OptionalText("x-target")
             ),
             "block-dirty-bitmap-remove" => new RemoveBitmapAction(node, name),
             "block-dirty-bitmap-clear" => new ClearBitmapAction(node, name),

@@ -109,7 +109,7 @@ static class SchemaText
           on-cbw-error?:OnCbwError x-on-cbw-error?:OnCbwError x-cbw-timeout-ms?:int auto-finalize?:bool
           auto-dismiss?:bool filter-node-name?:str discard-source?:bool x-perf?:BackupPerf target:str x-scratch?:str
           x-scratch-bytes?:int x-capture-bytes?:int x-guest-priority?:GuestPriority x-take-guest-reads?:bool
-          x-larger-target?:bool x-snapshot?:bool
+          x-larger-target?:bool x-snapshot?:bool x-record?:str x-record-since?:str
         enum MirrorSyncMode top full none incremental bitmap
         enum BitmapSyncMode on-success never always
         enum BlockdevOnError report ignore enospc stop auto
@@ -137,7 +137,7 @@ static class SchemaText
 
         command block-dirty-bitmap-add < BlockDirtyBitmapAdd
         object BlockDirtyBitmapAdd node:str name:str granularity?:int persistent?:bool disabled?:bool
-          x-since?:str
+          x-since?:str x-unfinished?:str x-target?:str
         command block-dirty-bitmap-remove < BlockDirtyBitmap
         command block-dirty-bitmap-clear < BlockDirtyBitmap
         command block-dirty-bitmap-enable < BlockDirtyBitmap

@@ -1,0 +1,201 @@
+// The record of a job's copy, in a file that the client names: what of it is not on the target for certain, so that
+// after a kill or a failure the copy can be gone on with (UnfinishedCopy). Beside that goes which checkpoint of the
+// disk's tracker was there before the job was made: whatever is written to the disk since its point in time is named
+// by that, too.
+//
+//   while it runs    a second after the start, then each time after twice as long, up to 32 s: what is left is asked
+//                    for, the target is flushed, the record is written. Nobody is held: what is under way is left
+//   at its end       once more, if the job is there still; a copy that is whole takes its record away
+//
+// The target is flushed by a descriptor of its own, opened before the job's first write: a failure that this one is
+// told of is told to the job's, too. After one nothing more is written: the last record is as right as it was.
+// Its thread may wait for storage; nobody waits for it.
+using System;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Bitmaps;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Interop.Linux;
+using FastBackup.Jobs;
+using FastBackup.Native.Errors;
+using FastBackup.Ports.Linux;
+using FastBackup.Tracking.Resume;
+
+namespace FastBackup.Native.Objects;
+
+/// <summary>Threads: the reactor's, unless a member says otherwise. Owner of both descriptors.</summary>
+sealed class JobRecord : IDisposable
+{
+    const int FirstMs = 1000;
+    const int RarestMs = 32_000;
+    const int RunningMax = 256; // as many jobs as a monitor has
+    const uint OwnerOnly = 0x180; // 0600
+
+    static readonly PatientThreads s_threads = new(RunningMax);
+
+    readonly string _path;
+    readonly ResumeFile _file;
+    readonly int _targetFd;
+    readonly CopySubject _subject;
+    readonly object _gate = new();
+    bool _isOver;
+    bool _isWhole;
+
+    JobRecord(string path, ResumeFile file, int targetFd, CopySubject subject, DeviceObject target) =>
+        (_path, _file, _targetFd, _subject, Target) = (path, file, targetFd, subject, target);
+
+    public DeviceObject Target { get; }
+
+    /// <summary>Opens or makes the file. Threads: any that may wait.</summary>
+    /// <param name="disk">Of the job.</param>
+    /// <param name="target">Of the job.</param>
+    /// <param name="targetFd">Of it, for this alone: from here on the record's, also after an error.</param>
+    /// <param name="path">Nothing, or an older record of a copy of this disk onto this target.</param>
+    /// <param name="clusterBytes">Of the job.</param>
+    /// <param name="point">A checkpoint that is there, and when it was made.</param>
+    /// <param name="record">Null when refused.</param>
+    public static OpenRefusal TryOpen(
+        FileDevice disk,
+        DeviceObject target,
+        int targetFd,
+        string path,
+        uint clusterBytes,
+        (string Name, ulong CreatedNs) point,
+        out JobRecord? record
+    )
+    {
+        record = null;
+        Fault fault = CopySubject.TryTake(
+            disk.Fd,
+            disk.Limits.CapacityBytes,
+            targetFd,
+            clusterBytes,
+            point,
+            out CopySubject? subject
+        );
+        ResumeFile? file = null;
+        OpenRefusal refusal = fault.IsNone
+            ? TryOpenFile(path, subject!, out file)
+            : OpenRefusal.Of(path, "keep a record in", fault);
+        if (refusal.IsNone)
+            record = new JobRecord(path, file!, targetFd, subject!, target);
+        else
+            NameCalls.Close(targetFd);
+        return refusal;
+    }
+
+    static OpenRefusal TryOpenFile(string path, CopySubject subject, out ResumeFile? file)
+    {
+        file = null;
+        NameCalls calls = NameCalls.Kernel;
+        const int flags = Files.O_RDWR | Files.O_CREAT | Files.O_NONBLOCK;
+        int fd = calls.Open(Files.AT_FDCWD, path, flags | Folders.O_NOFOLLOW, OwnerOnly);
+        if (fd < 0)
+            return OpenRefusal.Of(path, "open record", Errnos.ToFault(-fd));
+        ResumeFile opened = new(fd);
+        int result = calls.Look(fd, out NameLook look);
+        string? wrong =
+            result < 0 || !look.IsFile ? $"'{path}' is no file, so no record of a copy can be in it"
+            : calls.Lock(fd, Files.LOCK_EX | Files.LOCK_NB) < 0 ? $"record '{path}' is that of a job that runs"
+            : null;
+        if (wrong == null && look.SizeBytes > 0)
+            wrong = Judge(opened, path, subject);
+        if (wrong == null)
+            file = opened;
+        else
+            opened.Dispose();
+        return wrong == null ? default : OpenRefusal.Rule(wrong);
+    }
+
+    static string? Judge(ResumeFile file, string path, CopySubject subject)
+    {
+        bool isRecord = file.TryRead(out CopySubject? before, out HierarchicalBitmap? left);
+        left?.Dispose();
+        if (!isRecord)
+            return $"'{path}' is there, and is no whole record of a copy; give another path";
+        if (!before!.IsOfSame(subject))
+            return $"record '{path}' is of a copy of another disk, or onto another target; give another path";
+        if (before.ClusterBytes != subject.ClusterBytes)
+            file.Forget(); // its slots have another length
+        return null;
+    }
+
+    /// <summary>The job has its point in time.</summary>
+    public void Begin(JobObject job)
+    {
+        if (!s_threads.TryRun("fb-record", () => Run(job)))
+            Dispose(); // a copy without a record
+    }
+
+    /// <summary>The job has ended.</summary>
+    /// <param name="isWhole">Its copy is whole, and durable.</param>
+    public void End(bool isWhole)
+    {
+        lock (_gate)
+        {
+            (_isOver, _isWhole) = (true, isWhole);
+            System.Threading.Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <returns>True: the job has ended; false: the time is over.</returns>
+    bool AwaitEnd(int limitMs)
+    {
+        lock (_gate)
+            return _isOver || (System.Threading.Monitor.Wait(_gate, limitMs) && _isOver);
+    }
+
+    void Run(JobObject job)
+    {
+        HierarchicalBitmap? left = null;
+        try
+        {
+            left = HierarchicalBitmap.Create(_subject.DiskBytes, _subject.ClusterBytes);
+            bool mayWrite = true;
+            for (int ms = FirstMs; mayWrite && !AwaitEnd(ms); ms = Math.Min(2 * ms, RarestMs))
+                mayWrite = TrySave(job, left);
+            _ = AwaitEnd(Timeout.Infinite);
+            if (_isWhole)
+                _ = NamedFile.Remove(_path, _file.Fd);
+            else if (mayWrite)
+                _ = TrySave(job, left);
+        }
+        catch (InsufficientMemoryException)
+        {
+            // No record: the copy cannot be gone on with.
+        }
+        finally
+        {
+            left?.Dispose();
+            Dispose();
+        }
+    }
+
+    /// <returns>False: nothing of the target can be relied on any more.</returns>
+    bool TrySave(JobObject job, HierarchicalBitmap left)
+    {
+        left.ClearBits(0, left.BitCount);
+        bool isKnown = false;
+        _ = job.Engine!.RunUnlessStopped(
+            job,
+            () =>
+            {
+                isKnown = job.Core.TryAddLeft(left);
+                return Answer.Ok;
+            }
+        );
+        if (!isKnown)
+            return true;
+        if (NameCalls.Kernel.Flush(_targetFd) < 0)
+            return false;
+        _ = _file.Write(_subject, left); // else the one before is as right
+        return true;
+    }
+
+    public void Dispose()
+    {
+        _file.Dispose();
+        NameCalls.Close(_targetFd);
+    }
+}
