@@ -115,10 +115,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     /// <summary>Whether a cluster was not copied yet, also right after T0, when Todo has not all of them.</summary>
     public bool IsTodo(ulong cluster) => _map.IsTodo(cluster);
 
-    /// <summary>Adds what the target may lack after a flush from now on: what is to be copied, and all that is under
-    /// way.</summary>
-    /// <param name="left">A bit a cluster.</param>
-    /// <returns>False: that is not known now.</returns>
+    /// <summary>Adds what the target may lack after a flush from now on; false: that is not known now.</summary>
     public bool TryAddLeft(HierarchicalBitmap left) =>
         _hasBegun && !_flush.IsUnsure && _engine.TryAddUnderWay(left) && _map.TryAddLeft(left);
 

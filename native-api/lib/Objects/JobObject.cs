@@ -2,6 +2,7 @@
 // for the host, as many requests at once as the view takes; more wait here.
 using System.Collections.Generic;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Copy;
 using FastBackup.Devices;
 using FastBackup.Jobs;
@@ -116,7 +117,7 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
         if (!HasBegun && jobEvent is { Kind: JobEventKind.StatusChanged, Status: JobStatus.Running })
         {
             HasBegun = true;
-            Record?.Begin(this);
+            Record?.Begin(TryAddLeft);
         }
         if (happened.Kind == Fb.EventJobEnded)
             End(jobEvent.Fault);
@@ -135,6 +136,21 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
             return;
         starter.Bytes = Core.Query().DoneBytes;
         starter.Complete(fault);
+    }
+
+    /// <summary>Threads: any but the reactor's.</summary>
+    bool TryAddLeft(HierarchicalBitmap left)
+    {
+        bool isKnown = false;
+        _ = Engine!.RunUnlessStopped(
+            this,
+            () =>
+            {
+                isKnown = Core.TryAddLeft(left);
+                return Answer.Ok;
+            }
+        );
+        return isKnown;
     }
 
     void EndRecord(bool isWhole)

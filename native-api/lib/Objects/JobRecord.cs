@@ -122,9 +122,10 @@ sealed class JobRecord : IDisposable
     }
 
     /// <summary>The job has its point in time.</summary>
-    public void Begin(JobObject job)
+    /// <param name="tryAddLeft">Asks it what is left, on any thread; false: nobody knows.</param>
+    public void Begin(Func<HierarchicalBitmap, bool> tryAddLeft)
     {
-        if (!s_threads.TryRun("fb-record", () => Run(job)))
+        if (!s_threads.TryRun("fb-record", () => Run(tryAddLeft)))
             Dispose(); // a copy without a record
     }
 
@@ -146,7 +147,7 @@ sealed class JobRecord : IDisposable
             return _isOver || (System.Threading.Monitor.Wait(_gate, limitMs) && _isOver);
     }
 
-    void Run(JobObject job)
+    void Run(Func<HierarchicalBitmap, bool> tryAddLeft)
     {
         HierarchicalBitmap? left = null;
         try
@@ -154,12 +155,12 @@ sealed class JobRecord : IDisposable
             left = HierarchicalBitmap.Create(_subject.DiskBytes, _subject.ClusterBytes);
             bool mayWrite = true;
             for (int ms = FirstMs; mayWrite && !AwaitEnd(ms); ms = Math.Min(2 * ms, RarestMs))
-                mayWrite = TrySave(job, left);
+                mayWrite = TrySave(tryAddLeft, left);
             _ = AwaitEnd(Timeout.Infinite);
             if (_isWhole)
                 _ = NamedFile.Remove(_path, _file.Fd);
             else if (mayWrite)
-                _ = TrySave(job, left);
+                _ = TrySave(tryAddLeft, left);
         }
         catch (InsufficientMemoryException)
         {
@@ -173,19 +174,10 @@ sealed class JobRecord : IDisposable
     }
 
     /// <returns>False: nothing of the target can be relied on any more.</returns>
-    bool TrySave(JobObject job, HierarchicalBitmap left)
+    bool TrySave(Func<HierarchicalBitmap, bool> tryAddLeft, HierarchicalBitmap left)
     {
         left.ClearBits(0, left.BitCount);
-        bool isKnown = false;
-        _ = job.Engine!.RunUnlessStopped(
-            job,
-            () =>
-            {
-                isKnown = job.Core.TryAddLeft(left);
-                return Answer.Ok;
-            }
-        );
-        if (!isKnown)
+        if (!tryAddLeft(left))
             return true;
         if (NameCalls.Kernel.Flush(_targetFd) < 0)
             return false;

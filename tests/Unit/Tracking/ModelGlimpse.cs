@@ -1,5 +1,5 @@
-// What a look at a model's file would find after an end that is only tried: the sectors that differ, over the bytes that
-// are there. It makes no copy of the file, so it is for one look, before the file is written to again.
+// What a look at a model's file would find after an end that is only tried: the sectors that differ, over the bytes
+// that are there. It makes no copy of the file, so it is for one look, before the file is written to again.
 using System;
 using System.Collections.Generic;
 using FastBackup.Tracking.Recovery;
