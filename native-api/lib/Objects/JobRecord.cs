@@ -17,8 +17,6 @@ using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
-using FastBackup.Jobs;
-using FastBackup.Native.Errors;
 using FastBackup.Ports.Linux;
 using FastBackup.Tracking.Resume;
 
