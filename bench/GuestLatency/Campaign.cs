@@ -4,6 +4,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
+using FastBackup.Base;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Qmp;
 
@@ -14,6 +15,7 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
 {
     const double WarmUpSeconds = 1;
     const ulong SlowBytesPerSecond = 50_000_000;
+    const ulong AbsorbBytes = 16 * Units.MiB;
 
     readonly List<GuestRun> _runs = [];
     readonly GuestLoad[] _loads =
@@ -38,6 +40,9 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             foreach (GuestLoad load in _loads)
             foreach (string who in Sides(round))
                 RunBoth(round, load, who, QemuTuning.Default, cancel);
+            if (settings.HasAbsorb)
+                foreach (GuestLoad load in _loads)
+                    RunAbsorbing(round, load, cancel);
             if (settings.HasCopiesOnly)
                 foreach (GuestLoad load in _loads)
                     RunCopiesOnly(round, load, cancel);
@@ -100,12 +105,30 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             host,
             load,
             settings.SizeBytes,
-            settings.Seconds,
+            SecondsOf(load),
             cancel
         );
         string name = tuning.IsDefault ? who : $"{who} {tuning}";
         Add(new GuestRun(new RowKey(RowKey.Backup, load.Name, name), round, guest, pace));
     }
+
+    /// <summary>With a volatile write cache beside the backup.</summary>
+    void RunAbsorbing(int round, GuestLoad load, CancellationToken cancel)
+    {
+        HostPlan plan = workspace.Prepare() with { AbsorbBytes = AbsorbBytes };
+        using IBackupHost host = Open(OurHost.OurName, QemuTuning.Default, plan, cancel);
+        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
+            host,
+            load,
+            settings.SizeBytes,
+            SecondsOf(load),
+            cancel
+        );
+        Add(new GuestRun(new RowKey(RowKey.Absorb, load.Name, OurHost.OurName), round, guest, pace));
+    }
+
+    double SecondsOf(GuestLoad load) =>
+        load.SecondsMax > 0 ? System.Math.Min(load.SecondsMax, settings.Seconds) : settings.Seconds;
 
     void RunSlow(int round, string who, CancellationToken cancel)
     {

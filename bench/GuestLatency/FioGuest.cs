@@ -1,5 +1,5 @@
-// The guest: fio's nbd engine on a unix socket, 4 KiB random writes over the whole disk. It logs the latency of
-// every write with the time of day, so that the figures can be those of the very time in which a backup ran,
+// The guest: fio's nbd engine on a unix socket, mostly 4 KiB random writes over the whole disk. It logs the latency of
+// every request with the time of day, so that the figures can be those of the very time in which a backup ran,
 // also when the backup ends before the guest; fio's own percentiles would mix in the quiet rest.
 // Source: fio HOWTO, "nbd" I/O engine, write_lat_log, log_unix_epoch; completion latencies, nanoseconds.
 using System;
@@ -17,6 +17,7 @@ sealed class FioGuest : IDisposable
 {
     public const string Program = "fio";
     const string LogName = "guest";
+    const ulong BlockBytes = 4096;
     const int ExitInterrupted = 128; // what fio says after RequestEnd, at times
 
     static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
@@ -40,7 +41,7 @@ sealed class FioGuest : IDisposable
             "--rw=" + load.Pattern,
             "--bs=" + load.Block,
             Text($"--iodepth={load.Depth}"),
-            Text($"--size={sizeBytes}"),
+            Text($"--size={sizeBytes / load.DiskParts / BlockBytes * BlockBytes}"),
             "--time_based",
             Text($"--runtime={Math.Max(1, (int)Math.Ceiling(seconds))}"),
             "--randrepeat=0",
@@ -50,8 +51,21 @@ sealed class FioGuest : IDisposable
             "--log_unix_epoch=1",
         ];
         if (load.RatePerSecond > 0)
-            arguments.Add(Text($"--rate_iops={load.RatePerSecond}"));
+            arguments.Add(Text($"--rate_iops={Rates(load)}"));
+        if (load.ReadShare > 0)
+            arguments.Add(Text($"--rwmixread={load.ReadShare}"));
+        if (load.Flushes)
+            arguments.Add("--fsync=1");
+        if (load.Distribution is { } distribution)
+            arguments.Add("--random_distribution=" + distribution);
         _fio = RunningProgram.Start(Program, arguments);
+    }
+
+    /// <summary>Of reads, then of writes.</summary>
+    static string Rates(GuestLoad load)
+    {
+        uint reads = load.RatePerSecond * load.ReadShare / 100;
+        return load.ReadShare == 0 ? Text($"{load.RatePerSecond}") : Text($"{reads},{load.RatePerSecond - reads}");
     }
 
     public static bool IsPresent => SystemPrograms.Find(Program) != null;
@@ -89,10 +103,11 @@ sealed class FioGuest : IDisposable
     {
         foreach (string line in File.ReadLines(path))
         {
-            string[] fields = line.Split(',', 3);
+            string[] fields = line.Split(',', 4);
             yield return new GuestWrite(
                 double.Parse(fields[0], CultureInfo.InvariantCulture),
-                double.Parse(fields[1], CultureInfo.InvariantCulture)
+                double.Parse(fields[1], CultureInfo.InvariantCulture),
+                fields[2].Trim() == "0"
             );
         }
     }

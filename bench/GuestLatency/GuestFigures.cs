@@ -8,12 +8,20 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="Count">Writes that ended in that time.</param>
 /// <param name="Seconds">Its length.</param>
 /// <param name="P50Us">Median latency.</param>
-/// <param name="P99Us">99 in a hundred were at most so long.</param>
+/// <param name="P99Us">99 in a hundred were at most so long; of reads and writes apart, the longer.</param>
 /// <param name="MaxUs">The longest.</param>
 /// <param name="ErrorCount">Writes that failed, in the guest's whole life.</param>
 sealed record GuestFigures(int Count, double Seconds, double P50Us, double P99Us, double MaxUs, int ErrorCount)
 {
     public double Iops => Seconds > 0 ? Count / Seconds : 0;
+
+    static double P99(IEnumerable<GuestWrite> writes)
+    {
+        double[] latenciesUs = [.. writes.Select(write => write.LatencyNs / 1e3).Order()];
+        return latenciesUs.Length == 0
+            ? 0
+            : latenciesUs[Math.Min(latenciesUs.Length - 1, (int)(latenciesUs.Length * 0.99))];
+    }
 
     /// <summary>
     /// Rates count what ended in the time. Latencies are also those of writes that were still under way at its end:
@@ -31,7 +39,7 @@ sealed record GuestFigures(int Count, double Seconds, double P50Us, double P99Us
             felt.Count(write => write.EndMs <= endMs),
             (endMs - startMs) / 1000,
             At(0.5),
-            At(0.99),
+            Math.Max(P99(felt.Where(one => one.IsRead)), P99(felt.Where(one => !one.IsRead))),
             latenciesUs.Length == 0 ? 0 : latenciesUs[^1],
             errorCount
         );

@@ -22,6 +22,9 @@ sealed record HostPlan(string SourcePath, string TargetPath, ulong SizeBytes, st
     /// <summary>Ours: only what guests overwrite is copied, nothing in the background.</summary>
     public bool IsCopiesOnly { get; init; }
 
+    /// <summary>Ours: memory for writes that are answered before they land; 0 = none are.</summary>
+    public ulong AbsorbBytes { get; init; }
+
     /// <summary>The backup is meant to fail.</summary>
     public bool IsFailureExpected { get; init; }
 }

@@ -10,6 +10,7 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="HasHung">Whether a target that stops answering is measured.</param>
 /// <param name="HasReads">Whether a guest that reads is measured, with and without its reads taken over.</param>
 /// <param name="HasCopiesOnly">Whether the guests are also measured with copy-before-write alone.</param>
+/// <param name="HasAbsorb">Whether ours is also measured with writes answered from memory.</param>
 /// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
 /// <param name="LoadName">The only load to measure; null = all.</param>
 /// <param name="IsPlugin">Ours is nbdkit with our plugin, not the engine in this process.</param>
@@ -23,6 +24,7 @@ sealed record LatencySettings(
     bool HasHung,
     bool HasReads,
     bool HasCopiesOnly,
+    bool HasAbsorb,
     bool IsOursOnly = false,
     string? LoadName = null,
     bool IsPlugin = false

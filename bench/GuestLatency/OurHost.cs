@@ -1,23 +1,28 @@
-// FastBackup as a host: the engine with its defaults in this process, the disk in device mode behind our small NBD
-// server, the backup a full one with its defaults.
+// FastBackup as a host: the engine with its defaults in this process, the disk in device mode behind its NBD server, the
+// backup a full one with its defaults.
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
+using System.Net.Sockets;
 using System.Threading;
 using FastBackup.Base;
-using FastBackup.Bench.GuestLatency.Nbd;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Runtime;
+using FastBackup.Serving;
 using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.GuestLatency;
 
 /// <summary>Threads: one.</summary>
-sealed class OurHost : IBackupHost, IJobListener
+sealed class OurHost : IBackupHost, IJobListener, IServedDisks
 {
     public const string OurName = "ours";
+
+    const uint SlotCount = 4096; // as the command has
 
     static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(30);
 
@@ -27,7 +32,8 @@ sealed class OurHost : IBackupHost, IJobListener
     FileDevice? _source;
     IBlockDevice? _target;
     Disk? _disk;
-    NbdExport? _export;
+    NbdServer? _server;
+    ServedDisk? _served;
     BackupJob? _job;
     long _start;
     double _copiedSeconds;
@@ -42,8 +48,10 @@ sealed class OurHost : IBackupHost, IJobListener
         try
         {
             _source = Open(new FileOpenOptions { Path = plan.SourcePath, IsDirect = plan.IsDirect });
-            _engine.Reactor.Invoke(() => _disk = new Disk(_engine.Reactor, _source!, "disk"));
-            _export = new NbdExport(_engine.Reactor, _disk!, "disk", plan.SocketPath);
+            fault = Fault.None;
+            _engine.Reactor.Invoke(() => fault = Serve());
+            if (fault.IsFault)
+                throw new PeerException($"cannot serve the disk: {fault}");
         }
         catch
         {
@@ -51,6 +59,18 @@ sealed class OurHost : IBackupHost, IJobListener
             throw;
         }
     }
+
+    Fault Serve()
+    {
+        _disk = new Disk(_engine.Reactor, _source!, "disk", SlotCount, _plan.AbsorbBytes);
+        _served = new ServedDisk("disk", new DiskFront(_disk));
+        UnixDomainSocketEndPoint address = new(_plan.SocketPath);
+        return NbdServer.TryStart(_engine.Reactor, address, this, new NbdServerOptions(), out _server);
+    }
+
+    IEnumerable<ServedDisk> IServedDisks.All => [_served!];
+
+    ServedDisk? IServedDisks.Find(string name) => name == _served!.Name ? _served : null;
 
     public string Name => OurName;
 
@@ -142,7 +162,7 @@ sealed class OurHost : IBackupHost, IJobListener
 
     public void Dispose()
     {
-        _export?.Dispose();
+        StopServing();
         if (_job != null && !_ended.IsSet)
         {
             _engine.Reactor.Invoke(() => _job.Cancel());
@@ -153,6 +173,7 @@ sealed class OurHost : IBackupHost, IJobListener
         _engine.Reactor.Invoke(() =>
         {
             _job?.Dispose();
+            _served?.Device.Dispose();
             _disk?.Dispose();
             _target?.Dispose();
             _source?.Dispose();
@@ -161,16 +182,32 @@ sealed class OurHost : IBackupHost, IJobListener
         _ended.Dispose();
     }
 
-    /// <summary>A job that was cancelled does not wait for a slow flush, and nor does its end.</summary>
+    void StopServing()
+    {
+        if (_server == null)
+            return;
+        using ManualResetEventSlim closed = new();
+        _engine.Reactor.Invoke(() => _server.Close(closed.Set));
+        if (!closed.Wait(EndLimit))
+            throw new PeerException("our server did not close");
+        File.Delete(_plan.SocketPath);
+    }
+
+    /// <summary>Neither a cancelled job waits for a slow flush, nor a server for its clients' last requests.</summary>
     void WaitForDevices()
     {
         bool isIdle = false;
         for (long start = Stopwatch.GetTimestamp(); !isIdle && Stopwatch.GetElapsedTime(start) < EndLimit; )
         {
-            _engine.Reactor.Invoke(() => isIdle = _target is null or { InFlightCount: 0 });
+            _engine.Reactor.Invoke(() => isIdle = IsIdle());
             Thread.Sleep(isIdle ? 0 : 1);
         }
     }
+
+    bool IsIdle() =>
+        (_target == null || _target.InFlightCount == 0)
+        && (_source == null || _source.InFlightCount == 0)
+        && (_disk == null || (_disk.WaitingCount == 0 && _disk.WritesInFlight == 0));
 
     JobProgress Query()
     {

@@ -56,17 +56,22 @@ static class Program
             "Also ours with sync none: what copy-before-write costs a guest when nothing runs in the background.",
     };
 
+    static readonly Option<bool> Absorb = new("--absorb")
+    {
+        Description = "Also ours with 16 MiB for writes that are answered before they land.",
+    };
+
     static readonly Option<bool> OursOnly = new("--ours-only") { Description = "Without QEMU." };
 
     static readonly Option<string?> Load = new("--load")
     {
-        Description = "One load only: qd1, qd16 or 500/s.",
+        Description = "One load only: qd1, qd16, 500/s, mixed, flush or zipf.",
         HelpName = "NAME",
     };
 
     static readonly Option<string> Server = new("--server")
     {
-        Description = "What serves our disk: ours, an NBD server in this process, or plugin, nbdkit with our plugin.",
+        Description = "What serves our disk: ours, the NBD server in this process, or plugin, nbdkit with our plugin.",
         DefaultValueFactory = _ => "ours",
         HelpName = "NAME",
     };
@@ -86,6 +91,7 @@ static class Program
             Hung,
             Reads,
             CopiesOnly,
+            Absorb,
             Smoke,
             OursOnly,
             Load,
@@ -108,13 +114,13 @@ static class Program
         if (parsed.GetValue(Seconds) is not (>= 0.5 and <= 600))
             return Refuse("--seconds must be 0.5 to 600");
         if (parsed.GetValue(Load) is { } name && !Array.Exists(GuestLoad.All, load => load.Name == name))
-            return Refuse($"--load {name}: it is one of qd1, qd16, 500/s");
+            return Refuse($"--load {name}: it is one of qd1, qd16, 500/s, mixed, flush, zipf");
         if (parsed.GetValue(Server) is not ("ours" or "plugin"))
             return Refuse($"--server {parsed.GetValue(Server)}: it is one of ours, plugin");
         bool isPlugin = parsed.GetValue(Server) == "plugin";
-        bool hasMore = Array.Exists([Slow, Hung, Reads, CopiesOnly], parsed.GetValue);
+        bool hasMore = Array.Exists([Slow, Hung, Reads, CopiesOnly, Absorb], parsed.GetValue);
         if (isPlugin && hasMore)
-            return Refuse("--server plugin goes without --slow, --hung, --reads and --copies-only");
+            return Refuse("--server plugin goes without --slow, --hung, --reads, --copies-only and --absorb");
         try
         {
             if (parsed.GetValue(Smoke))
@@ -131,6 +137,7 @@ static class Program
                 parsed.GetValue(Hung),
                 parsed.GetValue(Reads),
                 parsed.GetValue(CopiesOnly),
+                parsed.GetValue(Absorb),
                 parsed.GetValue(OursOnly),
                 parsed.GetValue(Load),
                 isPlugin

@@ -35,6 +35,7 @@ sealed class Absorption : IDisposable
     readonly uint _countMax;
     GuestSlot? _oldest; // links in order of their numbers
     GuestSlot? _youngest;
+    ulong _awaitedOrder; // of the last request that found itself out of turn
     volatile uint _count;
 
     /// <param name="sizeBytes">Memory for what was answered and has not landed.</param>
@@ -92,10 +93,15 @@ sealed class Absorption : IDisposable
         bool waitsForAll =
             slot.Request.Operation == BlockOperation.Flush
             || (slot.IsWrite && (slot.Request.Flags & BlockFlags.Fua) != 0);
-        if (waitsForAll)
-            return false;
-        return FindYoungest(slot.Extent, slot.Order) == null;
+        if (!waitsForAll && FindYoungest(slot.Extent, slot.Order) == null)
+            return true;
+        if (!slot.IsAbsorbed)
+            _awaitedOrder = Math.Max(_awaitedOrder, slot.Order);
+        return false;
     }
+
+    /// <summary>A guest waits for this one to land: how long that takes is felt.</summary>
+    public bool IsAwaited(GuestSlot slot) => slot.Order < _awaitedOrder;
 
     /// <summary>Answers a read from what has not landed, where one write has all of it.</summary>
     public bool TryRead(GuestSlot slot)

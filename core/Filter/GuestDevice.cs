@@ -8,7 +8,7 @@ using FastBackup.Ports;
 namespace FastBackup.Filter;
 
 /// <summary>Threads: the reactor's.</summary>
-sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue) : IBlockOwner
+sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, Absorption? absorption) : IBlockOwner
 {
     readonly uint _countMax = Math.Max(1, disk.Device.Limits.InFlightMax / 2);
 
@@ -47,6 +47,8 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue) : IBlockOwne
             disk.EndWrite();
         if (slot.IsAbsorbed)
         {
+            if (absorption!.IsAwaited(slot))
+                disk.Pulse.SampleAwaited(slot.Request.LengthBytes, slot.ArrivedNs, slot.SubmittedNs, loop.Clock.NowNs);
             queue.EndAbsorbed(slot, fault);
             return;
         }

@@ -63,7 +63,7 @@ sealed class GuestQueue : ILoopTask
             _slots[i] = new GuestSlot(this, i);
             _freeSlots.Put(i);
         }
-        _device = new GuestDevice(loop, disk, this);
+        _device = new GuestDevice(loop, disk, this, absorption);
     }
 
     public uint WaitingCount { get; private set; }

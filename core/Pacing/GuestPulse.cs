@@ -134,6 +134,13 @@ public sealed class GuestPulse
         Tell(new GuestSample(kind, arrivedNs, waitNs, nowNs - arrivedNs, nowNs));
     }
 
+    /// <summary>A write whose guest was told before has landed, and a guest's flush or read has waited for that.</summary>
+    public void SampleAwaited(ulong lengthBytes, ulong arrivedNs, ulong submittedNs, ulong nowNs)
+    {
+        GuestClass kind = lengthBytes > LargeBytes ? GuestClass.LargeWrite : GuestClass.SmallWrite;
+        Tell(new GuestSample(kind, arrivedNs, submittedNs - arrivedNs, nowNs - arrivedNs, nowNs));
+    }
+
     /// <summary>A request was answered from memory: it says nothing of the device.</summary>
     public void SampleAnswered(ulong arrivedNs, ulong nowNs, bool wasQuiet)
     {
