@@ -134,7 +134,7 @@ public sealed class GuestPulse
         Tell(new GuestSample(kind, arrivedNs, waitNs, nowNs - arrivedNs, nowNs));
     }
 
-    /// <summary>A write whose guest was told before has landed, and a guest's flush or read has waited for that.</summary>
+    /// <summary>A write whose guest was told before has landed, and a flush or a read has waited for that.</summary>
     public void SampleAwaited(ulong lengthBytes, ulong arrivedNs, ulong submittedNs, ulong nowNs)
     {
         GuestClass kind = lengthBytes > LargeBytes ? GuestClass.LargeWrite : GuestClass.SmallWrite;
