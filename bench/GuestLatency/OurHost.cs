@@ -1,5 +1,5 @@
-// FastBackup as a host: the engine with its defaults in this process, the disk in device mode behind its NBD server, and
-// a full backup with its defaults.
+// FastBackup as a host: the engine with its defaults in this process, the disk in device mode behind its NBD server, a
+// full backup with its defaults.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
