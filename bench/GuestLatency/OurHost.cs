@@ -65,7 +65,7 @@ sealed class OurHost : IBackupHost, IJobListener, IServedDisks
         _disk = new Disk(_engine.Reactor, _source!, "disk", SlotCount, _plan.AbsorbBytes);
         _served = new ServedDisk("disk", new DiskFront(_disk));
         UnixDomainSocketEndPoint address = new(_plan.SocketPath);
-        return NbdServer.TryStart(_engine.Reactor, address, this, new NbdServerOptions(), out _server);
+        return NbdServer.TryStart(_engine.Reactor, address, this, new NbdServerOptions(), null, out _server);
     }
 
     IEnumerable<ServedDisk> IServedDisks.All => [_served!];
