@@ -46,6 +46,7 @@ static class CommandTree
         Command serve = ServeCommand.Create();
         Command track = TrackCommand.Create();
         Command checkpoint = CheckpointCommand.Create();
+        Command repo = RepoCommand.Create();
         RootCommand root = new("Fast backups of disks: images and block devices, holes kept, verified by compare.")
         {
             backup,
@@ -58,6 +59,7 @@ static class CommandTree
             serve,
             track,
             checkpoint,
+            repo,
         };
         root.Directives.Clear();
         HelpCommand.AddTo(root, s_configuration);
@@ -76,6 +78,7 @@ static class CommandTree
                 [serve] = ServeCommand.Examples,
                 [track] = TrackCommand.Examples,
                 [checkpoint] = CheckpointCommand.Examples,
+                [repo] = RepoCommand.Examples,
             }
         );
         return root;
@@ -105,7 +108,9 @@ static class CommandTree
                 : $"'{token}' is one argument too many";
         if (command.Subcommands.Count > 0)
             return $"no command was given; the commands are {names}";
-        Argument? missing = command.Arguments.FirstOrDefault(one => parsed.GetResult(one)?.Tokens.Count is null or 0);
+        Argument? missing = command.Arguments.FirstOrDefault(one =>
+            one.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(one)?.Tokens.Count is null or 0
+        );
         return missing != null ? $"{missing.Name} is missing" : Sentence(parsed.Errors[0]);
     }
 

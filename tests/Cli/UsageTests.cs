@@ -25,6 +25,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("live-backup")]
     [InlineData("serve")]
     [InlineData("track")]
+    [InlineData("repo")]
     public void Help_HasExamplesAndExitCodes(string command)
     {
         string[] arguments = command.Length == 0 ? ["--help"] : [command, "--help"];

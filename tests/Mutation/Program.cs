@@ -155,7 +155,6 @@ static class Program
                 Repository.PathOf(Planted + "PlantedBug.cs"),
                 Repository.PathOf("tests/Shared/Simulated/SimulatedClock.cs"),
                 Repository.PathOf("native-api/cli/Compare/Comparison.cs"),
-                Repository.PathOf("native-api/cli/Compare/MapWalk.cs"),
                 Repository.PathOf("native-api/cli/Output/WorkProgress.cs"),
             ],
             ["NET10_0_OR_GREATER"]

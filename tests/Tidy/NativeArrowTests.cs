@@ -3,6 +3,7 @@
 //
 //   lib   Tls, Exports -> Calls -> Monitor -> Objects -> Structs, Errors, Handles -> Header, core
 //   cli   Commands -> what is done -> Work -> Output -> Words
+//   repository   Disks -> Content -> Stores, Format
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -15,6 +16,7 @@ public sealed class NativeArrowTests
 {
     const string Lib = "native-api/lib/";
     const string Cli = "native-api/cli/";
+    const string Points = "native-api/repository/";
 
     static readonly string[] Ground = ["Header", "Handles", "Errors", "Structs"];
     static readonly string[] MonitorGround = [.. Ground, "Objects", "Monitor/Json"];
@@ -65,10 +67,37 @@ public sealed class NativeArrowTests
         ["Doctor"] = CliGround,
         ["Monitor"] = CliGround,
         ["LiveBackup"] = [.. CliGround, "Monitor"],
-        ["Demo"] = [.. CliGround, "Backup", "Compare"],
-        ["Commands"] = [.. CliGround, "Backup", "Compare", "Demo", "Doctor", "LiveBackup", "Monitor", "Serve", "Track"],
+        ["Demo"] = [.. CliGround, "Backup", "Compare", "Repo"],
+        ["Repo"] = [.. CliGround, "Track"],
+        ["Commands"] =
+        [
+            .. CliGround,
+            "Backup",
+            "Compare",
+            "Demo",
+            "Doctor",
+            "LiveBackup",
+            "Monitor",
+            "Repo",
+            "Serve",
+            "Track",
+        ],
         [""] = [.. CliGround, "Commands"],
     };
+
+    /// <summary>The repository's top says what went wrong, to all of it.</summary>
+    static readonly Dictionary<string, string[]> PointsSeenBy = new()
+    {
+        [""] = [],
+        ["Format"] = [""],
+        ["Stores"] = ["", "Format"],
+        ["Content"] = ["", "Format", "Stores"],
+        ["Disks"] = ["", "Format", "Stores", "Content"],
+    };
+
+    [Fact]
+    public void RepositoryFolders_FollowTheArrows() =>
+        Violation.AssertNone(FindArrows(Files(Points), Points, PointsSeenBy));
 
     [Fact]
     public void LibraryFolders_FollowTheArrows() => Violation.AssertNone(FindArrows(Files(Lib), Lib, LibSeenBy));
@@ -79,6 +108,7 @@ public sealed class NativeArrowTests
     [Theory]
     [InlineData(Lib)]
     [InlineData(Cli)]
+    [InlineData(Points)]
     public void Files_GoRoundInNoCircle(string project) => Violation.AssertNone(FindCircles(Files(project)));
 
     [Fact]

@@ -28,6 +28,7 @@ public sealed partial class TestArrowTests
         ["tests/Hosts"] = [],
         ["tests/Interop"] = [],
         ["tests/Mutation"] = ["tests/dev"],
+        ["tests/Points"] = [],
         ["tests/Schedules"] = [],
         ["tests/Shared"] = [],
         ["tests/Simulation"] = [],

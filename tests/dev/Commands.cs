@@ -49,6 +49,8 @@ static class Commands
         ("/usr/lib/wine/wine64", "wine64"),
         ("taskset", "util-linux"),
         ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"),
+        ("restic", "restic"),
+        ("rclone", "rclone"),
     ];
 
     public static (string Command, string Package)[] Missing() =>

@@ -18,6 +18,8 @@ static class BackupCommand
     /// <summary>No disk is near it: a larger number is a slip of the pen.</summary>
     const ulong SpeedMax = Units.TiB;
 
+    static readonly BackupToRepository s_repository = new();
+
     public static readonly string[] Examples =
     [
         "fastbackup backup disk.img backup.img",
@@ -28,6 +30,7 @@ static class BackupCommand
         "fastbackup backup nbd://host/web backup.img --bitmap daily      (what is marked in it)",
         "fastbackup backup disk.img copy.img --tracker disk.img.track   (what has changed)",
         "fastbackup backup disk.img copy.img --tracker disk.img.track --since monday --checkpoint tuesday",
+        "fastbackup backup disk.img --repo /backup/repo --tracker disk.img.track     (a point in time)",
     ];
 
     public static Command Create()
@@ -40,12 +43,7 @@ static class BackupCommand
             "TARGET",
             "New file (written as TARGET.partial, renamed when whole), block device or NBD URI."
         );
-        Option<BackupSync> sync = new("--sync")
-        {
-            Description = "full (default): everything. top: what is allocated; the rest of TARGET is left alone.",
-            CustomParser = ParseSync,
-            HelpName = "full|top",
-        };
+        Option<BackupSync> sync = CreateSync();
         Option<ulong?> speed = SizeOption.Create("--speed", "At most so many bytes a second.", CheckSpeed);
         Option<GuestPriority?> guestPriority = GuestPriorityOption.Create();
         Option<ulong?> cluster = SizeOption.Create(
@@ -75,7 +73,7 @@ static class BackupCommand
             "--checkpoint",
             "With --tracker: makes this checkpoint when the copy is whole."
         );
-        Command command = new("backup", "Copy a disk to a file or another disk.")
+        Command command = new("backup", "Copy a disk to a file or another disk, or into a repository.")
         {
             source,
             target,
@@ -97,30 +95,37 @@ static class BackupCommand
             CommonOptions.Quiet,
         };
         command.Validators.Add(result => CheckPoints(result, tracker, [since, checkpoint], resume));
+        s_repository.AddTo(
+            command,
+            target,
+            [sync, speed, guestPriority, cluster, force, resume, since, checkpoint, bitmap, reconnect]
+        );
         command.SetAction(parsed =>
-            Run(
-                new BackupRequest
-                {
-                    Source = parsed.GetRequiredValue(source),
-                    Target = parsed.GetRequiredValue(target),
-                    Tracker = parsed.GetValue(tracker),
-                    Since = parsed.GetValue(since),
-                    Checkpoint = parsed.GetValue(checkpoint),
-                    Bitmap = parsed.GetValue(bitmap),
-                    Remote = ReconnectOption.Options(parsed.GetValue(reconnect)),
-                    Sync = parsed.GetValue(sync),
-                    SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
-                    GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,
-                    ClusterBytes = (uint)(parsed.GetValue(cluster) ?? FilterOptions.ClusterBytesDefault),
-                    MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
-                    UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
-                    IsForced = parsed.GetValue(force),
-                    IsResumed = parsed.GetValue(resume),
-                    IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
-                    Format = parsed.GetValue(CommonOptions.Format),
-                },
-                CommonOptions.CreateOutput(parsed)
-            )
+            s_repository.IsMeant(parsed)
+                ? s_repository.Run(parsed, source, tracker, memory)
+                : Run(
+                    new BackupRequest
+                    {
+                        Source = parsed.GetRequiredValue(source),
+                        Target = parsed.GetRequiredValue(target),
+                        Tracker = parsed.GetValue(tracker),
+                        Since = parsed.GetValue(since),
+                        Checkpoint = parsed.GetValue(checkpoint),
+                        Bitmap = parsed.GetValue(bitmap),
+                        Remote = ReconnectOption.Options(parsed.GetValue(reconnect)),
+                        Sync = parsed.GetValue(sync),
+                        SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
+                        GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,
+                        ClusterBytes = (uint)(parsed.GetValue(cluster) ?? FilterOptions.ClusterBytesDefault),
+                        MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
+                        UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
+                        IsForced = parsed.GetValue(force),
+                        IsResumed = parsed.GetValue(resume),
+                        IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
+                        Format = parsed.GetValue(CommonOptions.Format),
+                    },
+                    CommonOptions.CreateOutput(parsed)
+                )
         );
         return command;
     }
@@ -207,6 +212,14 @@ static class BackupCommand
             ),
             JsonEvents.Readable.BackupDoneEvent
         );
+
+    static Option<BackupSync> CreateSync() =>
+        new("--sync")
+        {
+            Description = "full (default): everything. top: what is allocated; the rest of TARGET is left alone.",
+            CustomParser = ParseSync,
+            HelpName = "full|top",
+        };
 
     static BackupSync ParseSync(ArgumentResult result)
     {

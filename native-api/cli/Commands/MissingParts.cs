@@ -9,8 +9,17 @@ namespace FastBackup.Cli;
 
 static class MissingParts
 {
-    static readonly string[] s_commands = ["ctl", "top", "live-backup", "track", "checkpoint"];
-    static readonly string[] s_options = ["--socket", "--monitor", "--track", "--tracker", "--since", "--checkpoint"];
+    static readonly string[] s_commands = ["ctl", "top", "live-backup", "track", "checkpoint", "repo"];
+    static readonly string[] s_options =
+    [
+        "--socket",
+        "--monitor",
+        "--track",
+        "--tracker",
+        "--since",
+        "--checkpoint",
+        "--repo",
+    ];
 
     /// <returns>Null, or what is asked for and missing here, as a sentence.</returns>
     public static string? Check(ParseResult parsed)

@@ -19,11 +19,13 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
     CompareResult? _compare;
     LiveResult? _live;
     bool? _imageEqualsT0;
+    bool? _pointsAreEqual;
 
     /// <summary>
-    /// The disk without its holes, two copies without their zeroes, and some for the guests and the file system.
+    /// The disk without its holes, two copies without their zeroes (later the image, what is restored of it and the
+    /// repository), and some for the guests and the file system.
     /// </summary>
-    ulong NeededBytes => request.SizeBytes / 10 * 23 + 32 * Units.MiB;
+    ulong NeededBytes => request.SizeBytes / 10 * 26 + 32 * Units.MiB;
 
     /// <returns>The exit code.</returns>
     public int Execute()
@@ -130,6 +132,23 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
         if (!compare.IsIdentical)
             return End(RunStatus.Failed, "demo: the image does not equal the disk at the backup's start");
         output.Line("image equals T0: the backup is the disk as it was when the backup began, to the byte.");
+        return OperatingSystem.IsWindows() ? Conclude() : ExecutePoints(folder, target, liveTarget);
+    }
+
+    /// <summary>Of the image, which nobody writes to; the disk and its last copy make room.</summary>
+    RunStatus ExecutePoints(DemoFolder folder, string image, string copy)
+    {
+        File.Delete(copy);
+        File.Delete(folder.File("disk.img"));
+        RunStatus status = new DemoPoints(folder, image, _inner, output, interruption).Execute();
+        _pointsAreEqual = status == RunStatus.Done;
+        return status == RunStatus.Done ? Conclude()
+            : status == RunStatus.Interrupted ? status
+            : End(status, "demo: the points in time did not come back as they were");
+    }
+
+    RunStatus Conclude()
+    {
         output.Line("All files of the demo were removed.");
         return RunStatus.Done;
     }
@@ -160,7 +179,8 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
                 _backup == null ? null : Figures(_backup),
                 _compare?.IsIdentical,
                 _live == null ? null : Figures(_live),
-                _imageEqualsT0
+                _imageEqualsT0,
+                _pointsAreEqual
             ),
             JsonEvents.Readable.DemoDoneEvent
         );

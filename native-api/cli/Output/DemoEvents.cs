@@ -96,7 +96,7 @@ sealed record DemoLiveFigures(
 /// <remarks>
 /// Event: "done", whatever the status.
 /// Status: "done", "refused", "failed" or "interrupted".
-/// Backup, IsIdentical, Live, ImageEqualsT0: As far as the demo came.
+/// Backup, IsIdentical, Live, ImageEqualsT0, PointsAreEqual (of the repository, restored): As far as the demo came.
 /// </remarks>
 sealed record DemoDoneEvent(
     string Event,
@@ -107,5 +107,6 @@ sealed record DemoDoneEvent(
     DemoBackupFigures? Backup,
     [property: JsonPropertyName("copy_is_identical")] bool? IsIdentical,
     DemoLiveFigures? Live,
-    bool? ImageEqualsT0
+    bool? ImageEqualsT0,
+    bool? PointsAreEqual
 );

@@ -1,6 +1,7 @@
 // The objects of --json, one a line. Names are stable; members may be added. The last line is always "done".
 // The demo's are in DemoEvents.cs, those of top and ctl in MonitorEvents.cs, live-backup's in LiveBackupEvents.cs,
-// serve's in ServeEvents.cs, those of trackers in TrackEvents.cs.
+// serve's in ServeEvents.cs, those of trackers in TrackEvents.cs, those of repositories in
+// RepositoryEvents.cs.
 using System.Collections.Generic;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -129,6 +130,8 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(BitmapEvent))]
 [JsonSerializable(typeof(ResumeEvent))]
 [JsonSerializable(typeof(CheckpointDoneEvent))]
+[JsonSerializable(typeof(PointStartEvent))]
+[JsonSerializable(typeof(RepositoryDoneEvent))]
 sealed partial class JsonEvents : JsonSerializerContext
 {
     // Not an initialiser: those of the generated half may run after this half's.

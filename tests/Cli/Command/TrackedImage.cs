@@ -9,28 +9,35 @@ namespace FastBackup.Tests.Cli.Command;
 static class TrackedImage
 {
     /// <summary>A byte, unwatched.</summary>
-    public static void Touch(TempFolder folder, string name, long offset, byte value)
+    public static void Touch(TempFolder folder, string name, long offset, byte value) =>
+        Touch(folder[name], offset, value);
+
+    public static void Touch(string path, long offset, byte value)
     {
-        using FileStream file = File.OpenWrite(folder[name]);
+        using FileStream file = File.OpenWrite(path);
         file.Position = offset;
         file.WriteByte(value);
     }
 
     /// <summary>A write to disk.img, and what its tracker would say of it.</summary>
-    public static void Change(TempFolder folder, int granule, byte value)
+    public static void Change(TempFolder folder, int granule, byte value) => Change(folder.Path, granule, value);
+
+    public static void Change(string folder, int granule, byte value)
     {
-        Touch(folder, "disk.img", granule * 65536L, value);
-        SetChanged(folder, granule);
+        Touch(Path.Combine(folder, "disk.img"), granule * 65536L, value);
+        _ = Python(folder, "set", "disk.img", "disk.img.track", granule.ToString(CultureInfo.InvariantCulture));
     }
 
     /// <summary>What somebody who watched would have left: the bit, the file closed, with the disk as it is.</summary>
     public static void SetChanged(TempFolder folder, int granule) =>
         Python(folder, "set", "disk.img", "disk.img.track", granule.ToString(CultureInfo.InvariantCulture));
 
-    public static string Python(TempFolder folder, params string[] words)
+    public static string Python(TempFolder folder, params string[] words) => Python(folder.Path, words);
+
+    static string Python(string folder, params string[] words)
     {
         Requires.Command("python3");
         string reader = Repository.PathOf("tests/Cli/Command/tracker.py");
-        return Programs.Run(folder.Path, "python3", [reader, .. words]).Expect(0).Output;
+        return Programs.Run(folder, "python3", [reader, .. words]).Expect(0).Output;
     }
 }

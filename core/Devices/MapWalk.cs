@@ -1,14 +1,13 @@
 // One disk's allocation map, read ahead in batches as a cursor moves forward through it.
 using System;
 using FastBackup.Base;
-using FastBackup.Devices;
 using FastBackup.Memory;
 using FastBackup.Ports;
 
-namespace FastBackup.Cli;
+namespace FastBackup.Devices;
 
 /// <summary>Threads: the reactor's. Dispose when no query is in flight.</summary>
-sealed class MapWalk : IBlockOwner, IDisposable
+public sealed class MapWalk : IBlockOwner, IDisposable
 {
     const uint EntriesMax = 512;
 

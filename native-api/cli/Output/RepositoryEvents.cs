@@ -1,0 +1,116 @@
+// The objects of --json that are about repositories and points in time.
+using System.Collections.Generic;
+
+namespace FastBackup.Cli;
+
+/// <remarks>
+/// Event: "point", before the work begins.
+/// Mode: "full" or "incremental".
+/// Reason: Why full: "first" (no point of this disk yet), "no-tracker", "checkpoint" (the tracker lacks the parent's),
+/// "parent-damaged", "chunk-size", or why the tracker cannot tell: "resized", "inconsistent" ...
+/// Parent: The point that is gone on from.
+/// ChangedBytes: Since the parent, where that is known.
+/// </remarks>
+sealed record PointStartEvent(
+    string Event,
+    string Repository,
+    string Source,
+    string Disk,
+    string Mode,
+    string? Reason,
+    string? Parent,
+    ulong TotalBytes,
+    ulong? ChangedBytes
+);
+
+/// <remarks>
+/// Id: Of the snapshot.
+/// Disks: HOST/DISK, or the paths that others have backed up.
+/// </remarks>
+sealed record PointEntry(
+    string Id,
+    string Time,
+    string? Host,
+    IReadOnlyList<string> Disks,
+    IReadOnlyList<string>? Tags
+);
+
+/// <remarks>
+/// Mode, Reason, Checkpoint: As the point's disk.json says; null where others have made it.
+/// </remarks>
+sealed record PointDiskEntry(
+    string Disk,
+    ulong SizeBytes,
+    string? Source,
+    string? Mode,
+    string? Reason,
+    string? Parent,
+    string? Checkpoint,
+    ulong? ChunkBytes,
+    ulong? ReadBytes,
+    ulong? StoredBytes
+);
+
+/// <remarks>
+/// IsCurrent: The password that was given opens this one.
+/// </remarks>
+sealed record KeyEntry(string Id, string? Created, string? Username, string? Hostname, bool IsCurrent);
+
+/// <remarks>
+/// Event: "done", whatever the status.
+/// Command: "backup" or "repo".
+/// Action: What repo was asked to do.
+/// Error: "wrong-password", "locked", "damaged", "not-found", "foreign", "no-space", "unreachable", "forbidden" ...
+/// Point: That was made, restored or looked at.
+/// ReadBytes: Of the disk, or of the repository.
+/// StoredBytes: New in the repository.
+/// SameBytes: Taken from the parent, or right already on the target.
+/// Problems: What verify has found.
+/// FirstDifference: Of verify --against: the offset of the first chunk that differs.
+/// </remarks>
+sealed record RepositoryDoneEvent(string Event, string Command, string? Action)
+{
+    public string Status { get; init; } = "";
+
+    public int ExitCode { get; init; }
+
+    public string Repository { get; init; } = "";
+
+    public string? Error { get; init; }
+
+    public string? Point { get; init; }
+
+    public string? Target { get; init; }
+
+    public string? Mode { get; init; }
+
+    public string? Reason { get; init; }
+
+    public ulong? Bytes { get; init; }
+
+    public ulong? ReadBytes { get; init; }
+
+    public ulong? WrittenBytes { get; init; }
+
+    public ulong? ZeroBytes { get; init; }
+
+    public ulong? SameBytes { get; init; }
+
+    public ulong? StoredBytes { get; init; }
+
+    public ulong? NewBlobs { get; init; }
+
+    public IReadOnlyList<PointEntry>? Points { get; init; }
+
+    public IReadOnlyList<PointDiskEntry>? Disks { get; init; }
+
+    public IReadOnlyList<KeyEntry>? Keys { get; init; }
+
+    public IReadOnlyList<string>? Problems { get; init; }
+
+    public ulong? FirstDifference { get; init; }
+
+    public double Seconds { get; init; }
+
+    public double? CpuSeconds { get; init; }
+}

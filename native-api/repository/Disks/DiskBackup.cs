@@ -1,0 +1,319 @@
+// A disk becomes a point in time:
+//
+//   who asks        parent's chunk?   hole?   read (ring) --.
+//                                                            v   as many threads as processors
+//                   zero test -> SHA-256 -> known? -> zstd -> AES-256-CTR, Poly1305 -> pack -> store (PackSink)
+//
+// Buffers are few: when all are under way, reading waits. A chunk that has not changed since the parent is not read, if
+// the repository still has it. When all chunks of a segment have their names, its list is stored. Then all packs, then
+// the index, and only then the snapshot: whatever ends before leaves packs that nobody needs, and never a point.
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Text.Json;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Bitmaps.Kernels;
+using FastBackup.Devices;
+using FastBackup.Runtime;
+
+namespace FastBackup.Repositories;
+
+/// <summary>Threads: one, and its own. Used once.</summary>
+sealed class DiskBackup : IDisposable
+{
+    const int LanesMax = 64;
+    const int SettleLookMs = 20;
+
+    /// <summary>Of segments and folders: what has not changed shall be the same bytes.</summary>
+    const string NoTime = "1970-01-01T00:00:00Z";
+
+    readonly OpenedRepository _repository;
+    readonly RepositoryLock _lock;
+    readonly Engine _engine;
+    readonly IBlockDevice _source;
+    readonly BackupPlan _plan;
+    readonly DiskLayout _layout;
+    readonly CancellationToken _cancel;
+    readonly SegmentDraft[] _segments;
+    readonly BlockingCollection<DeviceLane> _read = [];
+    readonly byte[] _zeroes;
+    readonly BlobId _zeroId;
+    DeviceLanes? _lanes;
+    PackSink? _sink;
+    bool _hasParentChunks;
+
+    /// <param name="repository">With its index.</param>
+    /// <param name="held">Shared lock of it.</param>
+    /// <param name="engine">Buffers of one chunk each.</param>
+    /// <param name="source">On its reactor.</param>
+    /// <param name="plan">What to do.</param>
+    /// <param name="cancel">Ends it.</param>
+    public DiskBackup(
+        OpenedRepository repository,
+        RepositoryLock held,
+        Engine engine,
+        IBlockDevice source,
+        BackupPlan plan,
+        CancellationToken cancel
+    )
+    {
+        (_repository, _lock, _engine, _source, _plan, _cancel) = (repository, held, engine, source, plan, cancel);
+        _layout = DiskLayout.Of(source.Limits.CapacityBytes, plan.ChunkBytes);
+        _segments = new SegmentDraft[_layout.SegmentCount];
+        Progress = new DiskProgress(_layout.SizeBytes);
+        _zeroes = new byte[plan.ChunkBytes];
+        _zeroId = BlobId.Of(_zeroes);
+    }
+
+    public DiskProgress Progress { get; }
+
+    /// <returns>The point, durable.</returns>
+    /// <exception cref="RepositoryException">There is none.</exception>
+    public BackupOutcome Execute()
+    {
+        _sink = new PackSink(_repository, _plan.PackBytes, _cancel);
+        _lanes = new DeviceLanes(_engine, _source, DeviceLanes.CountOf(_engine, LanesMax));
+        using Workers workers = new(Workers.CountUsual, Work, _cancel);
+        try
+        {
+            Ask(workers.Stop);
+            _read.CompleteAdding();
+            workers.Join();
+        }
+        catch
+        {
+            workers.Dispose();
+            Settle();
+            workers.ThrowIfFailed(); // what went wrong first
+            throw;
+        }
+        return Conclude();
+    }
+
+    public void Dispose()
+    {
+        _sink?.Dispose();
+        _lanes?.Dispose();
+        _read.Dispose();
+    }
+
+    /// <summary>Waits for the reads under way: until their ends their buffers belong to the device.</summary>
+    void Settle()
+    {
+        while (!_lanes!.IsIdle && !_engine.Reactor.HasFailed)
+            if (_read.TryTake(out DeviceLane? lane, SettleLookMs))
+                _lanes.Return(lane);
+    }
+
+    /// <summary>Goes through the disk once, front to back.</summary>
+    void Ask(CancellationToken stop)
+    {
+        using HoleFinder holes = new(_engine.Reactor, _source);
+        ParentChunks? parent = _plan is { Parent: { } point, Changed: { } changed }
+            ? new ParentChunks(point, changed, _layout)
+            : null;
+        BlobCodec codec = _repository.Codecs.Rent();
+        try
+        {
+            for (ulong chunk = 0; chunk < _layout.ChunkCount; chunk++)
+            {
+                stop.ThrowIfCancellationRequested();
+                ulong offset = chunk * _layout.ChunkBytes;
+                ulong length = _layout.LengthOf(chunk);
+                if (chunk % _layout.ChunksPerSegment == 0)
+                    Begin(chunk / _layout.ChunksPerSegment);
+                if (parent != null && parent.TryFind(chunk, out BlobId known))
+                {
+                    Progress.AddSame(length);
+                    _hasParentChunks = true;
+                    Put(chunk, known, codec);
+                }
+                else if (holes.IsHole(offset, length))
+                {
+                    Progress.AddHole(length);
+                    Put(chunk, ZeroChunk(length, codec), codec);
+                }
+                else
+                {
+                    DeviceLane lane = _lanes!.Take(stop);
+                    lane.Tag = chunk;
+                    _lanes.Start(lane, BlockOperation.Read, offset, length, OnRead);
+                }
+            }
+            _lanes!.Drain(stop);
+        }
+        finally
+        {
+            _repository.Codecs.Return(codec);
+        }
+    }
+
+    void Begin(ulong segment) => _segments[segment] = new SegmentDraft(segment, _layout.ChunksOf(segment));
+
+    void OnRead(DeviceLane lane) => _read.Add(lane);
+
+    /// <summary>A thread's part: chunks that were read, until there are no more.</summary>
+    void Work(CancellationToken stop)
+    {
+        BlobCodec codec = _repository.Codecs.Rent();
+        try
+        {
+            foreach (DeviceLane lane in _read.GetConsumingEnumerable(stop))
+            {
+                try
+                {
+                    Take(lane, codec);
+                }
+                finally
+                {
+                    _lanes!.Return(lane);
+                }
+            }
+        }
+        finally
+        {
+            _repository.Codecs.Return(codec);
+        }
+    }
+
+    void Take(DeviceLane lane, BlobCodec codec)
+    {
+        if (lane.Fault.IsFault)
+            throw new RepositoryException(
+                RepositoryError.Disk,
+                $"cannot read '{_plan.Source}': {lane.Fault.At(lane.OffsetBytes)}; no point was made"
+            );
+        ReadOnlySpan<byte> bytes = _lanes!.Bytes(lane, lane.LengthBytes);
+        BlobId id;
+        if (BitmapKernels.IsAllZero(bytes))
+        {
+            id = ZeroChunk(lane.LengthBytes, codec);
+            Progress.AddZero(lane.LengthBytes);
+        }
+        else
+        {
+            id = BlobId.Of(bytes);
+            _ = _sink!.Add(id, BlobKind.Content, bytes, codec);
+        }
+        Put(lane.Tag, id, codec);
+        Progress.AddRead(lane.LengthBytes);
+    }
+
+    BlobId ZeroChunk(ulong length, BlobCodec codec)
+    {
+        ReadOnlySpan<byte> zeroes = _zeroes.AsSpan(0, (int)length);
+        BlobId id = length == _layout.ChunkBytes ? _zeroId : BlobId.Of(zeroes);
+        if (!_repository.Index.Has(id, BlobKind.Content))
+            _ = _sink!.Add(id, BlobKind.Content, zeroes, codec);
+        return id;
+    }
+
+    void Put(ulong chunk, BlobId id, BlobCodec codec)
+    {
+        SegmentDraft segment = _segments[chunk / _layout.ChunksPerSegment];
+        if (!segment.Put(chunk % _layout.ChunksPerSegment, id) || _layout.SegmentBytes == 0)
+            return;
+        TreeNode file = FileNode(DiskLayout.SegmentName, _layout.BytesOf(segment.Index), NoTime, segment.Chunks);
+        segment.Folder = AddTree([file], codec);
+        _segments[segment.Index] = new SegmentDraft(segment.Index, 0) { Folder = segment.Folder };
+    }
+
+    /// <summary>Folders, packs, index; and then, if nobody can have removed anything, the snapshot.</summary>
+    BackupOutcome Conclude()
+    {
+        BlobCodec codec = _repository.Codecs.Rent();
+        BlobId root;
+        try
+        {
+            root = AddFolders(codec);
+        }
+        finally
+        {
+            _repository.Codecs.Return(codec);
+        }
+        _sink!.Finish();
+        _cancel.ThrowIfCancellationRequested();
+        _lock.Ensure();
+        SnapshotDocument document = new(
+            RepositoryTime.Format(_plan.Time),
+            _plan.Parent?.Snapshot.Id.ToString(),
+            root.ToString(),
+            ["/" + _plan.Host + "/" + _plan.Disk],
+            _plan.Host,
+            Environment.UserName,
+            _plan.Tags.Length > 0 ? _plan.Tags : null
+        );
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, Documents.Readable.SnapshotDocument);
+        BlobId point = _repository.SaveFile(StoreKind.Snapshot, json);
+        return new BackupOutcome(point, _hasParentChunks, _sink.StoredBytes, _sink.BlobCount);
+    }
+
+    BlobId AddFolders(BlobCodec codec)
+    {
+        string time = RepositoryTime.Format(_plan.Time);
+        List<TreeNode> disk = [];
+        if (_layout.SegmentBytes == 0)
+            disk.Add(FileNode(DiskLayout.ImageName, _layout.SizeBytes, time, _segments[0].Chunks));
+        else
+            foreach (SegmentDraft segment in _segments)
+                disk.Add(FolderNode(DiskLayout.FolderOf(segment.Index), segment.Folder, NoTime));
+        disk.Add(AddDocument(time, codec));
+        BlobId folder = AddTree([.. disk], codec);
+        BlobId host = AddTree([FolderNode(_plan.Disk, folder, time)], codec);
+        return AddTree([FolderNode(_plan.Host, host, time)], codec);
+    }
+
+    TreeNode AddDocument(string time, BlobCodec codec)
+    {
+        DiskDocument document = new(
+            1,
+            _plan.Host,
+            _plan.Disk,
+            _plan.Source,
+            _layout.SizeBytes,
+            _layout.ChunkBytes,
+            _layout.SegmentBytes,
+            time,
+            _plan.Changed != null ? "incremental" : "full",
+            _plan.FullReason,
+            _plan.Parent?.Snapshot.Id.ToString(),
+            _plan.Checkpoint,
+            _plan.CheckpointNs,
+            Progress.ReadBytes,
+            _sink!.StoredBytes
+        );
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, Documents.Readable.DiskDocument);
+        BlobId id = BlobId.Of(json);
+        _ = _sink.Add(id, BlobKind.Content, json, codec);
+        return FileNode(DiskLayout.DocumentName, (ulong)json.Length, time, [id]);
+    }
+
+    BlobId AddTree(TreeNode[] nodes, BlobCodec codec)
+    {
+        Array.Sort(nodes, (left, right) => string.CompareOrdinal(left.Name, right.Name));
+        byte[] bytes = TreeDocument.Write(nodes);
+        BlobId id = BlobId.Of(bytes);
+        _ = _sink!.Add(id, BlobKind.Tree, bytes, codec);
+        return id;
+    }
+
+    static TreeNode FileNode(string name, ulong sizeBytes, string time, BlobId[] content) =>
+        new()
+        {
+            Name = name,
+            Type = TreeNode.FileType,
+            SizeBytes = sizeBytes,
+            Time = time,
+            Content = content,
+        };
+
+    static TreeNode FolderNode(string name, BlobId subtree, string time) =>
+        new()
+        {
+            Name = name,
+            Type = TreeNode.FolderType,
+            Subtree = subtree,
+            Time = time,
+        };
+}

@@ -1,0 +1,220 @@
+// A repository behind restic's REST protocol, as rest-server and 'rclone serve restic' speak it. Name and password of
+// the server come from the environment, never from the URL, which everybody on the machine may see.
+// Source: restic's doc/REST_backend.rst, API version 2.
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Net;
+using System.Net.Http;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using System.Threading;
+
+namespace FastBackup.Repositories;
+
+/// <summary>Threads: any.</summary>
+sealed class RestStore : IStore
+{
+    public const string Prefix = "rest:";
+    const string MediaType = "application/vnd.x.restic.rest.v2";
+
+    /// <summary>Of one request; a pack of 128 MiB takes a slow line some minutes.</summary>
+    static readonly TimeSpan s_requestLimit = TimeSpan.FromMinutes(15);
+
+    readonly HttpClient _client;
+    readonly Uri _base;
+    readonly CancellationToken _cancel;
+
+    /// <param name="url">Without user name and password.</param>
+    /// <param name="user">Of the server; null: none.</param>
+    /// <param name="password">Of the server.</param>
+    /// <param name="cancel">Ends requests.</param>
+    public RestStore(Uri url, string? user, string? password, CancellationToken cancel)
+    {
+        _base = url.AbsoluteUri.EndsWith('/') ? url : new Uri(url.AbsoluteUri + "/");
+        _cancel = cancel;
+        _client = new HttpClient(
+            new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(20), AllowAutoRedirect = false }
+        )
+        {
+            Timeout = s_requestLimit,
+        };
+        _client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue(MediaType));
+        if (user != null)
+            _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+                "Basic",
+                Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}"))
+            );
+    }
+
+    public string Name => Prefix + _base.AbsoluteUri;
+
+    public void Create()
+    {
+        using HttpResponseMessage answer = Send(HttpMethod.Post, new Uri(_base, "?create=true"));
+        Expect(answer, "create", "the repository");
+    }
+
+    public List<StoredFile> List(StoreKind kind)
+    {
+        using HttpResponseMessage answer = Send(HttpMethod.Get, new Uri(_base, kind.Folder() + "/"));
+        if (answer.StatusCode == HttpStatusCode.NotFound)
+            return [];
+        Expect(answer, "list", kind.Folder());
+        ListedFile[]? listed = null;
+        try
+        {
+            listed = JsonSerializer.Deserialize(Body(answer, kind.Folder()), Documents.Default.ListedFileArray);
+        }
+        catch (JsonException exception)
+        {
+            throw Unreachable("list", kind.Folder(), "the answer is no list of files", exception);
+        }
+        List<StoredFile> files = [];
+        foreach (ListedFile file in listed ?? [])
+            if (file.Name != null && StoreNames.IsName(file.Name))
+                files.Add(new StoredFile(file.Name, file.SizeBytes));
+        return files;
+    }
+
+    public long? SizeOf(StoreKind kind, string name)
+    {
+        using HttpResponseMessage answer = Send(HttpMethod.Head, UrlOf(kind, name));
+        if (answer.StatusCode == HttpStatusCode.NotFound)
+            return null;
+        Expect(answer, "look at", kind.Word());
+        return answer.Content.Headers.ContentLength ?? 0;
+    }
+
+    public byte[] Read(StoreKind kind, string name)
+    {
+        using HttpResponseMessage answer = Send(HttpMethod.Get, UrlOf(kind, name));
+        Expect(answer, "read", $"{kind.Word()} {name}");
+        return Body(answer, name);
+    }
+
+    public void Read(StoreKind kind, string name, long offsetBytes, Span<byte> part)
+    {
+        using HttpResponseMessage answer = Send(
+            HttpMethod.Get,
+            UrlOf(kind, name),
+            null,
+            new RangeHeaderValue(offsetBytes, offsetBytes + part.Length - 1)
+        );
+        Expect(answer, "read", $"{kind.Word()} {name}");
+        byte[] body = Body(answer, name);
+        // A server that knows no ranges sends everything.
+        ReadOnlySpan<byte> from =
+            answer.StatusCode == HttpStatusCode.PartialContent ? body
+            : body.LongLength >= offsetBytes + part.Length ? body.AsSpan((int)offsetBytes)
+            : default;
+        if (from.Length < part.Length)
+            throw new RepositoryException(
+                RepositoryError.Damaged,
+                $"{kind.Word()} {name} of '{Name}' ends before its content does"
+            );
+        from[..part.Length].CopyTo(part);
+    }
+
+    public void Write(StoreKind kind, string name, ReadOnlyMemory<byte> content)
+    {
+        using HttpResponseMessage answer = Send(HttpMethod.Post, UrlOf(kind, name), content);
+        // An append-only server refuses what is there already, even if it is the same.
+        if (answer.StatusCode == HttpStatusCode.Forbidden && kind != StoreKind.Config)
+            if (SizeOf(kind, name) == content.Length)
+                return;
+        Expect(answer, "write", $"{kind.Word()} {name}");
+    }
+
+    public void Remove(StoreKind kind, string name)
+    {
+        using HttpResponseMessage answer = Send(HttpMethod.Delete, UrlOf(kind, name));
+        if (answer.StatusCode != HttpStatusCode.NotFound)
+            Expect(answer, "remove", $"{kind.Word()} {name}");
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    Uri UrlOf(StoreKind kind, string name) =>
+        new(_base, kind == StoreKind.Config ? "config" : kind.Folder() + "/" + name);
+
+    HttpResponseMessage Send(
+        HttpMethod method,
+        Uri url,
+        ReadOnlyMemory<byte>? content = null,
+        RangeHeaderValue? range = null
+    )
+    {
+        using HttpRequestMessage request = new(method, url);
+        request.Headers.Range = range;
+        if (content is { } bytes)
+        {
+            request.Content = new ReadOnlyMemoryContent(bytes);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        }
+        try
+        {
+            return _client.Send(request, HttpCompletionOption.ResponseHeadersRead, _cancel);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            throw Unreachable("reach", _base.Authority, exception.Message, exception);
+        }
+        catch (OperationCanceledException exception) when (!_cancel.IsCancellationRequested)
+        {
+            throw Unreachable("reach", _base.Authority, "it did not answer in time", exception);
+        }
+        catch (OperationCanceledException exception)
+        {
+            throw new RepositoryException(RepositoryError.Canceled, "interrupted", exception);
+        }
+    }
+
+    byte[] Body(HttpResponseMessage answer, string what)
+    {
+        try
+        {
+            using Stream stream = answer.Content.ReadAsStream(_cancel);
+            using MemoryStream all = new((int)(answer.Content.Headers.ContentLength ?? 0));
+            stream.CopyTo(all);
+            if (answer.Content.Headers.ContentLength is { } length && length != all.Length)
+                throw Unreachable("read", what, "the connection ended in the middle", null);
+            return all.ToArray();
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            throw Unreachable("read", what, exception.Message, exception);
+        }
+        catch (OperationCanceledException exception)
+        {
+            throw new RepositoryException(RepositoryError.Canceled, "interrupted", exception);
+        }
+    }
+
+    void Expect(HttpResponseMessage answer, string verb, string what)
+    {
+        if (answer.IsSuccessStatusCode)
+            return;
+        string sentence = $"cannot {verb} {what} at '{Name}': the server answered {(int)answer.StatusCode}";
+        throw answer.StatusCode switch
+        {
+            HttpStatusCode.NotFound => new RepositoryException(RepositoryError.NotFound, sentence + " (not found)"),
+            HttpStatusCode.Unauthorized => new RepositoryException(
+                RepositoryError.Forbidden,
+                sentence + " (not authorized); give RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD"
+            ),
+            HttpStatusCode.Forbidden => new RepositoryException(RepositoryError.Forbidden, sentence + " (forbidden)"),
+            HttpStatusCode.InsufficientStorage => new RepositoryException(
+                RepositoryError.NoSpace,
+                sentence + " (no space left)"
+            ),
+            >= HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout =>
+                new RepositoryException(RepositoryError.Unreachable, sentence),
+            _ => new RepositoryException(RepositoryError.Refused, sentence),
+        };
+    }
+
+    RepositoryException Unreachable(string verb, string what, string why, Exception? inner) =>
+        new(RepositoryError.Unreachable, $"cannot {verb} '{what}' of '{Name}': {why.TrimEnd('.')}", inner);
+}

@@ -1,0 +1,51 @@
+// A repository's address, as typed: a folder, or rest:http://host:port/path/.
+using System;
+using System.Threading;
+
+namespace FastBackup.Repositories;
+
+static class StoreAddress
+{
+    /// <summary>How long a store may go on not answering.</summary>
+    static readonly TimeSpan s_usualLimit = TimeSpan.FromMinutes(5);
+
+    /// <returns>Null, or what is wrong with it, as the end of a sentence.</returns>
+    public static string? Check(string address)
+    {
+        if (address.Length == 0)
+            return "is empty; give a folder or rest:http://HOST:PORT/";
+        if (!address.StartsWith(RestStore.Prefix, StringComparison.Ordinal))
+        {
+            int end = address.IndexOf(':', StringComparison.Ordinal);
+            return end > 1 && Array.IndexOf(s_others, address[..end]) >= 0
+                ? "is a kind of repository that is not there yet; give a folder or rest:http://HOST:PORT/"
+                : null;
+        }
+        if (!Uri.TryCreate(address[RestStore.Prefix.Length..], UriKind.Absolute, out Uri? url))
+            return "is no URL behind rest:; give rest:http://HOST:PORT/";
+        if (url.Scheme is not ("http" or "https"))
+            return "is neither http nor https behind rest:; give rest:http://HOST:PORT/";
+        return url.UserInfo.Length > 0
+            ? "has a name or password in it, which everybody on this machine can see; "
+                + "give RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD in the environment"
+            : null;
+    }
+
+    /// <param name="address">Checked.</param>
+    /// <param name="cancel">Ends waits.</param>
+    /// <param name="limit">How long a store may go on not answering; null: five minutes.</param>
+    public static IStore Open(string address, CancellationToken cancel, TimeSpan? limit = null)
+    {
+        IStore store = address.StartsWith(RestStore.Prefix, StringComparison.Ordinal)
+            ? new RestStore(
+                new Uri(address[RestStore.Prefix.Length..]),
+                Environment.GetEnvironmentVariable("RESTIC_REST_USERNAME"),
+                Environment.GetEnvironmentVariable("RESTIC_REST_PASSWORD"),
+                cancel
+            )
+            : new LocalStore(address);
+        return new RetryingStore(store, limit ?? s_usualLimit, cancel);
+    }
+
+    static readonly string[] s_others = ["s3", "sftp", "azure", "gs", "b2", "swift", "rclone"];
+}
