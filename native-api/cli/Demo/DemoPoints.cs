@@ -9,7 +9,7 @@ using FastBackup.Runtime;
 namespace FastBackup.Cli;
 
 /// <summary>Threads: one.</summary>
-sealed class DemoPoints(DemoFolder folder, string disk, Output inner, Output output, Interruption interruption)
+sealed class DemoPoints(DemoFolder folder, string disk, Output output, Interruption interruption)
 {
     const int PieceBytes = 64 << 10;
     const int PieceCount = 16;
@@ -23,7 +23,7 @@ sealed class DemoPoints(DemoFolder folder, string disk, Output inner, Output out
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(password, Private);
         RepositoryPlace place = new(folder.File("repository"), password);
-        using RepositoryWork work = new(place, inner, interruption);
+        using RepositoryWork work = new(place, new Output(isJson: false, isQuiet: true), interruption);
         output.Line("");
         output.Line("Keeping two points in time of it in a repository ...");
         string restored = folder.File("restored.img");

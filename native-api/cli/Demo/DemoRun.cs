@@ -140,8 +140,10 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
     {
         File.Delete(copy);
         File.Delete(folder.File("disk.img"));
-        RunStatus status = new DemoPoints(folder, image, _inner, output, interruption).Execute();
+        RunStatus status = new DemoPoints(folder, image, output, interruption).Execute();
         _pointsAreEqual = status == RunStatus.Done;
+        if (status == RunStatus.Done)
+            output.Line("points restored: both are the image as it was then, to the byte.");
         return status == RunStatus.Done ? Conclude()
             : status == RunStatus.Interrupted ? status
             : End(status, "demo: the points in time did not come back as they were");
