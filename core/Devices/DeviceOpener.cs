@@ -5,7 +5,8 @@
 //   in use     by whomever it may be: refused for writing, and for reading a word to the caller (UseRules)
 //   size       what the device says (DiskSize); a new file gets its own
 //   direct     past the page cache where the file takes it (DirectIo)
-//   format     raw only: what looks like another one is refused, unless somebody says that it is raw (FormatRule)
+//   format     raw only: what looks like another one is refused, unless somebody says that it is raw (FormatRule);
+//              images are opened by Formats.ImageOpener, over what is opened here
 //   storage    which disk it really is, and what it is made of (StorageKin)
 //
 // Cost: some twenty system calls, and a trial read. It may wait for a file system that does not answer. A refusal
@@ -95,6 +96,7 @@ public static class DeviceOpener
             IsZeroInitialised = options.CreateBytes != null && !options.IsContentKept,
             CanTellSize = true,
             IsReadOnly = options.IsReadOnly,
+            IsHeadGuarded = options.IsHeadGuarded && format == null,
             InFlightMax = options.InFlightMax,
         };
         device = TryMakeDevice(loop, file, limits);

@@ -264,11 +264,7 @@ public sealed class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask, IMarkedW
             return FileStep.Flush;
         if (request.Operation == BlockOperation.Size)
             return FileStep.Size;
-        Extent extent = new(request.OffsetBytes, request.LengthBytes);
-        if (!extent.IsWithin(Limits.CapacityBytes))
-            refusal = new Fault(FaultKind.Range, 0, request.OffsetBytes);
-        if (request.Operation.IsWrite() && Limits.IsReadOnly)
-            refusal = new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes);
+        refusal = RequestRules.Check(request, Limits);
         return request.Operation switch
         {
             BlockOperation.Map => FileStep.Map,

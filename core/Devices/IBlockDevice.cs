@@ -98,6 +98,11 @@ public sealed record BlockLimits
 
     public bool IsReadOnly { get; init; }
 
+    /// <summary>
+    /// It was only probed to be raw, so a write that would make an image of another format of it fails with EPERM.
+    /// </summary>
+    public bool IsHeadGuarded { get; init; }
+
     /// <summary>It answers <see cref="BlockOperation.Size"/>.</summary>
     public bool CanTellSize { get; init; }
 

@@ -47,6 +47,9 @@ static class CommandTree
         Command track = TrackCommand.Create();
         Command checkpoint = CheckpointCommand.Create();
         Command repo = RepoCommand.Create();
+        Command info = InfoCommand.Create();
+        Command map = MapCommand.Create();
+        Command check = CheckCommand.Create();
         RootCommand root = new("Fast backups of disks: images and block devices, holes kept, verified by compare.")
         {
             backup,
@@ -60,6 +63,9 @@ static class CommandTree
             track,
             checkpoint,
             repo,
+            info,
+            map,
+            check,
         };
         root.Directives.Clear();
         HelpCommand.AddTo(root, s_configuration);
@@ -79,6 +85,9 @@ static class CommandTree
                 [track] = TrackCommand.Examples,
                 [checkpoint] = CheckpointCommand.Examples,
                 [repo] = RepoCommand.Examples,
+                [info] = InfoCommand.Examples,
+                [map] = MapCommand.Examples,
+                [check] = CheckCommand.Examples,
             }
         );
         return root;

@@ -26,6 +26,9 @@ public sealed class UsageTests : IDisposable
     [InlineData("serve")]
     [InlineData("track")]
     [InlineData("repo")]
+    [InlineData("info")]
+    [InlineData("map")]
+    [InlineData("check")]
     public void Help_HasExamplesAndExitCodes(string command)
     {
         string[] arguments = command.Length == 0 ? ["--help"] : [command, "--help"];

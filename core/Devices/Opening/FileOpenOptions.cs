@@ -31,6 +31,9 @@ public sealed record FileOpenOptions
     /// <summary>For what exists; a new file has no format.</summary>
     public FormatRule Format { get; init; }
 
+    /// <summary>See <see cref="BlockLimits.IsHeadGuarded"/>.</summary>
+    public bool IsHeadGuarded { get; init; }
+
     public uint InFlightMax { get; init; } = InFlightDefault;
 
     /// <summary>For a server's disk.</summary>

@@ -17,14 +17,16 @@ static class FormatProbe
     public static OpenRefusal Refuse(OpenedFile file, ulong capacityBytes, string path, out string? format)
     {
         format = Find(file, capacityBytes);
-        return format == null
-            ? default
-            : new OpenRefusal(
-                new Fault(FaultKind.Unsupported),
-                $"'{path}' is an image of format {format}: its bytes are not those of its disk; convert it to raw, or "
-                    + "say that it is raw"
-            );
+        return format == null ? default : NotRaw(path, format);
     }
+
+    /// <summary>That a disk is not raw.</summary>
+    public static OpenRefusal NotRaw(string path, string format) =>
+        new(
+            new Fault(FaultKind.Unsupported),
+            $"'{path}' is an image of format {format}: its bytes are not those of its disk; convert it to raw, or "
+                + "say that it is raw"
+        );
 
     static unsafe string? Find(OpenedFile file, ulong capacityBytes)
     {

@@ -49,7 +49,9 @@ public sealed class StorageKin : StorageIdentity
     }
 
     public override bool Shares(StorageIdentity other) =>
-        other is StorageKin kin && (IsMadeOf(kin) || kin.IsMadeOf(this));
+        other is StorageKin kin
+            ? IsMadeOf(kin) || kin.IsMadeOf(this)
+            : other is LayeredStorage layers && layers.Shares(this);
 
     bool IsMadeOf(StorageKin other) => _madeOf.Contains(other._node) || _madeOf.Contains(other.Identity);
 

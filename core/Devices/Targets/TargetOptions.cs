@@ -29,7 +29,7 @@ public sealed record TargetOptions
     public FileIdentity? Source { get; init; }
 
     /// <summary>What it is made of: no part of it is its target either.</summary>
-    public StorageKin? SourceKin { get; init; }
+    public StorageIdentity? SourceStorage { get; init; }
 
     /// <summary>What is to be replaced is a disk of another format only when somebody says that it is raw.</summary>
     public FormatRule Format { get; init; }

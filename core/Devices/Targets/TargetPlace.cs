@@ -158,7 +158,7 @@ public sealed partial class TargetPlace : IDisposable
         }
         if (look.Identity == _options.Source)
             return RefuseSource(_options);
-        if (_options.SourceKin?.Shares(StorageKin.OfFile(look.Identity)) == true)
+        if (_options.SourceStorage?.Shares(StorageKin.OfFile(look.Identity)) == true)
             return RefuseKin();
         if (!_options.MayReplace)
             return Exists($"target '{given}' exists; give another name, or {_options.ReplaceWord} to replace it");
@@ -178,7 +178,7 @@ public sealed partial class TargetPlace : IDisposable
             return Explain("look at target", given, fault.Errno);
         if (kin!.Identity == _options.Source)
             return RefuseSource(_options);
-        if (_options.SourceKin?.Shares(kin) == true)
+        if (_options.SourceStorage?.Shares(kin) == true)
             return RefuseKin();
         return _options.MayReplace
             ? default
@@ -200,6 +200,10 @@ public sealed partial class TargetPlace : IDisposable
             return default;
         if (leftover.Identity == _options.Source)
             return Refuse($"the copy would be written to '{PartialPath}', which is the source; give another target");
+        if (leftover.IsFile && _options.SourceStorage?.Shares(StorageKin.OfFile(leftover.Identity)) == true)
+            return Refuse(
+                $"the copy would be written to '{PartialPath}', which is a part of the source; give another target"
+            );
         if (!leftover.IsFile)
             return Refuse($"the copy would be written to '{PartialPath}', which is no regular file; remove it first");
         OpenRefusal refusal = TryOpenLeftover(Files.O_RDONLY, out int fd);

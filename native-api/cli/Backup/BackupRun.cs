@@ -196,7 +196,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             IsLockIgnored = request.IsLockIgnored,
             Format = request.Format,
             Source = source?.Identity,
-            SourceKin = source?.Kin,
+            SourceStorage = _source.Storage,
             SourceName = _source.Name,
         };
         OpenRefusal refusal = TargetPlace.TryPlan(NameCalls.Kernel, wanted, out _place);

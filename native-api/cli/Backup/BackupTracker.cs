@@ -69,7 +69,7 @@ sealed class BackupTracker
         (tracker, reason) = (null, null);
         if (source is not FileDevice disk)
             return OpenRefusal.Rule(
-                $"source '{source.Name}' is a server's: only files and block devices have trackers"
+                $"source '{source.Name}' is a server's or an image: only raw files and block devices have trackers"
             );
         if (disk.UsedBy is { } use)
             return OpenRefusal.Rule($"source '{disk.Name}' is {use}: with --tracker it must be at rest");

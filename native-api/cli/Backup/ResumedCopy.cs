@@ -61,7 +61,7 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
         changedBytes = 0;
         if (source is not FileDevice disk)
             return Refuse(
-                $"source '{source.Name}' is a server's disk: nobody can tell whether it was written to since"
+                $"source '{source.Name}' is a server's disk or an image: nobody can tell whether it has changed"
             );
         Fault fault = CopySubject.TryTake(
             disk.Fd,

@@ -15,7 +15,8 @@ static class CommandExamples
           0  done (compare: identical)
           1  refused or failed, one sentence on stderr (compare: different)
           2  the command line is wrong; nothing was opened
-          3  compare: refused or failed, one sentence on stderr
+          3  compare: refused or failed, one sentence on stderr; check: space is lost, and nothing else
+          4  check: the image is corrupt
           130  interrupted by Ctrl-C or SIGTERM; a second one ends at once
         """;
 

@@ -24,8 +24,9 @@ static class CommonOptions
 
     public static readonly Option<FormatRule> Format = new("--format")
     {
-        Description = "raw: images are raw, whatever they look like; without it other formats are refused by name.",
-        HelpName = "raw",
+        Description =
+            "raw: images are raw, whatever they look like. qcow2: what looks so is qcow2, with all files it names.",
+        HelpName = "raw|qcow2",
         CustomParser = ParseFormat,
     };
 
@@ -34,8 +35,8 @@ static class CommonOptions
     static FormatRule ParseFormat(ArgumentResult result)
     {
         string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-        if (text != "raw")
-            result.AddError($"--format '{text}' is not known; it is 'raw'");
-        return FormatRule.Raw;
+        if (text is not ("raw" or "qcow2"))
+            result.AddError($"--format '{text}' is not known; it is 'raw' or 'qcow2'");
+        return text == "qcow2" ? FormatRule.Qcow2 : FormatRule.Raw;
     }
 }

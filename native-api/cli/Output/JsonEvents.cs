@@ -1,7 +1,7 @@
 // The objects of --json, one a line. Names are stable; members may be added. The last line is always "done".
 // The demo's are in DemoEvents.cs, those of top and ctl in MonitorEvents.cs, live-backup's in LiveBackupEvents.cs,
 // serve's in ServeEvents.cs, those of trackers in TrackEvents.cs, those of repositories in
-// RepositoryEvents.cs.
+// RepositoryEvents.cs, those about images in ImageEvents.cs.
 using System.Collections.Generic;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -132,6 +132,10 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(CheckpointDoneEvent))]
 [JsonSerializable(typeof(PointStartEvent))]
 [JsonSerializable(typeof(RepositoryDoneEvent))]
+[JsonSerializable(typeof(ImageEvent))]
+[JsonSerializable(typeof(ExtentEvent))]
+[JsonSerializable(typeof(FindingEvent))]
+[JsonSerializable(typeof(ImageDoneEvent))]
 sealed partial class JsonEvents : JsonSerializerContext
 {
     // Not an initialiser: those of the generated half may run after this half's.

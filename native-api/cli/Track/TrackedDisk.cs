@@ -50,7 +50,7 @@ sealed class TrackedDisk : IDisposable
         return refusal.IsNone
             ? new OpenRefusal(
                 new Fault(FaultKind.Invalid),
-                $"disk '{path}' is a server's: only files and block devices have trackers"
+                $"disk '{path}' is a server's or an image: only raw files and block devices have trackers"
             )
             : refusal;
     }

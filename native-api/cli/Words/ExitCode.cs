@@ -17,6 +17,12 @@ static class ExitCode
     /// <summary>Of compare only: refused or failed, so that nothing is known about the disks.</summary>
     public const int NotCompared = 3;
 
+    /// <summary>Of check only: space is lost, and nothing else.</summary>
+    public const int Leaks = 3;
+
+    /// <summary>Of check only: the tables of the image contradict each other.</summary>
+    public const int Corrupt = 4;
+
     /// <summary>128 + SIGINT, as shells count; also for SIGTERM.</summary>
     public const int Interrupted = 130;
 

@@ -3,6 +3,8 @@ using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Nbd;
 using FastBackup.Devices.Opening;
+using FastBackup.Formats;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Native.Tls;
 using FastBackup.Ports;
 using FastBackup.Ports.Linux;
@@ -39,7 +41,7 @@ static class SourceDisk
             Format = format,
             Remote = remote ?? new(),
         };
-        OpenRefusal refusal = TlsTransport.Schemes.TryOpen(loop, options, out device);
+        OpenRefusal refusal = ImageOpener.TryOpen(loop, options, out device, TlsTransport.Schemes);
         if (!refusal.IsNone)
             return new OpenRefusal(refusal.Fault, $"{role}: {refusal.Sentence}{Hint(path, refusal.Fault)}");
         if (device!.Limits.CapacityBytes > 0)
@@ -55,24 +57,37 @@ static class SourceDisk
     /// <summary>The work goes on, but somebody may spoil it.</summary>
     public static void WarnOfUse(IBlockDevice device, string role, Output output)
     {
-        if (device is FileDevice { UsedBy: { } use })
-            output.Doubt($"{role} '{device.Name}' is {use}: what is written to it meanwhile may be half read");
+        for (IBlockDevice? layer = device; layer != null; layer = (layer as Qcow2Device)?.Backing)
+            if (FileOf(layer) is { UsedBy: { } use })
+                output.Doubt($"{role} '{layer.Name}' is {use}: what is written to it meanwhile may be half read");
     }
+
+    /// <summary>What lies on this machine's storage: a disk itself, or an image's file; null: nothing does.</summary>
+    static FileDevice? FileOf(IBlockDevice device) => (device is Qcow2Device image ? image.File : device) as FileDevice;
 
     /// <summary>Whether a backup onto it has begun and not ended; a remote disk does not tell.</summary>
     public static bool IsUnfinished(IBlockDevice device) =>
-        device is FileDevice file && UnfinishedMark.IsOn(NameCalls.Kernel, file.Fd);
+        FileOf(device) is { } file && UnfinishedMark.IsOn(NameCalls.Kernel, file.Fd);
 
     /// <summary>Past the page cache. A remote disk is not.</summary>
-    public static bool IsDirect(IBlockDevice device) => device is FileDevice { IsDirect: true };
+    public static bool IsDirect(IBlockDevice device) => FileOf(device) is { IsDirect: true };
 
-    /// <summary>What went wrong with it, a clause: of a remote disk rather why its connection has ended.</summary>
-    public static string Explain(IBlockDevice? device, Fault fault) =>
-        device is NbdDevice { BrokenBecause: { } because } ? because : fault.ToString();
+    /// <summary>
+    /// What went wrong with it, a clause: of a remote disk rather why its connection has ended, of an image which of
+    /// its layers is broken.
+    /// </summary>
+    public static string Explain(IBlockDevice? device, Fault fault)
+    {
+        for (IBlockDevice? layer = device; layer != null; layer = (layer as Qcow2Device)?.Backing)
+            if (layer is Qcow2Device { CorruptBecause: { } wrong })
+                return $"image '{layer.Name}' {wrong}";
+        return device is NbdDevice { BrokenBecause: { } because } ? because : fault.ToString();
+    }
 
     static string Hint(string path, Fault fault) =>
         TlsTransport.Schemes.IsMeant(path) ? RemoteHint(fault)
         : fault.Kind == FaultKind.Unsupported && fault.Errno == 0 ? ": --format raw"
+        : fault.Kind == FaultKind.State && fault.Errno == 0 ? ": --format qcow2, or --format raw"
         : fault.Errno switch
         {
             Errnos.ENOENT or Errnos.ENOTDIR => "; check the path",

@@ -62,7 +62,7 @@ static class PathCalls
             Fault fault = TryIdentify(options.SourceName, out StorageKin? kin);
             if (fault.IsFault)
                 return Answer.Of(fault) with { Text = $"cannot look at '{options.SourceName}': {fault}" };
-            options = options with { Source = kin!.Identity, SourceKin = kin };
+            options = options with { Source = kin!.Identity, SourceStorage = kin };
         }
         OpenRefusal refusal = TargetPlace.TryPlan(NameCalls.Kernel, options, out TargetPlace? place);
         if (refusal.IsNone)

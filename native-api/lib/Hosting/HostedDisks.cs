@@ -61,7 +61,7 @@ sealed class HostedDisks
     /// <returns>None, or why not.</returns>
     public OpenRefusal TryAdd(string name, FileOpenOptions options, ulong absorbBytes)
     {
-        Answer answer = DeviceMaking.OpenFile(_engine, options, out DeviceObject? device);
+        Answer answer = DeviceMaking.OpenImage(_engine, options, out DeviceObject? device);
         if (!answer.IsOk)
             return Refusal(answer);
         DiskObject? made = null;

@@ -3,6 +3,7 @@ using System;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Devices.Targets;
+using FastBackup.Formats;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
 using FastBackup.Ports;
@@ -21,6 +22,15 @@ static class DeviceMaking
         Open(
             engine,
             () => (DeviceSchemes.Known.TryOpen(engine.Reactor, options, out IBlockDevice? opened), opened, null),
+            out device
+        );
+
+    /// <summary>As OpenFile, of what may be an image.</summary>
+    /// <remarks>The engine must run by its own thread: the open reads on it.</remarks>
+    public static Answer OpenImage(EngineObject engine, FileOpenOptions options, out DeviceObject? device) =>
+        Open(
+            engine,
+            () => (ImageOpener.TryOpen(engine.Reactor, options, out IBlockDevice? image), image, null),
             out device
         );
 

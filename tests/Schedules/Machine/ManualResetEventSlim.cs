@@ -15,6 +15,12 @@ sealed class ManualResetEventSlim : IDisposable
         _isSet = true;
     }
 
+    public void Reset()
+    {
+        Run.Step();
+        _isSet = false;
+    }
+
     /// <summary>Without the end that the time would put to it: whoever only that would wake was forgotten.</summary>
     public bool Wait(int timeoutMs)
     {

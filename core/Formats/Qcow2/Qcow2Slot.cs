@@ -1,0 +1,41 @@
+// A request of a qcow2 device on its way: how far the tables were asked, and what is under way for it below.
+using FastBackup.Base;
+using FastBackup.Devices;
+
+namespace FastBackup.Formats.Qcow2;
+
+/// <summary>Threads: the loop's.</summary>
+sealed class Qcow2Slot
+{
+    public ulong Key;
+    public BlockRequest Request;
+
+    /// <summary>Up to here everything was begun.</summary>
+    public ulong PositionBytes;
+
+    /// <summary>Requests below, and clusters that are being unpacked into its buffer.</summary>
+    public uint PendingCount;
+
+    /// <summary>In some WaitList; it goes on when it is taken from there.</summary>
+    public bool IsWaiting;
+
+    public Fault Fault;
+
+    /// <summary>Of those that wait for the same.</summary>
+    public Qcow2Slot? Next;
+
+    /// <summary>Map: entries so far.</summary>
+    public uint MapCount;
+
+    /// <summary>Map: what the image below is being asked for; it may answer for less.</summary>
+    public ulong AskedBytes;
+
+    public ulong EndBytes => Request.OffsetBytes + Request.LengthBytes;
+
+    public void Begin(ulong key, in BlockRequest request)
+    {
+        (Key, Request, PositionBytes) = (key, request, request.OffsetBytes);
+        (PendingCount, IsWaiting, Fault, Next) = (0, false, Fault.None, null);
+        (MapCount, AskedBytes) = (0, 0);
+    }
+}
