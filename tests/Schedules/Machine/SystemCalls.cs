@@ -15,6 +15,10 @@ static unsafe class Files
     public const uint STATX_BASIC_STATS = Interop.Linux.Files.STATX_BASIC_STATS;
     public const int O_RDONLY = Interop.Linux.Files.O_RDONLY;
     public const int O_NONBLOCK = Interop.Linux.Files.O_NONBLOCK;
+    public const int O_RDWR = Interop.Linux.Files.O_RDWR;
+    public const int O_CREAT = Interop.Linux.Files.O_CREAT;
+    public const int LOCK_EX = Interop.Linux.Files.LOCK_EX;
+    public const int LOCK_NB = Interop.Linux.Files.LOCK_NB;
     public const int SEEK_END = Interop.Linux.Files.SEEK_END;
     public const ushort S_IFMT = Interop.Linux.Files.S_IFMT;
     public const ushort S_IFDIR = Interop.Linux.Files.S_IFDIR;
