@@ -27,6 +27,7 @@ public static class WrongCommandLines
         ("map", "IMAGE is missing", "fastbackup map --help"),
         ("check", "IMAGE is missing", "fastbackup check --help"),
         ("check a --format raw", "option '--format' is not known", "fastbackup check --help"),
+        ("backup a b --target-format vmdk", "--target-format 'vmdk' is not known", "'raw' or 'qcow2'"),
         ("ctl", "SOCKET is missing", "fastbackup ctl --help"),
         ("ctl s", "COMMAND is missing", "fastbackup ctl --help"),
         ("ctl s c a", "'a' is not key=value", "fastbackup ctl --help"),

@@ -28,6 +28,9 @@ sealed record BackupRequest
     /// <summary>Of disks of servers.</summary>
     public RemoteOpenOptions Remote { get; init; } = new();
 
+    /// <summary>Target becomes a qcow2 image; else it becomes the disk's bytes.</summary>
+    public bool IsQcow2Target { get; init; }
+
     public BackupSync Sync { get; init; } = BackupSync.Full;
 
     /// <summary>Who comes first on the source's disk.</summary>

@@ -78,6 +78,8 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             out _source,
             remote: request.Remote
         );
+        if (refusal.IsNone)
+            refusal = Qcow2Target.Check(request, _source!.Limits.CapacityBytes);
         if (!refusal.IsNone)
             return refusal;
         if (request.Tracker != null)
@@ -98,7 +100,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             IsIncremental ? TryOpenLast(engine)
             : TlsTransport.Schemes.IsMeant(request.Target) ? TryOpenRemote(engine)
             : TryOpenPlace(engine);
-        if (refusal.IsNone && _place is { PartialPath: not null })
+        if (refusal.IsNone && _place is { PartialPath: not null } && !request.IsQcow2Target)
             refusal = TryMakeRecord(engine);
         if (!refusal.IsNone)
             return refusal;
@@ -189,7 +191,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         TargetOptions wanted = new()
         {
             Path = request.Target,
-            SizeBytes = _source!.Limits.CapacityBytes,
+            SizeBytes = Qcow2Target.FileBytes(request, _source!.Limits.CapacityBytes),
             MayReplace = request.IsForced,
             MayResume = request.IsResumed,
             ResumeWord = "--resume",
@@ -202,13 +204,26 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         OpenRefusal refusal = TargetPlace.TryPlan(NameCalls.Kernel, wanted, out _place);
         if (!refusal.IsNone)
             return refusal;
+        if (request.IsQcow2Target && _place!.PartialPath == null)
+            return OpenRefusal.Rule($"target '{request.Target}' is a block device: a qcow2 image goes into a file");
         refusal = _place!.TryOpen(
             engine.Reactor,
             new FileOpenOptions { Path = request.Target },
             out FileDevice? target
         );
         _target = target;
+        if (target != null)
+            _target = Qcow2Target.Over(engine.Reactor, target, request, _source.Limits.CapacityBytes);
         return refusal;
+    }
+
+    /// <summary>Gives the copy its name.</summary>
+    OpenRefusal Publish(TargetPlace place)
+    {
+        Fault fault = Qcow2Target.Trim(_target!);
+        return fault.IsNone
+            ? place.TryPublish()
+            : new OpenRefusal(fault, $"cannot give its length to '{place.PartialPath}', which is whole: {fault}");
     }
 
     /// <summary>Goes on with an interrupted copy, or makes that possible for this one.</summary>
@@ -313,7 +328,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         );
         JobProgress progress = job.Query();
         bool isWhole = progress.IsSuccess && engine.Reactor.Failure == null;
-        OpenRefusal publishing = isWhole && _place != null ? _place.TryPublish() : default;
+        OpenRefusal publishing = isWhole && _place != null ? Publish(_place) : default;
         _record?.End(isWhole && publishing.IsNone);
         if (_record?.Trouble is { } trouble)
             output.Warning(trouble);

@@ -60,6 +60,7 @@ static class BackupCommand
             "--resume",
             "Go on with the TARGET.partial of an interrupted run, if there is one; TARGET becomes SOURCE as of now."
         );
+        Option<ImageFormat?> targetFormat = TargetFormatOption.Create();
         Option<string?> tracker = TrackCommand.CreateTrackerOption(
             "Tracker of SOURCE: into a TARGET that exists, the last copy, goes only what has changed since."
         );
@@ -89,6 +90,7 @@ static class BackupCommand
             checkpoint,
             bitmap,
             reconnect,
+            targetFormat,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
             CommonOptions.Json,
@@ -98,7 +100,7 @@ static class BackupCommand
         s_repository.AddTo(
             command,
             target,
-            [sync, speed, guestPriority, cluster, force, resume, since, checkpoint, bitmap, reconnect]
+            [sync, speed, guestPriority, cluster, force, resume, since, checkpoint, bitmap, reconnect, targetFormat]
         );
         command.SetAction(parsed =>
             s_repository.IsMeant(parsed)
@@ -123,6 +125,7 @@ static class BackupCommand
                         IsResumed = parsed.GetValue(resume),
                         IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
                         Format = parsed.GetValue(CommonOptions.Format),
+                        IsQcow2Target = TargetFormatOption.IsQcow2(parsed, targetFormat, target),
                     },
                     CommonOptions.CreateOutput(parsed)
                 )

@@ -63,7 +63,13 @@ static class SourceDisk
     }
 
     /// <summary>What lies on this machine's storage: a disk itself, or an image's file; null: nothing does.</summary>
-    static FileDevice? FileOf(IBlockDevice device) => (device is Qcow2Device image ? image.File : device) as FileDevice;
+    static FileDevice? FileOf(IBlockDevice device) =>
+        device switch
+        {
+            Qcow2Device image => image.File as FileDevice,
+            Qcow2NewImage image => image.File as FileDevice,
+            _ => device as FileDevice,
+        };
 
     /// <summary>Whether a backup onto it has begun and not ended; a remote disk does not tell.</summary>
     public static bool IsUnfinished(IBlockDevice device) =>

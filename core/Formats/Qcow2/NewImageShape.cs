@@ -1,0 +1,62 @@
+// How a new image is laid out: the header, then data in the order in which it comes, then the tables. Every cluster in
+// use is used once, so its reference counts are known from its length alone.
+// Source: QEMU docs/interop/qcow2.rst.
+using FastBackup.Base;
+
+namespace FastBackup.Formats.Qcow2;
+
+/// <summary>Immutable.</summary>
+public sealed class NewImageShape
+{
+    internal const int ClusterBits = 16; // QEMU's own default
+    internal const uint ClusterBytes = 1u << ClusterBits;
+    internal const uint EntriesATable = ClusterBytes / sizeof(ulong);
+
+    const uint CountsABlock = ClusterBytes / sizeof(ushort);
+    const ulong SizeBytesMax = 64 * Units.TiB;
+
+    /// <param name="sizeBytes">Of the disk: whole sectors of 512, up to 64 TiB.</param>
+    public NewImageShape(ulong sizeBytes)
+    {
+        SizeBytes = sizeBytes;
+        DataClusters = Units.DivCeil(sizeBytes, ClusterBytes);
+        TableCount = Units.DivCeil(DataClusters, EntriesATable);
+        L1Clusters = Units.DivCeil(TableCount * sizeof(ulong), ClusterBytes);
+        FileBytesMax = EndCluster(1 + DataClusters + TableCount + L1Clusters, out _, out _) * ClusterBytes;
+    }
+
+    /// <summary>Whether an image can hold a disk.</summary>
+    public static bool CanHold(ulong sizeBytes) =>
+        sizeBytes is > 0 and <= SizeBytesMax && Units.IsAligned(sizeBytes, 512);
+
+    public ulong SizeBytes { get; }
+
+    /// <summary>As long as the file can become.</summary>
+    public ulong FileBytesMax { get; }
+
+    /// <summary>Of the disk.</summary>
+    internal ulong DataClusters { get; }
+
+    /// <summary>L2 tables, where all are there.</summary>
+    internal ulong TableCount { get; }
+
+    internal ulong L1Clusters { get; }
+
+    /// <summary>Where the file ends that has its reference counts behind all else.</summary>
+    /// <param name="usedClusters">All else.</param>
+    /// <param name="blockCount">Blocks of reference counts, those of themselves included.</param>
+    /// <param name="tableClusters">Of the table of those.</param>
+    internal static ulong EndCluster(ulong usedClusters, out ulong blockCount, out ulong tableClusters)
+    {
+        (blockCount, tableClusters) = (0, 0);
+        while (true)
+        {
+            ulong end = usedClusters + blockCount + tableClusters;
+            ulong blocks = Units.DivCeil(end, CountsABlock);
+            ulong tables = Units.DivCeil(blocks * sizeof(ulong), ClusterBytes);
+            if (blocks == blockCount && tables == tableClusters)
+                return end;
+            (blockCount, tableClusters) = (blocks, tables);
+        }
+    }
+}

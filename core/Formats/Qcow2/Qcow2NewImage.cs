@@ -1,0 +1,256 @@
+// A new qcow2 image as the target of a backup, over the device of a new file, which reads as zero.
+//
+//   write    a cluster of the disk gets the next one of the file when it is first written to, whole or in part: what is
+//            not written of it is a hole of the new file, and zero. Requests go straight to the file, in runs
+//   zeroes   of clusters that have no place: nothing. Of others: zeroes in the file
+//   seal     the flush that ends a job writes the tables and then the header (NewImageSeal). Until then the file begins
+//            with zeroes: an unfinished copy is no image, however the process ends
+//
+// Memory: 4 bytes for each 64 KiB of the disk, as they are needed: 64 MiB for a full TiB. No snapshots, no compression,
+// no backing file. Is not read: nobody reads a target. Takes no writes once it is sealed.
+// Cost: O(runs) a request; nothing is allocated before the seal.
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Memory;
+using FastBackup.Ports;
+
+namespace FastBackup.Formats.Qcow2;
+
+/// <summary>Threads: the loop's.</summary>
+public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
+{
+    const uint AtOnceMax = 256;
+    const uint InFlightMax = 1024;
+
+    readonly IIoLoop _loop;
+    readonly IBlockDevice _file;
+    readonly NewImageShape _shape;
+    readonly NativeArray<uint> _map; // of each cluster of the disk its cluster in the file; 0: none
+    readonly bool[] _hasSome; // of each L2 table
+    readonly AlignedRegion _buffer = AlignedRegion.Map(NewImageSeal.BufferBytes, RegionResidency.Resident);
+    readonly SlotTable<NewImageSlot> _slots = new(AtOnceMax);
+    readonly RequestLanes _lanes = new(AtOnceMax, waitingHint: InFlightMax);
+    readonly BoundedQueue<ulong> _finished = new(AtOnceMax); // completions that may not run inside Submit
+    NewImageSeal? _seal;
+    ulong _sealingKey;
+    uint _nextCluster = 1; // behind the header
+    bool _isDeferred;
+    bool _isClosing;
+    bool _isDisposed;
+
+    /// <param name="loop">Drives the file.</param>
+    /// <param name="file">New, FileBytesMax long; owned from here.</param>
+    /// <param name="shape">Of the image.</param>
+    public Qcow2NewImage(IIoLoop loop, IBlockDevice file, NewImageShape shape)
+    {
+        Check.That(file.ReadsAsZero);
+        Check.That(file.Limits.CapacityBytes >= shape.FileBytesMax);
+        Check.That(file.Limits.RequestAlignBytes <= NewImageShape.ClusterBytes);
+        (_loop, _file, _shape) = (loop, file, shape);
+        _map = new NativeArray<uint>(shape.DataClusters, RegionResidency.Lazy);
+        _hasSome = new bool[shape.TableCount];
+        Limits = file.Limits with
+        {
+            CapacityBytes = shape.SizeBytes,
+            IsZeroInitialised = true,
+            CanTellSize = false,
+            InFlightMax = InFlightMax,
+        };
+        ReadsAsZero = true;
+    }
+
+    public string Name => _file.Name;
+
+    public BlockLimits Limits { get; }
+
+    public StorageIdentity? Storage => _file.Storage;
+
+    public bool ReadsAsZero { get; private set; }
+
+    public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount;
+
+    public IBlockDevice File => _file;
+
+    /// <summary>How long the file is to be, once it is sealed; else 0.</summary>
+    public ulong EndBytes { get; private set; }
+
+    public void BeginImage(ulong bitmapSerial) => _file.BeginImage(bitmapSerial);
+
+    public void EndImage() => _file.EndImage();
+
+    public void Submit(in BlockRequest request)
+    {
+        if (request.Operation.IsWrite())
+            ReadsAsZero = false;
+        if (_lanes.TryBegin(request.Lane, _slots.TakenCount == _slots.Capacity))
+            Begin(request);
+        else
+            _lanes.Wait(request);
+    }
+
+    public void Promote(IBlockOwner owner, ulong userData)
+    {
+        if (_lanes.TryPromote(owner, userData, out BlockRequest request))
+            Submit(request);
+    }
+
+    public void Dispose()
+    {
+        if (_isDisposed)
+            return;
+        Check.That(InFlightCount == 0 || _loop.HasFailed);
+        _isDisposed = true;
+        _map.Dispose();
+        if (InFlightCount == 0)
+            _buffer.Dispose();
+        else
+            _buffer.Leak(); // of a loop that has stopped
+        _file.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public void DisposeWhenIdle()
+    {
+        _isClosing = true;
+        if (InFlightCount == 0 || _loop.HasFailed)
+            Dispose();
+    }
+
+    void Begin(in BlockRequest request)
+    {
+        Check.That(_slots.TryTake(out ulong key, out NewImageSlot slot));
+        (slot.Request, slot.Fault, slot.PendingCount) = (request, Refusal(request), 1);
+        if (slot.Fault.IsNone)
+            Launch(key, slot);
+        if (--slot.PendingCount > 0)
+            return;
+        _finished.Enqueue(key);
+        if (_isDeferred)
+            return;
+        _isDeferred = true;
+        _loop.Defer(this, 0);
+    }
+
+    Fault Refusal(in BlockRequest request)
+    {
+        if (request.Operation is BlockOperation.Read or BlockOperation.Map or BlockOperation.Size)
+            return new Fault(FaultKind.Unsupported);
+        if (!request.Operation.IsWrite())
+            return Fault.None;
+        return _seal != null ? new Fault(FaultKind.State) : RequestRules.Check(request, Limits);
+    }
+
+    void Launch(ulong key, NewImageSlot slot)
+    {
+        ref readonly BlockRequest request = ref slot.Request;
+        if (request.Operation == BlockOperation.Flush && (request.Flags & BlockFlags.Seal) != 0)
+            Seal(key, slot);
+        else if (request.Operation == BlockOperation.Flush)
+            Hand(key, slot, 0, 0, 0);
+        else
+            HandRuns(key, slot);
+    }
+
+    /// <summary>A request below for each run of clusters that lie one behind the other.</summary>
+    void HandRuns(ulong key, NewImageSlot slot)
+    {
+        bool isWrite = slot.Request.Operation == BlockOperation.Write;
+        ulong end = slot.Request.OffsetBytes + slot.Request.LengthBytes;
+        for (ulong at = slot.Request.OffsetBytes; at < end; )
+        {
+            ulong within = at & NewImageShape.ClusterBytes - 1;
+            uint first = Place(at, isWrite);
+            ulong next = at - within + NewImageShape.ClusterBytes;
+            for (uint last = first; next < end; next += NewImageShape.ClusterBytes)
+            {
+                uint place = Place(next, isWrite);
+                if (place != (first == 0 ? 0 : last + 1))
+                    break;
+                last = place;
+            }
+            ulong length = System.Math.Min(next, end) - at;
+            if (first != 0)
+                Hand(key, slot, at, ((ulong)first << NewImageShape.ClusterBits) + within, length);
+            at += length;
+        }
+    }
+
+    /// <summary>Where a cluster of the disk lies; where it has no place it gets one, if that is wanted.</summary>
+    uint Place(ulong offset, bool isWanted)
+    {
+        ulong cluster = offset >> NewImageShape.ClusterBits;
+        ref uint place = ref _map[cluster];
+        if (place != 0 || !isWanted)
+            return place;
+        _hasSome[cluster / NewImageShape.EntriesATable] = true;
+        return place = _nextCluster++;
+    }
+
+    void Hand(ulong key, NewImageSlot slot, ulong at, ulong hostBytes, ulong lengthBytes)
+    {
+        BlockRequest request = slot.Request;
+        request.OffsetBytes = hostBytes;
+        request.LengthBytes = lengthBytes;
+        if (request.Operation == BlockOperation.Write)
+            request.Buffer += (nint)(at - slot.Request.OffsetBytes);
+        (request.Owner, request.UserData) = (this, key);
+        slot.PendingCount++;
+        _file.Submit(request);
+    }
+
+    void Seal(ulong key, NewImageSlot slot)
+    {
+        if (_seal != null)
+        {
+            slot.Fault = new Fault(FaultKind.State); // a seal that failed leaves what nobody knows
+            return;
+        }
+        slot.PendingCount++;
+        _sealingKey = key;
+        NewImageTables tables = new(_shape, _map, _hasSome, _nextCluster);
+        EndBytes = tables.EndCluster << NewImageShape.ClusterBits;
+        _seal = new NewImageSeal(_file, tables, _nextCluster, _buffer, OnSealed);
+        _seal.Begin();
+    }
+
+    void OnSealed(Fault fault) => OnEnded(_sealingKey, fault);
+
+    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result) => OnEnded(userData, result.Fault);
+
+    void OnEnded(ulong key, Fault fault)
+    {
+        NewImageSlot slot = _slots.Get(key);
+        if (fault.IsFault && slot.Fault.IsNone)
+            slot.Fault = slot.Request.Operation.HasRange() ? fault.At(slot.Request.OffsetBytes) : fault;
+        if (--slot.PendingCount == 0)
+            Finish(key, slot);
+    }
+
+    void ILoopTask.Run(ulong argument)
+    {
+        _isDeferred = false;
+        for (uint count = _finished.Count; count > 0 && _finished.TryDequeue(out ulong key); count--)
+            Finish(key, _slots.Get(key));
+    }
+
+    void Finish(ulong key, NewImageSlot slot)
+    {
+        (IBlockOwner owner, ulong userData, IoLane lane) = (
+            slot.Request.Owner,
+            slot.Request.UserData,
+            slot.Request.Lane
+        );
+        BlockResult result = new(slot.Fault);
+        slot.Request = default;
+        _slots.Free(key);
+        _lanes.End(lane);
+        while (
+            _lanes.WaitingCount > 0 && _slots.TakenCount < _slots.Capacity && _lanes.TryNext(out BlockRequest request)
+        )
+            Begin(request);
+        if (_isClosing && InFlightCount == 0)
+            Dispose();
+        owner.OnBlockCompleted(userData, result);
+    }
+}

@@ -1,0 +1,59 @@
+// A backup that becomes a qcow2 image: when that is meant, what it cannot be together with, and the two steps that a
+// raw target does not have: the image over the file, and the file's length at the end.
+using System;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Formats.Qcow2;
+using FastBackup.Ports;
+using FastBackup.Ports.Linux;
+
+namespace FastBackup.Cli;
+
+static class Qcow2Target
+{
+    /// <summary>
+    /// Said so; or by the target's name, unless the source is to be copied as the bytes that it is.
+    /// </summary>
+    /// <param name="said">Null: nothing was.</param>
+    /// <param name="target">As typed.</param>
+    /// <param name="format">Of the source.</param>
+    public static bool IsMeant(ImageFormat? said, string target, FormatRule format) =>
+        said != null
+            ? said == ImageFormat.Qcow2
+            : format != FormatRule.Raw && target.EndsWith(".qcow2", StringComparison.OrdinalIgnoreCase);
+
+    /// <returns>None, or why the backup cannot become an image.</returns>
+    public static OpenRefusal Check(BackupRequest request, ulong sourceBytes)
+    {
+        if (!request.IsQcow2Target)
+            return default;
+        if (DeviceSchemes.Known.IsMeant(request.Target))
+            return OpenRefusal.Rule($"target '{request.Target}' is a disk of a server: a qcow2 image goes into a file");
+        if (request.Tracker != null || request.Bitmap != null || request.IsResumed)
+            return OpenRefusal.Rule("a qcow2 image is always written anew: leave --tracker, --bitmap and --resume out");
+        return NewImageShape.CanHold(sourceBytes)
+            ? default
+            : OpenRefusal.Rule(
+                Phrases.Text($"the source has {sourceBytes} bytes; a qcow2 image holds whole sectors of 512, ")
+                    + "up to 64 TiB: give --target-format raw"
+            );
+    }
+
+    /// <summary>How long the file has to be while it is written.</summary>
+    public static ulong FileBytes(BackupRequest request, ulong sourceBytes) =>
+        request.IsQcow2Target ? new NewImageShape(sourceBytes).FileBytesMax : sourceBytes;
+
+    /// <summary>What the copy writes to.</summary>
+    public static IBlockDevice Over(IIoLoop loop, FileDevice file, BackupRequest request, ulong sourceBytes) =>
+        request.IsQcow2Target ? new Qcow2NewImage(loop, file, new NewImageShape(sourceBytes)) : file;
+
+    /// <summary>Takes away what the file has behind the image.</summary>
+    public static Fault Trim(IBlockDevice target)
+    {
+        if (target is not Qcow2NewImage { File: FileDevice file, EndBytes: var endBytes })
+            return Fault.None;
+        int result = NameCalls.Kernel.Resize(file.Fd, endBytes);
+        return result < 0 ? Errnos.ToFault(-result) : Fault.None;
+    }
+}

@@ -1,0 +1,89 @@
+// A backup that becomes a qcow2 image, as QEMU sees it; and when it does not become one.
+using System;
+using System.IO;
+using System.Linq;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
+using Xunit;
+
+namespace FastBackup.Tests.Cli;
+
+public sealed class Qcow2TargetTests : IDisposable
+{
+    readonly TempFolder _folder = new();
+
+    public Qcow2TargetTests()
+    {
+        Requires.Command("qemu-img");
+        Disks.Sparse(_folder["disk.img"], 40 << 20, (0, 5000), (3 << 20, 700_000), (39 << 20, 1 << 20));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void ABackup_IsAnImageToQemu()
+    {
+        Run("backup", "disk.img", "copy.qcow2").Expect(0);
+        Qemu("check", "-q", "-f", "qcow2", "copy.qcow2");
+        Qemu("compare", "-q", "-f", "qcow2", "-F", "raw", "copy.qcow2", "disk.img");
+        Run("compare", "copy.qcow2", "disk.img").Expect(0);
+        Assert.StartsWith("clean: ", Run("check", "copy.qcow2").Expect(0).Output);
+        Assert.InRange(new FileInfo(_folder["copy.qcow2"]).Length, 1 << 20, 4 << 20);
+        Assert.Equal(["copy.qcow2", "disk.img"], Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void AnImage_BecomesAnImageOfItsDisk()
+    {
+        Qemu("convert", "-c", "-O", "qcow2", "disk.img", "packed.qcow2");
+        Run("backup", "packed.qcow2", "copy", "--target-format", "qcow2").Expect(0);
+        Qemu("check", "-q", "-f", "qcow2", "copy");
+        Qemu("compare", "-q", "-f", "qcow2", "-F", "raw", "copy", "disk.img");
+        Run("backup", "packed.qcow2", "raw.qcow2", "--target-format", "raw").Expect(0);
+        Disks.AssertEqual(_folder["disk.img"], _folder["raw.qcow2"]);
+        Run("backup", "packed.qcow2", "bytes.qcow2", "--format", "raw").Expect(0);
+        Disks.AssertEqual(_folder["packed.qcow2"], _folder["bytes.qcow2"]);
+    }
+
+    [Fact]
+    public void AnInterruptedBackup_IsNoImage()
+    {
+        Disks.Random(_folder["full.img"], 24 << 20);
+        using RunningProgram running = Programs.StartFastbackup(
+            _folder.Path,
+            "backup",
+            "full.img",
+            "copy.qcow2",
+            "--speed",
+            "4MiB"
+        );
+        string partial = _folder["copy.qcow2.partial"];
+        Eventually.True(() =>
+            Programs.Run(_folder.Path, "du", "-k", partial) is { ExitCode: 0 } use && use.Output[0] > '1'
+        );
+        running.Interrupt();
+        Assert.Equal(130, running.Wait().ExitCode);
+        using FileStream left = File.OpenRead(partial);
+        byte[] head = new byte[512];
+        left.ReadExactly(head);
+        Assert.Equal(new byte[512], head);
+        Assert.False(File.Exists(_folder["copy.qcow2"]));
+    }
+
+    [Theory]
+    [InlineData("always written anew", "disk.img", "copy.qcow2", "--resume")]
+    [InlineData("goes into a file", "disk.img", "nbd://localhost/x", "--target-format", "qcow2", "--force")]
+    [InlineData("whole sectors of 512", "odd.img", "copy.qcow2")]
+    public void WhatCannotBe_IsSaid(string why, params string[] line)
+    {
+        File.WriteAllBytes(_folder["odd.img"], new byte[1000]);
+        string picture = FolderPicture.Take(_folder.Path);
+        Run(["backup", .. line]).Expect(1).ExpectSentence(why);
+        Assert.Equal(picture, FolderPicture.Take(_folder.Path));
+    }
+
+    void Qemu(params string[] line) => Programs.Run(_folder.Path, "qemu-img", line).Expect(0);
+
+    ProgramResult Run(params string[] arguments) => Programs.Fastbackup(_folder.Path, arguments);
+}
