@@ -281,7 +281,7 @@ FB_API int32_t FB_CALL fb_queue_dispatch(fb_queue queue, uint32_t capacity, uint
 typedef struct fb_device_options {
   uint32_t struct_size;
   uint32_t flags;          /* FB_DEVICE_* */
-  const char *path;        /* UTF-8, a regular file or a block device */
+  const char *path;        /* UTF-8, a regular file or a block device, or an nbd:// or nbd+unix:// name */
   uint32_t path_length;    /* 1 to 4095 bytes, no NUL inside */
   uint32_t in_flight_max;  /* requests at once: 4 to 4096; 0 = 1024 */
   uint64_t create_bytes;   /* with FB_DEVICE_CREATE, else 0 */
@@ -306,6 +306,8 @@ typedef struct fb_device_state {
 /* [setup] Opens what is there, or makes a new file. Blocks for some system calls. What another program writes to, or
  * lets nobody write to, is not opened for writing, and no part of a mounted disk; what is opened is locked as QEMU does
  * it (bytes 100 and 200 upwards) and with flock. A file is written by one device of a process at a time.
+ * A disk of an NBD server is named as its clients do (docs/nbd.md): it is there already. When its server goes away it
+ * is connected to again for a minute before requests fail.
  *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (in use elsewhere), FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY,
  *   FB_E_UNSUPPORTED; the error text is a sentence that names the path */
 FB_API fb_status FB_CALL fb_device_open(fb_engine engine, const fb_device_options *options, fb_device *out);

@@ -128,6 +128,8 @@ public static unsafe partial class LibFastBackup
     /// [setup] Opens what is there, or makes a new file. Blocks for some system calls. What another program writes to, or
     /// lets nobody write to, is not opened for writing, and no part of a mounted disk; what is opened is locked as QEMU does
     /// it (bytes 100 and 200 upwards) and with flock. A file is written by one device of a process at a time.
+    /// A disk of an NBD server is named as its clients do (docs/nbd.md): it is there already. When its server goes away it
+    /// is connected to again for a minute before requests fail.
     /// </summary>
     /// <returns>
     /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (in use elsewhere), FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY,<br/>
