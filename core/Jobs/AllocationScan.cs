@@ -3,6 +3,7 @@
 // a thread switch for each.
 // A map is about the moment it was taken. Of what is to be copied still it tells how that was at the point in time: a
 // guest write that changes it goes through copy-before-write first, which clears its bits (KnownZeroes).
+// Of the top layer alone, all that it has is data, also zeroes that hide what is below, and all else is a hole.
 using System;
 using FastBackup.Base;
 using FastBackup.Devices;
@@ -18,6 +19,7 @@ sealed class AllocationScan : IBlockOwner, IDisposable
 
     readonly IBlockDevice _device;
     readonly Action _onAvailable;
+    readonly bool _isOfTop;
     readonly NativeArray<MapEntry> _entries = new(EntriesMax, RegionResidency.Resident);
     uint _next;
     uint _count;
@@ -27,7 +29,9 @@ sealed class AllocationScan : IBlockOwner, IDisposable
 
     /// <param name="device">Asked for its map, front to back.</param>
     /// <param name="onAvailable">Called when a query ended.</param>
-    public AllocationScan(IBlockDevice device, Action onAvailable) => (_device, _onAvailable) = (device, onAvailable);
+    /// <param name="isOfTop">What the device has from its lower layers is a hole.</param>
+    public AllocationScan(IBlockDevice device, Action onAvailable, bool isOfTop) =>
+        (_device, _onAvailable, _isOfTop) = (device, onAvailable, isOfTop);
 
     public bool IsQuerying { get; private set; }
 
@@ -109,12 +113,20 @@ sealed class AllocationScan : IBlockOwner, IDisposable
                 Kind = ExtentKind.Data,
             };
         }
+        if (_isOfTop)
+            KeepTop();
         Coalesce();
         ref readonly MapEntry last = ref _entries[_count - 1];
         _last = last;
         _mappedEndBytes = last.OffsetBytes + last.LengthBytes;
         Check.That(_mappedEndBytes <= capacityBytes);
         _onAvailable();
+    }
+
+    void KeepTop()
+    {
+        foreach (ref MapEntry entry in _entries.AsSpan()[..(int)_count])
+            entry.Kind = entry.Kind == ExtentKind.Hole || entry.Depth > 0 ? ExtentKind.Hole : ExtentKind.Data;
     }
 
     /// <summary>

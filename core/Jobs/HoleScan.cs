@@ -7,7 +7,7 @@
 //   |        |                        |                       | marked                  |
 //
 // Without leave of the rate limit, a pause, or room for chunks: guests are protected from the point in time on, so
-// they are let go as early as can be. Where all holes are to be dropped (top), they leave the job altogether. With sync
+// they are let go as early as can be. What is not of the top layer (top) leaves the job altogether. With sync
 // none only what guests write goes to the target, so its holes are taken only where the target reads as zero anyway.
 // A source that tells slowly holds nobody: guests' writes are captured meanwhile as data, and the walk passes by.
 // A cluster that is partly data is data, and so is one of which guests' writes have captured a part.
@@ -47,7 +47,7 @@ sealed class HoleScan : ILoopTask, IDisposable
         (_loop, _filter, _map, _onMapped) = (disk.Loop, filter, filter.Map, onMapped);
         _dropsHoles = sync == BackupSync.Top;
         IsUseful = sync != BackupSync.None || filter.Engine.SkipsZeroes;
-        _scan = new AllocationScan(disk.Device, Defer);
+        _scan = new AllocationScan(disk.Device, Defer, isOfTop: _dropsHoles);
         _slow = new JobTimer(_loop, OnSlow);
     }
 

@@ -37,6 +37,17 @@ public sealed class Qcow2SourceTests : IDisposable
     }
 
     [Fact]
+    public void OfTheTopLayer_OnlyWhatItHasIsCopied()
+    {
+        Qemu("qemu-io", "-c", "write -z 1M 64k", "top.qcow2"); // they hide what the base has there
+        string done = Run("backup", "top.qcow2", "copy", "--sync", "top", "--json").Expect(0).Output;
+        Assert.Contains("\"bytes\":262144,", done.Split('\n')[^2]); // four clusters of eight MiB
+        Qemu("qemu-img", "rebase", "-u", "-b", "", "top.qcow2");
+        Qemu("qemu-img", "convert", "-O", "raw", "top.qcow2", "expected");
+        Disks.AssertEqual(_folder["expected"], _folder["copy"]);
+    }
+
+    [Fact]
     public void AProbedImage_IsTrustedWithItselfOnly()
     {
         File.Move(_folder["top.qcow2"], _folder["disk"]);

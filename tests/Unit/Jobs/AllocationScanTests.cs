@@ -19,7 +19,7 @@ public sealed class AllocationScanTests : IDisposable
     readonly AllocationScan _scan;
     int _availableCount;
 
-    public AllocationScanTests() => _scan = new AllocationScan(_device, () => _availableCount++);
+    public AllocationScanTests() => _scan = new AllocationScan(_device, () => _availableCount++, isOfTop: false);
 
     public void Dispose()
     {
@@ -46,6 +46,28 @@ public sealed class AllocationScanTests : IDisposable
     {
         Ask((Data, 100), (Data, 50), (Hole, 10), (ExtentKind.Zero, 40), (Hole, 100), (Data, 700));
         Assert.Equal([(Data, 0, 150), (Hole, 150, 150), (Data, 300, 700)], Take());
+    }
+
+    [Fact]
+    public void OfTheTopLayer_AllThatItHasIsData_AndAllElseIsAHole()
+    {
+        using AllocationScan scan = new(_device, () => { }, isOfTop: true);
+        Assert.False(scan.TryPeek(out _));
+        _device.Answer(
+            (Data, 100, 0),
+            (ExtentKind.Zero, 100, 0), // hides what is below
+            (Data, 100, 1),
+            (ExtentKind.Zero, 100, 2),
+            (Hole, 100, 0),
+            (Data, 500, 0)
+        );
+        List<(ExtentKind, ulong, ulong)> entries = [];
+        while (scan.HasEntry && scan.TryPeek(out MapEntry entry))
+        {
+            entries.Add((entry.Kind, entry.OffsetBytes, entry.LengthBytes));
+            scan.Advance();
+        }
+        Assert.Equal([(Data, 0, 200), (Hole, 200, 300), (Data, 500, 500)], entries);
     }
 
     [Fact]

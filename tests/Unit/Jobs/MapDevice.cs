@@ -1,4 +1,5 @@
 // A device that has a map and nothing else: each query stands until the test answers it.
+using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Devices;
@@ -36,13 +37,17 @@ sealed class MapDevice(ulong capacityBytes) : IBlockDevice
     }
 
     /// <summary>Answers the oldest query with runs that follow each other from where it asked.</summary>
-    public unsafe void Answer(params (ExtentKind Kind, ulong LengthBytes)[] runs)
+    public void Answer(params (ExtentKind Kind, ulong LengthBytes)[] runs) =>
+        Answer(Array.ConvertAll(runs, run => (run.Kind, run.LengthBytes, 0u)));
+
+    /// <summary>The same, of a device with layers.</summary>
+    public unsafe void Answer(params (ExtentKind Kind, ulong LengthBytes, uint Depth)[] runs)
     {
         BlockRequest query = _queries.Dequeue();
         ulong offsetBytes = query.OffsetBytes;
         MapEntry* entries = (MapEntry*)query.Buffer;
         Assert.True(runs.Length <= (int)query.MapCapacity);
-        foreach ((ExtentKind kind, ulong lengthBytes) in runs)
+        foreach ((ExtentKind kind, ulong lengthBytes, uint depth) in runs)
         {
             // SAFETY: the buffer has room for so many entries until the query is answered.
             *entries++ = new MapEntry
@@ -50,6 +55,7 @@ sealed class MapDevice(ulong capacityBytes) : IBlockDevice
                 OffsetBytes = offsetBytes,
                 LengthBytes = lengthBytes,
                 Kind = kind,
+                Depth = depth,
             };
             offsetBytes += lengthBytes;
         }
