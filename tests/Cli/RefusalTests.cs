@@ -206,7 +206,7 @@ public sealed class RefusalTests : IDisposable
         Programs
             .Fastbackup(_folder.Path, "demo", "--size", "16TiB", "--dir", ".")
             .Expect(1)
-            .ExpectSentence("the demo needs 36.8 TiB in '.'", "are free", "smaller --size");
+            .ExpectSentence("the demo needs 41.6 TiB in '.'", "are free", "smaller --size");
 
     [Fact]
     public void DoctorOfAMissingPath() =>

@@ -242,6 +242,7 @@ public sealed class ServeTests : IDisposable
     [InlineData("disk.img --socket s --absorb 16MiB", "--absorb is for writes during backups: it needs --monitor")]
     [InlineData("disk.img --socket s --monitor m --absorb 1KiB", "is not of 1MiB to 1GiB")]
     [InlineData("disk.img --socket s --monitor m --memory 64K", "is below two clusters")]
+    [InlineData("disk.img --socket s --monitor m --memory x", "--memory 'x' is not a size")]
     [InlineData("disk.img --socket s --max-connections 0", "--max-connections '0' is not a number from 1 to 1024")]
     public void WrongCommandLine_IsOneSentence(string line, string said)
     {

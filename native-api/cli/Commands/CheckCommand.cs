@@ -18,7 +18,7 @@ static class CheckCommand
             "IMAGE",
             "A qcow2 image; those it is based on are not looked at."
         );
-        Command command = new("check", "Say whether the tables of a qcow2 image agree. Exit codes: 3 leaks, 4 corrupt.")
+        Command command = new("check", "Say whether the tables of a qcow2 image agree. Ends with 3: leaks, 4: corrupt.")
         {
             image,
             CommonOptions.IgnoreLocks,

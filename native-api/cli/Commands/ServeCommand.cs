@@ -95,7 +95,7 @@ static class ServeCommand
             if (result.GetResult(memory) != null && result.GetResult(monitor) == null)
                 result.AddError("--memory is for backups, which need --monitor");
             else if (
-                result.GetValue(memory) is { } bytes
+                result.ValueIfReadable(memory) is { } bytes
                 && MemoryOption.Check(bytes, Filter.FilterOptions.ClusterBytesDefault) is { } wrong
             )
                 result.AddError(wrong);

@@ -62,8 +62,8 @@ sealed class ServeTlsOptions
 
     void Check(CommandResult result)
     {
-        IPEndPoint? address = result.GetValue(_listen);
-        TlsRule? given = result.GetValue(_rule);
+        IPEndPoint? address = result.ValueIfReadable(_listen);
+        TlsRule? given = result.ValueIfReadable(_rule);
         bool hasFolder = !string.IsNullOrEmpty(result.GetValue(_folder));
         TlsRule rule = RuleOf(address, given);
         if (address == null && rule != TlsRule.Off)
