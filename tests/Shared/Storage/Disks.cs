@@ -60,6 +60,18 @@ public static class Disks
         file.SetLength(sizeBytes);
     }
 
+    /// <summary>
+    /// All of a file that was locked a moment ago. A child that is just being started has its locks until it runs the
+    /// program, whichever test started it: so as a program that asks nobody.
+    /// </summary>
+    public static byte[] ReadAll(string path)
+    {
+        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        byte[] bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
     /// <summary>What the file takes on its file system.</summary>
     public static long AllocatedBytes(string path) => 512 * long.Parse(Tool.Run("stat", "-c", "%b", path), null);
 

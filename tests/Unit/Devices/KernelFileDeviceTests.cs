@@ -10,6 +10,7 @@ using FastBackup.Ports;
 using FastBackup.Ports.Linux;
 using FastBackup.Ports.Linux.Ring;
 using FastBackup.Runtime;
+using FastBackup.Tests.Storage;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Devices;
@@ -59,7 +60,7 @@ public sealed class KernelFileDeviceTests : IDisposable
                 reactor.Turn(Units.NsPerSecond);
             Assert.Empty(model.Faults);
             device!.Dispose(); // here only: on a failure its check would hide the cause
-            Assert.True(model.Model.SequenceEqual(File.ReadAllBytes(path)));
+            Assert.True(model.Model.SequenceEqual(Disks.ReadAll(path)));
         }
     }
 

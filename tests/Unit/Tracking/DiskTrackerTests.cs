@@ -3,6 +3,7 @@ using System;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
+using FastBackup.Tests.Storage;
 using FastBackup.Tests.Unit.Filter;
 using FastBackup.Tracking.Format;
 using Xunit;
@@ -84,7 +85,7 @@ public sealed class DiskTrackerTests : IDisposable
         _disk.Attach();
         _disk.Write(64 * TrackedFile.Granule, 100);
         string live = Assert.Single(_disk.LiveFiles);
-        byte[] head = File.ReadAllBytes(live);
+        byte[] head = Disks.ReadAll(live);
         _disk.Kill();
         head[32]++; // sequence
         head[32]++;
@@ -221,14 +222,14 @@ public sealed class DiskTrackerTests : IDisposable
     public void AnotherDisk_IsRefused()
     {
         _disk.Read(mayReset: true);
-        byte[] tracker = File.ReadAllBytes(_disk.TrackerPath);
+        byte[] tracker = Disks.ReadAll(_disk.TrackerPath);
         File.Move(_disk.DiskPath, _disk.DiskPath + ".old");
         using (FileStream made = File.Create(_disk.DiskPath))
             made.SetLength((long)TrackedFile.DiskBytes);
         Assert.Equal("foreign-disk", _disk.Read());
         OpenRefusal refusal = _disk.TryAttach();
         Assert.Contains("belongs to another disk (foreign-disk)", refusal.Sentence, StringComparison.Ordinal);
-        Assert.Equal(tracker, File.ReadAllBytes(_disk.TrackerPath));
+        Assert.Equal(tracker, Disks.ReadAll(_disk.TrackerPath));
     }
 
     [Fact]
