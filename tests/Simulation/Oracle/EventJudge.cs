@@ -65,6 +65,7 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
                 break;
             case TracePoint.Absorb:
                 world.Tallies.Count(Branch.Absorbed);
+                disk.Cache.OnAbsorbed(disk.Disk, e.Extent, world.Clock.NowNs);
                 foreach (PointInTime point in disk.Points)
                     point.OnAbsorb(e.Extent);
                 break;
@@ -257,6 +258,8 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
                 && point.Touches(operation.Extent)
             )
                 return;
+        if (run.Source.Cache.HasTimedOut(run.Source.Disk, point, world.Clock.NowNs))
+            return;
         throw new SimulationFailure("O4", $"{run.Id} lost its snapshot by a timeout that no write had");
     }
 

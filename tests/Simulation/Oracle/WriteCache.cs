@@ -3,6 +3,7 @@
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Devices;
+using FastBackup.Filter;
 using FastBackup.Tests.Simulation.Guests;
 using FastBackup.Tests.Simulation.World;
 
@@ -13,6 +14,7 @@ sealed class WriteCache(Shadow shadow, DiskImage image)
     const int AnsweredMax = 48;
 
     readonly List<(Extent Extent, uint Sequence)> _answered = []; // the last ones
+    readonly List<(Extent Extent, ulong AtNs)> _absorbed = []; // may have landed since
     bool _hasLost;
 
     public void OnFlushBegun(GuestOperation flush)
@@ -29,6 +31,20 @@ sealed class WriteCache(Shadow shadow, DiskImage image)
             _answered.RemoveAt(0);
         _answered.Add((operation.Extent, operation.Sequence));
     }
+
+    /// <summary>A write is answered, and lands later.</summary>
+    public void OnAbsorbed(Disk disk, in Extent extent, ulong nowNs)
+    {
+        _absorbed.RemoveAll(one => !disk.HasAbsorbed(one.Extent));
+        _absorbed.Add((extent, nowNs));
+    }
+
+    /// <summary>Such a write has waited for a point in time for as long as it may.</summary>
+    public bool HasTimedOut(Disk disk, PointInTime point, ulong nowNs) =>
+        point.WaitLimitNs > 0
+        && _absorbed.Exists(one =>
+            nowNs - one.AtNs >= point.WaitLimitNs && point.Touches(one.Extent) && disk.HasAbsorbed(one.Extent)
+        );
 
     /// <summary>The device has failed a write whose guest was told that it is done.</summary>
     public void OnLost(in Extent extent)
