@@ -107,7 +107,7 @@ public sealed class CommandTests : IDisposable
     [InlineData(1, "'old.img.partial' is left from", "backup", "disk.img", "old.img")]
     [InlineData(1, "which is no regular file", "backup", "disk.img", "odd.img", "--force")]
     [InlineData(1, "'nowhere' is not a folder", "demo", "--dir", "nowhere")]
-    [InlineData(1, "the demo needs 36.8 TiB", "demo", "--size", "16TiB", "--dir", ".")]
+    [InlineData(1, "the demo needs 41.6 TiB", "demo", "--size", "16TiB", "--dir", ".")]
     [InlineData(1, "use nbd://HOST:PORT/EXPORT", "backup", "nbd+unix:///x?socket=s", "copy.img")]
     [InlineData(1, "in use", "serve", "disk.img", "--listen", "127.0.0.1:TAKEN")]
     [InlineData(2, "--socket is not there on Windows yet", "serve", "disk.img", "--socket", "s")]

@@ -266,6 +266,7 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
         hasTargetFault |= Scratch != null && Scratch.Image.HardFaultCount > 0; // counted from its job's start
         bool hasBaseFault =
             Base != null && (Base.IsBrokenOrEnded || Base.Target.Image.HardFaultCount > Base._targetFaults);
+        hasBaseFault |= Base?.Scratch is { Image.HardFaultCount: > 0 }; // what it reads may have been there
         string? wrong = fault.Kind switch
         {
             FaultKind.Canceled => WasCancelled || Group.Members.Count > 1 ? null : "nobody cancelled it",

@@ -158,6 +158,7 @@ sealed class GuestLoad
         operation.IsAsking = false;
         foreach (PointInTime point in disk.Points)
             operation.Meet(point);
+        operation.IsUnbounded |= disk.Disk.HasAbsorbed(operation.Extent); // for those a device has no limit
         (operation.IsDurable, operation.IsOverlapped) = (false, false);
         foreach (GuestOperation other in _busy)
             if (ReferenceEquals(other.Target, disk) && other.IsChange && other.Extent.Overlaps(operation.Extent))
