@@ -1,6 +1,7 @@
 // Raw disk images for tests: made, the same in every run, copied sparse, compared to the byte.
 using System;
 using System.IO;
+using System.Threading;
 using FastBackup.Tests.Processes;
 using Microsoft.Win32.SafeHandles;
 using Xunit;
@@ -9,6 +10,8 @@ namespace FastBackup.Tests.Storage;
 
 public static class Disks
 {
+    const int ReadTriesMax = 500;
+    const int ReadPauseMs = 10;
     const int PieceBytes = 1 << 20;
 
     /// <summary>A file full of random bytes.</summary>
@@ -61,15 +64,20 @@ public static class Disks
     }
 
     /// <summary>
-    /// All of a file that was locked a moment ago. A child that is just being started has its locks until it runs the
-    /// program, whichever test started it: so as a program that asks nobody.
+    /// All of a file that was locked a moment ago: a child that is just being started, by whichever test, has the locks
+    /// of this process until it runs its program, and the runtime asks for a lock of its own.
     /// </summary>
     public static byte[] ReadAll(string path)
     {
-        using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        byte[] bytes = new byte[file.Length];
-        file.ReadExactly(bytes);
-        return bytes;
+        for (int tries = 1; ; tries++)
+            try
+            {
+                return File.ReadAllBytes(path);
+            }
+            catch (IOException) when (tries < ReadTriesMax)
+            {
+                Thread.Sleep(ReadPauseMs);
+            }
     }
 
     /// <summary>What the file takes on its file system.</summary>
