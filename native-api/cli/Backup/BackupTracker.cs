@@ -66,32 +66,17 @@ sealed class BackupTracker
         out string? reason
     )
     {
-        (tracker, reason) = (null, null);
-        if (source is not FileDevice disk)
-            return OpenRefusal.Rule(
-                $"source '{source.Name}' is a server's or an image: only raw files and block devices have trackers"
-            );
-        if (disk.UsedBy is { } use)
-            return OpenRefusal.Rule($"source '{disk.Name}' is {use}: with --tracker it must be at rest");
-        OpenRefusal refusal = TrackerFile.TryOpen(engine.Reactor, path, isReadOnly: false, out TrackerFile? file);
-        if (!refusal.IsNone)
+        tracker = null;
+        OpenRefusal refusal = RestingTracker.TryOpen(engine, path, source, out RestingTracker? opened, out reason);
+        if (opened == null)
             return refusal;
-        refusal = file!.Read(disk, out TrackedChanges? changes);
-        if (refusal.IsNone && changes!.Refusal != TrackerRefusal.None && !changes.Refusal.IsHealedByFull())
+        if (request.Checkpoint is { } name && PointWords.CheckNew(opened.Changes, path, name) is { } wrong)
         {
-            refusal = OpenRefusal.Rule(TrackWords.Refused(path, changes.Refusal));
-            reason = TrackerRefusals.Words.Of(changes.Refusal);
+            opened.Close(engine);
+            return OpenRefusal.Rule(wrong);
         }
-        if (refusal.IsNone && request.Checkpoint is { } name && PointWords.CheckNew(changes!, path, name) is { } wrong)
-            refusal = OpenRefusal.Rule(wrong);
-        if (refusal.IsNone)
-        {
-            tracker = new BackupTracker(file, changes!, disk, request, isTargetThere);
-            return default;
-        }
-        changes?.Dispose();
-        engine.Reactor.Invoke(file.Dispose);
-        return refusal;
+        tracker = new BackupTracker(opened.File, opened.Changes, opened.Disk, request, isTargetThere);
+        return default;
     }
 
     /// <summary>An incremental backup copies all that lies behind this: a copy may end there.</summary>

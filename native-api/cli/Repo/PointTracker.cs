@@ -54,27 +54,9 @@ sealed class PointTracker : IDisposable
         out PointTracker? tracker
     )
     {
-        tracker = null;
-        if (source is not FileDevice disk)
-            return OpenRefusal.Rule(
-                $"source '{source.Name}' is a server's: only files and block devices have trackers"
-            );
-        if (disk.UsedBy is { } use)
-            return OpenRefusal.Rule($"source '{disk.Name}' is {use}: with --tracker it must be at rest");
-        OpenRefusal refusal = TrackerFile.TryOpen(engine.Reactor, path, isReadOnly: false, out TrackerFile? file);
-        if (!refusal.IsNone)
-            return refusal;
-        refusal = file!.Read(disk, out TrackedChanges? changes);
-        if (refusal.IsNone && changes!.Refusal != TrackerRefusal.None && !changes.Refusal.IsHealedByFull())
-            refusal = OpenRefusal.Rule(TrackWords.Refused(path, changes.Refusal));
-        if (refusal.IsNone)
-        {
-            string prefix = $"repository {repository.Config.Id[..16]} ";
-            tracker = new PointTracker(engine, file, disk, changes!, prefix);
-            return default;
-        }
-        changes?.Dispose();
-        engine.Reactor.Invoke(file.Dispose);
+        OpenRefusal refusal = RestingTracker.TryOpen(engine, path, source, out RestingTracker? opened, out _);
+        string prefix = $"repository {repository.Config.Id[..16]} ";
+        tracker = opened == null ? null : new PointTracker(engine, opened.File, opened.Disk, opened.Changes, prefix);
         return refusal;
     }
 
