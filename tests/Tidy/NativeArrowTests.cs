@@ -69,7 +69,7 @@ public sealed class NativeArrowTests
         ["Monitor"] = CliGround,
         ["LiveBackup"] = [.. CliGround, "Monitor"],
         ["Demo"] = [.. CliGround, "Backup", "Compare", "Repo"],
-        ["Repo"] = [.. CliGround, "Track"],
+        ["Repo"] = [.. CliGround, "Track", "Serve"],
         ["Commands"] =
         [
             .. CliGround,

@@ -1,4 +1,4 @@
-// fastbackup repo init|list|show|restore|verify|forget|keys|add-key|remove-key REPO: options only.
+// fastbackup repo init|list|show|restore|verify|mount-nbd|forget|keys|add-key|remove-key REPO: options only.
 using System;
 using System.CommandLine;
 using System.Linq;
@@ -14,6 +14,7 @@ static class RepoCommand
         "fastbackup repo list /backup/repo --password-file secret",
         "fastbackup repo restore /backup/repo new.img --at latest --password-file secret",
         "fastbackup repo verify /backup/repo --read-data --password-file secret",
+        "fastbackup repo mount-nbd /backup/repo --at latest --socket disk.sock --password-file secret",
         "fastbackup repo forget /backup/repo --keep-daily 7 --keep-weekly 5 --password-file secret",
     ];
 
@@ -27,6 +28,7 @@ static class RepoCommand
             CreateShow(),
             RepoRestoreCommand.Create(s_password),
             RepoVerifyCommand.Create(s_password),
+            RepoMountCommand.Create(s_password),
             CreateForget(),
             CreateKeys(),
             CreateAddKey(),

@@ -12,6 +12,14 @@ static class RepositoryAction
         Argument<string> repository,
         Option<string?> password,
         Func<ParseResult, RepositoryWork, int> run
+    ) => Complete(command, repository, password, (parsed, work, _) => run(parsed, work));
+
+    /// <summary>The same, of one that waits for signals itself.</summary>
+    public static Command Complete(
+        Command command,
+        Argument<string> repository,
+        Option<string?> password,
+        Func<ParseResult, RepositoryWork, Interruption, int> run
     )
     {
         command.Add(password);
@@ -22,7 +30,7 @@ static class RepositoryAction
             RepositoryPlace place = new(parsed.GetRequiredValue(repository), parsed.GetValue(password));
             using Interruption interruption = new();
             using RepositoryWork work = new(place, CommonOptions.CreateOutput(parsed), interruption);
-            return run(parsed, work);
+            return run(parsed, work, interruption);
         });
         return command;
     }

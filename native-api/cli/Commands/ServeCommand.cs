@@ -14,8 +14,6 @@ namespace FastBackup.Cli;
 
 static class ServeCommand
 {
-    const int ConnectionsDefault = 64;
-    const int ConnectionsMost = 1024;
     const int ExportBytesMax = 4096;
 
     public static readonly string[] Examples =
@@ -35,25 +33,15 @@ static class ServeCommand
             Arity = ArgumentArity.OneOrMore,
         };
         disks.Validators.Add(CheckDisks);
-        Option<string?> socket = new("--socket")
-        {
-            Description = "Listen on a unix socket that is made here, for this user only.",
-            HelpName = "PATH",
-        };
-        socket.Validators.Add(CheckSocket);
+        Option<string?> socket = ListenOptions.CreateSocket();
         Option<string?> monitor = new("--monitor")
         {
             Description = "A second socket for ctl, top and live-backup: backups of these disks while they are served.",
             HelpName = "PATH",
         };
-        monitor.Validators.Add(CheckSocket);
+        monitor.Validators.Add(ListenOptions.CheckSocket);
         Option<ulong?> memory = MemoryOption.Create();
-        Option<IPEndPoint?> listen = new("--listen")
-        {
-            Description = "Listen on an address; one that other machines reach needs --tls-certificates.",
-            HelpName = "HOST:PORT",
-            CustomParser = ParseAddress,
-        };
+        Option<IPEndPoint?> listen = ListenOptions.CreateAddress();
         Option<bool> readOnly = FlagOption.Create("--read-only", "Clients may not write.");
         Option<bool> track = FlagOption.Create(
             "--track",
@@ -64,7 +52,7 @@ static class ServeCommand
             "During backups answer writes from memory, so much of each disk at most, until a flush; a volatile cache.",
             CheckAbsorb
         );
-        Option<int> connections = CreateConnections();
+        Option<int> connections = ListenOptions.CreateConnections();
         Command command = new("serve", "Serve disks to NBD clients, such as QEMU, until Ctrl-C.")
         {
             disks,
@@ -164,43 +152,5 @@ static class ServeCommand
             else if (!names.Add(export))
                 result.AddError($"two disks would be exported as '{export}'; name them: NAME=PATH");
         }
-    }
-
-    static void CheckSocket(OptionResult result)
-    {
-        if (result.Tokens.Count == 1 && PathName.Check(result.Tokens[0].Value) is { } wrong)
-            result.AddError($"{result.Option.Name} {wrong}");
-    }
-
-    static IPEndPoint? ParseAddress(ArgumentResult result)
-    {
-        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-        string address = text.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1" + text[9..] : text;
-        bool hasPort = address.LastIndexOf(':') > address.LastIndexOf(']') && address.LastIndexOf(':') > 0;
-        if (!hasPort || !IPEndPoint.TryParse(address, out IPEndPoint? found) || found.Port == 0)
-        {
-            result.AddError($"--listen '{text}' is no address with a port, such as 127.0.0.1:10809 or [::1]:10809");
-            return null;
-        }
-        return found;
-    }
-
-    static Option<int> CreateConnections() =>
-        new("--max-connections")
-        {
-            Description = $"Clients at once, 1..{ConnectionsMost}; {ConnectionsDefault} if not given.",
-            HelpName = "N",
-            DefaultValueFactory = _ => ConnectionsDefault,
-            CustomParser = ParseConnections,
-        };
-
-    static int ParseConnections(ArgumentResult result)
-    {
-        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count))
-            count = 0;
-        if (count is < 1 or > ConnectionsMost)
-            result.AddError($"--max-connections '{text}' is not a number from 1 to {ConnectionsMost}");
-        return count;
     }
 }

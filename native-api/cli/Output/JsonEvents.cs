@@ -131,6 +131,7 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(ResumeEvent))]
 [JsonSerializable(typeof(CheckpointDoneEvent))]
 [JsonSerializable(typeof(PointStartEvent))]
+[JsonSerializable(typeof(MountStartEvent))]
 [JsonSerializable(typeof(RepositoryDoneEvent))]
 [JsonSerializable(typeof(ImageEvent))]
 [JsonSerializable(typeof(ExtentEvent))]

@@ -24,6 +24,20 @@ sealed record PointStartEvent(
 );
 
 /// <remarks>
+/// Event: "start", once clients can come.
+/// Uri: For clients on this machine.
+/// </remarks>
+sealed record MountStartEvent(
+    string Event,
+    string Command,
+    string Point,
+    string Disk,
+    string Uri,
+    ulong TotalBytes,
+    bool ReadOnly
+);
+
+/// <remarks>
 /// Id: Of the snapshot.
 /// Disks: HOST/DISK, or the paths that others have backed up.
 /// </remarks>

@@ -27,12 +27,9 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
     const int CloseWaitMs = 5000;
 
     readonly ManualResetEvent _never = new(false);
-    readonly ManualResetEvent _closed = new(false);
     readonly CountdownEvent _flushes = new(1);
-    readonly Lock _logging = new();
-    readonly LogLimit _logged = new();
+    readonly NbdListener _listener = new(request.SocketPath, request.Address, request.Tls, output);
     Fault _flushFault;
-    NbdServer? _server;
 
     /// <returns>How it ended; a sentence where it did not end well.</returns>
     public (RunStatus Status, string? Sentence, Fault Fault, double Seconds) Execute()
@@ -52,20 +49,17 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
                 fault,
                 0
             );
-        (ulong, uint, uint)? socket = null;
         try
         {
             OpenRefusal refusal = TryOpenDisks(host!);
             if (refusal.IsNone)
-                refusal = TryListen(host!, out socket);
+                refusal = _listener.TryStart(host!.Engine.Reactor, host.Exports, request.ConnectionsMax);
             if (refusal.IsNone && request.MonitorPath is { } path)
                 refusal = host!.TryOpenMonitor(path);
             return refusal.IsNone ? Serve(host!) : (RunStatus.Refused, refusal.Sentence, refusal.Fault, 0);
         }
         finally
         {
-            if (request.SocketPath != null)
-                SocketPath.Remove(request.SocketPath, socket);
             if (host!.Engine.Reactor.Failure == null)
                 Close(host);
         }
@@ -74,7 +68,7 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
     public void Dispose()
     {
         _never.Dispose();
-        _closed.Dispose();
+        _listener.Dispose();
         _flushes.Dispose();
     }
 
@@ -113,45 +107,6 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
             output.Doubt($"'{path}' is served without its tracker: {refusal.Sentence}");
     }
 
-    OpenRefusal TryListen(HostedDisks host, out (ulong, uint, uint)? socket)
-    {
-        socket = null;
-        EndPoint address = request.Address ?? (EndPoint)new UnixDomainSocketEndPoint(request.SocketPath!);
-        string name = request.SocketPath ?? request.Address!.ToString();
-        Fault fault = Fault.None;
-        if (request.SocketPath != null && SocketPath.TryClear(request.SocketPath, false, out fault) is { } sentence)
-            return new OpenRefusal(fault, sentence);
-        NbdServerOptions options = new() { ConnectionsMax = request.ConnectionsMax };
-        Reactor loop = host.Engine.Reactor;
-        IServedDisks exports = host.Exports;
-        TlsStreams? secure = null;
-        if (request.Tls.Rule != TlsRule.Off)
-        {
-            if (TlsFolder.TryRead(request.Tls.Folder!, isServer: true, out TlsFolder? folder) is { } wrong)
-                return OpenRefusal.Rule($"--tls-certificates: {wrong}");
-            bool isRequired = request.Tls.Rule == TlsRule.Require;
-            secure = new TlsStreams(loop, new TlsServerRules(folder!, isRequired, options.ConnectionsMax, Log), null);
-            exports = new ClientExports(host.Exports, request.Tls.Clients, Log);
-        }
-        loop.Invoke(() => fault = NbdServer.TryStart(loop, address, exports, options, secure, out _server));
-        if (fault.IsFault)
-            return new OpenRefusal(fault, $"cannot listen on '{name}': {fault}");
-        if (request.SocketPath != null)
-            socket = SocketPath.IdentityOf(request.SocketPath);
-        return default;
-    }
-
-    /// <summary>A client that was refused. What it has said of itself is shown without what a terminal obeys.</summary>
-    void Log(string sentence)
-    {
-        lock (_logging)
-            if (_logged.TryCount(out int leftOut))
-            {
-                string more = leftOut == 0 ? "" : Phrases.Text($" ({leftOut} more since the last line)");
-                output.Warning(string.Concat(sentence.Select(one => char.IsControl(one) ? '?' : one)) + more);
-            }
-    }
-
     (RunStatus Status, string? Sentence, Fault Fault, double Seconds) Serve(HostedDisks host)
     {
         Engine engine = host.Engine;
@@ -164,26 +119,11 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         if (engine.Reactor.Failure is { } bug)
             return (RunStatus.Failed, $"serving stopped by an internal error ({bug.Message})", default, seconds);
-        StopServing(engine);
+        _ = _listener.Stop(engine.Reactor);
         Fault flushed = request.IsReadOnly ? Fault.None : Flush(host);
         return flushed.IsNone
             ? (RunStatus.Done, null, default, seconds)
             : (RunStatus.Failed, $"cannot flush what clients have written: {flushed}", flushed, seconds);
-    }
-
-    void StopServing(Engine engine)
-    {
-        if (_server == null)
-            return;
-        engine.Reactor.Invoke(() =>
-        {
-            if (_server!.ConnectionCount > 0)
-                output.Line(Phrases.Text($"ending {_server.ConnectionCount} connections"));
-            _server.Close(() => _closed.Set());
-        });
-        if (!_closed.WaitOne(CloseWaitMs))
-            output.Warning("a disk does not answer: its clients' last requests are left to it");
-        _server = null;
     }
 
     /// <summary>What was answered is in the disks; now it is durable, too.</summary>
@@ -204,10 +144,7 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
         List<ServeDisk> disks = [];
         foreach (((string export, string path), ServedDisk disk) in request.Disks.Zip(host.Exports.Live))
         {
-            string name = Uri.EscapeDataString(export);
-            string uri = request.SocketPath is { } socket
-                ? $"nbd+unix:///{name}?socket={Escape(System.IO.Path.GetFullPath(socket))}"
-                : $"{(request.Tls.Rule == TlsRule.Require ? "nbds" : "nbd")}://{request.Address}/{name}";
+            string uri = _listener.UriOf(export);
             disks.Add(new ServeDisk(path, export, uri, disk.Device.Limits.CapacityBytes, request.IsReadOnly));
             string how = request.IsReadOnly ? ", read-only" : "";
             output.Line($"serving '{path}' ({ByteSize.Format(disk.Device.Limits.CapacityBytes)}{how}) as {uri}");
@@ -224,12 +161,9 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
         Console.Out.Flush();
     }
 
-    static string Escape(string path) =>
-        Uri.EscapeDataString(path).Replace("%2F", "/", false, CultureInfo.InvariantCulture);
-
     void Close(HostedDisks host)
     {
-        StopServing(host.Engine); // refused after it began to listen
+        _ = _listener.Stop(host.Engine.Reactor); // refused after it began to listen
         string? left = host.TryClose();
         if (host.TrackerTrouble is { } trouble)
             output.Doubt(trouble);

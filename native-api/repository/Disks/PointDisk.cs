@@ -79,6 +79,21 @@ sealed class PointDisk
             );
     }
 
+    /// <summary>The part that has this byte of the disk, which it has.</summary>
+    public int PartAt(ulong offsetBytes)
+    {
+        int low = 0;
+        for (int high = _parts.Count - 1; low < high; )
+        {
+            int middle = (low + high + 1) / 2;
+            if (_parts[middle].OffsetBytes <= offsetBytes)
+                low = middle;
+            else
+                high = middle - 1;
+        }
+        return low;
+    }
+
     /// <summary>Where each blob of a part lies on the disk, in order.</summary>
     /// <exception cref="RepositoryException">Damaged.</exception>
     public List<DiskExtent> Load(int part)

@@ -223,7 +223,9 @@ sealed class LocalStore : IStore
     static void MakeFolder(string path) =>
         _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(path) : Directory.CreateDirectory(path, FolderMode);
 
-    static void FlushFolder(string path)
+    /// <summary>The names in it are durable then.</summary>
+    /// <exception cref="IOException">As the system says.</exception>
+    internal static void FlushFolder(string path)
     {
         int fd = NameCalls.Kernel.Open(Files.AT_FDCWD, path, Files.O_RDONLY | Files.O_CLOEXEC);
         Throw(fd, path);

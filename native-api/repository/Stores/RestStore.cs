@@ -22,6 +22,9 @@ sealed class RestStore : IStore
     /// <summary>Of one request; a pack of 128 MiB takes a slow line some minutes.</summary>
     static readonly TimeSpan s_requestLimit = TimeSpan.FromMinutes(15);
 
+    /// <summary>Of the request that gives a lock back when all is to end.</summary>
+    static readonly TimeSpan s_lockLimit = TimeSpan.FromSeconds(3);
+
     readonly HttpClient _client;
     readonly Uri _base;
     readonly CancellationToken _cancel;
@@ -129,7 +132,10 @@ sealed class RestStore : IStore
 
     public void Remove(StoreKind kind, string name)
     {
-        using HttpResponseMessage answer = Send(HttpMethod.Delete, UrlOf(kind, name));
+        // A lock is given back after a signal, too: others would wait for half an hour.
+        using CancellationTokenSource moment = new(s_lockLimit);
+        CancellationToken limit = kind == StoreKind.Lock && _cancel.IsCancellationRequested ? moment.Token : _cancel;
+        using HttpResponseMessage answer = Send(HttpMethod.Delete, UrlOf(kind, name), cancel: limit);
         if (answer.StatusCode != HttpStatusCode.NotFound)
             Expect(answer, "remove", $"{kind.Word()} {name}");
     }
@@ -143,7 +149,8 @@ sealed class RestStore : IStore
         HttpMethod method,
         Uri url,
         ReadOnlyMemory<byte>? content = null,
-        RangeHeaderValue? range = null
+        RangeHeaderValue? range = null,
+        CancellationToken? cancel = null
     )
     {
         using HttpRequestMessage request = new(method, url);
@@ -155,7 +162,7 @@ sealed class RestStore : IStore
         }
         try
         {
-            return _client.Send(request, HttpCompletionOption.ResponseHeadersRead, _cancel);
+            return _client.Send(request, HttpCompletionOption.ResponseHeadersRead, cancel ?? _cancel);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {

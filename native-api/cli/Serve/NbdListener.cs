@@ -1,0 +1,111 @@
+// Where NBD clients come in: a unix socket that is made for this user only, or an address, with TLS where it is asked
+// for. It says which clients were refused, but not without end, and it closes within a few seconds whatever disks do.
+using System;
+using System.Globalization;
+using System.Linq;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Devices.Opening;
+using FastBackup.Native.Tls;
+using FastBackup.Ports.Linux;
+using FastBackup.Runtime;
+using FastBackup.Serving;
+
+namespace FastBackup.Cli;
+
+/// <summary>Threads: one.</summary>
+/// <param name="socketPath">Null: an address.</param>
+/// <param name="address">Null: a socket.</param>
+/// <param name="tls">For an address.</param>
+/// <param name="output">Told of clients that were refused.</param>
+sealed class NbdListener(string? socketPath, IPEndPoint? address, ServeTls tls, Output output) : IDisposable
+{
+    const int CloseWaitMs = 5000;
+
+    readonly ManualResetEvent _closed = new(false);
+    readonly Lock _logging = new();
+    readonly LogLimit _logged = new();
+    (ulong, uint, uint)? _socket;
+    NbdServer? _server;
+
+    /// <summary>Clients can come from now on.</summary>
+    /// <param name="loop">Drives it.</param>
+    /// <param name="disks">What they find.</param>
+    /// <param name="connectionsMax">At once.</param>
+    /// <returns>None, or why not.</returns>
+    public OpenRefusal TryStart(Reactor loop, IServedDisks disks, int connectionsMax)
+    {
+        EndPoint place = address ?? (EndPoint)new UnixDomainSocketEndPoint(socketPath!);
+        Fault fault = Fault.None;
+        if (socketPath != null && SocketPath.TryClear(socketPath, false, out fault) is { } sentence)
+            return new OpenRefusal(fault, sentence);
+        NbdServerOptions options = new() { ConnectionsMax = connectionsMax };
+        TlsStreams? secure = null;
+        if (tls.Rule != TlsRule.Off)
+        {
+            if (TlsFolder.TryRead(tls.Folder!, isServer: true, out TlsFolder? folder) is { } wrong)
+                return OpenRefusal.Rule($"--tls-certificates: {wrong}");
+            bool isRequired = tls.Rule == TlsRule.Require;
+            secure = new TlsStreams(loop, new TlsServerRules(folder!, isRequired, options.ConnectionsMax, Log), null);
+            disks = new ClientExports(disks, tls.Clients, Log);
+        }
+        loop.Invoke(() => fault = NbdServer.TryStart(loop, place, disks, options, secure, out _server));
+        if (fault.IsFault)
+            return new OpenRefusal(fault, $"cannot listen on '{socketPath ?? address!.ToString()}': {fault}");
+        if (socketPath != null)
+            _socket = SocketPath.IdentityOf(socketPath);
+        return default;
+    }
+
+    /// <summary>Of an export, for clients on this machine.</summary>
+    public string UriOf(string export)
+    {
+        string name = Uri.EscapeDataString(export);
+        return socketPath is { } socket
+            ? $"nbd+unix:///{name}?socket={Escape(System.IO.Path.GetFullPath(socket))}"
+            : $"{(tls.Rule == TlsRule.Require ? "nbds" : "nbd")}://{address}/{name}";
+    }
+
+    /// <summary>Ends all sessions; again: nothing.</summary>
+    /// <returns>False: a disk does not answer.</returns>
+    public bool Stop(Reactor loop)
+    {
+        if (_server is not { } server)
+            return true;
+        _server = null;
+        loop.Invoke(() =>
+        {
+            if (server.ConnectionCount > 0)
+                output.Line(Phrases.Text($"ending {server.ConnectionCount} connections"));
+            server.Close(() => _closed.Set());
+        });
+        bool isClosed = _closed.WaitOne(CloseWaitMs);
+        if (!isClosed)
+            output.Warning("a disk does not answer: its clients' last requests are left to it");
+        return isClosed;
+    }
+
+    /// <summary>After Stop.</summary>
+    public void Dispose()
+    {
+        if (socketPath != null)
+            SocketPath.Remove(socketPath, _socket);
+        _closed.Dispose();
+    }
+
+    /// <summary>A client that was refused. What it has said of itself is shown without what a terminal obeys.</summary>
+    void Log(string sentence)
+    {
+        lock (_logging)
+            if (_logged.TryCount(out int leftOut))
+            {
+                string more = leftOut == 0 ? "" : Phrases.Text($" ({leftOut} more since the last line)");
+                output.Warning(string.Concat(sentence.Select(one => char.IsControl(one) ? '?' : one)) + more);
+            }
+    }
+
+    static string Escape(string path) =>
+        Uri.EscapeDataString(path).Replace("%2F", "/", false, CultureInfo.InvariantCulture);
+}
