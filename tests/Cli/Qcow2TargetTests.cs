@@ -73,6 +73,7 @@ public sealed class Qcow2TargetTests : IDisposable
 
     [Theory]
     [InlineData("always written anew", "disk.img", "copy.qcow2", "--resume")]
+    [InlineData("give that with --backing", "disk.img", "copy.qcow2", "--tracker", "t", "--since", "monday")]
     [InlineData("goes into a file", "disk.img", "nbd://localhost/x", "--target-format", "qcow2", "--force")]
     [InlineData("whole sectors of 512", "odd.img", "copy.qcow2")]
     public void WhatCannotBe_IsSaid(string why, params string[] line)

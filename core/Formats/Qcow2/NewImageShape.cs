@@ -1,5 +1,4 @@
-// How a new image is laid out: the header, then data in the order in which it comes, then the tables. Every cluster in
-// use is used once, so its reference counts are known from its length alone.
+// How a new image is laid out: the header, then data in the order in which it comes, then the tables.
 // Source: QEMU docs/interop/qcow2.rst.
 using FastBackup.Base;
 
@@ -16,8 +15,10 @@ public sealed class NewImageShape
     const ulong SizeBytesMax = 64 * Units.TiB;
 
     /// <param name="sizeBytes">Of the disk: whole sectors of 512, up to 64 TiB.</param>
-    public NewImageShape(ulong sizeBytes)
+    /// <param name="options">Null: nothing beside.</param>
+    public NewImageShape(ulong sizeBytes, NewImageOptions? options = null)
     {
+        Options = options ?? new NewImageOptions();
         SizeBytes = sizeBytes;
         DataClusters = Units.DivCeil(sizeBytes, ClusterBytes);
         TableCount = Units.DivCeil(DataClusters, EntriesATable);
@@ -30,6 +31,14 @@ public sealed class NewImageShape
         sizeBytes is > 0 and <= SizeBytesMax && Units.IsAligned(sizeBytes, 512);
 
     public ulong SizeBytes { get; }
+
+    internal NewImageOptions Options { get; }
+
+    /// <summary>What is not written is not zero.</summary>
+    internal bool IsBased => Options.BackingName != null;
+
+    /// <summary>Part of a cluster cannot be written: the rest of it would have to be read.</summary>
+    internal bool TakesWholeClusters => IsBased;
 
     /// <summary>As long as the file can become.</summary>
     public ulong FileBytesMax { get; }

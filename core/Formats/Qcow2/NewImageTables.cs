@@ -3,35 +3,28 @@
 // of the disk when it is asked for.
 using System;
 using System.Buffers.Binary;
-using FastBackup.Memory;
 
 namespace FastBackup.Formats.Qcow2;
 
 /// <summary>Threads: the loop's.</summary>
 sealed class NewImageTables
 {
-    const ulong UsedOnce = 1UL << 63;
-    const int HeaderBytes = 104;
-
     readonly NewImageShape _shape;
-    readonly NativeArray<uint> _map;
-    readonly bool[] _hasSome;
-    readonly ulong _first; // cluster of the file
+    readonly NewImageMap _map;
+    readonly ulong _first; // cluster of the file, where data ends
     readonly ulong _l2Count;
     readonly ulong _blockCount;
     readonly ulong _tableClusters;
     ulong _scanned; // L2 tables of the disk that were looked at
 
     /// <param name="shape">Of the image.</param>
-    /// <param name="map">For each cluster of the disk where it lies, in clusters of the file; 0: nowhere.</param>
-    /// <param name="hasSome">Of each L2 table of the disk whether there is something in it.</param>
-    /// <param name="firstCluster">Where data ends.</param>
-    public NewImageTables(NewImageShape shape, NativeArray<uint> map, bool[] hasSome, ulong firstCluster)
+    /// <param name="map">Stays as it is from here.</param>
+    public NewImageTables(NewImageShape shape, NewImageMap map)
     {
-        (_shape, _map, _hasSome, _first) = (shape, map, hasSome, firstCluster);
-        foreach (bool has in hasSome)
+        (_shape, _map, _first) = (shape, map, map.EndCluster);
+        foreach (bool has in map.HasSome)
             _l2Count += has ? 1u : 0;
-        ulong used = firstCluster + _l2Count + shape.L1Clusters;
+        ulong used = _first + _l2Count + shape.L1Clusters;
         EndCluster = NewImageShape.EndCluster(used, out _blockCount, out _tableClusters);
     }
 
@@ -61,55 +54,44 @@ sealed class NewImageTables
     }
 
     /// <summary>The header, which makes an image of it all.</summary>
-    public void FillHeader(Span<byte> bytes)
-    {
-        bytes.Clear();
-        BinaryPrimitives.WriteUInt32BigEndian(bytes, 0x514649fb);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], 3);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[20..], NewImageShape.ClusterBits);
-        BinaryPrimitives.WriteUInt64BigEndian(bytes[24..], _shape.SizeBytes);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[36..], (uint)_shape.TableCount);
-        BinaryPrimitives.WriteUInt64BigEndian(bytes[40..], Offset(L1Cluster));
-        BinaryPrimitives.WriteUInt64BigEndian(bytes[48..], Offset(RefcountCluster));
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[56..], (uint)_tableClusters);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[96..], 4); // counts of 16 bits
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[100..], HeaderBytes);
-    }
+    public void FillHeader(Span<byte> bytes) =>
+        NewImageHeader.Fill(bytes, _shape, Offset(L1Cluster), Offset(RefcountCluster), _tableClusters);
 
     static ulong Offset(ulong cluster) => cluster << NewImageShape.ClusterBits;
 
-    unsafe ReadOnlySpan<uint> Entries(ulong table)
-    {
-        ulong first = table * NewImageShape.EntriesATable;
-        ulong count = Math.Min(NewImageShape.EntriesATable, _map.Count - first);
-        // SAFETY: within the array, which outlives this object.
-        return new ReadOnlySpan<uint>(_map.Pointer + first, (int)count);
-    }
-
     void FillL2(Span<byte> bytes)
     {
-        while (!_hasSome[_scanned])
+        while (!_map.HasSome[(int)_scanned])
             _scanned++;
-        ReadOnlySpan<uint> entries = Entries(_scanned++);
+        ulong first = _scanned++ * NewImageShape.EntriesATable;
+        ReadOnlySpan<ulong> entries = _map.Entries(first, NewImageShape.EntriesATable);
         for (int i = 0; i < entries.Length; i++)
-            if (entries[i] != 0)
-                BinaryPrimitives.WriteUInt64BigEndian(bytes[(i * sizeof(ulong))..], Offset(entries[i]) | UsedOnce);
+            BinaryPrimitives.WriteUInt64BigEndian(bytes[(i * sizeof(ulong))..], entries[i]);
     }
 
     void FillL1(ulong firstTable, Span<byte> bytes)
     {
         ulong cluster = _first;
         for (ulong table = 0; table < firstTable; table++)
-            cluster += _hasSome[table] ? 1u : 0;
+            cluster += _map.HasSome[(int)table] ? 1u : 0;
         for (ulong i = 0; i < NewImageShape.EntriesATable && firstTable + i < _shape.TableCount; i++)
-            if (_hasSome[firstTable + i])
-                BinaryPrimitives.WriteUInt64BigEndian(bytes[(int)(i * sizeof(ulong))..], Offset(cluster++) | UsedOnce);
+            if (_map.HasSome[(int)(firstTable + i)])
+                WriteUsed(bytes, i, cluster++);
     }
+
+    static void WriteUsed(Span<byte> bytes, ulong index, ulong cluster) =>
+        BinaryPrimitives.WriteUInt64BigEndian(
+            bytes[(int)(index * sizeof(ulong))..],
+            Offset(cluster) | EntryReader.Copied
+        );
 
     void FillCounts(ulong firstCluster, Span<byte> bytes)
     {
-        for (int i = 0; i < bytes.Length && firstCluster + (ulong)i / 2 < EndCluster; i += sizeof(ushort))
-            bytes[i + 1] = 1;
+        for (int i = 0; i < bytes.Length && firstCluster + (ulong)i / sizeof(ushort) < EndCluster; i += sizeof(ushort))
+        {
+            ulong cluster = firstCluster + (ulong)i / sizeof(ushort);
+            BinaryPrimitives.WriteUInt16BigEndian(bytes[i..], cluster < _first ? _map.Count(cluster) : (ushort)1);
+        }
     }
 
     void FillRefcountTable(ulong firstBlock, Span<byte> bytes)

@@ -2,12 +2,14 @@
 //
 //   write    a cluster of the disk gets the next one of the file when it is first written to, whole or in part: what is
 //            not written of it is a hole of the new file, and zero. Requests go straight to the file, in runs
-//   zeroes   of clusters that have no place: nothing. Of others: zeroes in the file
+//   zeroes   of clusters that have no place: nothing, or the entry. Of others: zeroes in the file
 //   seal     the flush that ends a job writes the tables and then the header (NewImageSeal). Until then the file begins
 //            with zeroes: an unfinished copy is no image, however the process ends
 //
-// Memory: 4 bytes for each 64 KiB of the disk, as they are needed: 64 MiB for a full TiB. No snapshots, no compression,
-// no backing file. Is not read: nobody reads a target. Takes no writes once it is sealed.
+// Based on another image (NewImageOptions.BackingName) what is not written to is what lies there, so zeroes are an
+// entry of their own, and only whole clusters are taken: of others the rest would have to be read there.
+// Memory: NewImageMap. No snapshots, no compression. Is not read: nobody reads a target. Takes no writes once it is
+// sealed.
 // Cost: O(runs) a request; nothing is allocated before the seal.
 using FastBackup.Base;
 using FastBackup.Devices;
@@ -26,15 +28,13 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     readonly IIoLoop _loop;
     readonly IBlockDevice _file;
     readonly NewImageShape _shape;
-    readonly NativeArray<uint> _map; // of each cluster of the disk its cluster in the file; 0: none
-    readonly bool[] _hasSome; // of each L2 table
+    readonly NewImageMap _map;
     readonly AlignedRegion _buffer = AlignedRegion.Map(NewImageSeal.BufferBytes, RegionResidency.Resident);
     readonly SlotTable<NewImageSlot> _slots = new(AtOnceMax);
     readonly RequestLanes _lanes = new(AtOnceMax, waitingHint: InFlightMax);
     readonly BoundedQueue<ulong> _finished = new(AtOnceMax); // completions that may not run inside Submit
     NewImageSeal? _seal;
     ulong _sealingKey;
-    uint _nextCluster = 1; // behind the header
     bool _isDeferred;
     bool _isClosing;
     bool _isDisposed;
@@ -48,16 +48,16 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
         Check.That(file.Limits.CapacityBytes >= shape.FileBytesMax);
         Check.That(file.Limits.RequestAlignBytes <= NewImageShape.ClusterBytes);
         (_loop, _file, _shape) = (loop, file, shape);
-        _map = new NativeArray<uint>(shape.DataClusters, RegionResidency.Lazy);
-        _hasSome = new bool[shape.TableCount];
+        _map = new NewImageMap(shape);
         Limits = file.Limits with
         {
             CapacityBytes = shape.SizeBytes,
-            IsZeroInitialised = true,
+            RequestAlignBytes = shape.TakesWholeClusters ? NewImageShape.ClusterBytes : file.Limits.RequestAlignBytes,
+            IsZeroInitialised = !shape.TakesWholeClusters,
             CanTellSize = false,
             InFlightMax = InFlightMax,
         };
-        ReadsAsZero = true;
+        ReadsAsZero = Limits.IsZeroInitialised;
     }
 
     public string Name => _file.Name;
@@ -138,7 +138,17 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
             return new Fault(FaultKind.Unsupported);
         if (!request.Operation.IsWrite())
             return Fault.None;
-        return _seal != null ? new Fault(FaultKind.State) : RequestRules.Check(request, Limits);
+        if (_seal != null)
+            return new Fault(FaultKind.State);
+        Fault fault = RequestRules.Check(request, Limits);
+        return fault.IsFault || !_shape.TakesWholeClusters || IsWhole(request) ? fault : new Fault(FaultKind.Align);
+    }
+
+    bool IsWhole(in BlockRequest request)
+    {
+        ulong end = request.OffsetBytes + request.LengthBytes;
+        return Units.IsAligned(request.OffsetBytes, NewImageShape.ClusterBytes)
+            && (end == _shape.SizeBytes || Units.IsAligned(end, NewImageShape.ClusterBytes));
     }
 
     void Launch(ulong key, NewImageSlot slot)
@@ -160,31 +170,39 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
         for (ulong at = slot.Request.OffsetBytes; at < end; )
         {
             ulong within = at & NewImageShape.ClusterBytes - 1;
-            uint first = Place(at, isWrite);
-            ulong next = at - within + NewImageShape.ClusterBytes;
-            for (uint last = first; next < end; next += NewImageShape.ClusterBytes)
+            ulong first = Place(at, isWrite);
+            if (first == 0 && isWrite)
             {
-                uint place = Place(next, isWrite);
-                if (place != (first == 0 ? 0 : last + 1))
+                slot.Fault = new Fault(FaultKind.NoSpace, Errnos.ENOSPC, at);
+                return;
+            }
+            ulong next = at - within + NewImageShape.ClusterBytes;
+            for (ulong last = first; next < end; next += NewImageShape.ClusterBytes)
+            {
+                ulong place = Place(next, isWrite);
+                if (place != (first == 0 ? 0 : last + NewImageShape.ClusterBytes))
                     break;
                 last = place;
             }
             ulong length = System.Math.Min(next, end) - at;
             if (first != 0)
-                Hand(key, slot, at, ((ulong)first << NewImageShape.ClusterBits) + within, length);
+                Hand(key, slot, at, first + within, length);
             at += length;
         }
     }
 
-    /// <summary>Where a cluster of the disk lies; where it has no place it gets one, if that is wanted.</summary>
-    uint Place(ulong offset, bool isWanted)
+    /// <summary>Where a cluster lies. Where it has no place a write gives it one, and zeroes the entry.</summary>
+    ulong Place(ulong offset, bool isWrite)
     {
         ulong cluster = offset >> NewImageShape.ClusterBits;
-        ref uint place = ref _map[cluster];
-        if (place != 0 || !isWanted)
+        ulong place = _map.PlaceOf(cluster);
+        if (place != 0)
             return place;
-        _hasSome[cluster / NewImageShape.EntriesATable] = true;
-        return place = _nextCluster++;
+        if (isWrite)
+            return _map.Place(cluster);
+        if (_shape.IsBased)
+            _map.SetZero(cluster);
+        return 0;
     }
 
     void Hand(ulong key, NewImageSlot slot, ulong at, ulong hostBytes, ulong lengthBytes)
@@ -208,9 +226,10 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
         }
         slot.PendingCount++;
         _sealingKey = key;
-        NewImageTables tables = new(_shape, _map, _hasSome, _nextCluster);
+        ulong first = _map.EndCluster;
+        NewImageTables tables = new(_shape, _map);
         EndBytes = tables.EndCluster << NewImageShape.ClusterBits;
-        _seal = new NewImageSeal(_file, tables, _nextCluster, _buffer, OnSealed);
+        _seal = new NewImageSeal(_file, tables, first, _buffer, OnSealed);
         _seal.Begin();
     }
 

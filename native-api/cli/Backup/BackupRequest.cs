@@ -28,8 +28,8 @@ sealed record BackupRequest
     /// <summary>Of disks of servers.</summary>
     public RemoteOpenOptions Remote { get; init; } = new();
 
-    /// <summary>Target becomes a qcow2 image; else it becomes the disk's bytes.</summary>
-    public bool IsQcow2Target { get; init; }
+    /// <summary>Target becomes a qcow2 image; null: it becomes the disk's bytes.</summary>
+    public ImageTarget? Image { get; init; }
 
     public BackupSync Sync { get; init; } = BackupSync.Full;
 

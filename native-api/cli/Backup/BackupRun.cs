@@ -10,6 +10,7 @@ using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Devices.Targets;
 using FastBackup.Filter;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Jobs;
 using FastBackup.Native.Tls;
 using FastBackup.Ports.Linux;
@@ -31,6 +32,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     CopyRecord? _record; // null: the copy cannot be gone on with
     ResumedCopy? _resumed;
     HierarchicalBitmap? _marked; // by the source's server
+    BackingImage? _backing;
     string _point = ""; // of the tracker, at which the copy began
 
     public BackupResult Execute()
@@ -88,6 +90,10 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             refusal = RemoteBitmap.TryRead(engine, request, _source!, interruption, out _marked);
         if (!refusal.IsNone)
             return refusal;
+        if (request.Image is { Backing: not null })
+            refusal = BackingImage.TryTake(engine.Reactor, request, _source!, CoversFrom, out _backing);
+        if (!refusal.IsNone)
+            return refusal;
         WriteTracker();
         string? sentence = CopyBitmapRule.Check(
             _source!.Limits.CapacityBytes,
@@ -97,10 +103,10 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         if (sentence != null)
             return new OpenRefusal(new Fault(FaultKind.NoMemory), sentence);
         refusal =
-            IsIncremental ? TryOpenLast(engine)
+            IsIncremental && request.Image == null ? TryOpenLast(engine)
             : TlsTransport.Schemes.IsMeant(request.Target) ? TryOpenRemote(engine)
             : TryOpenPlace(engine);
-        if (refusal.IsNone && _place is { PartialPath: not null } && !request.IsQcow2Target)
+        if (refusal.IsNone && _place is { PartialPath: not null } && request.Image == null)
             refusal = TryMakeRecord(engine);
         if (!refusal.IsNone)
             return refusal;
@@ -121,11 +127,17 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     /// <summary>All that is to be copied; null: everything is.</summary>
     HierarchicalBitmap? Named => _resumed?.Left ?? _marked ?? (IsIncremental ? _tracker!.Changed : null);
 
+    /// <summary>All that lies behind an offset is copied.</summary>
+    bool CoversFrom(ulong offsetBytes) =>
+        _tracker is { } tracker && (tracker.FullReason != null || tracker.NamesAllFrom(offsetBytes));
+
     OpenRefusal TryOpenTracker(Engine engine, string path)
     {
         if (request.Sync != BackupSync.Full)
             return OpenRefusal.Rule("--tracker copies what has changed: leave --sync out");
-        bool isTargetThere = !request.IsForced && !request.IsResumed && System.IO.File.Exists(request.Target);
+        bool isTargetThere = request.Image is { } image
+            ? image.Backing != null // which is the last copy
+            : !request.IsForced && !request.IsResumed && System.IO.File.Exists(request.Target);
         OpenRefusal refusal = BackupTracker.TryOpen(
             engine,
             path,
@@ -188,23 +200,25 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     OpenRefusal TryOpenPlace(Engine engine)
     {
         FileDevice? source = _source as FileDevice;
+        NewImageShape? shape = Qcow2Target.Shape(request, _source!.Limits.CapacityBytes, _backing);
         TargetOptions wanted = new()
         {
             Path = request.Target,
-            SizeBytes = Qcow2Target.FileBytes(request, _source!.Limits.CapacityBytes),
+            SizeBytes = shape?.FileBytesMax ?? _source.Limits.CapacityBytes,
             MayReplace = request.IsForced,
             MayResume = request.IsResumed,
             ResumeWord = "--resume",
             IsLockIgnored = request.IsLockIgnored,
             Format = request.Format,
             Source = source?.Identity,
-            SourceStorage = _source.Storage,
+            SourceStorage =
+                _backing == null ? _source.Storage : LayeredStorage.Of(_source.Storage, _backing.Device.Storage),
             SourceName = _source.Name,
         };
         OpenRefusal refusal = TargetPlace.TryPlan(NameCalls.Kernel, wanted, out _place);
         if (!refusal.IsNone)
             return refusal;
-        if (request.IsQcow2Target && _place!.PartialPath == null)
+        if (shape != null && _place!.PartialPath == null)
             return OpenRefusal.Rule($"target '{request.Target}' is a block device: a qcow2 image goes into a file");
         refusal = _place!.TryOpen(
             engine.Reactor,
@@ -212,8 +226,8 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             out FileDevice? target
         );
         _target = target;
-        if (target != null)
-            _target = Qcow2Target.Over(engine.Reactor, target, request, _source.Limits.CapacityBytes);
+        if (target != null && shape != null)
+            _target = new Qcow2NewImage(engine.Reactor, target, shape);
         return refusal;
     }
 
@@ -299,6 +313,8 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         WriteResume();
         WorkEngine.Warn(engine, output);
         SourceDisk.WarnOfUse(_source!, "source", output);
+        if (_backing != null)
+            SourceDisk.WarnOfUse(_backing.Device, "backing", output);
         if (_place?.PlaceWarning is { } doubt)
             output.Doubt(doubt);
         if (SourceDisk.IsUnfinished(_source!))
@@ -359,7 +375,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     string Explain(in JobProgress progress, Exception? bug)
     {
         string kept =
-            IsIncremental ? $"'{request.Target}' is between two copies: run again to complete it"
+            IsIncremental && _place == null ? $"'{request.Target}' is between two copies: run again to complete it"
             : _place?.PartialPath is { } unfinished && _record is { IsKept: true }
                 ? $"the unfinished copy is kept in '{unfinished}'; run again with --resume to go on with it, "
                     + "or with --force to start anew"
@@ -464,6 +480,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         _resumed?.Left.Dispose();
         _marked?.Dispose();
         _source?.DisposeWhenIdle();
+        _backing?.Device.DisposeWhenIdle();
         _place?.Dispose();
     }
 

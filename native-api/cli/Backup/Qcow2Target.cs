@@ -5,7 +5,6 @@ using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Formats.Qcow2;
-using FastBackup.Ports;
 using FastBackup.Ports.Linux;
 
 namespace FastBackup.Cli;
@@ -26,12 +25,17 @@ static class Qcow2Target
     /// <returns>None, or why the backup cannot become an image.</returns>
     public static OpenRefusal Check(BackupRequest request, ulong sourceBytes)
     {
-        if (!request.IsQcow2Target)
+        if (request.Image is not { } image)
             return default;
         if (DeviceSchemes.Known.IsMeant(request.Target))
             return OpenRefusal.Rule($"target '{request.Target}' is a disk of a server: a qcow2 image goes into a file");
-        if (request.Tracker != null || request.Bitmap != null || request.IsResumed)
-            return OpenRefusal.Rule("a qcow2 image is always written anew: leave --tracker, --bitmap and --resume out");
+        if (request.IsResumed)
+            return OpenRefusal.Rule("a qcow2 image is always written anew: leave --resume out");
+        if (image.Backing == null && (request.Bitmap != null || request.Since != null))
+            return OpenRefusal.Rule(
+                "a qcow2 image is always written anew: what has changed goes into one that is based on the last "
+                    + "copy; give that with --backing"
+            );
         return NewImageShape.CanHold(sourceBytes)
             ? default
             : OpenRefusal.Rule(
@@ -40,13 +44,12 @@ static class Qcow2Target
             );
     }
 
-    /// <summary>How long the file has to be while it is written.</summary>
-    public static ulong FileBytes(BackupRequest request, ulong sourceBytes) =>
-        request.IsQcow2Target ? new NewImageShape(sourceBytes).FileBytesMax : sourceBytes;
-
-    /// <summary>What the copy writes to.</summary>
-    public static IBlockDevice Over(IIoLoop loop, FileDevice file, BackupRequest request, ulong sourceBytes) =>
-        request.IsQcow2Target ? new Qcow2NewImage(loop, file, new NewImageShape(sourceBytes)) : file;
+    /// <summary>Of the image; null: it does not become one.</summary>
+    /// <param name="request">That was checked.</param>
+    /// <param name="sourceBytes">Of its disk.</param>
+    /// <param name="backing">On which it is based; null: on nothing.</param>
+    public static NewImageShape? Shape(BackupRequest request, ulong sourceBytes, BackingImage? backing) =>
+        request.Image == null ? null : new NewImageShape(sourceBytes, backing?.Options);
 
     /// <summary>Takes away what the file has behind the image.</summary>
     public static Fault Trim(IBlockDevice target)

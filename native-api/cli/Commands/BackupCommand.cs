@@ -19,6 +19,7 @@ static class BackupCommand
     const ulong SpeedMax = Units.TiB;
 
     static readonly BackupToRepository s_repository = new();
+    static readonly ImageTargetOptions s_image = new();
 
     public static readonly string[] Examples =
     [
@@ -30,6 +31,7 @@ static class BackupCommand
         "fastbackup backup nbd://host/web backup.img --bitmap daily      (what is marked in it)",
         "fastbackup backup disk.img copy.img --tracker disk.img.track   (what has changed)",
         "fastbackup backup disk.img copy.img --tracker disk.img.track --since monday --checkpoint tuesday",
+        "fastbackup backup disk.img inc1.qcow2 --backing full.qcow2 --tracker disk.img.track",
         "fastbackup backup disk.img --repo /backup/repo --tracker disk.img.track     (a point in time)",
     ];
 
@@ -60,7 +62,6 @@ static class BackupCommand
             "--resume",
             "Go on with the TARGET.partial of an interrupted run, if there is one; TARGET becomes SOURCE as of now."
         );
-        Option<ImageFormat?> targetFormat = TargetFormatOption.Create();
         Option<string?> tracker = TrackCommand.CreateTrackerOption(
             "Tracker of SOURCE: into a TARGET that exists, the last copy, goes only what has changed since."
         );
@@ -90,18 +91,15 @@ static class BackupCommand
             checkpoint,
             bitmap,
             reconnect,
-            targetFormat,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
             CommonOptions.Json,
             CommonOptions.Quiet,
         };
         command.Validators.Add(result => CheckPoints(result, tracker, [since, checkpoint], resume));
-        s_repository.AddTo(
-            command,
-            target,
-            [sync, speed, guestPriority, cluster, force, resume, since, checkpoint, bitmap, reconnect, targetFormat]
-        );
+        s_image.AddTo(command, target, sync, [tracker, bitmap], cluster);
+        Option[] others = [sync, speed, guestPriority, cluster, force, resume, since, checkpoint, bitmap, reconnect];
+        s_repository.AddTo(command, target, [.. others, .. s_image.All]);
         command.SetAction(parsed =>
             s_repository.IsMeant(parsed)
                 ? s_repository.Run(parsed, source, tracker, memory)
@@ -125,7 +123,7 @@ static class BackupCommand
                         IsResumed = parsed.GetValue(resume),
                         IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
                         Format = parsed.GetValue(CommonOptions.Format),
-                        IsQcow2Target = TargetFormatOption.IsQcow2(parsed, targetFormat, target),
+                        Image = s_image.Read(parsed, target),
                     },
                     CommonOptions.CreateOutput(parsed)
                 )

@@ -21,6 +21,7 @@ static class SourceDisk
     /// <param name="device">Open and not empty, or null.</param>
     /// <param name="isReadOnly">Nothing is written to it.</param>
     /// <param name="remote">Of a server's disk; null: what is usual.</param>
+    /// <param name="formatWord">How people say what it is.</param>
     /// <returns>None, or why not.</returns>
     public static OpenRefusal TryOpen(
         IIoLoop loop,
@@ -30,7 +31,8 @@ static class SourceDisk
         FormatRule format,
         out IBlockDevice? device,
         bool isReadOnly = true,
-        RemoteOpenOptions? remote = null
+        RemoteOpenOptions? remote = null,
+        string formatWord = "--format"
     )
     {
         FileOpenOptions options = new()
@@ -43,7 +45,7 @@ static class SourceDisk
         };
         OpenRefusal refusal = ImageOpener.TryOpen(loop, options, out device, TlsTransport.Schemes);
         if (!refusal.IsNone)
-            return new OpenRefusal(refusal.Fault, $"{role}: {refusal.Sentence}{Hint(path, refusal.Fault)}");
+            return new OpenRefusal(refusal.Fault, $"{role}: {refusal.Sentence}{Hint(path, refusal.Fault, formatWord)}");
         if (device!.Limits.CapacityBytes > 0)
             return default;
         device.Dispose();
@@ -63,7 +65,7 @@ static class SourceDisk
     }
 
     /// <summary>What lies on this machine's storage: a disk itself, or an image's file; null: nothing does.</summary>
-    static FileDevice? FileOf(IBlockDevice device) =>
+    public static FileDevice? FileOf(IBlockDevice device) =>
         device switch
         {
             Qcow2Device image => image.File as FileDevice,
@@ -90,10 +92,10 @@ static class SourceDisk
         return device is NbdDevice { BrokenBecause: { } because } ? because : fault.ToString();
     }
 
-    static string Hint(string path, Fault fault) =>
+    static string Hint(string path, Fault fault, string formatWord) =>
         TlsTransport.Schemes.IsMeant(path) ? RemoteHint(fault)
-        : fault.Kind == FaultKind.Unsupported && fault.Errno == 0 ? ": --format raw"
-        : fault.Kind == FaultKind.State && fault.Errno == 0 ? ": --format qcow2, or --format raw"
+        : fault.Kind == FaultKind.Unsupported && fault.Errno == 0 ? $": {formatWord} raw"
+        : fault.Kind == FaultKind.State && fault.Errno == 0 ? $": {formatWord} qcow2, or {formatWord} raw"
         : fault.Errno switch
         {
             Errnos.ENOENT or Errnos.ENOTDIR => "; check the path",

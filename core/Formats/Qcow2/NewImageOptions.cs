@@ -1,0 +1,14 @@
+// What a new image is, beside the size of its disk.
+namespace FastBackup.Formats.Qcow2;
+
+/// <summary>Immutable.</summary>
+public sealed record NewImageOptions
+{
+    public const int BackingNameBytesMax = 1023;
+
+    /// <summary>What the image is based on, as its readers will open it; null: nothing. 1 to 1023 bytes.</summary>
+    public string? BackingName { get; init; }
+
+    /// <summary>"raw" or "qcow2"; goes with a name.</summary>
+    public string? BackingFormat { get; init; }
+}

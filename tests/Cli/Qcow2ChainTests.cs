@@ -1,0 +1,215 @@
+// Images that are based on the previous one: what has changed, as QEMU sees it, beside QEMU's own; and what is no
+// previous one.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text.Json.Nodes;
+using FastBackup.Base;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Qmp;
+using FastBackup.Tests.Storage;
+using Xunit;
+
+namespace FastBackup.Tests.Cli;
+
+public sealed class Qcow2ChainTests : IDisposable
+{
+    const int Mebi = 1 << 20;
+    const string Tracker = "disk.img.track";
+
+    readonly TempFolder _folder = new();
+
+    public Qcow2ChainTests() => Requires.Command("qemu-img");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void FullAndIncrements_AreTheDiskOfTheirTimes()
+    {
+        Disks.Random(_folder["disk.img"], (5 * Mebi) + 512);
+        Run("track", "add", "disk.img").Expect(0);
+        Increment("full.qcow2");
+        TrackedImage.Change(_folder, 48, 1);
+        TrackedImage.Change(_folder, 80, 2); // the last, of one sector
+        Assert.StartsWith("incremental: 64.5 KiB changed", Increment("inc1.qcow2", "--backing", "full.qcow2").Output);
+        Zero(3 * 65536, 65536);
+        TrackedImage.SetChanged(_folder, 3);
+        Increment("inc2.qcow2", "--backing", "inc1.qcow2");
+        Assert.Equal(
+            "3 zero, 48 data, 80 data",
+            string.Join(", ", MapOf("inc2.qcow2").Where(one => one.Depth < 2).Select(Describe))
+        );
+        foreach (string image in (string[])["full.qcow2", "inc1.qcow2", "inc2.qcow2"])
+            AssertIs(image, image + ".expected");
+        JsonNode info = JsonNode.Parse(Tool.Run("qemu-img", "info", "--output=json", _folder["inc2.qcow2"]))!;
+        Assert.Equal(
+            ("inc1.qcow2", "qcow2"),
+            ((string)info["backing-filename"]!, (string)info["backing-filename-format"]!)
+        );
+        Directory.Move(_folder.Path, _folder.Path + ".moved");
+        Directory.Move(_folder.Path + ".moved", _folder.Path);
+        Run("track", "grow", "disk.img", "7MiB").Expect(0);
+        Increment("inc3.qcow2", "--backing", "inc2.qcow2");
+        AssertIs("inc3.qcow2", "inc3.qcow2.expected");
+    }
+
+    [Fact]
+    public void OnARawCopy_InAnotherFolder_WithoutATrackersWord()
+    {
+        Disks.Sparse(_folder["disk.img"], 4 * Mebi, (0, Mebi));
+        Run("track", "add", "disk.img").Expect(0);
+        Directory.CreateDirectory(_folder["far"]);
+        Run("backup", "disk.img", "far/full.img", "--tracker", Tracker).Expect(0);
+        TrackedImage.Touch(_folder, "disk.img", 70000, 1); // nobody has watched
+        string said = Increment("inc.qcow2", "--backing", "far/full.img").Output;
+        Assert.StartsWith("full: ", said);
+        AssertIs("inc.qcow2", "disk.img");
+        Assert.All(MapOf("inc.qcow2"), one => Assert.Equal(0, one.Depth));
+        JsonNode info = JsonNode.Parse(Tool.Run("qemu-img", "info", "--output=json", _folder["inc.qcow2"]))!;
+        Assert.Equal(
+            (_folder["far/full.img"], "raw"),
+            ((string)info["backing-filename"]!, (string)info["backing-filename-format"]!)
+        );
+    }
+
+    /// <summary>
+    /// Where one cluster of the copy is of several of the source's, all of them zero, ours is zero and QEMU's data.
+    /// </summary>
+    [Fact]
+    public void TopOfAChain_IsWhatQemuMakesOfIt()
+    {
+        Requires.Command(QemuStorageDaemon.Program);
+        Requires.Command("qemu-io");
+        string[] shapes = ["cluster_size=64k", "cluster_size=4k", "extended_l2=on", "cluster_size=2M"];
+        TestSeed.ForEach(
+            4,
+            seed =>
+            {
+                Prng chance = new(seed);
+                string shape = shapes[(int)(seed % 4)];
+                Layer("base", shape, null, chance);
+                Layer("mid", shape, "base", chance);
+                Layer("top", shape, "mid", chance);
+                QemuTopBackup.Run(_folder, "top", "theirs", "mid");
+                Run(["backup", "top", "ours", "--sync", "top", "--backing", "mid", .. s_qcow2]).Expect(0);
+                AssertIs("ours", "top", "qcow2");
+                (List<Part> theirs, List<Part> ours) = (MapOf("theirs"), MapOf("ours"));
+                Assert.Equal(Merged(theirs.Select(OfDepth)), Merged(ours.Select(OfDepth)));
+                if (seed % 4 == 0)
+                    Assert.Equal(theirs, ours);
+                foreach (string name in (string[])["base", "mid", "top", "ours", "theirs"])
+                    File.Delete(_folder[name]);
+            }
+        );
+    }
+
+    [Fact]
+    public void WhatIsNoBacking_IsRefused_AndNothingChanges()
+    {
+        Disks.Sparse(_folder["disk.img"], 4 * Mebi, (0, 100_000));
+        Disks.Sparse(_folder["other.img"], 3 * Mebi, (0, 100_000));
+        Qemu("convert", "-O", "qcow2", "disk.img", "full.qcow2");
+        Qemu("create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", "full.qcow2", "inc.qcow2");
+        Qemu("create", "-q", "-f", "qcow2", "circle.qcow2", "4M");
+        Qemu("rebase", "-u", "-F", "qcow2", "-b", "circle.qcow2", "circle.qcow2");
+        string picture = FolderPicture.Take(_folder.Path);
+        Refuse("none.qcow2", "backing: cannot open 'none.qcow2'");
+        Refuse("circle.qcow2", "backing: 'circle.qcow2' is based on 'circle.qcow2', which is based on itself");
+        Refuse("other.img", "backing 'other.img' has 3145728 bytes, the source 4194304");
+        Refuse("disk.img", "backing 'disk.img' is the source itself");
+        Refuse("nbd://localhost/x", "is a disk of a server");
+        Refuse("full.qcow2", "target 'full.qcow2' is a part of backing 'full.qcow2'", "full.qcow2", "--force");
+        Refuse("inc.qcow2", "target 'full.qcow2' is a part of backing 'inc.qcow2'", "full.qcow2", "--force");
+        Assert.Equal(picture, FolderPicture.Take(_folder.Path));
+    }
+
+    static readonly string[] s_qcow2 = ["--target-format", "qcow2", "--backing-format", "qcow2", "--format", "qcow2"];
+
+    void Refuse(string backing, string why, string target = "new.qcow2", params string[] more) =>
+        Run(["backup", "disk.img", target, "--sync", "top", "--backing", backing, .. more])
+            .Expect(1)
+            .ExpectSentence(why);
+
+    /// <summary>Writes of no zeroes, zeroes and discards.</summary>
+    void Layer(string name, string shape, string? below, Prng chance)
+    {
+        string[] based = below == null ? [] : ["-F", "qcow2", "-b", below];
+        Qemu(["create", "-q", "-f", "qcow2", "-o", shape, .. based, name, "9000k"]);
+        List<string> line = [];
+        for (int i = 0; i < 12; i++)
+        {
+            ulong at = chance.Below(8900);
+            ulong length = Math.Min(1 + chance.Below(400), 9000 - at);
+            string what = chance.Below(4) switch
+            {
+                0 => "write -z",
+                1 => "discard",
+                _ => $"write -P {1 + chance.Below(250)}",
+            };
+            line.AddRange(["-c", string.Create(CultureInfo.InvariantCulture, $"{what} {at}k {length}k")]);
+        }
+        Programs.Run(_folder.Path, "qemu-io", ["-f", "qcow2", .. line, name]).Expect(0);
+    }
+
+    ProgramResult Increment(string image, params string[] more)
+    {
+        File.Copy(_folder["disk.img"], _folder[image + ".expected"]);
+        return Run(["backup", "disk.img", image, "--tracker", Tracker, .. more]).Expect(0);
+    }
+
+    void Zero(long offset, int length)
+    {
+        using FileStream file = File.OpenWrite(_folder["disk.img"]);
+        file.Position = offset;
+        file.Write(new byte[length]);
+    }
+
+    void AssertIs(string image, string expected, string format = "raw")
+    {
+        Qemu("check", "-q", "-f", "qcow2", image);
+        Qemu("compare", "-q", "-f", "qcow2", "-F", format, image, expected);
+        Assert.StartsWith("clean: ", Run("check", image).Expect(0).Output);
+    }
+
+    readonly record struct Part(long Start, long Length, int Depth, bool IsZero, bool IsData);
+
+    static string Describe(Part part) => $"{part.Start / 65536} {(part.IsZero ? "zero" : "data")}";
+
+    static Part OfDepth(Part part) => part.Depth == 0 ? part with { IsZero = false, IsData = true } : part;
+
+    List<Part> MapOf(string image)
+    {
+        string json = Tool.Run("qemu-img", "map", "--output=json", "-f", "qcow2", _folder[image]);
+        return Merged(
+            JsonNode
+                .Parse(json)!
+                .AsArray()
+                .Select(one => new Part(
+                    (long)one!["start"]!,
+                    (long)one["length"]!,
+                    (int)one["depth"]!,
+                    (bool)one["zero"]!,
+                    (bool)one["data"]!
+                ))
+        );
+    }
+
+    /// <summary>QEMU ends an entry also where the file's next cluster lies elsewhere.</summary>
+    static List<Part> Merged(IEnumerable<Part> parts)
+    {
+        List<Part> merged = [];
+        foreach (Part part in parts)
+            if (merged.Count > 0 && merged[^1] with { Start = part.Start, Length = part.Length } == part)
+                merged[^1] = merged[^1] with { Length = merged[^1].Length + part.Length };
+            else
+                merged.Add(part);
+        return merged;
+    }
+
+    void Qemu(params string[] line) => Programs.Run(_folder.Path, "qemu-img", line).Expect(0);
+
+    ProgramResult Run(params string[] arguments) => Programs.Fastbackup(_folder.Path, arguments);
+}
