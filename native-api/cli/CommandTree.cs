@@ -1,5 +1,6 @@
 // The whole command line as a tree, and what happens with one that does not parse: one sentence, exit code 2.
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
@@ -68,28 +69,28 @@ static class CommandTree
             check,
         };
         root.Directives.Clear();
+        Dictionary<Command, string[]> examples = new()
+        {
+            [root] = [DemoCommand.Examples[0], BackupCommand.Examples[0], CompareCommand.Examples[0]],
+            [backup] = BackupCommand.Examples,
+            [compare] = CompareCommand.Examples,
+            [demo] = DemoCommand.Examples,
+            [doctor] = DoctorCommand.Examples,
+            [ctl] = CtlCommand.Examples,
+            [top] = TopCommand.Examples,
+            [live] = LiveBackupCommand.Examples,
+            [serve] = ServeCommand.Examples,
+            [track] = TrackCommand.Examples,
+            [checkpoint] = CheckpointCommand.Examples,
+            [repo] = RepoCommand.Examples,
+            [info] = InfoCommand.Examples,
+            [map] = MapCommand.Examples,
+            [check] = CheckCommand.Examples,
+        };
+        CompletionCommand.AddTo(root, examples);
+        ManCommand.AddTo(root, examples);
         HelpCommand.AddTo(root, s_configuration);
-        CommandExamples.Attach(
-            root,
-            new()
-            {
-                [root] = [DemoCommand.Examples[0], BackupCommand.Examples[0], CompareCommand.Examples[0]],
-                [backup] = BackupCommand.Examples,
-                [compare] = CompareCommand.Examples,
-                [demo] = DemoCommand.Examples,
-                [doctor] = DoctorCommand.Examples,
-                [ctl] = CtlCommand.Examples,
-                [top] = TopCommand.Examples,
-                [live] = LiveBackupCommand.Examples,
-                [serve] = ServeCommand.Examples,
-                [track] = TrackCommand.Examples,
-                [checkpoint] = CheckpointCommand.Examples,
-                [repo] = RepoCommand.Examples,
-                [info] = InfoCommand.Examples,
-                [map] = MapCommand.Examples,
-                [check] = CheckCommand.Examples,
-            }
-        );
+        CommandExamples.Attach(root, examples);
         return root;
     }
 

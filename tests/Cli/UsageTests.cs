@@ -1,6 +1,7 @@
 // The command line itself: help, version, and every wrong one. A wrong one is one sentence, exit code 2, and
 // nothing was opened or made.
 using System;
+using System.Linq;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -29,6 +30,8 @@ public sealed class UsageTests : IDisposable
     [InlineData("info")]
     [InlineData("map")]
     [InlineData("check")]
+    [InlineData("completion")]
+    [InlineData("man")]
     public void Help_HasExamplesAndExitCodes(string command)
     {
         string[] arguments = command.Length == 0 ? ["--help"] : [command, "--help"];
@@ -52,6 +55,24 @@ public sealed class UsageTests : IDisposable
             Programs.Fastbackup(_folder.Path, option.Split(' ')).Expect(0).Output,
             Programs.Fastbackup(_folder.Path, verb.Split(' ')).Expect(0).Output
         );
+
+    /// <summary>However narrow the terminal and whatever country: the same words, cut into lines that fit.</summary>
+    [Theory]
+    [InlineData(40, "LC_ALL=C")]
+    [InlineData(20, "LC_ALL=tr_TR.UTF-8 NO_COLOR=1")]
+    [InlineData(1, "LC_ALL=de_DE.ISO-8859-1")]
+    public void Help_OnANarrowTerminal_SaysTheSame(int columns, string variables)
+    {
+        Requires.Command("script");
+        string wide = Programs.Fastbackup(_folder.Path, "info", "--help").Expect(0).Output;
+        string line = $"stty columns {columns}; TERM=xterm {variables} {BuiltCommand.Line} info --help";
+        string shown = Programs.Run(_folder.Path, "script", "-qec", line, "/dev/null").Expect(0).Output;
+        Assert.DoesNotMatch("\u001b\\[[0-9;]+m", shown); // no colours, ever
+        Assert.Equal(Letters(wide), Letters(shown.Replace("\u001b[?1h\u001b=", "")));
+    }
+
+    /// <summary>In any order: a table of two columns is read down or across.</summary>
+    static string Letters(string text) => string.Concat(text.Where(one => !char.IsWhiteSpace(one)).Order());
 
     public static TheoryData<string, string, string> Wrong
     {

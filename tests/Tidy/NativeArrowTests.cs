@@ -70,6 +70,7 @@ public sealed class NativeArrowTests
         ["LiveBackup"] = [.. CliGround, "Monitor"],
         ["Demo"] = [.. CliGround, "Backup", "Compare", "Repo"],
         ["Repo"] = [.. CliGround, "Track", "Serve"],
+        ["Reference"] = CliGround,
         ["Commands"] =
         [
             .. CliGround,
@@ -80,6 +81,7 @@ public sealed class NativeArrowTests
             "Images",
             "LiveBackup",
             "Monitor",
+            "Reference",
             "Repo",
             "Serve",
             "Track",

@@ -51,6 +51,10 @@ static class Commands
         ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"),
         ("restic", "restic"),
         ("rclone", "rclone"),
+        ("man", "man-db"),
+        ("mandoc", "mandoc"),
+        ("zsh", "zsh"),
+        ("fish", "fish"),
     ];
 
     public static (string Command, string Package)[] Missing() =>

@@ -10,15 +10,8 @@ namespace FastBackup.Cli;
 
 static class CommandExamples
 {
-    const string ExitCodes = """
-        Exit codes:
-          0  done (compare: identical)
-          1  refused or failed, one sentence on stderr (compare: different)
-          2  the command line is wrong; nothing was opened
-          3  compare: refused or failed, one sentence on stderr; check: space is lost, and nothing else
-          4  check: the image is corrupt
-          130  interrupted by Ctrl-C or SIGTERM; a second one ends at once
-        """;
+    /// <summary>A terminal that says it is narrower gets lines of this: the parser's layout fails below.</summary>
+    const int ColumnsMin = 20;
 
     sealed class HelpWithExamples(HelpAction inner, Dictionary<Command, string[]> examples)
         : SynchronousCommandLineAction
@@ -27,10 +20,13 @@ static class CommandExamples
 
         public override int Invoke(ParseResult parseResult)
         {
+            inner.MaxWidth = Math.Max(inner.MaxWidth, ColumnsMin);
             int code = inner.Invoke(parseResult);
             if (examples.TryGetValue(parseResult.CommandResult.Command, out string[]? lines))
                 Console.Out.WriteLine("Examples:" + string.Concat(lines.Select(line => "\n  " + line)) + "\n");
-            Console.Out.WriteLine(ExitCodes);
+            Console.Out.WriteLine("Exit codes:");
+            foreach ((int number, string meaning) in ExitCode.Meanings)
+                Console.Out.WriteLine(Phrases.Text($"  {number}  {meaning}"));
             return code;
         }
     }

@@ -1,5 +1,6 @@
 // fastbackup help [COMMAND] and fastbackup version: what --help and --version say, for those who look for verbs.
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.Linq;
 
 namespace FastBackup.Cli;
@@ -14,7 +15,9 @@ static class HelpCommand
         {
             Description = "The command to explain; all of them when left out.",
             Arity = ArgumentArity.ZeroOrOne,
+            HelpName = "COMMAND", // not all that it may be
         };
+        name.CompletionSources.Add(_ => root.Subcommands.Select(one => new CompletionItem(one.Name)));
         name.Validators.Add(result =>
         {
             string asked = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;

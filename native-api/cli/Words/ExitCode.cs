@@ -26,6 +26,17 @@ static class ExitCode
     /// <summary>128 + SIGINT, as shells count; also for SIGTERM.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>All of them, as help and manual pages say it.</summary>
+    public static readonly (int Code, string Meaning)[] Meanings =
+    [
+        (Done, "done (compare: identical)"),
+        (Failed, "refused or failed, one sentence on stderr (compare: different)"),
+        (Usage, "the command line is wrong; nothing was opened"),
+        (NotCompared, "compare: refused or failed, one sentence on stderr; check: space is lost, and nothing else"),
+        (Corrupt, "check: the image is corrupt"),
+        (Interrupted, "interrupted by Ctrl-C or SIGTERM; a second one ends at once"),
+    ];
+
     /// <summary>In the last object of --json, of commands that know no more of their end.</summary>
     public static string Word(int exitCode) =>
         exitCode switch
