@@ -4,9 +4,7 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.Bitmaps;
 using FastBackup.Devices.Nbd;
-using FastBackup.Ports;
 
 namespace FastBackup.Serving;
 
@@ -150,93 +148,5 @@ sealed class NbdAnswers(bool isStructured, bool isExtended)
             BinaryPrimitives.WriteUInt32BigEndian(head[16..], (uint)chunkBytes);
         }
         return head[headBytes..];
-    }
-}
-
-/// <summary>A run of a context.</summary>
-readonly record struct StatusExtent(ulong LengthBytes, uint Flags);
-
-/// <summary>What a context says of a range: of what the device has told, or of a bitmap.</summary>
-static class StatusExtents
-{
-    /// <param name="disk">The client's.</param>
-    /// <param name="context">One that it has chosen.</param>
-    /// <param name="entries">What the device has told, for base:allocation.</param>
-    /// <param name="range">What is asked for.</param>
-    /// <param name="countMax">At most so many.</param>
-    /// <param name="extents">Gets them; from the range's offset on, without a gap.</param>
-    /// <returns>False: the bitmap that the client has chosen is no more.</returns>
-    public static bool TryOf(
-        ServedDisk disk,
-        string context,
-        ReadOnlySpan<MapEntry> entries,
-        in Extent range,
-        int countMax,
-        List<StatusExtent> extents
-    )
-    {
-        if (context == NbdProtocol.AllocationContext)
-        {
-            OfMap(entries, range, countMax, extents);
-            return true;
-        }
-        if (disk.Bitmaps?.Find(context[NbdProtocol.BitmapContext.Length..]) is not { } bits)
-            return false;
-        OfBitmap(bits, range, countMax, extents);
-        return true;
-    }
-
-    /// <summary>As the device has told it: beginning at the range's offset, without a gap, clipped to it.</summary>
-    static void OfMap(ReadOnlySpan<MapEntry> entries, in Extent range, int countMax, List<StatusExtent> extents)
-    {
-        extents.Clear();
-        ulong at = range.OffsetBytes;
-        foreach (MapEntry entry in entries)
-        {
-            ulong end = Math.Min(entry.OffsetBytes + entry.LengthBytes, range.EndBytes);
-            if (end <= at)
-                continue;
-            uint flags = entry.Kind switch
-            {
-                ExtentKind.Hole => NbdProtocol.StatusHole | NbdProtocol.StatusZero,
-                ExtentKind.Zero => NbdProtocol.StatusZero,
-                _ => 0,
-            };
-            if (!TryAdd(extents, end - at, flags, countMax))
-                return;
-            at = end;
-        }
-        if (extents.Count == 0)
-            extents.Add(new StatusExtent(range.LengthBytes, 0)); // it told nothing: data
-    }
-
-    /// <summary>As the bitmap has it now. Cost: some words an extent, more where it is empty.</summary>
-    static void OfBitmap(HierarchicalBitmap bits, in Extent range, int countMax, List<StatusExtent> extents)
-    {
-        extents.Clear();
-        ulong at = range.OffsetBytes;
-        while (at < range.EndBytes)
-        {
-            (bool isDirty, ulong runBytes) = (true, range.EndBytes - at);
-            if (at < bits.SizeBytes) // else the disk has grown past it
-                Check.That(bits.Status(at, Math.Min(runBytes, bits.SizeBytes - at), out isDirty, out runBytes).IsNone);
-            if (!TryAdd(extents, runBytes, isDirty ? NbdProtocol.StatusDirty : 0, countMax))
-                return;
-            at += runBytes;
-        }
-    }
-
-    /// <summary>Neighbours that are the same are one.</summary>
-    static bool TryAdd(List<StatusExtent> extents, ulong lengthBytes, uint flags, int countMax)
-    {
-        if (extents.Count > 0 && extents[^1].Flags == flags)
-        {
-            extents[^1] = extents[^1] with { LengthBytes = extents[^1].LengthBytes + lengthBytes };
-            return true;
-        }
-        if (extents.Count == countMax)
-            return false;
-        extents.Add(new StatusExtent(lengthBytes, flags));
-        return true;
     }
 }

@@ -298,7 +298,10 @@ sealed class NbdNegotiation(IServedDisks disks)
         query == context || (!isSet && query.EndsWith(':') && context.StartsWith(query, StringComparison.Ordinal));
 
     static IEnumerable<string> ContextsOf(ServedDisk disk) =>
-        disk.BitmapNames.Select(name => NbdProtocol.BitmapContext + name).Prepend(NbdProtocol.AllocationContext);
+        disk
+            .BitmapNames.Select(name => NbdProtocol.BitmapContext + name)
+            .Prepend(NbdProtocol.DepthContext)
+            .Prepend(NbdProtocol.AllocationContext);
 
     /// <summary>Contexts are those of the disk that they were chosen for, and of no other.</summary>
     void Choose()

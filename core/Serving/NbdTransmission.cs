@@ -11,7 +11,6 @@
 // is alone, and goes out piece by piece.
 using System;
 using System.Buffers.Binary;
-using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
 using FastBackup.Devices;
@@ -38,14 +37,13 @@ sealed class NbdTransmission : IBlockOwner, IDisposable
     readonly Action _onProgress;
     readonly NbdAnswers _answers;
     readonly ServedDisk _disk;
-    readonly IReadOnlyList<string> _contexts;
     readonly NbdRequestRule _rule;
     readonly SlotTable<NbdRequest> _requests = new(RequestsMax);
     readonly NbdPieces _pieces;
     readonly BoundedQueue<ulong> _toIssue = new(RequestsMax); // requests
     readonly BoundedQueue<ulong> _answered = new(NbdPieces.CountMax); // pieces with something to send
     readonly BoundedQueue<ulong> _ended = new(RequestsMax); // requests without data to send
-    readonly List<StatusExtent> _extents = [];
+    readonly StatusExtents _status;
 
     // --- what comes in
     ulong _payloadKey; // the write whose data follows
@@ -58,9 +56,10 @@ sealed class NbdTransmission : IBlockOwner, IDisposable
     NbdTransmission(IIoLoop loop, NbdNegotiation chosen, NbdPieces pieces, Action onProgress)
     {
         (_loop, _pieces, _onProgress) = (loop, pieces, onProgress);
-        (_disk, _contexts) = (chosen.Disk!, chosen.Contexts);
+        _disk = chosen.Disk!;
         _answers = new NbdAnswers(chosen.IsStructured, chosen.IsExtended);
-        _rule = new NbdRequestRule(_disk, chosen.IsStructured, chosen.IsExtended, _contexts.Count > 0);
+        _rule = new NbdRequestRule(_disk, chosen.IsStructured, chosen.IsExtended, chosen.Contexts.Count > 0);
+        _status = new StatusExtents(_disk, chosen.Contexts, _answers);
         _ = loop.FileIo.RegisterMemory(pieces.Region); // only slower without
     }
 
@@ -306,7 +305,7 @@ sealed class NbdTransmission : IBlockOwner, IDisposable
     {
         if (!TryTakePiece(key, request, request.LengthBytes, AlignedRegion.PageBytes, out ulong pieceKey))
             return false;
-        if (_contexts[0] == NbdProtocol.AllocationContext)
+        if (_status.AsksDevice)
         {
             Submit(pieceKey, _pieces.Get(pieceKey), request, BlockOperation.Map);
             return true;
@@ -472,20 +471,8 @@ sealed class NbdTransmission : IBlockOwner, IDisposable
 
     bool TryAnswerStatus(OutBatch batch, ulong pieceKey, NbdPiece piece, NbdRequest request)
     {
-        int countMax = (request.Flags & NbdCommandFlags.OneExtent) != 0 ? 1 : NbdAnswers.ExtentsMax;
-        for (; piece.Fault.IsNone && piece.ContextCount < _contexts.Count; piece.ContextCount++)
-        {
-            if (batch.RoomBytes < NbdAnswers.StatusBytesMax)
-                return false;
-            string context = _contexts[piece.ContextCount];
-            if (!StatusExtents.TryOf(_disk, context, _pieces.EntriesOf(piece), piece.Range, countMax, _extents))
-            {
-                request.Error = Errnos.EIO;
-                break;
-            }
-            bool isLast = piece.ContextCount == _contexts.Count - 1;
-            _answers.Status(batch, request, (uint)piece.ContextCount + 1, _extents, isLast);
-        }
+        if (piece.Fault.IsNone && !_status.TryAnswer(batch, request, piece, _pieces.EntriesOf(piece)))
+            return false;
         ulong key = piece.RequestKey;
         bool isFailed = request.Error != 0 || piece.Fault.IsFault;
         _pieces.Free(pieceKey);

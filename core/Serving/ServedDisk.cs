@@ -29,6 +29,9 @@ public interface IServedBitmaps
 {
     IEnumerable<string> Names { get; }
 
-    /// <returns>Null: there is none of this name now. Of the disk's size, or of what it had before it grew.</returns>
-    HierarchicalBitmap? Find(string name);
+    /// <param name="name">One of them, or one that has gone.</param>
+    /// <param name="bits">Gains the bitmaps whose union is told, for this turn of the loop: each of the disk's size, or
+    /// of what it had before it grew.</param>
+    /// <returns>False: there is none of this name now.</returns>
+    bool TryFind(string name, List<HierarchicalBitmap> bits);
 }

@@ -4,7 +4,9 @@
 // .NET relies on it, so each program has one processor for itself, and there are as many programs at once as this
 // machine has processors; reads without the cache take any alignment (our port checks it); FSCTL_SET_ZERO_DATA and
 // FSCTL_QUERY_ALLOCATED_RANGES are unknown, as on FAT. An exception that passes a call by reflection hangs: a test
-// that fails or is skipped in there ends at its time limit.
+// that fails or is skipped in there ends at its time limit. Rarely a process of Wine's gives itself up before the
+// program has said a word, with exit code 1 (abort_thread of its ntdll): such a run is made once more, whatever it then
+// says.
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
@@ -54,7 +56,9 @@ static class Wine
         int processor = s_processors.Take();
         try
         {
-            return Start(limit, folder, prefix, [Loader, file, .. arguments], processor);
+            ToolRun run = Start(limit, folder, prefix, [Loader, file, .. arguments], processor);
+            bool isGivenUp = run.ExitCode == 1 && run.Output.Length == 0;
+            return isGivenUp ? Start(limit, folder, prefix, [Loader, file, .. arguments], processor) : run;
         }
         finally
         {

@@ -69,5 +69,6 @@ static class NbdProtocol
     public const uint StatusDirty = 1;
 
     public const string AllocationContext = "base:allocation";
+    public const string DepthContext = "qemu:allocation-depth";
     public const string BitmapContext = "qemu:dirty-bitmap:";
 }

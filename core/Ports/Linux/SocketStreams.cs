@@ -70,8 +70,14 @@ public sealed class SocketStreams : IStreamIo
 
     public Fault TryOpen(EndPoint address, out StreamHandle? stream) => TryMake(address, isListener: false, out stream);
 
-    public Fault TryListen(EndPoint address, out StreamHandle? stream) =>
-        TryMake(address, isListener: true, out stream);
+    public Fault TryListen(EndPoint address, out StreamHandle? stream)
+    {
+        if (address is not PassedListener passed)
+            return TryMake(address, isListener: true, out stream);
+        StreamResult adopted = Adopt(passed.Fd);
+        stream = adopted.Accepted;
+        return adopted.Fault;
+    }
 
     public void Push(in StreamCommand command)
     {

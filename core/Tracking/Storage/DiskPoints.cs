@@ -282,6 +282,22 @@ public sealed class DiskPoints : ILoopTask, IDisposable
     /// <exception cref="InsufficientMemoryException">It does not fit.</exception>
     public HierarchicalBitmap Since(string name) => _chain.Since(_chain.Find(name));
 
+    /// <summary>The maps whose union is what has changed since a point, until now. They are these until the loop turns,
+    /// and gain what is written meanwhile. Threads: the loop's, reserved or not.</summary>
+    /// <param name="name">Of a point.</param>
+    /// <param name="maps">Gains them.</param>
+    /// <returns>False: there is no such point.</returns>
+    public bool TryMapsSince(string name, List<HierarchicalBitmap> maps)
+    {
+        int index = _chain.Find(name);
+        if (index < 0)
+            return false;
+        maps.AddRange(_chain.Maps.Skip(index));
+        if (_hasSwapped && _plan != null)
+            maps.Add(_plan.Maps[^1]); // writes are recorded there, and the chain does not have it yet
+        return true;
+    }
+
     public void Dispose()
     {
         _next?.Dispose();

@@ -40,6 +40,18 @@ static class ListenOptions
             CustomParser = ParseConnections,
         };
 
+    /// <summary>Where clients come in is said once: by an option, or by who passes a socket.</summary>
+    public static void CheckPlace(CommandResult result, Option<string?> socket, Option<IPEndPoint?> listen)
+    {
+        int count = (result.GetResult(socket) == null ? 0 : 1) + (result.GetResult(listen) == null ? 0 : 1);
+        if (PassedSocket.TryFind(out PassedSocket? passed) is { } wrong)
+            result.AddError(wrong);
+        else if (passed != null && count > 0)
+            result.AddError("the service manager has passed a socket: leave out --socket and --listen");
+        else if (passed == null && count != 1)
+            result.AddError("give one of --socket PATH and --listen HOST:PORT");
+    }
+
     static int ParseConnections(ArgumentResult result)
     {
         string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;

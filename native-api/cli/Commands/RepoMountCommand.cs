@@ -59,8 +59,7 @@ static class RepoMountCommand
         ServeTlsOptions tls = new(command, listen);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(socket) == null == (result.GetResult(listen) == null))
-                result.AddError("give one of --socket PATH and --listen HOST:PORT");
+            ListenOptions.CheckPlace(result, socket, listen);
             if (result.GetResult(overlay) != null && result.GetValue(writable))
                 result.AddError("--overlay keeps what clients write and --writable does not: give one of them");
             if (result.GetResult(scratch) != null && !result.GetValue(writable))

@@ -72,8 +72,7 @@ static class ServeCommand
         ServeTlsOptions tls = new(command, listen);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(socket) == null == (result.GetResult(listen) == null))
-                result.AddError("give one of --socket PATH and --listen HOST:PORT");
+            ListenOptions.CheckPlace(result, socket, listen);
             if (result.GetValue(monitor) is { } path && path == result.GetValue(socket))
                 result.AddError($"--socket and --monitor are both '{path}'; they are two sockets");
             if (result.GetValue(track) && result.GetValue(readOnly))

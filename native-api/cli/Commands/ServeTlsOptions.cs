@@ -52,17 +52,19 @@ sealed class ServeTlsOptions
 
     public ServeTls Of(ParseResult parsed) =>
         new(
-            RuleOf(parsed.GetValue(_listen), parsed.GetValue(_rule)),
+            RuleOf(parsed.GetValue(_listen) ?? PassedAddress, parsed.GetValue(_rule)),
             parsed.GetValue(_folder),
             ClientsOf(parsed.GetValue(_clients))
         );
+
+    static IPEndPoint? PassedAddress => PassedSocket.Find()?.Address;
 
     static TlsRule RuleOf(IPEndPoint? address, TlsRule? given) =>
         given ?? (address == null || IPAddress.IsLoopback(address.Address) ? TlsRule.Off : TlsRule.Require);
 
     void Check(CommandResult result)
     {
-        IPEndPoint? address = result.ValueIfReadable(_listen);
+        IPEndPoint? address = result.ValueIfReadable(_listen) ?? PassedAddress;
         TlsRule? given = result.ValueIfReadable(_rule);
         bool hasFolder = !string.IsNullOrEmpty(result.GetValue(_folder));
         TlsRule rule = RuleOf(address, given);

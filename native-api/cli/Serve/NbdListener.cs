@@ -1,5 +1,6 @@
-// Where NBD clients come in: a unix socket that is made for this user only, or an address, with TLS where it is asked
-// for. It says which clients were refused, but not without end, and it closes within a few seconds whatever disks do.
+// Where NBD clients come in: a unix socket that is made for this user only, an address, with TLS where it is asked for,
+// or a socket that the service manager listens on, which stays when this goes. It says which clients were refused, but
+// not without end, and it closes within a few seconds whatever disks do.
 using System;
 using System.Globalization;
 using System.Linq;
@@ -16,13 +17,15 @@ using FastBackup.Serving;
 namespace FastBackup.Cli;
 
 /// <summary>Threads: one.</summary>
-/// <param name="socketPath">Null: an address.</param>
-/// <param name="address">Null: a socket.</param>
+/// <param name="socketPath">Null: an address, or what was passed.</param>
+/// <param name="address">Null: a socket, or what was passed.</param>
 /// <param name="tls">For an address.</param>
 /// <param name="output">Told of clients that were refused.</param>
 sealed class NbdListener(string? socketPath, IPEndPoint? address, ServeTls tls, Output output) : IDisposable
 {
     const int CloseWaitMs = 5000;
+
+    readonly PassedSocket? _passed = socketPath == null && address == null ? PassedSocket.Find() : null;
 
     readonly ManualResetEvent _closed = new(false);
     readonly Lock _logging = new();
@@ -37,7 +40,7 @@ sealed class NbdListener(string? socketPath, IPEndPoint? address, ServeTls tls, 
     /// <returns>None, or why not.</returns>
     public OpenRefusal TryStart(Reactor loop, IServedDisks disks, int connectionsMax)
     {
-        EndPoint place = address ?? (EndPoint)new UnixDomainSocketEndPoint(socketPath!);
+        EndPoint place = _passed?.Listener ?? address ?? (EndPoint)new UnixDomainSocketEndPoint(socketPath!);
         Fault fault = Fault.None;
         if (socketPath != null && SocketPath.TryClear(socketPath, false, out fault) is { } sentence)
             return new OpenRefusal(fault, sentence);
@@ -53,7 +56,7 @@ sealed class NbdListener(string? socketPath, IPEndPoint? address, ServeTls tls, 
         }
         loop.Invoke(() => fault = NbdServer.TryStart(loop, place, disks, options, secure, out _server));
         if (fault.IsFault)
-            return new OpenRefusal(fault, $"cannot listen on '{socketPath ?? address!.ToString()}': {fault}");
+            return new OpenRefusal(fault, $"cannot listen on '{socketPath ?? $"{Address}"}': {fault}");
         if (socketPath != null)
             _socket = SocketPath.IdentityOf(socketPath);
         return default;
@@ -63,10 +66,13 @@ sealed class NbdListener(string? socketPath, IPEndPoint? address, ServeTls tls, 
     public string UriOf(string export)
     {
         string name = Uri.EscapeDataString(export);
-        return socketPath is { } socket
-            ? $"nbd+unix:///{name}?socket={Escape(System.IO.Path.GetFullPath(socket))}"
-            : $"{(tls.Rule == TlsRule.Require ? "nbds" : "nbd")}://{address}/{name}";
+        if (Address is { } there)
+            return $"{(tls.Rule == TlsRule.Require ? "nbds" : "nbd")}://{there}/{name}";
+        string? socket = socketPath ?? (_passed?.Local as UnixDomainSocketEndPoint)?.ToString();
+        return $"nbd+unix:///{name}?socket={(socket == null ? "" : Escape(System.IO.Path.GetFullPath(socket)))}";
     }
+
+    IPEndPoint? Address => address ?? _passed?.Address;
 
     /// <summary>Ends all sessions; again: nothing.</summary>
     /// <returns>False: a disk does not answer.</returns>

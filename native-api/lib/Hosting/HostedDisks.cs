@@ -80,7 +80,7 @@ sealed class HostedDisks
         {
             Description = options.Path,
             IsReadOnly = options.IsReadOnly,
-            Bitmaps = new ExportedBitmaps(made.Core),
+            Bitmaps = new ExportedBitmaps(made),
         };
         Exports.Add(made, live);
         return default;

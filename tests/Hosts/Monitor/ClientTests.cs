@@ -42,8 +42,8 @@ public sealed class ClientTests
             victim.Dispose();
         }
         Assert.Equal("running", scene.StatusOf("j"));
-        Eventually.True(() => scene.Host.FileCount() <= files);
-        Assert.Equal(files, scene.Host.FileCount());
+        Eventually.True(() => scene.Host.FileCount() <= files); // what a start still had open then is closed by now
+        Assert.True(scene.Host.FileCount() <= files, "descriptors are left");
         long writes = scene.Host.AskNumber("count");
         scene.Client.WaitForStatus("j", "null");
         Assert.True(scene.Host.AskNumber("count") > writes);

@@ -214,9 +214,9 @@ public sealed class NbdServerTests
         byte[] query = [.. RawClient.Text("disk"), .. RawClient.BigEndian(4, 0)];
         Assert.Equal([0x8000_0003u], Ask(world, client, 9, query)); // without structured replies
         Assert.Equal([1u], Ask(world, client, 8));
-        Assert.Equal([4u, 4u, 1u], Ask(world, client, 9, query));
+        Assert.Equal([4u, 4u, 4u, 1u], Ask(world, client, 9, query));
         byte[] all = [.. RawClient.Text("disk"), .. RawClient.BigEndian(4, 1), .. RawClient.Text("qemu:")];
-        Assert.Equal([4u, 1u], Ask(world, client, 9, all));
+        Assert.Equal([4u, 4u, 1u], Ask(world, client, 9, all));
         Assert.Equal([1u], Ask(world, client, 10, all)); // no context has this name
         Assert.Equal(
             [3u, 3u, 3u, 3u, 1u],

@@ -62,7 +62,13 @@ sealed class ServedWorld : IServedDisks, IServedBitmaps, IDisposable
 
     public IEnumerable<string> Names => HasBitmap ? ["b0"] : [];
 
-    HierarchicalBitmap? IServedBitmaps.Find(string name) => HasBitmap && name == "b0" ? Bits : null;
+    bool IServedBitmaps.TryFind(string name, List<HierarchicalBitmap> bits)
+    {
+        if (!HasBitmap || name != "b0")
+            return false;
+        bits.Add(Bits);
+        return true;
+    }
 
     public MemoryDevice Disk { get; }
 

@@ -94,7 +94,7 @@ sealed class MonitorExports(EngineObject engine, NodeTable nodes, MonitorInbox i
             Bitmaps =
                 request.Bitmaps.Count == 0
                     ? null
-                    : new ExportedBitmaps(disk!.Core, request.Bitmaps.Select(bitmap => bitmap.Name).ToHashSet()),
+                    : new ExportedBitmaps(disk!, request.Bitmaps.Select(bitmap => bitmap.Name).ToHashSet()),
         };
         disk!.ExportCount++;
         _exports.Add(new MonitorExport(request.Id, request.Node, _server, disk, served));
