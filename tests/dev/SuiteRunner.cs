@@ -39,7 +39,7 @@ static class SuiteRunner
                 tail.Dequeue();
             // The quiet reporter prints failures and skips only.
             if (suite.HasReport && line.Length > 0 && ++shownCount <= ShownLineMax)
-                PrintLine(line);
+                PrintLine(suite, line);
         }
         ChildResult result = await ChildProcess.RunAsync(
             ChildProcess.Dotnet,
@@ -53,7 +53,8 @@ static class SuiteRunner
             return Judge(result, XunitReport.TryRead(report));
         if (result.IsSuccess)
             return Outcome.Passed();
-        PrintTail(tail);
+        foreach (string line in tail.SkipWhile(string.IsNullOrWhiteSpace))
+            PrintLine(suite, line);
         return Outcome.OfFailure(result.Describe());
     }
 
@@ -68,12 +69,9 @@ static class SuiteRunner
         return reported;
     }
 
-    static void PrintTail(IEnumerable<string> lines)
-    {
-        foreach (string line in lines.SkipWhile(string.IsNullOrWhiteSpace))
-            PrintLine(line);
-    }
-
-    static void PrintLine(string line) =>
-        Console.WriteLine("    " + (line.Length <= ShownWidthMax ? line : line[..ShownWidthMax] + " ..."));
+    /// <summary>Suites that run at the same time have their lines between each other's.</summary>
+    static void PrintLine(Suite suite, string line) =>
+        Console.WriteLine(
+            $"    {suite.Name}: {(line.Length <= ShownWidthMax ? line : line[..ShownWidthMax] + " ...")}"
+        );
 }
