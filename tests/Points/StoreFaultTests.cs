@@ -202,15 +202,18 @@ public sealed class StoreFaultTests
             });
             BackupPlan plan = new()
             {
-                Host = "host",
                 Disk = "disk",
                 Source = version.ToString(null, null),
-                Time = new DateTime(2026, 1, version, 0, 0, 0, DateTimeKind.Utc),
                 ChunkBytes = 128 << 10,
+            };
+            PointHead head = new("host", new DateTime(2026, 1, version, 0, 0, 0, DateTimeKind.Utc), [])
+            {
                 PackBytes = 1 << 20,
             };
-            using DiskBackup backup = new(repository, held, engine, device!, plan, CancellationToken.None);
-            return backup.Execute().Point;
+            using PointDraft draft = new(repository, held, head, CancellationToken.None);
+            using DiskBackup backup = new(repository, draft, engine, device!, plan, CancellationToken.None);
+            _ = backup.Execute();
+            return draft.Finish(null);
         }
         finally
         {

@@ -99,10 +99,10 @@ static class BackupCommand
         command.Validators.Add(result => CheckPoints(result, tracker, [since, checkpoint], resume));
         s_image.AddTo(command, target, sync, [tracker, bitmap], cluster);
         Option[] others = [sync, speed, guestPriority, cluster, force, resume, since, checkpoint, bitmap, reconnect];
-        s_repository.AddTo(command, target, [.. others, .. s_image.All]);
+        s_repository.AddTo(command, source, target, tracker, [.. others, .. s_image.All]);
         command.SetAction(parsed =>
             s_repository.IsMeant(parsed)
-                ? s_repository.Run(parsed, source, tracker, memory)
+                ? s_repository.Run(parsed, source, target, tracker, memory)
                 : Run(
                     new BackupRequest
                     {

@@ -38,6 +38,9 @@ static class PathName
         : path == "-" ? "'-' is not standard input or output here; give a path ('./-' is a file of this name)"
         : null;
 
+    /// <summary>The same for a disk, which may be a remote one; the end of a sentence about 'path'.</summary>
+    public static string? CheckDisk(string path) => Check(path) ?? TlsTransport.Schemes.Check(path);
+
     static Argument<T> WithRules<T>(Argument<T> argument)
     {
         argument.Validators.Add(result =>

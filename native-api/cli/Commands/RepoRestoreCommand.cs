@@ -16,6 +16,10 @@ static class RepoRestoreCommand
         Option<string?> disk = RepositoryOptions.CreateDisk(
             "Which disk: HOST/DISK, DISK, or a file that restic stored."
         );
+        Option<bool> all = FlagOption.Create(
+            "--all",
+            "All disks of the point: TARGET is a folder, files have their names."
+        );
         Option<bool> onto = FlagOption.Create("--onto", "TARGET is a disk: read it, and write only what differs.");
         Option<bool> force = FlagOption.Create(
             "--force",
@@ -28,6 +32,7 @@ static class RepoRestoreCommand
             target,
             at,
             disk,
+            all,
             onto,
             force,
             resume,
@@ -37,24 +42,30 @@ static class RepoRestoreCommand
         {
             if (result.GetResult(onto) != null && result.GetResult(resume) != null)
                 result.AddError("--onto goes on by itself: leave --resume out");
+            if (result.GetValue(all) && result.GetResult(disk) != null)
+                result.AddError("--all is of all disks: leave --disk out");
+            if (result.GetValue(all) && result.GetValue(onto))
+                result.AddError("--onto is for one disk: leave --all out");
         });
         return RepositoryAction.Complete(
             command,
             repository,
             password,
             (parsed, work) =>
-                new RestoreRun(
-                    new RestoreRequest(
-                        parsed.GetValue(at) ?? PointChoice.Latest,
-                        parsed.GetValue(disk),
-                        parsed.GetRequiredValue(target),
-                        parsed.GetValue(onto),
-                        parsed.GetValue(force),
-                        parsed.GetValue(resume),
-                        parsed.GetValue(CommonOptions.IgnoreLocks)
-                    ),
-                    work
-                ).Execute()
+            {
+                RestoreRequest request = new(
+                    parsed.GetValue(at) ?? PointChoice.Latest,
+                    parsed.GetValue(disk),
+                    parsed.GetRequiredValue(target),
+                    parsed.GetValue(onto),
+                    parsed.GetValue(force),
+                    parsed.GetValue(resume),
+                    parsed.GetValue(CommonOptions.IgnoreLocks)
+                );
+                return parsed.GetValue(all)
+                    ? new RestoreAllRun(request, work).Execute()
+                    : new RestoreRun(request, work).Execute();
+            }
         );
     }
 }

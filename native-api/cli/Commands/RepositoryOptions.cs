@@ -94,7 +94,7 @@ static class RepositoryOptions
             "--pack",
             "With --repo: size of the files in it, 16MiB..128MiB; 64MiB by default.",
             bytes =>
-                bytes is < BackupPlan.PackBytesMin or > BackupPlan.PackBytesMax ? "is not within 16MiB to 128MiB" : null
+                bytes is < PointHead.PackBytesMin or > PointHead.PackBytesMax ? "is not within 16MiB to 128MiB" : null
         );
 
     public static Option<int?> CreateKeep(string name, string what)

@@ -53,10 +53,9 @@ sealed class DemoPoints(DemoFolder folder, string disk, Output output, Interrupt
         PointBackupRequest request = new()
         {
             Place = place,
-            Source = disk,
+            Sources = [new PointSourceRequest(disk, "disk", null, default)],
             Host = "demo",
-            Disk = "disk",
-            PackBytes = Repositories.BackupPlan.PackBytesMin,
+            PackBytes = Repositories.PointHead.PackBytesMin,
             Tags = [],
             MemoryBytes = Engine.BufferBytesDefault(),
         };

@@ -71,6 +71,32 @@ sealed record PointDiskEntry(
 sealed record KeyEntry(string Id, string? Created, string? Username, string? Hostname, bool IsCurrent);
 
 /// <remarks>
+/// Status: "done" or "failed".
+/// Error: A sentence.
+/// StoredBytes: As far as they were stored when the disk had been read.
+/// </remarks>
+sealed record DiskDoneEntry(string Disk, string Source, string Status)
+{
+    public string? Error { get; init; }
+
+    public string? Mode { get; init; }
+
+    public string? Reason { get; init; }
+
+    public ulong? Bytes { get; init; }
+
+    public ulong? ReadBytes { get; init; }
+
+    public ulong? ZeroBytes { get; init; }
+
+    public ulong? SameBytes { get; init; }
+
+    public ulong? StoredBytes { get; init; }
+
+    public double? Seconds { get; init; }
+}
+
+/// <remarks>
 /// Event: "done", whatever the status.
 /// Command: "backup" or "repo".
 /// Action: What repo was asked to do.
@@ -79,6 +105,7 @@ sealed record KeyEntry(string Id, string? Created, string? Username, string? Hos
 /// ReadBytes: Of the disk, or of the repository.
 /// StoredBytes: New in the repository.
 /// SameBytes: Taken from the parent, or right already on the target.
+/// Backups: Each disk, where a point has several.
 /// Problems: What verify has found.
 /// FirstDifference: Of verify --against: the offset of the first chunk that differs.
 /// </remarks>
@@ -113,6 +140,8 @@ sealed record RepositoryDoneEvent(string Event, string Command, string? Action)
     public ulong? StoredBytes { get; init; }
 
     public ulong? NewBlobs { get; init; }
+
+    public IReadOnlyList<DiskDoneEntry>? Backups { get; init; }
 
     public IReadOnlyList<PointEntry>? Points { get; init; }
 

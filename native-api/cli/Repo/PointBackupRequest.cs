@@ -1,5 +1,5 @@
-// What 'backup SOURCE --repo' is asked to do.
-using FastBackup.Devices.Opening;
+// What 'backup SOURCE... --repo' is asked to do.
+using System.Collections.Generic;
 
 namespace FastBackup.Cli;
 
@@ -7,14 +7,10 @@ sealed record PointBackupRequest
 {
     public required RepositoryPlace Place { get; init; }
 
-    public required string Source { get; init; }
+    /// <summary>Disks of one point, all at one T0; their names differ.</summary>
+    public required IReadOnlyList<PointSourceRequest> Sources { get; init; }
 
     public required string Host { get; init; }
-
-    public required string Disk { get; init; }
-
-    /// <summary>Path of the source's tracker; null: none.</summary>
-    public string? Tracker { get; init; }
 
     /// <summary>Null: as the last point has it, else the usual one.</summary>
     public ulong? ChunkBytes { get; init; }
@@ -28,6 +24,4 @@ sealed record PointBackupRequest
     public ulong? UsualMemoryBytes { get; init; }
 
     public bool IsLockIgnored { get; init; }
-
-    public FormatRule Format { get; init; }
 }

@@ -1,8 +1,11 @@
-// One backup of a disk into a repository, from the request to the durable point.
+// One backup of disks into a repository, from the request to the durable point. All disks are opened and their trackers
+// asked before the first is read: that is T0. Then they are read one after the other, each as fast as it goes. A disk
+// that fails is left out of the point and told; the others are worth having.
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
+using System.Linq;
 using FastBackup.Base;
-using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Repositories;
 using FastBackup.Runtime;
@@ -13,15 +16,16 @@ namespace FastBackup.Cli;
 sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
 {
     readonly Output _output = work.Output;
-    IBlockDevice? _source;
-    PointTracker? _tracker;
-    PointDisk? _parent;
-    string? _fullReason;
+    readonly List<DiskDoneEntry> _done = [];
 
     /// <summary>That was made.</summary>
     public string? Point { get; private set; }
 
     public int Execute() => work.Run(new RepositoryDoneEvent("done", "backup", null), Run);
+
+    /// <summary>As a part of a larger run, which tells the end itself.</summary>
+    /// <returns>What the last object would have been.</returns>
+    public RepositoryDoneEvent ExecutePart() => work.RunPart(new RepositoryDoneEvent("done", "backup", null), Run);
 
     RepositoryDoneEvent Run(RepositoryDoneEvent done)
     {
@@ -30,11 +34,10 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
         List<StoredPoint> points = repository.LoadSnapshots(); // before the index: what they need is in it then
         repository.LoadIndex();
         work.Warn();
-        FindParent(repository, points);
-        ulong chunkBytes =
-            request.ChunkBytes
-            ?? (_parent?.Document is { } last && IsChunk(last.ChunkBytes) ? last.ChunkBytes : (ulong?)null)
-            ?? DiskLayout.ChunkBytesUsual;
+        PointSource[] sources = [.. request.Sources.Select(one => new PointSource(one, repository, _output))];
+        foreach (PointSource source in sources)
+            source.FindParent(points, request.Host, request.ChunkBytes);
+        ulong chunkBytes = sources.Max(source => source.ChunkBytes);
         string? sentence = WorkEngine.TryOpen(
             request.MemoryBytes,
             (uint)chunkBytes,
@@ -45,98 +48,61 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
             throw new RepositoryException(RepositoryError.Refused, sentence);
         try
         {
-            return Run(done, repository, held, engine!, chunkBytes);
+            if (engine!.Pool.SizeBytes < 2 * engine.Pool.BufferBytes)
+                throw new RepositoryException(
+                    RepositoryError.Refused,
+                    $"--memory of {ByteSize.Format(request.MemoryBytes)} is below two chunks of "
+                        + $"{ByteSize.Format(chunkBytes)}; give more memory or a smaller --chunk"
+                );
+            Open(engine, sources);
+            return BackUp(done, repository, held, engine, sources);
         }
         finally
         {
             if (engine!.Reactor.Failure == null)
             {
-                _tracker?.Dispose();
-                engine.Reactor.Invoke(() => _source?.Dispose());
+                foreach (PointSource source in sources)
+                    source.Close(engine);
                 engine.Dispose();
             }
         }
     }
 
-    static bool IsChunk(ulong bytes) =>
-        bytes is >= DiskLayout.ChunkBytesMin and <= DiskLayout.ChunkBytesMax && Units.IsPowerOfTwo(bytes);
-
-    /// <summary>The last point of this disk, if all its lists can be read.</summary>
-    void FindParent(OpenedRepository repository, List<StoredPoint> points)
+    /// <summary>All of them, and only then their trackers: nobody writes to any from the first to the last.</summary>
+    void Open(Engine engine, PointSource[] sources)
     {
-        if (PointChoice.Newest(points, request.Host, request.Disk) is not { } newest)
+        foreach (PointSource source in sources)
         {
-            _fullReason = "first";
-            return;
+            OpenRefusal refusal = source.TryOpen(engine, request.IsLockIgnored);
+            if (!refusal.IsNone)
+                Fail(source, new RepositoryException(RepositoryError.Refused, refusal.Sentence));
         }
-        try
+        foreach (PointSource source in sources.Where(one => one.Failure == null))
         {
-            PointDisk parent = PointDisk.Find(repository, newest, request.Host + "/" + request.Disk);
-            for (int part = 0; part < parent.PartCount; part++)
-                _ = parent.Load(part);
-            _parent = parent;
-        }
-        catch (RepositoryException exception)
-            when (exception.Error is RepositoryError.Damaged or RepositoryError.NotFound or RepositoryError.Refused)
-        {
-            _fullReason = "parent-damaged";
-            _output.Doubt($"the last point of this disk cannot be gone on from: {exception.Message}");
+            try
+            {
+                source.Begin(engine);
+            }
+            catch (RepositoryException exception) when (exception.Error == RepositoryError.Refused)
+            {
+                Fail(source, exception);
+            }
         }
     }
 
-    RepositoryDoneEvent Run(
-        RepositoryDoneEvent done,
-        OpenedRepository repository,
-        RepositoryLock held,
-        Engine engine,
-        ulong chunkBytes
-    )
+    /// <summary>Of several the others go on; of one there is nothing left to do.</summary>
+    void Fail(PointSource source, RepositoryException exception)
     {
-        Throw(
-            SourceDisk.TryOpen(
-                engine.Reactor,
-                request.Source,
-                "source",
-                request.IsLockIgnored,
-                request.Format,
-                out _source
-            )
+        source.Failure = exception;
+        if (request.Sources.Count == 1)
+            throw new RepositoryException(exception.Error, exception.Message, exception);
+        _output.Error($"disk '{source.Wanted.Disk}' is left out of the point: {exception.Message}");
+        _done.Add(
+            new DiskDoneEntry(source.Wanted.Disk, source.Wanted.Path, RunStatus.Failed.Word())
+            {
+                Error = exception.Message,
+            }
         );
-        if (engine.Pool.SizeBytes < 2 * engine.Pool.BufferBytes)
-            throw new RepositoryException(
-                RepositoryError.Refused,
-                $"--memory of {ByteSize.Format(request.MemoryBytes)} is below two chunks of "
-                    + $"{ByteSize.Format(chunkBytes)}; give more memory or a smaller --chunk"
-            );
-        DateTime time = DateTime.UtcNow;
-        DiskDocument? parent = _parent?.Document;
-        if (_parent != null)
-            _fullReason = ParentChunks.Refuse(_parent, chunkBytes);
-        if (request.Tracker == null)
-            _fullReason ??= "no-tracker";
-        else
-        {
-            Throw(PointTracker.TryOpen(engine, request.Tracker, _source!, repository, out _tracker));
-            _tracker!.Begin(_fullReason == null ? parent : null);
-            _fullReason ??= _tracker.FullReason;
-        }
-        BackupPlan plan = new()
-        {
-            Host = request.Host,
-            Disk = request.Disk,
-            Source = request.Source,
-            Time = time,
-            ChunkBytes = chunkBytes,
-            PackBytes = request.PackBytes,
-            Parent = _parent,
-            Changed = _fullReason == null ? _tracker!.Changed : null,
-            FullReason = _fullReason,
-            Checkpoint = _tracker?.Checkpoint is { Length: > 0 } made ? made : null,
-            CheckpointNs = _tracker?.CheckpointNs ?? 0,
-            Tags = request.Tags,
-        };
-        Tell(engine, plan);
-        return BackUp(done, repository, held, engine, plan);
     }
 
     RepositoryDoneEvent BackUp(
@@ -144,87 +110,143 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
         OpenedRepository repository,
         RepositoryLock held,
         Engine engine,
-        BackupPlan plan
+        PointSource[] sources
     )
     {
-        using DiskBackup backup = new(repository, held, engine, _source!, plan, work.Cancel);
+        long start = Stopwatch.GetTimestamp();
+        TimeSpan cpuStart = Environment.CpuUsage.TotalTime;
+        PointHead head = new(request.Host, DateTime.UtcNow, request.Tags) { PackBytes = request.PackBytes };
+        using PointDraft draft = new(repository, held, head, work.Cancel);
+        WorkEngine.Warn(engine, _output);
+        foreach (PointSource source in sources.Where(one => one.Failure == null))
+        {
+            Tell(source);
+            try
+            {
+                BackUp(repository, draft, engine, source);
+            }
+            catch (RepositoryException exception)
+                when (exception.Error is RepositoryError.Disk or RepositoryError.Damaged)
+            {
+                Fail(source, exception);
+            }
+        }
+        PointSource[] whole = [.. sources.Where(source => source.Failure == null)];
+        if (whole.Length == 0)
+            throw new RepositoryException(
+                RepositoryError.Disk,
+                Phrases.Text($"none of {sources.Length} disks could be read; no point was made")
+            );
+        BlobId point = draft.Finish(whole.FirstOrDefault(one => one.Parent != null)?.Parent!.Snapshot.Id);
+        Point = point.ToString();
+        foreach (PointSource source in whole)
+            source.Commit();
+        double cpu = (Environment.CpuUsage.TotalTime - cpuStart).TotalSeconds;
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        Conclude(point, draft, whole, seconds, cpu);
+        return Sum(done, draft, sources, cpu);
+    }
+
+    void BackUp(OpenedRepository repository, PointDraft draft, Engine engine, PointSource source)
+    {
+        using DiskBackup backup = new(repository, draft, engine, source.Device, source.Plan!, work.Cancel);
         DiskProgress progress = backup.Progress;
         BackupOutcome? outcome = null;
-        long start = System.Diagnostics.Stopwatch.GetTimestamp();
-        TimeSpan cpuStart = Environment.CpuUsage.TotalTime;
+        long start = Stopwatch.GetTimestamp();
         work.Show(
-            "backup",
+            request.Sources.Count == 1 ? "backup" : source.Wanted.Disk,
             progress.TotalBytes,
             () => new WorkProgress(progress.DoneBytes, progress.TotalBytes, progress.ZeroBytes),
             () => outcome = backup.Execute()
         );
-        Point = outcome!.Point.ToString();
-        if (request.Tracker != null)
-            _tracker!.Commit(_parent?.Document);
-        if (request.Tracker != null && plan.Checkpoint == null)
-            _output.Warning($"tracker '{request.Tracker}' took no checkpoint: the next backup will be a full one");
-        double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
-        double cpu = (Environment.CpuUsage.TotalTime - cpuStart).TotalSeconds;
-        string mode = plan.Changed != null ? "incremental" : "full";
-        _output.Line(
-            $"point {outcome.Point.Short} of {plan.Host}/{plan.Disk} made, {mode}: "
-                + $"{ByteSize.Format(progress.TotalBytes)} in {Phrases.Duration(seconds)} "
-                + $"({Phrases.Rate(progress.TotalBytes / Math.Max(seconds, 1e-9))}), "
-                + Phrases.Text($"{cpu:0.00} s of CPU\n")
-                + $"  {ByteSize.Format(progress.ReadBytes)} read, "
-                + $"{ByteSize.Format(progress.SameBytes)} as in the parent, "
-                + $"{ByteSize.Format(progress.ZeroBytes)} zero; {ByteSize.Format(outcome.StoredBytes)} stored in "
-                + $"'{repository.Store.Name}'"
+        _done.Add(
+            new DiskDoneEntry(source.Wanted.Disk, source.Wanted.Path, RunStatus.Done.Word())
+            {
+                Mode = source.Plan!.Changed != null ? "incremental" : "full",
+                Reason = source.Plan.FullReason,
+                Bytes = progress.TotalBytes,
+                ReadBytes = progress.ReadBytes,
+                ZeroBytes = progress.ZeroBytes,
+                SameBytes = progress.SameBytes,
+                StoredBytes = outcome!.StoredBytes,
+                Seconds = Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 6),
+            }
         );
+    }
+
+    void Conclude(BlobId point, PointDraft draft, PointSource[] whole, double seconds, double cpu)
+    {
+        DiskDoneEntry[] done = [.. _done.Where(one => one.Error == null)];
+        ulong bytes = Sum(done, one => one.Bytes);
+        string what =
+            whole.Length == 1
+                ? $"{request.Host}/{whole[0].Wanted.Disk} made, {done[0].Mode}"
+                : Phrases.Text($"{whole.Length} disks of {request.Host} made");
+        _output.Line(
+            $"point {point.Short} of {what}: "
+                + $"{ByteSize.Format(bytes)} in {Phrases.Duration(seconds)} "
+                + $"({Phrases.Rate(bytes / Math.Max(seconds, 1e-9))}), "
+                + Phrases.Text($"{cpu:0.00} s of CPU\n")
+                + $"  {ByteSize.Format(Sum(done, one => one.ReadBytes))} read, "
+                + $"{ByteSize.Format(Sum(done, one => one.SameBytes))} as in the parent, "
+                + $"{ByteSize.Format(Sum(done, one => one.ZeroBytes))} zero; "
+                + $"{ByteSize.Format(draft.Sink.StoredBytes)} stored in '{work.Repository!.Store.Name}'"
+        );
+    }
+
+    RepositoryDoneEvent Sum(RepositoryDoneEvent done, PointDraft draft, PointSource[] sources, double cpu)
+    {
+        bool isOne = sources.Length == 1;
+        bool isWhole = sources.All(source => source.Failure == null);
         return done with
         {
-            Point = outcome.Point.ToString(),
-            Mode = mode,
-            Reason = plan.FullReason,
-            Bytes = progress.TotalBytes,
-            ReadBytes = progress.ReadBytes,
-            ZeroBytes = progress.ZeroBytes,
-            SameBytes = progress.SameBytes,
-            StoredBytes = outcome.StoredBytes,
-            NewBlobs = outcome.NewBlobCount,
+            Status = isWhole ? "" : RunStatus.Failed.Word(),
+            Error = isWhole ? null : "disk",
+            Point = Point,
+            Mode = isOne ? _done[0].Mode : null,
+            Reason = isOne ? _done[0].Reason : null,
+            Bytes = Sum(_done, one => one.Bytes),
+            ReadBytes = Sum(_done, one => one.ReadBytes),
+            ZeroBytes = Sum(_done, one => one.ZeroBytes),
+            SameBytes = Sum(_done, one => one.SameBytes),
+            StoredBytes = draft.Sink.StoredBytes,
+            NewBlobs = draft.Sink.BlobCount,
             CpuSeconds = Math.Round(cpu, 6),
+            Backups = isOne ? null : _done,
         };
     }
 
-    void Tell(Engine engine, BackupPlan plan)
+    static ulong Sum(IReadOnlyList<DiskDoneEntry> entries, Func<DiskDoneEntry, ulong?> of) =>
+        entries.Aggregate(0ul, (sum, one) => sum + (of(one) ?? 0));
+
+    void Tell(PointSource source)
     {
-        WorkEngine.Warn(engine, _output);
-        SourceDisk.WarnOfUse(_source!, "source", _output);
-        if (SourceDisk.IsUnfinished(_source!))
+        BackupPlan plan = source.Plan!;
+        SourceDisk.WarnOfUse(source.Device, "source", _output);
+        if (SourceDisk.IsUnfinished(source.Device))
             _output.Warning(
-                $"source '{request.Source}' is marked: a backup onto it has not ended, it may hold no disk"
+                $"source '{source.Wanted.Path}' is marked: a backup onto it has not ended, it may hold no disk"
             );
         if (plan.Changed != null)
             _output.Line(
                 $"going on from point {plan.Parent!.Snapshot.Id.Short}: "
                     + $"{ByteSize.Format(plan.Changed.CountBytes())} may have changed"
             );
-        else if (plan.Parent != null || request.Tracker != null)
+        else if (plan.Parent != null || source.Wanted.Tracker != null)
             _output.Line($"reading all of it ({plan.FullReason})");
         _output.Event(
             new PointStartEvent(
                 "point",
                 request.Place.Address,
-                request.Source,
-                plan.Host + "/" + plan.Disk,
+                source.Wanted.Path,
+                request.Host + "/" + plan.Disk,
                 plan.Changed != null ? "incremental" : "full",
                 plan.FullReason,
                 plan.Parent?.Snapshot.Id.ToString(),
-                _source!.Limits.CapacityBytes,
+                source.Device.Limits.CapacityBytes,
                 plan.Changed?.CountBytes()
             ),
             JsonEvents.Readable.PointStartEvent
         );
-    }
-
-    static void Throw(OpenRefusal refusal)
-    {
-        if (!refusal.IsNone)
-            throw new RepositoryException(RepositoryError.Refused, refusal.Sentence);
     }
 }

@@ -38,7 +38,8 @@ static class PointChoice
                     + (at == Latest ? "" : $" at or before {at}")
                     + "; 'fastbackup repo list' shows what it has"
             );
-        string[] disks = [.. ofDisk.Select(one => string.Join(", ", PathsOf(one))).Distinct()];
+        // A point may have several disks: the one that was asked for is what must be clear.
+        string[] disks = [.. ofDisk.Select(one => WhichOf(one, disk)).Distinct()];
         return disks.Length == 1
             ? ofDisk[^1]
             : throw new RepositoryException(
@@ -49,23 +50,20 @@ static class PointChoice
 
     /// <summary>The newest point of one disk of a host, or null.</summary>
     public static StoredPoint? Newest(IEnumerable<StoredPoint> all, string host, string disk) =>
-        all.LastOrDefault(one =>
-            one.Document.Hostname == host && PathsOf(one) is [{ } path] && path == host + "/" + disk
-        );
+        all.LastOrDefault(one => one.Document.Hostname == host && Array.IndexOf(PathsOf(one), host + "/" + disk) >= 0);
 
     public static string[] PathsOf(StoredPoint snapshot) =>
         [.. (snapshot.Document.Paths ?? []).Select(path => path.TrimStart('/'))];
 
-    static bool Has(StoredPoint snapshot, string disk)
-    {
-        string wanted = disk.Trim('/');
-        return PathsOf(snapshot)
-            .Any(path =>
-                path == wanted
-                || path.EndsWith("/" + wanted, StringComparison.Ordinal)
-                || wanted.StartsWith(path + "/", StringComparison.Ordinal)
-            );
-    }
+    static bool Has(StoredPoint snapshot, string disk) => PathsOf(snapshot).Any(path => Is(path, disk.Trim('/')));
+
+    static string WhichOf(StoredPoint snapshot, string? disk) =>
+        string.Join(", ", PathsOf(snapshot).Where(path => disk == null || Is(path, disk.Trim('/'))));
+
+    static bool Is(string path, string wanted) =>
+        path == wanted
+        || path.EndsWith("/" + wanted, StringComparison.Ordinal)
+        || wanted.StartsWith(path + "/", StringComparison.Ordinal);
 
     static StoredPoint ByDigits(OpenedRepository repository, List<StoredPoint> all, string digits)
     {

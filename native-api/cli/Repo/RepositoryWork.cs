@@ -134,6 +134,14 @@ sealed class RepositoryWork(RepositoryPlace place, Output output, Interruption i
     /// <returns>The exit code.</returns>
     public int Run(RepositoryDoneEvent done, Func<RepositoryDoneEvent, RepositoryDoneEvent> act)
     {
+        done = RunPart(done, act);
+        output.Event(done, JsonEvents.Readable.RepositoryDoneEvent);
+        return done.ExitCode;
+    }
+
+    /// <summary>The same, as a part of a larger one: errors are said, the last object is only returned.</summary>
+    public RepositoryDoneEvent RunPart(RepositoryDoneEvent done, Func<RepositoryDoneEvent, RepositoryDoneEvent> act)
+    {
         RunStatus status = RunStatus.Done;
         long start = Stopwatch.GetTimestamp();
         try
@@ -156,17 +164,13 @@ sealed class RepositoryWork(RepositoryPlace place, Output output, Interruption i
             status = RunStatus.Interrupted;
             output.Error("interrupted");
         }
-        output.Event(
-            done with
-            {
-                Status = status.Word(),
-                ExitCode = status.ExitCode(),
-                Repository = place.Address,
-                Seconds = Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 6),
-            },
-            JsonEvents.Readable.RepositoryDoneEvent
-        );
-        return status.ExitCode();
+        return done with
+        {
+            Status = status.Word(),
+            ExitCode = status.ExitCode(),
+            Repository = place.Address,
+            Seconds = Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 6),
+        };
     }
 
     public void Dispose()

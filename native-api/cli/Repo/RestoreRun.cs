@@ -19,6 +19,9 @@ sealed class RestoreRun(RestoreRequest request, RepositoryWork work)
 
     public int Execute() => work.Run(new RepositoryDoneEvent("done", "repo", "restore"), Run);
 
+    /// <summary>As a part of a larger run, which tells the end itself.</summary>
+    public RepositoryDoneEvent ExecutePart() => work.RunPart(new RepositoryDoneEvent("done", "repo", "restore"), Run);
+
     RepositoryDoneEvent Run(RepositoryDoneEvent done)
     {
         OpenedRepository repository = work.Open();

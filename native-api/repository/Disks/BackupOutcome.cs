@@ -1,8 +1,6 @@
-// What a backup into a repository has made.
+// What the backup of one disk of a point has made.
 namespace FastBackup.Repositories;
 
-/// <param name="Point">The snapshot.</param>
-/// <param name="IsIncremental">Chunks were taken from the parent.</param>
-/// <param name="StoredBytes">New in the repository, metadata too, but for the snapshot.</param>
+/// <param name="StoredBytes">New in the repository when it ended, as far as they were stored by then.</param>
 /// <param name="NewBlobCount">New in the repository.</param>
-sealed record BackupOutcome(BlobId Point, bool IsIncremental, ulong StoredBytes, ulong NewBlobCount);
+sealed record BackupOutcome(ulong StoredBytes, ulong NewBlobCount);

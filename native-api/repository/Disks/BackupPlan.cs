@@ -1,24 +1,16 @@
-// What a backup of a disk into a repository is to do.
-using System;
+// What is to be done with one disk of a point.
 using FastBackup.Bitmaps;
 
 namespace FastBackup.Repositories;
 
 sealed record BackupPlan
 {
-    public required string Host { get; init; }
-
     public required string Disk { get; init; }
 
     /// <summary>As it was given, for people.</summary>
     public required string Source { get; init; }
 
-    /// <summary>T0.</summary>
-    public required DateTime Time { get; init; }
-
     public required ulong ChunkBytes { get; init; }
-
-    public int PackBytes { get; init; } = PackBytesUsual;
 
     /// <summary>From which unchanged chunks are taken; null: all is read.</summary>
     public PointDisk? Parent { get; init; }
@@ -33,10 +25,4 @@ sealed record BackupPlan
     public string? Checkpoint { get; init; }
 
     public ulong CheckpointNs { get; init; }
-
-    public string[] Tags { get; init; } = [];
-
-    public const int PackBytesUsual = 64 << 20;
-    public const int PackBytesMin = 16 << 20;
-    public const int PackBytesMax = 128 << 20;
 }

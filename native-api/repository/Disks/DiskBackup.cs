@@ -1,12 +1,12 @@
-// A disk becomes a point in time:
+// A disk becomes a part of a point in time:
 //
 //   who asks        parent's chunk?   hole?   read (ring) --.
 //                                                            v   as many threads as processors
 //                   zero test -> SHA-256 -> known? -> zstd -> AES-256-CTR, Poly1305 -> pack -> store (PackSink)
 //
 // Buffers are few: when all are under way, reading waits. A chunk that has not changed since the parent is not read, if
-// the repository still has it. When all chunks of a segment have their names, its list is stored. Then all packs, then
-// the index, and only then the snapshot: whatever ends before leaves packs that nobody needs, and never a point.
+// the repository still has it. When all chunks of a segment have their names, its list is stored. PointDraft makes the
+// point of it: whatever ends before leaves packs that nobody needs.
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
@@ -29,7 +29,7 @@ sealed class DiskBackup : IDisposable
     const string NoTime = "1970-01-01T00:00:00Z";
 
     readonly OpenedRepository _repository;
-    readonly RepositoryLock _lock;
+    readonly PointDraft _draft;
     readonly Engine _engine;
     readonly IBlockDevice _source;
     readonly BackupPlan _plan;
@@ -40,25 +40,23 @@ sealed class DiskBackup : IDisposable
     readonly byte[] _zeroes;
     readonly BlobId _zeroId;
     DeviceLanes? _lanes;
-    PackSink? _sink;
-    bool _hasParentChunks;
 
     /// <param name="repository">With its index.</param>
-    /// <param name="held">Shared lock of it.</param>
-    /// <param name="engine">Buffers of one chunk each.</param>
+    /// <param name="draft">Takes the disk when it is whole.</param>
+    /// <param name="engine">Buffers of one chunk at least.</param>
     /// <param name="source">On its reactor.</param>
     /// <param name="plan">What to do.</param>
     /// <param name="cancel">Ends it.</param>
     public DiskBackup(
         OpenedRepository repository,
-        RepositoryLock held,
+        PointDraft draft,
         Engine engine,
         IBlockDevice source,
         BackupPlan plan,
         CancellationToken cancel
     )
     {
-        (_repository, _lock, _engine, _source, _plan, _cancel) = (repository, held, engine, source, plan, cancel);
+        (_repository, _draft, _engine, _source, _plan, _cancel) = (repository, draft, engine, source, plan, cancel);
         _layout = DiskLayout.Of(source.Limits.CapacityBytes, plan.ChunkBytes);
         _segments = new SegmentDraft[_layout.SegmentCount];
         Progress = new DiskProgress(_layout.SizeBytes);
@@ -68,11 +66,11 @@ sealed class DiskBackup : IDisposable
 
     public DiskProgress Progress { get; }
 
-    /// <returns>The point, durable.</returns>
-    /// <exception cref="RepositoryException">There is none.</exception>
+    /// <summary>When this returns the draft has the disk.</summary>
+    /// <exception cref="RepositoryException">It has not; with Disk or Damaged others may go on in it.</exception>
     public BackupOutcome Execute()
     {
-        _sink = new PackSink(_repository, _plan.PackBytes, _cancel);
+        (ulong storedBytes, ulong blobCount) = (_draft.Sink.StoredBytes, _draft.Sink.BlobCount);
         _lanes = new DeviceLanes(_engine, _source, DeviceLanes.CountOf(_engine, LanesMax));
         using Workers workers = new(Workers.CountUsual, Work, _cancel);
         try
@@ -88,12 +86,12 @@ sealed class DiskBackup : IDisposable
             workers.ThrowIfFailed(); // what went wrong first
             throw;
         }
-        return Conclude();
+        AddFolder(storedBytes);
+        return new BackupOutcome(_draft.Sink.StoredBytes - storedBytes, _draft.Sink.BlobCount - blobCount);
     }
 
     public void Dispose()
     {
-        _sink?.Dispose();
         _lanes?.Dispose();
         _read.Dispose();
     }
@@ -126,7 +124,6 @@ sealed class DiskBackup : IDisposable
                 if (parent != null && parent.TryFind(chunk, out BlobId known))
                 {
                     Progress.AddSame(length);
-                    _hasParentChunks = true;
                     Put(chunk, known, codec);
                 }
                 else if (holes.IsHole(offset, length))
@@ -194,7 +191,7 @@ sealed class DiskBackup : IDisposable
         else
         {
             id = BlobId.Of(bytes);
-            _ = _sink!.Add(id, BlobKind.Content, bytes, codec);
+            _ = _draft.Sink.Add(id, BlobKind.Content, bytes, codec);
         }
         Put(lane.Tag, id, codec);
         Progress.AddRead(lane.LengthBytes);
@@ -205,7 +202,7 @@ sealed class DiskBackup : IDisposable
         ReadOnlySpan<byte> zeroes = _zeroes.AsSpan(0, (int)length);
         BlobId id = length == _layout.ChunkBytes ? _zeroId : BlobId.Of(zeroes);
         if (!_repository.Index.Has(id, BlobKind.Content))
-            _ = _sink!.Add(id, BlobKind.Content, zeroes, codec);
+            _ = _draft.Sink.Add(id, BlobKind.Content, zeroes, codec);
         return id;
     }
 
@@ -215,60 +212,36 @@ sealed class DiskBackup : IDisposable
         if (!segment.Put(chunk % _layout.ChunksPerSegment, id) || _layout.SegmentBytes == 0)
             return;
         TreeNode file = FileNode(DiskLayout.SegmentName, _layout.BytesOf(segment.Index), NoTime, segment.Chunks);
-        segment.Folder = AddTree([file], codec);
+        segment.Folder = _draft.AddTree([file], codec);
         _segments[segment.Index] = new SegmentDraft(segment.Index, 0) { Folder = segment.Folder };
     }
 
-    /// <summary>Folders, packs, index; and then, if nobody can have removed anything, the snapshot.</summary>
-    BackupOutcome Conclude()
+    void AddFolder(ulong storedBytes)
     {
         BlobCodec codec = _repository.Codecs.Rent();
-        BlobId root;
         try
         {
-            root = AddFolders(codec);
+            string time = RepositoryTime.Format(_draft.Head.Time);
+            List<TreeNode> disk = [];
+            if (_layout.SegmentBytes == 0)
+                disk.Add(FileNode(DiskLayout.ImageName, _layout.SizeBytes, time, _segments[0].Chunks));
+            else
+                foreach (SegmentDraft segment in _segments)
+                    disk.Add(PointDraft.FolderNode(DiskLayout.FolderOf(segment.Index), segment.Folder, NoTime));
+            disk.Add(AddDocument(time, _draft.Sink.StoredBytes - storedBytes, codec));
+            _draft.Add(_plan.Disk, _draft.AddTree([.. disk], codec));
         }
         finally
         {
             _repository.Codecs.Return(codec);
         }
-        _sink!.Finish();
-        _cancel.ThrowIfCancellationRequested();
-        _lock.Ensure();
-        SnapshotDocument document = new(
-            RepositoryTime.Format(_plan.Time),
-            _plan.Parent?.Snapshot.Id.ToString(),
-            root.ToString(),
-            ["/" + _plan.Host + "/" + _plan.Disk],
-            _plan.Host,
-            Environment.UserName,
-            _plan.Tags.Length > 0 ? _plan.Tags : null
-        );
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, Documents.Readable.SnapshotDocument);
-        BlobId point = _repository.SaveFile(StoreKind.Snapshot, json);
-        return new BackupOutcome(point, _hasParentChunks, _sink.StoredBytes, _sink.BlobCount);
     }
 
-    BlobId AddFolders(BlobCodec codec)
-    {
-        string time = RepositoryTime.Format(_plan.Time);
-        List<TreeNode> disk = [];
-        if (_layout.SegmentBytes == 0)
-            disk.Add(FileNode(DiskLayout.ImageName, _layout.SizeBytes, time, _segments[0].Chunks));
-        else
-            foreach (SegmentDraft segment in _segments)
-                disk.Add(FolderNode(DiskLayout.FolderOf(segment.Index), segment.Folder, NoTime));
-        disk.Add(AddDocument(time, codec));
-        BlobId folder = AddTree([.. disk], codec);
-        BlobId host = AddTree([FolderNode(_plan.Disk, folder, time)], codec);
-        return AddTree([FolderNode(_plan.Host, host, time)], codec);
-    }
-
-    TreeNode AddDocument(string time, BlobCodec codec)
+    TreeNode AddDocument(string time, ulong storedBytes, BlobCodec codec)
     {
         DiskDocument document = new(
             1,
-            _plan.Host,
+            _draft.Head.Host,
             _plan.Disk,
             _plan.Source,
             _layout.SizeBytes,
@@ -281,21 +254,12 @@ sealed class DiskBackup : IDisposable
             _plan.Checkpoint,
             _plan.CheckpointNs,
             Progress.ReadBytes,
-            _sink!.StoredBytes
+            storedBytes
         );
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, Documents.Readable.DiskDocument);
         BlobId id = BlobId.Of(json);
-        _ = _sink.Add(id, BlobKind.Content, json, codec);
+        _ = _draft.Sink.Add(id, BlobKind.Content, json, codec);
         return FileNode(DiskLayout.DocumentName, (ulong)json.Length, time, [id]);
-    }
-
-    BlobId AddTree(TreeNode[] nodes, BlobCodec codec)
-    {
-        Array.Sort(nodes, (left, right) => string.CompareOrdinal(left.Name, right.Name));
-        byte[] bytes = TreeDocument.Write(nodes);
-        BlobId id = BlobId.Of(bytes);
-        _ = _sink!.Add(id, BlobKind.Tree, bytes, codec);
-        return id;
     }
 
     static TreeNode FileNode(string name, ulong sizeBytes, string time, BlobId[] content) =>
@@ -306,14 +270,5 @@ sealed class DiskBackup : IDisposable
             SizeBytes = sizeBytes,
             Time = time,
             Content = content,
-        };
-
-    static TreeNode FolderNode(string name, BlobId subtree, string time) =>
-        new()
-        {
-            Name = name,
-            Type = TreeNode.FolderType,
-            Subtree = subtree,
-            Time = time,
         };
 }
