@@ -75,6 +75,74 @@ public sealed class Qcow2ChainTests : IDisposable
         );
     }
 
+    /// <summary>A full copy and three increments, each packed or not, of a disk that changes at random.</summary>
+    [Fact]
+    public void RandomRounds_PackedAndNot()
+    {
+        string[] packings = ["zstd", "zlib:6", "zstd:9", ""];
+        TestSeed.ForEach(
+            2,
+            seed =>
+            {
+                Prng chance = new(seed);
+                using TempFolder words = new();
+                Words(words["disk.img"], 9 * Mebi, chance);
+                File.Move(words["disk.img"], _folder["disk.img"], overwrite: true);
+                Run("track", "add", "disk.img").Expect(0);
+                for (int round = 0; round < 4; round++)
+                {
+                    string packing = packings[(int)chance.Below(4)];
+                    string[] packed = packing.Length == 0 ? [] : ["--compress", packing];
+                    string[] based = round == 0 ? [] : ["--backing", $"{round - 1}.qcow2"];
+                    Increment($"{round}.qcow2", [.. packed, .. based]);
+                    AssertIs($"{round}.qcow2", $"{round}.qcow2.expected");
+                    for (int i = (int)chance.Below(4); i >= 0; i--)
+                        ChangeOne((int)chance.Below(9 * 16), chance);
+                }
+                for (int round = 0; round < 4; round++) // nobody has changed the earlier ones
+                {
+                    AssertIs($"{round}.qcow2", $"{round}.qcow2.expected");
+                    File.Delete(_folder[$"{round}.qcow2.expected"]);
+                }
+                foreach (string file in Directory.GetFiles(_folder.Path))
+                    File.Delete(file);
+            }
+        );
+    }
+
+    /// <summary>Text, randomness and nothing in turn.</summary>
+    static void Words(string path, int length, Prng chance)
+    {
+        byte[] content = new byte[length];
+        for (int at = 0; at < length; at += 65536)
+        {
+            Span<byte> piece = content.AsSpan(at, Math.Min(65536, length - at));
+            switch (chance.Below(5))
+            {
+                case 0:
+                    chance.Fill(piece);
+                    break;
+                case 1:
+                    break;
+                default:
+                    for (int i = 0; i < piece.Length; i++)
+                        piece[i] = (byte)('a' + chance.Below(8));
+                    break;
+            }
+        }
+        File.WriteAllBytes(path, content);
+    }
+
+    /// <summary>To a byte, or to zeroes.</summary>
+    void ChangeOne(int granule, Prng chance)
+    {
+        if (chance.Below(3) == 0)
+            Zero(granule * 65536L, 65536);
+        else
+            TrackedImage.Touch(_folder, "disk.img", granule * 65536L + (long)chance.Below(65536), 1);
+        TrackedImage.SetChanged(_folder, granule);
+    }
+
     /// <summary>
     /// Where one cluster of the copy is of several of the source's, all of them zero, ours is zero and QEMU's data.
     /// </summary>

@@ -46,18 +46,31 @@ public sealed class Qcow2TargetTests : IDisposable
         Disks.AssertEqual(_folder["packed.qcow2"], _folder["bytes.qcow2"]);
     }
 
-    [Fact]
-    public void AnInterruptedBackup_IsNoImage()
+    [Theory]
+    [InlineData("zlib")]
+    [InlineData("zstd")]
+    [InlineData("zstd:19")]
+    public void APackedBackup_IsAnImageToQemu_AndShorter(string packing)
+    {
+        File.WriteAllText(_folder["disk.img"], string.Join(' ', Enumerable.Range(0, 1 << 18))[..(1 << 20)]);
+        Run("backup", "disk.img", "copy.qcow2", "--compress", packing).Expect(0);
+        Qemu("check", "-q", "-f", "qcow2", "copy.qcow2");
+        Qemu("compare", "-q", "-f", "qcow2", "-F", "raw", "copy.qcow2", "disk.img");
+        Run("compare", "copy.qcow2", "disk.img").Expect(0);
+        Assert.StartsWith("clean: ", Run("check", "copy.qcow2").Expect(0).Output);
+        Assert.InRange(new FileInfo(_folder["copy.qcow2"]).Length, 1 << 16, (1 << 20) - 1);
+        string info = Programs.Run(_folder.Path, "qemu-img", "info", "copy.qcow2").Expect(0).Output;
+        Assert.Contains($"compression type: {packing[..4]}\n", info);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("--compress", "zstd")]
+    public void AnInterruptedBackup_IsNoImage(params string[] more)
     {
         Disks.Random(_folder["full.img"], 24 << 20);
-        using RunningProgram running = Programs.StartFastbackup(
-            _folder.Path,
-            "backup",
-            "full.img",
-            "copy.qcow2",
-            "--speed",
-            "4MiB"
-        );
+        string[] line = ["backup", "full.img", "copy.qcow2", "--speed", "4MiB", .. more];
+        using RunningProgram running = Programs.StartFastbackup(_folder.Path, line);
         string partial = _folder["copy.qcow2.partial"];
         Eventually.True(() =>
             Programs.Run(_folder.Path, "du", "-k", partial) is { ExitCode: 0 } use && use.Output[0] > '1'

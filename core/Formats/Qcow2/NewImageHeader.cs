@@ -1,4 +1,5 @@
-// The header of a new image, with what it is based on: format in an extension, name behind all of them.
+// The header of a new image, with how it is packed and what it is based on: format in an extension, name behind all of
+// them.
 // Source: QEMU docs/interop/qcow2.rst, "Header" and "Header extensions".
 using System;
 using System.Buffers.Binary;
@@ -10,7 +11,7 @@ static class NewImageHeader
 {
     const uint Magic = 0x514649fb;
     const uint FormatExtension = 0xe2792aca;
-    const int HeaderBytes = 104;
+    const int HeaderBytes = 112;
 
     /// <param name="bytes">Of the first cluster.</param>
     /// <param name="shape">Of the image.</param>
@@ -36,6 +37,11 @@ static class NewImageHeader
         BinaryPrimitives.WriteUInt32BigEndian(bytes[56..], (uint)refcountClusters);
         BinaryPrimitives.WriteUInt32BigEndian(bytes[96..], 4); // counts of 16 bits
         BinaryPrimitives.WriteUInt32BigEndian(bytes[100..], HeaderBytes);
+        if (shape.Options.Packing is { Type: not Qcow2Compression.Zlib } packing) // zlib needs no word
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(bytes[72..], (ulong)Qcow2Features.CompressionType);
+            bytes[104] = (byte)packing.Type;
+        }
         if (shape.Options.BackingName is { } name)
             FillBacking(bytes, HeaderBytes, name, shape.Options.BackingFormat!);
     }

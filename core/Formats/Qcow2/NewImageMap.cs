@@ -1,8 +1,8 @@
 // Where the clusters of a new image lie: for each cluster of its disk the entry that its L2 table will have, for each
-// cluster of the file how many use it. What is new goes behind all else.
+// cluster of the file how many use it: many, where they are packed. What is new goes behind all else.
 // Memory: 8 bytes for each 64 KiB of the disk and 2 for each of the file, as they are needed: 160 MiB for a full TiB.
 // Cost: O(1) a cluster.
-// Source: QEMU docs/interop/qcow2.rst, "Standard Cluster Descriptor".
+// Source: QEMU docs/interop/qcow2.rst, "Standard Cluster Descriptor" and those after it.
 using System;
 using FastBackup.Memory;
 
@@ -12,6 +12,8 @@ namespace FastBackup.Formats.Qcow2;
 sealed class NewImageMap : IDisposable
 {
     const ulong ReadsAsZero = 1;
+    const ulong SectorBytes = 512;
+    const int PackedOffsetBits = 62 - (NewImageShape.ClusterBits - 8);
 
     readonly NativeArray<ulong> _entries; // 0: nowhere
     readonly NativeArray<ushort> _counts;
@@ -21,7 +23,7 @@ sealed class NewImageMap : IDisposable
     public NewImageMap(NewImageShape shape)
     {
         _entries = new NativeArray<ulong>(shape.DataClusters, RegionResidency.Lazy);
-        _counts = new NativeArray<ushort>(shape.FileBytesMax / NewImageShape.ClusterBytes, RegionResidency.Lazy);
+        _counts = new NativeArray<ushort>(shape.DataEndMax, RegionResidency.Lazy);
         _hasSome = new bool[shape.TableCount];
         _counts[0] = 1; // the header
     }
@@ -61,13 +63,65 @@ sealed class NewImageMap : IDisposable
         return host;
     }
 
-    /// <summary>A cluster reads as zero, whatever lies below.</summary>
-    public void SetZero(ulong cluster) => Set(cluster, ReadsAsZero);
+    /// <summary>Places for packed clusters, one behind the other, that nobody uses yet.</summary>
+    /// <returns>Where; 0: the file is as long as it can be.</returns>
+    public ulong TakePlaces(uint count)
+    {
+        if (_counts.Count - EndCluster < count)
+            return 0;
+        ulong host = EndCluster << NewImageShape.ClusterBits;
+        EndCluster += count;
+        return host;
+    }
+
+    /// <summary>Of places that were taken only the first are needed; the rest is free again if it is last.</summary>
+    public void GiveBack(ulong hostBytes, ulong usedCount, ulong takenCount)
+    {
+        ulong first = hostBytes >> NewImageShape.ClusterBits;
+        if (first + takenCount == EndCluster)
+            EndCluster = first + usedCount;
+    }
+
+    /// <summary>A cluster lies packed in places that were taken.</summary>
+    public void SetPacked(ulong cluster, ulong hostBytes, ulong packedBytes)
+    {
+        ulong sectors = (hostBytes + packedBytes - 1) / SectorBytes - hostBytes / SectorBytes;
+        Count(hostBytes, packedBytes, 1);
+        Set(cluster, EntryReader.Compressed | sectors << PackedOffsetBits | hostBytes);
+    }
+
+    /// <summary>A cluster reads as zero: by its entry, whatever lies below; or because nothing does.</summary>
+    public void SetZero(ulong cluster, bool isBased)
+    {
+        if (isBased || _entries[cluster] != 0)
+            Set(cluster, isBased ? ReadsAsZero : 0);
+    }
 
     void Set(ulong cluster, ulong entry)
     {
+        ulong before = _entries[cluster];
+        if ((before & EntryReader.Compressed) != 0)
+            Count(before & (1UL << PackedOffsetBits) - 1, PackedBytes(before), -1);
+        else if ((before & EntryReader.OffsetMask) != 0)
+            Count(before & EntryReader.OffsetMask, NewImageShape.ClusterBytes, -1);
         _entries[cluster] = entry;
         _hasSome[cluster / NewImageShape.EntriesATable] = true;
+    }
+
+    /// <summary>To the end of the last sector, which lies in the same cluster of the file.</summary>
+    static ulong PackedBytes(ulong entry)
+    {
+        ulong host = entry & (1UL << PackedOffsetBits) - 1;
+        ulong sectors = (entry & EntryReader.Compressed - 1) >> PackedOffsetBits;
+        return (sectors + 1) * SectorBytes - host % SectorBytes;
+    }
+
+    /// <summary>All clusters of the file that a packed one touches.</summary>
+    void Count(ulong hostBytes, ulong lengthBytes, int change)
+    {
+        ulong last = (hostBytes + lengthBytes - 1) >> NewImageShape.ClusterBits;
+        for (ulong cluster = hostBytes >> NewImageShape.ClusterBits; cluster <= last; cluster++)
+            _counts[cluster] = (ushort)(_counts[cluster] + change);
     }
 
     public void Dispose()

@@ -11,4 +11,7 @@ public sealed record NewImageOptions
 
     /// <summary>"raw" or "qcow2"; goes with a name.</summary>
     public string? BackingFormat { get; init; }
+
+    /// <summary>Clusters are packed; null: they are not.</summary>
+    public NewImagePacking? Packing { get; init; }
 }

@@ -12,6 +12,7 @@ public sealed class NewImageShape
     internal const uint EntriesATable = ClusterBytes / sizeof(ulong);
 
     const uint CountsABlock = ClusterBytes / sizeof(ushort);
+    const ulong PackedRoomClusters = 64;
     const ulong SizeBytesMax = 64 * Units.TiB;
 
     /// <param name="sizeBytes">Of the disk: whole sectors of 512, up to 64 TiB.</param>
@@ -23,7 +24,10 @@ public sealed class NewImageShape
         DataClusters = Units.DivCeil(sizeBytes, ClusterBytes);
         TableCount = Units.DivCeil(DataClusters, EntriesATable);
         L1Clusters = Units.DivCeil(TableCount * sizeof(ulong), ClusterBytes);
-        FileBytesMax = EndCluster(1 + DataClusters + TableCount + L1Clusters, out _, out _) * ClusterBytes;
+        // Packed clusters that are written again get another place.
+        ulong again = Options.Packing == null ? 0 : PackedRoomClusters + DataClusters / 8;
+        FileBytesMax = EndCluster(1 + DataClusters + again + TableCount + L1Clusters, out _, out _) * ClusterBytes;
+        DataEndMax = 1 + DataClusters + again;
     }
 
     /// <summary>Whether an image can hold a disk.</summary>
@@ -38,7 +42,10 @@ public sealed class NewImageShape
     internal bool IsBased => Options.BackingName != null;
 
     /// <summary>Part of a cluster cannot be written: the rest of it would have to be read.</summary>
-    internal bool TakesWholeClusters => IsBased;
+    internal bool TakesWholeClusters => IsBased || Options.Packing != null;
+
+    /// <summary>Where data ends at the latest: cluster of the file.</summary>
+    internal ulong DataEndMax { get; }
 
     /// <summary>As long as the file can become.</summary>
     public ulong FileBytesMax { get; }

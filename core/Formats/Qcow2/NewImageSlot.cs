@@ -13,4 +13,7 @@ sealed class NewImageSlot
     public uint PendingCount;
 
     public Fault Fault;
+
+    /// <summary>Of a write: what was given to be packed.</summary>
+    public ulong PackedBytes;
 }

@@ -8,8 +8,10 @@
 //
 // Based on another image (NewImageOptions.BackingName) what is not written to is what lies there, so zeroes are an
 // entry of their own, and only whole clusters are taken: of others the rest would have to be read there.
-// Memory: NewImageMap. No snapshots, no compression. Is not read: nobody reads a target. Takes no writes once it is
-// sealed.
+// Packed (NewImageOptions.Packing) a write of whole clusters goes to the crew's threads (ClusterPacker) and from there
+// close together to the file (PackedStream); what is not worth it lies there as it is.
+// Memory: NewImageMap, and of packing what those two take. No snapshots. Is not read: nobody reads a target. Takes no
+// writes once it is sealed.
 // Cost: O(runs) a request; nothing is allocated before the seal.
 using FastBackup.Base;
 using FastBackup.Devices;
@@ -29,10 +31,14 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     readonly IBlockDevice _file;
     readonly NewImageShape _shape;
     readonly NewImageMap _map;
+    readonly ClusterPacker? _packer;
+    readonly PackedStream? _stream;
     readonly AlignedRegion _buffer = AlignedRegion.Map(NewImageSeal.BufferBytes, RegionResidency.Resident);
     readonly SlotTable<NewImageSlot> _slots = new(AtOnceMax);
     readonly RequestLanes _lanes = new(AtOnceMax, waitingHint: InFlightMax);
     readonly BoundedQueue<ulong> _finished = new(AtOnceMax); // completions that may not run inside Submit
+    readonly BoundedQueue<ulong> _unpacked = new(AtOnceMax); // writes of which clusters wait for the packer
+    readonly BoundedQueue<ulong> _flushes = new(AtOnceMax); // that wait for the stream
     NewImageSeal? _seal;
     ulong _sealingKey;
     bool _isDeferred;
@@ -42,13 +48,19 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     /// <param name="loop">Drives the file.</param>
     /// <param name="file">New, FileBytesMax long; owned from here.</param>
     /// <param name="shape">Of the image.</param>
-    public Qcow2NewImage(IIoLoop loop, IBlockDevice file, NewImageShape shape)
+    /// <param name="crew">Packs; owned from here. Null: the loop does.</param>
+    public Qcow2NewImage(IIoLoop loop, IBlockDevice file, NewImageShape shape, WorkCrew? crew = null)
     {
         Check.That(file.ReadsAsZero);
         Check.That(file.Limits.CapacityBytes >= shape.FileBytesMax);
         Check.That(file.Limits.RequestAlignBytes <= NewImageShape.ClusterBytes);
         (_loop, _file, _shape) = (loop, file, shape);
         _map = new NewImageMap(shape);
+        if (shape.Options.Packing is { } packing)
+        {
+            _packer = new ClusterPacker(loop, packing, crew, ClusterPacker.ThreadCount, PlacePacked);
+            _stream = new PackedStream(file, _map, OnStreamWritten);
+        }
         Limits = file.Limits with
         {
             CapacityBytes = shape.SizeBytes,
@@ -68,12 +80,24 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
 
     public bool ReadsAsZero { get; private set; }
 
-    public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount;
+    public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount + (_stream?.InFlightCount ?? 0);
 
     public IBlockDevice File => _file;
 
     /// <summary>How long the file is to be, once it is sealed; else 0.</summary>
     public ulong EndBytes { get; private set; }
+
+    /// <summary>As the constructor, with threads that pack where the image is packed.</summary>
+    public static Qcow2NewImage Create(IIoLoop loop, IBlockDevice file, NewImageShape shape) =>
+        new(
+            loop,
+            file,
+            shape,
+            // Where the system has no more threads, the loop packs: slower, never wrong.
+            shape.Options.Packing == null
+                ? null
+                : WorkCrew.TryStart("fb-pack", ClusterPacker.ThreadCount)
+        );
 
     public void BeginImage(ulong bitmapSerial) => _file.BeginImage(bitmapSerial);
 
@@ -101,6 +125,8 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
             return;
         Check.That(InFlightCount == 0 || _loop.HasFailed);
         _isDisposed = true;
+        _packer?.Dispose();
+        _stream?.Dispose();
         _map.Dispose();
         if (InFlightCount == 0)
             _buffer.Dispose();
@@ -120,7 +146,7 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     void Begin(in BlockRequest request)
     {
         Check.That(_slots.TryTake(out ulong key, out NewImageSlot slot));
-        (slot.Request, slot.Fault, slot.PendingCount) = (request, Refusal(request), 1);
+        (slot.Request, slot.Fault, slot.PendingCount, slot.PackedBytes) = (request, Refusal(request), 1, 0);
         if (slot.Fault.IsNone)
             Launch(key, slot);
         if (--slot.PendingCount > 0)
@@ -136,6 +162,8 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     {
         if (request.Operation is BlockOperation.Read or BlockOperation.Map or BlockOperation.Size)
             return new Fault(FaultKind.Unsupported);
+        if (_stream is { Fault.IsFault: true } lost)
+            return lost.Fault;
         if (!request.Operation.IsWrite())
             return Fault.None;
         if (_seal != null)
@@ -154,20 +182,107 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     void Launch(ulong key, NewImageSlot slot)
     {
         ref readonly BlockRequest request = ref slot.Request;
-        if (request.Operation == BlockOperation.Flush && (request.Flags & BlockFlags.Seal) != 0)
-            Seal(key, slot);
-        else if (request.Operation == BlockOperation.Flush)
-            Hand(key, slot, 0, 0, 0);
+        if (request.Operation == BlockOperation.Flush)
+            Flush(key, slot);
+        else if (_packer != null && request.Operation == BlockOperation.Write)
+            Pack(key, slot);
         else
-            HandRuns(key, slot);
+            HandRuns(key, slot, request.OffsetBytes);
+    }
+
+    void Flush(ulong key, NewImageSlot slot)
+    {
+        _stream?.Close();
+        if (_stream is { InFlightCount: > 0 })
+        {
+            slot.PendingCount++;
+            _flushes.Enqueue(key);
+        }
+        else if ((slot.Request.Flags & BlockFlags.Seal) != 0)
+            Seal(key, slot);
+        else
+            Hand(key, slot, 0, 0, 0);
+    }
+
+    void Pack(ulong key, NewImageSlot slot)
+    {
+        ulong wholeBytes = Units.AlignDown(slot.Request.LengthBytes, NewImageShape.ClusterBytes);
+        if (wholeBytes > 0)
+        {
+            slot.PendingCount += (uint)(wholeBytes / NewImageShape.ClusterBytes);
+            _unpacked.Enqueue(key);
+            FeedPacker();
+        }
+        if (wholeBytes < slot.Request.LengthBytes) // the end of the disk
+            HandRuns(key, slot, slot.Request.OffsetBytes + wholeBytes);
+    }
+
+    void FeedPacker()
+    {
+        while (_packer!.HasRoom && _unpacked.TryPeek(out ulong key))
+        {
+            NewImageSlot slot = _slots.Get(key);
+            ulong at = slot.PackedBytes;
+            slot.PackedBytes += NewImageShape.ClusterBytes;
+            if (slot.PackedBytes + NewImageShape.ClusterBytes > slot.Request.LengthBytes)
+                _ = _unpacked.TryDequeue(out _);
+            _packer.Start(key, slot.Request.OffsetBytes + at, slot.Request.Buffer + (nint)at);
+        }
+    }
+
+    /// <summary>What is packed gets its place, in the order in which it came; what has none yet holds up the rest.
+    /// </summary>
+    void PlacePacked()
+    {
+        while (_packer!.TryPeek(out PackingSlot packed))
+        {
+            (ulong key, ulong at, ulong bytes) = (packed.Key, packed.OffsetBytes, (ulong)packed.PackedBytes);
+            Fault fault = Fault.None;
+            if (bytes == 0)
+                fault = HandWhole(key, at);
+            else if (_stream!.TryAppend(packed.Packed, out ulong host))
+                _map.SetPacked(at >> NewImageShape.ClusterBits, host, bytes);
+            else if (_stream.Fault.IsNone)
+                break;
+            else
+                fault = _stream.Fault;
+            _packer.Free();
+            OnEnded(key, fault);
+        }
+        FeedPacker();
+    }
+
+    Fault HandWhole(ulong key, ulong at)
+    {
+        ulong place = Place(at, isWrite: true);
+        if (place == 0)
+            return new Fault(FaultKind.NoSpace, Errnos.ENOSPC);
+        Hand(key, _slots.Get(key), at, place, NewImageShape.ClusterBytes);
+        return Fault.None;
+    }
+
+    void OnStreamWritten()
+    {
+        PlacePacked();
+        if (_stream!.InFlightCount > 0)
+            return;
+        for (uint count = _flushes.Count; count > 0 && _flushes.TryDequeue(out ulong key); count--)
+        {
+            NewImageSlot slot = _slots.Get(key);
+            if (_stream.Fault.IsNone)
+                Flush(key, slot);
+            OnEnded(key, _stream.Fault);
+        }
+        if (_isClosing && InFlightCount == 0)
+            Dispose();
     }
 
     /// <summary>A request below for each run of clusters that lie one behind the other.</summary>
-    void HandRuns(ulong key, NewImageSlot slot)
+    void HandRuns(ulong key, NewImageSlot slot, ulong startBytes)
     {
         bool isWrite = slot.Request.Operation == BlockOperation.Write;
         ulong end = slot.Request.OffsetBytes + slot.Request.LengthBytes;
-        for (ulong at = slot.Request.OffsetBytes; at < end; )
+        for (ulong at = startBytes; at < end; )
         {
             ulong within = at & NewImageShape.ClusterBytes - 1;
             ulong first = Place(at, isWrite);
@@ -200,8 +315,7 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
             return place;
         if (isWrite)
             return _map.Place(cluster);
-        if (_shape.IsBased)
-            _map.SetZero(cluster);
+        _map.SetZero(cluster, _shape.IsBased);
         return 0;
     }
 

@@ -227,7 +227,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         );
         _target = target;
         if (target != null && shape != null)
-            _target = new Qcow2NewImage(engine.Reactor, target, shape);
+            _target = Qcow2NewImage.Create(engine.Reactor, target, shape);
         return refusal;
     }
 

@@ -1,5 +1,6 @@
 // What the command line asks of the image that a backup becomes.
 using FastBackup.Devices.Opening;
+using FastBackup.Formats.Qcow2;
 
 namespace FastBackup.Cli;
 
@@ -10,4 +11,7 @@ sealed record ImageTarget
 
     /// <summary>What that is taken for; Refused: what it looks like.</summary>
     public FormatRule BackingFormat { get; init; }
+
+    /// <summary>Its clusters are packed; null: they are not.</summary>
+    public NewImagePacking? Packing { get; init; }
 }

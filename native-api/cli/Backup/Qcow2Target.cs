@@ -49,7 +49,15 @@ static class Qcow2Target
     /// <param name="sourceBytes">Of its disk.</param>
     /// <param name="backing">On which it is based; null: on nothing.</param>
     public static NewImageShape? Shape(BackupRequest request, ulong sourceBytes, BackingImage? backing) =>
-        request.Image == null ? null : new NewImageShape(sourceBytes, backing?.Options);
+        request.Image is { } image
+            ? new NewImageShape(
+                sourceBytes,
+                (backing?.Options ?? new NewImageOptions()) with
+                {
+                    Packing = image.Packing,
+                }
+            )
+            : null;
 
     /// <summary>Takes away what the file has behind the image.</summary>
     public static Fault Trim(IBlockDevice target)

@@ -1,15 +1,18 @@
 // The part of backup that is about the image that TARGET becomes: --target-format, and what goes with qcow2 only.
+using System;
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Jobs;
 
 namespace FastBackup.Cli;
 
 sealed class ImageTargetOptions
 {
-    /// <summary>What an image is based on is read in whole clusters of the image, and only by its readers.</summary>
+    /// <summary>Of the image: what is packed or based on another is written in whole ones.</summary>
     const ulong ClusterBytesMin = 64 * Units.KiB;
 
     readonly Option<ImageFormat?> _format = new("--target-format")
@@ -30,8 +33,15 @@ sealed class ImageTargetOptions
         HelpName = "raw|qcow2",
     };
 
+    readonly Option<NewImagePacking?> _compress = new("--compress")
+    {
+        Description = "TARGET is a new qcow2 image of packed clusters; LEVEL 1, the fastest, to 19 (zlib 9).",
+        CustomParser = ParsePacking,
+        HelpName = "zstd|zlib[:LEVEL]",
+    };
+
     /// <summary>That are about a target.</summary>
-    public Option[] All => [_format, _backing, _backingFormat];
+    public Option[] All => [_format, _backing, _backingFormat, _compress];
 
     /// <param name="command">That has a target.</param>
     /// <param name="target">Of it.</param>
@@ -50,29 +60,44 @@ sealed class ImageTargetOptions
             command.Add(option);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(_backing) is not { } backing)
-            {
-                if (result.GetResult(_backingFormat) != null)
-                    result.AddError("--backing-format is about the copy of --backing: give that, too");
-                return;
-            }
-            if (backing.Tokens.Count == 1 && backing.Tokens[0].Value.Length == 0)
-                result.AddError("--backing is empty; give the copy that TARGET is to be based on");
-            if (result.GetResult(target) is { Tokens.Count: > 0 } given && !IsQcow2(result, given.Tokens[0].Value))
-                result.AddError("--backing is about a qcow2 image: give --target-format qcow2, too");
-            bool isPart = result.ValueIfReadable(sync) == BackupSync.Top;
-            foreach (Option option in changes)
-                isPart |= result.GetResult(option) != null;
-            if (!isPart)
-                result.AddError("--backing takes what has changed: give --tracker, --bitmap or --sync top, too");
-            if (result.ValueIfReadable(cluster) is < ClusterBytesMin)
-                result.AddError("--backing takes clusters of 64KiB at least: leave --cluster out");
+            bool isQcow2 =
+                result.GetResult(target) is not { Tokens.Count: > 0 } given || IsQcow2(result, given.Tokens[0].Value);
+            foreach (Option option in (Option[])[_backing, _compress])
+                if (result.GetResult(option) == null)
+                    continue;
+                else if (!isQcow2)
+                    result.AddError($"{option.Name} is about a qcow2 image: give --target-format qcow2, too");
+                else if (result.ValueIfReadable(cluster) is < ClusterBytesMin)
+                    result.AddError($"{option.Name} takes clusters of 64KiB at least: leave --cluster out");
+            CheckBacking(result, sync, changes);
         });
+    }
+
+    void CheckBacking(CommandResult result, Option<BackupSync> sync, Option[] changes)
+    {
+        if (result.GetResult(_backing) is not { } backing)
+        {
+            if (result.GetResult(_backingFormat) != null)
+                result.AddError("--backing-format is about the copy of --backing: give that, too");
+            return;
+        }
+        if (backing.Tokens.Count == 1 && backing.Tokens[0].Value.Length == 0)
+            result.AddError("--backing is empty; give the copy that TARGET is to be based on");
+        bool isPart = result.ValueIfReadable(sync) == BackupSync.Top;
+        foreach (Option option in changes)
+            isPart |= result.GetResult(option) != null;
+        if (!isPart)
+            result.AddError("--backing takes what has changed: give --tracker, --bitmap or --sync top, too");
     }
 
     public ImageTarget? Read(ParseResult parsed, Argument<string> target) =>
         IsQcow2(parsed.CommandResult, parsed.GetRequiredValue(target))
-            ? new ImageTarget { Backing = parsed.GetValue(_backing), BackingFormat = parsed.GetValue(_backingFormat) }
+            ? new ImageTarget
+            {
+                Backing = parsed.GetValue(_backing),
+                BackingFormat = parsed.GetValue(_backingFormat),
+                Packing = parsed.GetValue(_compress),
+            }
             : null;
 
     bool IsQcow2(CommandResult result, string target) =>
@@ -83,6 +108,24 @@ sealed class ImageTargetOptions
 
     static FormatRule ParseBackingFormat(ArgumentResult result) =>
         Parse(result, "--backing-format") ? FormatRule.Qcow2 : FormatRule.Raw;
+
+    static NewImagePacking? ParsePacking(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+        int colon = text.IndexOf(':', StringComparison.Ordinal);
+        string name = colon < 0 ? text : text[..colon];
+        Qcow2Compression type = name == "zlib" ? Qcow2Compression.Zlib : Qcow2Compression.Zstd;
+        if (name is not ("zlib" or "zstd"))
+            result.AddError($"--compress '{text}' is not known; it is 'zstd' or 'zlib', and a level as in 'zstd:3'");
+        int level = 1;
+        int levelMax = NewImagePacking.LevelMax(type);
+        bool isNumber =
+            colon < 0
+            || int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out level);
+        if (name is "zlib" or "zstd" && (!isNumber || level < 1 || level > levelMax))
+            result.AddError(Phrases.Text($"--compress '{text}' has no level of 1 to {levelMax}"));
+        return new NewImagePacking(type, level);
+    }
 
     static bool Parse(ArgumentResult result, string name)
     {

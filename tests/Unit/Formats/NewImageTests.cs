@@ -1,189 +1,147 @@
 // A new image as the target of a backup: what is written comes back through our reader and QEMU's, its tables agree,
-// and before the seal it is no image, wherever the power is cut.
+// and before the seal it is no image, wherever the power is cut. Packed or not, on another image or not.
 using System;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Formats.Qcow2;
-using FastBackup.Memory;
 using FastBackup.Tests.Processes;
-using FastBackup.Tests.Simulated;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Formats;
 
-public sealed class NewImageTests : IBlockOwner, IDisposable
+public sealed class NewImageTests
 {
     const int DiskBytes = (2 << 20) + 512;
+    const int ClusterBytes = 65536;
 
-    readonly SimulatedLoop _loop = new(1);
-    readonly AlignedRegion _buffer = AlignedRegion.Map(4 << 20, RegionResidency.Resident);
-    int _left;
-    Fault _fault;
+    public static readonly TheoryData<string> Packings = ["", "zlib", "zstd"];
 
-    public void Dispose()
-    {
-        _loop.Dispose();
-        _buffer.Dispose();
-    }
+    static NewImageOptions Options(string packing) =>
+        packing.Length == 0
+            ? new NewImageOptions()
+            : new NewImageOptions
+            {
+                Packing = new NewImagePacking(
+                    packing == "zstd" ? Qcow2Compression.Zstd : Qcow2Compression.Zlib,
+                    Level: 1
+                ),
+            };
 
-    [Fact]
-    public void RandomWrites_ComeBack() =>
+    static Fault Write(WrittenImage image, string packing, Prng chance, byte[] expected) =>
+        packing.Length == 0
+            ? image.Write(chance, expected, 512, 160, mayMeet: true)
+            : image.Write(chance, expected, ClusterBytes, 5, mayMeet: false);
+
+    [Theory]
+    [MemberData(nameof(Packings))]
+    public void RandomWrites_ComeBack(string packing) =>
         TestSeed.ForEach(
             30,
             seed =>
             {
-                using RecordedDevice file = New(DiskBytes, out MemoryDevice memory, out Qcow2NewImage image);
+                using WrittenImage image = new(DiskBytes, Options(packing));
                 byte[] expected = new byte[DiskBytes];
-                Write(image, new Prng(seed), expected);
-                Run(image, BlockOperation.Flush, 0, 0, BlockFlags.Seal);
-                AssertImage(memory.Content(0, (int)image.EndBytes).ToArray(), expected);
+                Prng chance = new(seed);
+                Assert.True(Write(image, packing, chance, expected).IsNone);
+                if (seed % 3 == 0)
+                    Assert.True(image.Run(BlockOperation.Flush, 0, 0).IsNone);
+                if (seed % 2 == 0)
+                    Assert.True(Write(image, packing, chance, expected).IsNone);
+                Assert.True(image.Seal().IsNone);
+                WrittenImage.AssertImage(image.Content(), expected);
             }
         );
 
     [Theory]
-    [InlineData(512)]
-    [InlineData(65536)]
-    [InlineData(DiskBytes)]
-    public void QemuReadsTheSame_AndFindsNothing(int size)
+    [InlineData(512, "")]
+    [InlineData(65536, "")]
+    [InlineData(DiskBytes, "")]
+    [InlineData(512, "zstd")]
+    [InlineData(DiskBytes, "zstd")]
+    [InlineData(DiskBytes, "zlib")]
+    public void QemuReadsTheSame_AndFindsNothing(int size, string packing)
     {
         Requires.Command("qemu-img");
         using TempFolder folder = new();
-        using RecordedDevice file = New(size, out MemoryDevice memory, out Qcow2NewImage image);
+        using WrittenImage image = new(size, Options(packing));
         byte[] expected = new byte[size];
-        Write(image, new Prng(TestSeed.Next()), expected);
-        Run(image, BlockOperation.Flush, 0, 0, BlockFlags.Seal);
-        File.WriteAllBytes(folder["new.qcow2"], memory.Content(0, (int)image.EndBytes).ToArray());
+        Assert.True(Write(image, packing, new Prng(TestSeed.Next()), expected).IsNone);
+        Assert.True(image.Seal().IsNone);
+        File.WriteAllBytes(folder["new.qcow2"], image.Content());
         File.WriteAllBytes(folder["expected"], expected);
         Tool.Run("qemu-img", "check", "-q", folder["new.qcow2"]);
         Tool.Run("qemu-img", "compare", "-q", "-f", "qcow2", "-F", "raw", folder["new.qcow2"], folder["expected"]);
     }
 
     /// <summary>In whatever order a disk takes what was not flushed: the header comes behind a flush.</summary>
-    [Fact]
-    public void APowerCut_LeavesTheWholeImageOrNone()
+    [Theory]
+    [MemberData(nameof(Packings))]
+    public void APowerCut_LeavesTheWholeImageOrNone(string packing)
     {
         Prng chance = new(TestSeed.Next());
-        using RecordedDevice file = New(DiskBytes, out _, out Qcow2NewImage image);
+        using WrittenImage image = new(DiskBytes, Options(packing));
         byte[] expected = new byte[DiskBytes];
-        Write(image, chance, expected);
-        Run(image, BlockOperation.Flush, 0, 0); // as in the middle of a job
-        Write(image, chance, expected);
-        Run(image, BlockOperation.Flush, 0, 0, BlockFlags.Seal);
+        Assert.True(Write(image, packing, chance, expected).IsNone);
+        Assert.True(image.Run(BlockOperation.Flush, 0, 0).IsNone); // as in the middle of a job
+        Assert.True(Write(image, packing, chance, expected).IsNone);
+        Assert.True(image.Seal().IsNone);
         int whole = 0;
-        for (int step = 0; step <= file.StepCount; step++)
+        for (int step = 0; step <= image.File.StepCount; step++)
         for (int i = 0; i < 3; i++)
         {
-            byte[] cut = file.Cut(step, (int)image.EndBytes, chance);
+            byte[] cut = image.File.Cut(step, (int)image.Image.EndBytes, chance);
             if (!cut.AsSpan(0, 4096).ContainsAnyExcept((byte)0))
                 continue;
-            AssertImage(cut, expected);
+            WrittenImage.AssertImage(cut, expected);
             whole++;
         }
         Assert.InRange(whole, 1, 9);
     }
 
+    /// <summary>Each write and flush of the file fails once: who was told nothing has a whole image.</summary>
+    [Theory]
+    [MemberData(nameof(Packings))]
+    public void AFailureOfTheFile_IsTold_AndLeavesNoImage(string packing)
+    {
+        ulong seed = TestSeed.Next();
+        (int told, int headers) = (0, 0);
+        for (int step = 0; ; step++)
+        {
+            using WrittenImage image = new(DiskBytes, Options(packing));
+            image.File.FailingStep = step;
+            byte[] expected = new byte[DiskBytes];
+            Fault fault = Write(image, packing, new Prng(seed), expected);
+            bool isWritten = fault.IsNone;
+            if (isWritten)
+                fault = image.Seal();
+            if (fault.IsNone)
+            {
+                Assert.Equal(image.File.StepCount, step);
+                WrittenImage.AssertImage(image.Content(), expected);
+                break;
+            }
+            Assert.Equal(FaultKind.Io, fault.Kind);
+            told++;
+            if (!image.HasHeader)
+                continue;
+            Assert.True(isWritten, "the header is there, and not what it names");
+            WrittenImage.AssertImage(image.Content(), expected);
+            headers++;
+        }
+        Assert.InRange(headers, 1, 2); // of its own write, which got there, and of the flush behind it
+        Assert.InRange(told, 5, 1000);
+    }
+
     [Fact]
     public void WhatIsSealed_TakesNoMore()
     {
-        using RecordedDevice file = New(DiskBytes, out _, out Qcow2NewImage image);
-        Run(image, BlockOperation.Write, DiskBytes - 512, 512);
-        Run(image, BlockOperation.Write, DiskBytes, 512, fault: FaultKind.Range);
-        Run(image, BlockOperation.Read, 0, 512, fault: FaultKind.Unsupported);
-        Run(image, BlockOperation.Flush, 0, 0, BlockFlags.Seal);
-        Run(image, BlockOperation.Write, 0, 512, fault: FaultKind.State);
-        Run(image, BlockOperation.Flush, 0, 0, BlockFlags.Seal, FaultKind.State);
-    }
-
-    RecordedDevice New(int size, out MemoryDevice memory, out Qcow2NewImage image)
-    {
-        NewImageShape shape = new((ulong)size);
-        memory = new MemoryDevice(_loop.Reactor, "file", shape.FileBytesMax);
-        RecordedDevice file = new(memory);
-        image = new Qcow2NewImage(_loop.Reactor, file, shape);
-        return file;
-    }
-
-    static void AssertImage(byte[] file, byte[] expected)
-    {
-        FileImage reader = new(file);
-        Assert.True(Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header).IsNone);
-        CheckFindings findings = Qcow2Check.Run(reader, header!);
-        Assert.Equal((null, 0ul, 0ul), (findings.Incomplete, findings.Corruptions, findings.Leaks));
-        Assert.Equal((ulong)file.Length, findings.EndBytes);
-        byte[] got = new byte[expected.Length];
-        using MemoryImage image = new();
-        Assert.Null(image.TryRead(file, [], got));
-        int count = Math.Min(got.Length, MemoryImage.BufferBytes);
-        Assert.True(expected.AsSpan(0, count).SequenceEqual(got.AsSpan(0, count)), "other bytes");
-    }
-
-    /// <summary>As a copy does: pieces of 4 KiB and more in any order, many at once, some twice, and zeroes.</summary>
-    void Write(Qcow2NewImage image, Prng chance, byte[] expected)
-    {
-        _fault = Fault.None;
-        int at = 0;
-        for (int i = 0; i < 40; i++)
-        {
-            int offset = (int)chance.Below((ulong)expected.Length / 512) * 512;
-            int length = Math.Min(expected.Length - offset, 512 * (1 + (int)chance.Below(160)));
-            if (at + length > (int)_buffer.LengthBytes)
-                break;
-            bool isZero = chance.Below(5) == 0;
-            Span<byte> bytes = _buffer.Slice((ulong)at, length);
-            chance.Fill(bytes);
-            if (isZero)
-                bytes.Clear();
-            bytes.CopyTo(expected.AsSpan(offset));
-            Submit(
-                image,
-                isZero ? BlockOperation.WriteZeroes : BlockOperation.Write,
-                (ulong)offset,
-                (ulong)length,
-                BlockFlags.None,
-                at
-            );
-            at += length;
-        }
-        _loop.RunUntil(() => _left == 0);
-        Assert.True(_fault.IsNone, _fault.ToString());
-    }
-
-    void Run(
-        Qcow2NewImage image,
-        BlockOperation operation,
-        ulong offset,
-        ulong length,
-        BlockFlags flags = BlockFlags.None,
-        FaultKind fault = FaultKind.None
-    )
-    {
-        _fault = Fault.None;
-        Submit(image, operation, offset, length, flags, 0);
-        _loop.RunUntil(() => _left == 0);
-        Assert.Equal(fault, _fault.Kind);
-    }
-
-    void Submit(Qcow2NewImage image, BlockOperation operation, ulong offset, ulong length, BlockFlags flags, int at)
-    {
-        _left++;
-        image.Submit(
-            new BlockRequest
-            {
-                Operation = operation,
-                Flags = flags,
-                OffsetBytes = offset,
-                LengthBytes = length,
-                Buffer = _buffer.Start + at,
-                Owner = this,
-            }
-        );
-    }
-
-    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
-    {
-        if (result.Fault.IsFault)
-            _fault = result.Fault;
-        _left--;
+        using WrittenImage image = new(DiskBytes);
+        Assert.Equal(FaultKind.None, image.Run(BlockOperation.Write, DiskBytes - 512, 512).Kind);
+        Assert.Equal(FaultKind.Range, image.Run(BlockOperation.Write, DiskBytes, 512).Kind);
+        Assert.Equal(FaultKind.Unsupported, image.Run(BlockOperation.Read, 0, 512).Kind);
+        Assert.Equal(FaultKind.None, image.Seal().Kind);
+        Assert.Equal(FaultKind.State, image.Run(BlockOperation.Write, 0, 512).Kind);
+        Assert.Equal(FaultKind.State, image.Seal().Kind);
     }
 }

@@ -1,5 +1,5 @@
 // A device that remembers what was written to it between which flushes, so that a test can cut the power anywhere: what
-// was flushed before is there, of the rest any part may be.
+// was flushed before is there, of the rest any part may be. One of its writes and flushes can be told to have failed.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
@@ -10,6 +10,12 @@ namespace FastBackup.Tests.Unit.Formats;
 sealed class RecordedDevice(IBlockDevice inner) : IBlockDevice
 {
     /// <summary>Bytes null: a flush.</summary>
+    sealed class Failing(IBlockOwner owner) : IBlockOwner
+    {
+        public void OnBlockCompleted(ulong userData, in BlockResult result) =>
+            owner.OnBlockCompleted(userData, new BlockResult(new Fault(FaultKind.Io, Errnos.EIO)));
+    }
+
     readonly List<(ulong Offset, byte[]? Bytes)> _steps = [];
 
     public string Name => inner.Name;
@@ -22,6 +28,9 @@ sealed class RecordedDevice(IBlockDevice inner) : IBlockDevice
 
     public int StepCount => _steps.Count;
 
+    /// <summary>The write or flush whose owner is told that it failed, from 0; null: none.</summary>
+    public int? FailingStep { get; set; }
+
     public unsafe void Submit(in BlockRequest request)
     {
         if (request.Operation == BlockOperation.Write)
@@ -33,7 +42,13 @@ sealed class RecordedDevice(IBlockDevice inner) : IBlockDevice
             _steps.Add((request.OffsetBytes, new byte[request.LengthBytes]));
         else if (request.Operation == BlockOperation.Flush)
             _steps.Add((0, null));
-        inner.Submit(request);
+        BlockRequest handed = request;
+        if (_steps.Count - 1 == FailingStep)
+        {
+            handed.Owner = new Failing(request.Owner);
+            FailingStep = null;
+        }
+        inner.Submit(handed);
     }
 
     /// <summary>The file after a power cut.</summary>
