@@ -69,11 +69,6 @@ public static class ImageOpener
     {
         if (format != Qcow2 || file.IsBlockDevice && !isSaid)
             return FormatProbe.NotRaw(options.Path, format);
-        return options.IsReadOnly
-            ? default
-            : new OpenRefusal(
-                new Fault(FaultKind.Unsupported, Errnos.EROFS),
-                $"'{options.Path}' is an image of format qcow2, which is only read here; open it for reading only"
-            );
+        return default;
     }
 }

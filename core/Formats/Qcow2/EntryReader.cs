@@ -1,5 +1,5 @@
-// Reads L2 entries: what lies at an offset, and for how long the same goes on. Pure; any bytes are an answer, never an
-// error of ours. A run ends with its slice at the latest.
+// Reads L2 entries, and puts them: what lies at an offset, and for how long the same goes on. Pure; any bytes are an
+// answer, never an error of ours. A run ends with its slice at the latest.
 //
 // An entry has 64 bits (bit 63 "referenced once" is no matter to a reader):
 //   bit 62 clear   bits 9..55 where the cluster lies, 0: nowhere; bit 0: reads as zero
@@ -18,7 +18,7 @@ sealed class EntryReader(Qcow2Header header)
     public const ulong OffsetMask = 0x00ff_ffff_ffff_fe00;
     public const ulong Compressed = 1UL << 62;
     public const ulong Copied = 1UL << 63;
-    const ulong ZeroFlag = 1;
+    public const ulong ZeroFlag = 1;
 
     readonly ulong _clusterBytes = header.ClusterBytes;
     readonly int _entryBytes = (int)header.L2EntryBytes;
@@ -37,6 +37,15 @@ sealed class EntryReader(Qcow2Header header)
             BinaryPrimitives.ReadUInt64BigEndian(bytes),
             _hasSubclusters ? BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]) : 0
         );
+    }
+
+    /// <summary>Changes one; without subclusters the bits are nothing.</summary>
+    public void Put(Span<byte> slice, int index, ulong entry, ulong bits)
+    {
+        Span<byte> bytes = slice[(index * _entryBytes)..];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, entry);
+        if (_hasSubclusters)
+            BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], bits);
     }
 
     /// <summary>What an entry is, of a cluster without subclusters or as a whole.</summary>

@@ -21,14 +21,14 @@ ref struct HeaderParser(ReadOnlySpan<byte> head)
     const int LeastBytes3 = 104;
     const int CompressionOffset = 104;
     const uint L1BytesMax = 32 << 20;
-    const uint RefcountTableBytesMax = 8 << 20;
+    public const uint RefcountTableBytesMax = 8 << 20;
     const uint SnapshotsMax = 65536;
     const uint BackingNameMax = 1023;
     const uint BitmapsMax = 65535;
     const ulong DirectoryBytesMax = BitmapsMax * 1024UL;
 
     /// <summary>Among the bits that a writer who does not know them clears.</summary>
-    const ulong DataFileIsRaw = 2;
+    public const ulong DataFileIsRaw = 2;
 
     const uint BackingFormatExtension = 0xe2792aca;
     const uint FeatureNamesExtension = 0x6803f857;

@@ -91,7 +91,6 @@ sealed class PackedClusters : IDisposable
 
     static TableState Wait(ref WaitList list, Qcow2Slot slot)
     {
-        slot.IsWaiting = true;
         list.Add(slot);
         return TableState.Waits;
     }

@@ -162,7 +162,7 @@ public sealed class Qcow2Check : IDisposable
                 continue;
             }
             if (isActive)
-                CheckMark(entry, l2, Text($"L1 entry {i}"));
+                CheckMark(entry, l2, i);
             if (CountL2(l2, i, isActive) is { } wrong)
                 return wrong;
         }
@@ -189,37 +189,38 @@ public sealed class Qcow2Check : IDisposable
 
     void CountEntry(ulong entry, ulong bits, ulong guest, bool isActive)
     {
-        string name = Text($"the entry of the disk's offset {guest << _header.ClusterBits}");
         ClusterKind kind = _entries.KindOf(entry);
         ulong host = entry & EntryReader.OffsetMask;
         uint stored = (uint)bits;
         bool isTwice = _header.HasSubclusters && (stored & (uint)(bits >> 32)) != 0;
         if (kind == ClusterKind.Corrupt || isTwice || kind == ClusterKind.Unallocated && stored != 0)
         {
-            _findings.Corrupt($"{name} is none that a writer makes");
+            _findings.Corrupt($"{NameOf(guest)} is none that a writer makes");
             return;
         }
         if (kind == ClusterKind.Compressed)
         {
             if ((entry & EntryReader.Copied) != 0)
-                _findings.Corrupt($"{name} is compressed, and marked as to be written in place");
+                _findings.Corrupt($"{NameOf(guest)} is compressed, and marked as to be written in place");
             (ulong start, uint length) = _entries.Packed(entry);
-            Use(start, length, name);
+            UseOfGuest(start, length, guest);
             Allocated(isActive, isPacked: true);
             return;
         }
         if ((entry & L2Reserved) != 0)
-            _findings.Corrupt($"{name} has bits that mean nothing");
+            _findings.Corrupt($"{NameOf(guest)} has bits that mean nothing");
         bool isPlaced = kind == ClusterKind.Data || host != 0;
         if (!isPlaced)
             return;
         Allocated(isActive && kind == ClusterKind.Data, isPacked: false);
         if (_header.HasDataFile)
             return; // nothing is counted there
-        Use(host, _header.ClusterBytes, name);
-        if (isActive)
-            CheckMark(entry, host, name);
+        UseOfGuest(host, _header.ClusterBytes, guest);
+        if (isActive && !IsMarkRight(entry, host, out ulong count))
+            Contradict(entry, host, count, NameOf(guest));
     }
+
+    string NameOf(ulong guest) => Text($"the entry of the disk's offset {guest << _header.ClusterBits}");
 
     void Allocated(bool isCounted, bool isPacked)
     {
@@ -229,28 +230,49 @@ public sealed class Qcow2Check : IDisposable
         _findings.CompressedClusters += isPacked ? 1u : 0;
     }
 
+    void CheckMark(ulong entry, ulong host, uint number)
+    {
+        if (!IsMarkRight(entry, host, out ulong count))
+            Contradict(entry, host, count, Text($"L1 entry {number}"));
+    }
+
     /// <summary>"Referenced once" lets a writer write in place: it has to be true, and said where it is.</summary>
-    void CheckMark(ulong entry, ulong host, string name)
+    bool IsMarkRight(ulong entry, ulong host, out ulong count)
     {
         bool isMarked = (entry & EntryReader.Copied) != 0;
-        if (_counts.TryGet(host >> _header.ClusterBits, out ulong count).IsFault || isMarked == (count == 1))
-            return;
-        string says = isMarked ? "says" : "does not say";
+        return _counts.TryGet(host >> _header.ClusterBits, out count).IsFault || isMarked == (count == 1);
+    }
+
+    void Contradict(ulong entry, ulong host, ulong count, string name)
+    {
+        string says = (entry & EntryReader.Copied) != 0 ? "says" : "does not say";
         _findings.Corrupt(Text($"{name} {says} that its cluster at {host} is used once; it is {count} times"));
     }
 
-    /// <summary>Counts the clusters of a range as used once more.</summary>
+    /// <summary>As Use, by an entry of an L2 table.</summary>
+    void UseOfGuest(ulong offset, ulong length, ulong guest)
+    {
+        if (!TryUse(offset, length))
+            _findings.Corrupt(Text($"{NameOf(guest)} is at {offset}, behind the end of the file"));
+    }
+
     void Use(ulong offset, ulong length, string name)
+    {
+        if (!TryUse(offset, length))
+            _findings.Corrupt(Text($"{name} is at {offset}, behind the end of the file"));
+    }
+
+    /// <summary>Counts the clusters of a range as used once more.</summary>
+    /// <returns>False: it leaves the file.</returns>
+    bool TryUse(ulong offset, ulong length)
     {
         bool isBounded = Units.TryAdd(offset, length, out ulong end);
         if (!isBounded || end > _reader.SizeBytes && end - _reader.SizeBytes >= _header.ClusterBytes)
-        {
-            _findings.Corrupt(Text($"{name} is at {offset}, behind the end of the file"));
-            return;
-        }
+            return false;
         ulong last = Math.Min((end - 1) >> _header.ClusterBits, _uses.Count - 1);
         for (ulong i = offset >> _header.ClusterBits; i <= last && length > 0; i++)
             _uses[i] = _uses[i] == uint.MaxValue ? uint.MaxValue : _uses[i] + 1;
+        return true;
     }
 
     string? Compare()

@@ -1,4 +1,4 @@
-// A qcow2 image as a disk that can be read, over the device of its file, of its data file and of what it is based on.
+// A qcow2 image as a disk, over the device of its file, of its data file and of what it is based on.
 //
 //   a request      goes from its beginning to its end in runs: pieces that one look at the tables explains
 //   data           read straight into the request's buffer, one request below a run
@@ -12,10 +12,11 @@
 // Nothing in the tables is believed: a run that leaves the file, or an entry that no writer makes, fails the request
 // with EIO and CorruptBecause says why. The end of the last cluster may be missing, as QEMU leaves it: zeroes.
 // A cluster that begins behind the end of the file is an image that was cut, where QEMU reads zeroes without a word.
-// Does not write. Internal snapshots are no part of the disk.
+// Internal snapshots are no part of the disk. Writes, where it is open for them, are Qcow2Writer's.
 // Cost: O(runs) a request, nothing allocated but by decoders on the crew and when something is corrupt.
 using System;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
@@ -25,12 +26,15 @@ using FastBackup.Ports;
 namespace FastBackup.Formats.Qcow2;
 
 /// <summary>Threads: the loop's.</summary>
-public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwner
+public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOwner
 {
     const uint AtOnceMax = 64;
     const uint InFlightMax = 1024;
     const uint PendingMax = 32;
     const uint RunsATurn = 4096;
+    const uint OwnReadsMax = 64; // of what changes clusters
+    const ulong FinishedArgument = 0;
+    const ulong YieldedArgument = 1;
 
     // --- fixed at construction
     readonly IIoLoop _loop;
@@ -40,10 +44,16 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
     readonly EntryReader _entries;
     readonly TableCache _tables;
     readonly PackedClusters _packed;
-    readonly SlotTable<Qcow2Slot> _slots = new(AtOnceMax);
+    readonly ClusterReading _reading;
+    readonly Qcow2Writer? _writer;
+    readonly SlotTable<Qcow2Slot> _slots;
     readonly RequestLanes _lanes = new(AtOnceMax, waitingHint: InFlightMax);
-    readonly BoundedQueue<ulong> _finished = new(AtOnceMax); // completions that may not run inside Submit
+    readonly BoundedQueue<ulong> _finished = new(AtOnceMax + OwnReadsMax); // completions that may not run inside Submit
 
+    WaitList _yielded;
+    uint _ownReadCount;
+    ulong _nextSerial = 1;
+    bool _isYielding;
     bool _isDeferred;
     bool _isClosing;
     bool _isDisposed;
@@ -56,14 +66,18 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         (_loop, Name, _parts, _header) = (loop, name, parts, parts.Header);
         _data = parts.DataFile ?? parts.File;
         _entries = new EntryReader(_header);
-        _tables = new TableCache(parts.File, _header.ClusterBytes, this);
+        _slots = new SlotTable<Qcow2Slot>(parts.Writable == null ? AtOnceMax : AtOnceMax + OwnReadsMax);
+        _tables = new TableCache(parts.File, _header.ClusterBytes, this, parts.Writable?.Counts.PageBytes ?? 0);
+        if (parts.Writable != null)
+            _writer = new Qcow2Writer(parts, _entries, _tables, this);
         _packed = new PackedClusters(loop, parts.File, _header, parts.Crew, this, OnUnpacked);
+        _reading = new ClusterReading(parts, _packed, this);
         Limits = new BlockLimits
         {
             CapacityBytes = _header.SizeBytes,
             RequestAlignBytes = _data.Limits.RequestAlignBytes,
             BufferAlignBytes = _data.Limits.BufferAlignBytes,
-            IsReadOnly = true,
+            IsReadOnly = parts.Writable == null,
             InFlightMax = InFlightMax,
         };
         Storage = LayeredStorage.Of(parts.File.Storage, parts.DataFile?.Storage, parts.Backing?.Storage);
@@ -78,7 +92,7 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
 
     public bool ReadsAsZero => false;
 
-    public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount;
+    public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount + (_writer is { IsBusy: true } ? 1u : 0u);
 
     public Qcow2Header Header => _header;
 
@@ -91,9 +105,28 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
     /// <summary>What is wrong with the image, a clause for people, once a request has met it; else null.</summary>
     public string? CorruptBecause { get; private set; }
 
+    /// <summary>Why it takes no more writes, a clause for people; null: it does.</summary>
+    public string? FailedBecause => _writer?.FailedBecause;
+
+    ulong IImageOwner.NextSerial => _nextSerial;
+
+    ulong IImageOwner.OldestSerial
+    {
+        get
+        {
+            ulong oldest = _nextSerial;
+            for (uint at = 0; at < _slots.Capacity; at++)
+                if (_slots.TryGetAt(at, out _, out Qcow2Slot slot))
+                    oldest = Math.Min(oldest, slot.Serial);
+            return oldest;
+        }
+    }
+
+    bool IsFull => _slots.TakenCount - _ownReadCount == AtOnceMax;
+
     public void Submit(in BlockRequest request)
     {
-        if (_lanes.TryBegin(request.Lane, _slots.TakenCount == _slots.Capacity))
+        if (_lanes.TryBegin(request.Lane, IsFull))
             Begin(request);
         else
             _lanes.Wait(request);
@@ -128,6 +161,8 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         _isDisposed = true;
         _tables.Dispose();
         _packed.Dispose();
+        _writer?.Dispose();
+        _parts.Writable?.Dispose();
         _parts.L1.Dispose();
         _parts.DataFile?.Dispose();
         _parts.Backing?.Dispose();
@@ -147,10 +182,16 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
     void Begin(in BlockRequest request)
     {
         Check.That(_slots.TryTake(out ulong key, out Qcow2Slot slot));
-        slot.Begin(key, request);
+        bool hasSerial = request.Operation is not (BlockOperation.Flush or BlockOperation.Map);
+        slot.Begin(key, request, hasSerial ? _nextSerial++ : ulong.MaxValue);
+        // Zeroes may be there already, and not durable.
+        bool isDurable = request.Operation.IsWrite() && (request.Flags & BlockFlags.Fua) != 0;
+        bool isWriteOfData = request.Operation == BlockOperation.Write;
+        slot.NeedsCommit =
+            _writer != null && (request.Operation == BlockOperation.Flush || isDurable && !isWriteOfData);
         if (request.Operation == BlockOperation.Size)
             slot.Fault = new Fault(FaultKind.Unsupported);
-        else if (request.Operation.IsWrite())
+        else if (request.Operation.IsWrite() && _writer == null)
             slot.Fault = new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes);
         else if (
             request.Operation.HasRange()
@@ -169,13 +210,18 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
     static bool HasMore(Qcow2Slot slot) =>
         slot.Request.Operation switch
         {
-            BlockOperation.Read or BlockOperation.Map => slot.PositionBytes < slot.EndBytes,
-            _ => false,
+            BlockOperation.Flush or BlockOperation.Size => false,
+            _ => slot.PositionBytes < slot.EndBytes,
         };
 
     /// <summary>Begins what can be begun.</summary>
     void Advance(Qcow2Slot slot)
     {
+        if (slot.Request.Operation.IsWrite())
+        {
+            _writer?.Advance(slot);
+            return;
+        }
         bool isMap = slot.Request.Operation == BlockOperation.Map;
         uint pendingMax = isMap ? 1 : PendingMax;
         for (uint runs = 0; slot.Fault.IsNone && !slot.IsWaiting && slot.PendingCount < pendingMax; runs++)
@@ -189,7 +235,7 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
             else if (isMap)
                 Map(slot, run);
             else
-                Read(slot, run);
+                _reading.Read(slot, run);
         }
     }
 
@@ -211,7 +257,7 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         ulong span = _header.L1SpanBytes;
         ulong number = position / span;
         ulong within = position & (span - 1);
-        ulong entry = BinaryEntry(_parts.L1[number]);
+        ulong entry = FromFile(_parts.L1[number]);
         ulong table = entry & EntryReader.OffsetMask;
         if (table == 0)
         {
@@ -236,93 +282,42 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         return true;
     }
 
-    static ulong BinaryEntry(ulong bigEndian) =>
+    /// <summary>A number as it lies in the file, or from here to there.</summary>
+    internal static ulong FromFile(ulong bigEndian) =>
         BitConverter.IsLittleEndian ? System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(bigEndian) : bigEndian;
 
-    void Read(Qcow2Slot slot, in ClusterRun run)
+    void Send(Qcow2Slot slot, IBlockDevice device, BlockRequest request)
     {
-        switch (run.Kind)
-        {
-            case ClusterKind.Data:
-                ReadData(slot, run);
-                break;
-            case ClusterKind.Compressed:
-                ReadPacked(slot, run);
-                break;
-            case ClusterKind.Unallocated when BackingLeft(slot) > 0:
-                ReadBelow(slot, _parts.Backing!, slot.PositionBytes, Math.Min(run.LengthBytes, BackingLeft(slot)));
-                break;
-            default:
-                Rest(slot, run.LengthBytes).Clear();
-                slot.PositionBytes += run.LengthBytes;
-                break;
-        }
-    }
-
-    /// <summary>From the slot's position to the end of what the image is based on.</summary>
-    ulong BackingLeft(Qcow2Slot slot)
-    {
-        ulong capacityBytes = _parts.Backing?.Limits.CapacityBytes ?? 0;
-        return capacityBytes - Math.Min(capacityBytes, slot.PositionBytes);
-    }
-
-    void ReadData(Qcow2Slot slot, in ClusterRun run)
-    {
-        ulong fileBytes = _data.Limits.CapacityBytes;
-        ulong within = run.HostBytes & (_header.ClusterBytes - 1);
-        if (run.HostBytes < fileBytes)
-            ReadBelow(slot, _data, run.HostBytes, Math.Min(run.LengthBytes, fileBytes - run.HostBytes));
-        else if (run.HostBytes - within < fileBytes)
-        {
-            ulong length = Math.Min(run.LengthBytes, _header.ClusterBytes - within);
-            Rest(slot, length).Clear();
-            slot.PositionBytes += length;
-        }
-        else
-            Fail(slot, Text($"has data at {run.HostBytes}, behind the end of its file: it was cut"));
-    }
-
-    void ReadPacked(Qcow2Slot slot, in ClusterRun run)
-    {
-        if (run.HostBytes < _header.ClusterBytes || run.HostBytes >= _parts.File.Limits.CapacityBytes)
-        {
-            Fail(slot, Text($"has a compressed cluster at {run.HostBytes}, where none can be"));
-            return;
-        }
-        ulong within = slot.PositionBytes & (_header.ClusterBytes - 1);
-        Span<byte> part = Rest(slot, run.LengthBytes);
-        TableState state =
-            run.LengthBytes == _header.ClusterBytes
-                ? _packed.ReadWhole(slot, run, Address(slot))
-                : _packed.Read(slot, run, within, part);
-        if (state == TableState.Ready)
-            slot.PositionBytes += run.LengthBytes;
-    }
-
-    void ReadBelow(Qcow2Slot slot, IBlockDevice device, ulong offsetBytes, ulong lengthBytes)
-    {
-        BlockRequest request = default;
-        request.Operation = BlockOperation.Read;
-        request.Lane = slot.Request.Lane;
-        request.OffsetBytes = offsetBytes;
-        request.LengthBytes = lengthBytes;
-        request.Buffer = Address(slot);
         request.Owner = this;
         request.UserData = slot.Key;
         slot.PendingCount++;
-        slot.PositionBytes += lengthBytes;
         device.Submit(request);
     }
 
-    static nint Address(Qcow2Slot slot) => slot.Request.Buffer + (nint)(slot.PositionBytes - slot.Request.OffsetBytes);
+    ulong IImageOwner.DataFileBytes =>
+        _parts.DataFile == null && _writer != null ? _writer.FileBytes : _data.Limits.CapacityBytes;
 
-    static unsafe Span<byte> Rest(Qcow2Slot slot, ulong lengthBytes) =>
-        // SAFETY: runs end with the request, whose buffer is as long as it and ours until the completion.
-        new((void*)Address(slot), checked((int)lengthBytes));
+    void IImageOwner.Send(Qcow2Slot slot, IBlockDevice device, BlockRequest request) => Send(slot, device, request);
+
+    void IImageOwner.ReadDisk(ulong offsetBytes, ulong lengthBytes, nint buffer, IoLane lane, ClusterChange owner)
+    {
+        BlockRequest request = default;
+        request.Operation = BlockOperation.Read;
+        request.Lane = lane;
+        request.OffsetBytes = offsetBytes;
+        request.LengthBytes = lengthBytes;
+        request.Buffer = buffer;
+        request.Owner = owner;
+        _ownReadCount++;
+        Begin(request);
+    }
+
+    internal static nint Address(Qcow2Slot slot) =>
+        slot.Request.Buffer + (nint)(slot.PositionBytes - slot.Request.OffsetBytes);
 
     void Map(Qcow2Slot slot, in ClusterRun run)
     {
-        ulong below = run.Kind == ClusterKind.Unallocated ? Math.Min(run.LengthBytes, BackingLeft(slot)) : 0;
+        ulong below = run.Kind == ClusterKind.Unallocated ? Math.Min(run.LengthBytes, _reading.BackingLeft(slot)) : 0;
         if (below > 0)
         {
             MapBelow(slot, below);
@@ -338,7 +333,7 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
     }
 
     /// <summary>The image below fills the rest of the entries.</summary>
-    unsafe void MapBelow(Qcow2Slot slot, ulong lengthBytes)
+    void MapBelow(Qcow2Slot slot, ulong lengthBytes)
     {
         uint room = slot.Request.MapCapacity - slot.MapCount;
         if (room == 0)
@@ -351,12 +346,9 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         request.Lane = slot.Request.Lane;
         request.OffsetBytes = slot.PositionBytes;
         request.LengthBytes = slot.AskedBytes = lengthBytes;
-        request.Buffer = slot.Request.Buffer + (nint)slot.MapCount * sizeof(MapEntry);
+        request.Buffer = slot.Request.Buffer + (nint)slot.MapCount * Unsafe.SizeOf<MapEntry>();
         request.MapCapacity = room;
-        request.Owner = this;
-        request.UserData = slot.Key;
-        slot.PendingCount++;
-        _parts.Backing!.Submit(request);
+        Send(slot, _parts.Backing!, request);
     }
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
@@ -374,6 +366,28 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         OnEnded(slot, fault);
     }
 
+    void IImageOwner.OnEnded(Qcow2Slot slot, Fault fault) => OnEnded(slot, fault);
+
+    void IImageOwner.OnMetadataFault(Fault fault) => _writer!.OnMetadataFault(fault);
+
+    void IImageOwner.OnQuiet()
+    {
+        _writer!.OnQuiet();
+        if (_isClosing && InFlightCount == 0)
+            Dispose();
+    }
+
+    void IImageOwner.Fail(Qcow2Slot slot, string because) => Fail(slot, because);
+
+    void IImageOwner.Yield(Qcow2Slot slot)
+    {
+        _yielded.Add(slot);
+        if (_isYielding)
+            return;
+        _isYielding = true;
+        _loop.Defer(this, YieldedArgument);
+    }
+
     void OnEnded(Qcow2Slot slot, Fault fault)
     {
         slot.PendingCount--;
@@ -382,7 +396,9 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         GoOn(slot);
     }
 
-    void IWaitOwner.OnWaited(WaitList waiting, Fault fault)
+    void IWaitOwner.OnWaited(WaitList waiting, Fault fault) => OnWaited(waiting, fault);
+
+    void OnWaited(WaitList waiting, Fault fault)
     {
         while (waiting.TryTake(out Qcow2Slot slot))
         {
@@ -414,11 +430,17 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         if (_isDeferred)
             return;
         _isDeferred = true;
-        _loop.Defer(this, 0);
+        _loop.Defer(this, FinishedArgument);
     }
 
     void ILoopTask.Run(ulong argument)
     {
+        if (argument == YieldedArgument)
+        {
+            _isYielding = false;
+            OnWaited(_yielded.TakeAll(), Fault.None);
+            return;
+        }
         _isDeferred = false;
         for (uint count = _finished.Count; count > 0 && _finished.TryDequeue(out ulong key); count--)
             Finish(_slots.Get(key));
@@ -426,6 +448,15 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
 
     void Finish(Qcow2Slot slot)
     {
+        if (slot.NeedsCommit && slot.Fault.IsNone)
+        {
+            // What it did is done: clusters that it may have met need not wait for it.
+            (slot.NeedsCommit, slot.Serial) = (false, ulong.MaxValue);
+            _writer!.Commit(slot);
+            if (slot.IsWaiting)
+                return;
+        }
+        bool isOwnRead = slot.Request.Owner is ClusterChange;
         (IBlockOwner owner, ulong userData, IoLane lane) = (
             slot.Request.Owner,
             slot.Request.UserData,
@@ -434,10 +465,11 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IWaitOwn
         BlockResult result = new(slot.Fault, slot.Fault.IsNone ? slot.MapCount : 0);
         slot.Request = default;
         _slots.Free(slot.Key);
-        _lanes.End(lane);
-        while (
-            _lanes.WaitingCount > 0 && _slots.TakenCount < _slots.Capacity && _lanes.TryNext(out BlockRequest request)
-        )
+        if (isOwnRead)
+            _ownReadCount--;
+        else
+            _lanes.End(lane);
+        while (_lanes.WaitingCount > 0 && !IsFull && _lanes.TryNext(out BlockRequest request))
             Begin(request);
         if (_isClosing && InFlightCount == 0)
             Dispose();

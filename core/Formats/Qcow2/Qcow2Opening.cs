@@ -1,5 +1,5 @@
-// Opens a qcow2 image for reading, with all that it is made of, from the top down; then builds the devices from the
-// bottom up. A refusal closes what was opened.
+// Opens a qcow2 image with all that it is made of, from the top down: the topmost for writing where that is asked for;
+// then builds the devices from the bottom up. A refusal closes what was opened.
 //
 //   backing file   by its recorded format. Where none is recorded it has to look raw: what a guest has written to a raw
 //                  disk must not make an image of it, with names of files in it. So does libvirt.
@@ -37,6 +37,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
         public Qcow2Header? Header { get; set; }
         public NativeArray<ulong>? L1 { get; set; }
         public IBlockDevice? DataFile { get; set; }
+        public WritableParts? Writable { get; set; }
     }
 
     readonly List<Layer> _layers = [];
@@ -108,6 +109,21 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
             refusal = Qcow2Tables.TryReadL1(reader, header, layer.Path, out NativeArray<ulong>? l1);
             layer.L1 = l1;
         }
+        return refusal.IsNone && layer == _layers[0] && !options.IsReadOnly ? TryReadCounts(reader, layer) : refusal;
+    }
+
+    static OpenRefusal TryReadCounts(DeviceReader reader, Layer layer)
+    {
+        bool canGrow = layer.File is FileDevice { IsBlockDevice: false };
+        OpenRefusal refusal = WritableParts.TryRead(
+            reader,
+            layer.Header!,
+            layer.L1!,
+            layer.Path,
+            (canGrow, null),
+            out WritableParts? writable
+        );
+        layer.Writable = writable;
         return refusal;
     }
 
@@ -115,7 +131,16 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
     {
         if (header.DataFileName is not { } name)
             return OpenRefusal.Rule($"'{layer.Path}' has its data in another file, and does not say in which");
-        OpenRefusal refusal = TryOpenNamed(layer, name, FormatRule.Raw, "its data", out _, out IBlockDevice? data);
+        bool isWritten = layer == _layers[0] && !options.IsReadOnly;
+        OpenRefusal refusal = TryOpenNamed(
+            layer,
+            name,
+            FormatRule.Raw,
+            "its data",
+            out _,
+            out IBlockDevice? data,
+            isWritten
+        );
         layer.DataFile = data;
         if (refusal.IsNone && data is FileDevice { Kin.Identity: var identity } && !_met.Add(identity))
             return OpenRefusal.Rule($"'{layer.Path}' has its data in '{name}', which is a part of it already");
@@ -153,13 +178,14 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
         FormatRule rule,
         string what,
         out string path,
-        out IBlockDevice? device
+        out IBlockDevice? device,
+        bool isWritten = false
     )
     {
         device = null;
         if (!NamedFile.TryResolve(by.Path, name, out path))
             return OpenRefusal.Rule($"'{by.Path}' has {what} in '{name}', which is on nothing that is known here");
-        FileOpenOptions how = options with { Path = path, IsReadOnly = true, Format = rule };
+        FileOpenOptions how = options with { Path = path, IsReadOnly = !isWritten, Format = rule };
         OpenRefusal refusal = DeviceSchemes.Known.TryOpen(loop, how, out device);
         return refusal.IsNone
             ? default
@@ -184,6 +210,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
                 L1 = layer.L1!,
                 DataFile = layer.DataFile,
                 Backing = below,
+                Writable = layer.Writable,
                 Crew = crew,
                 OwnsCrew = i == 0,
             };
@@ -197,6 +224,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
         foreach (Layer layer in _layers)
         {
             layer.L1?.Dispose();
+            layer.Writable?.Dispose();
             layer.DataFile?.Dispose();
             layer.File.Dispose();
         }

@@ -23,6 +23,9 @@ public sealed class Qcow2Parts
     /// <summary>What the image is based on; null: zeroes.</summary>
     public IBlockDevice? Backing { get; init; }
 
+    /// <summary>What it is written by; null: it is only read.</summary>
+    public WritableParts? Writable { get; init; }
+
     /// <summary>Unpacks compressed clusters; null: the loop does.</summary>
     public WorkCrew? Crew { get; init; }
 

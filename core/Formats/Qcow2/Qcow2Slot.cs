@@ -21,6 +21,12 @@ sealed class Qcow2Slot
 
     public Fault Fault;
 
+    /// <summary>Later requests have higher ones; the highest of one that is done with what the tables name.</summary>
+    public ulong Serial;
+
+    /// <summary>A write that is to be durable, and is when the tables are.</summary>
+    public bool NeedsCommit;
+
     /// <summary>Of those that wait for the same.</summary>
     public Qcow2Slot? Next;
 
@@ -32,10 +38,11 @@ sealed class Qcow2Slot
 
     public ulong EndBytes => Request.OffsetBytes + Request.LengthBytes;
 
-    public void Begin(ulong key, in BlockRequest request)
+    public void Begin(ulong key, in BlockRequest request, ulong serial)
     {
+        Serial = serial;
         (Key, Request, PositionBytes) = (key, request, request.OffsetBytes);
         (PendingCount, IsWaiting, Fault, Next) = (0, false, Fault.None, null);
-        (MapCount, AskedBytes) = (0, 0);
+        (MapCount, AskedBytes, NeedsCommit) = (0, 0, false);
     }
 }

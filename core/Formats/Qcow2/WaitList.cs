@@ -7,8 +7,10 @@ struct WaitList
     Qcow2Slot? _first;
     Qcow2Slot? _last;
 
+    /// <summary>The slot waits from here on; who takes it says that it does not any more.</summary>
     public void Add(Qcow2Slot slot)
     {
+        slot.IsWaiting = true;
         slot.Next = null;
         if (_last == null)
             _first = slot;

@@ -12,6 +12,7 @@ using System.Threading;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Native.Hosting;
 using FastBackup.Native.Tls;
 using FastBackup.Ports.Linux;
@@ -121,9 +122,11 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
             return (RunStatus.Failed, $"serving stopped by an internal error ({bug.Message})", default, seconds);
         _ = _listener.Stop(engine.Reactor);
         Fault flushed = request.IsReadOnly ? Fault.None : Flush(host);
-        return flushed.IsNone
-            ? (RunStatus.Done, null, default, seconds)
-            : (RunStatus.Failed, $"cannot flush what clients have written: {flushed}", flushed, seconds);
+        if (flushed.IsNone)
+            return (RunStatus.Done, null, default, seconds);
+        IBlockDevice? broken = host.Devices.FirstOrDefault(disk => disk is Qcow2Device { FailedBecause: not null });
+        string why = SourceDisk.Explain(broken, flushed);
+        return (RunStatus.Failed, $"cannot flush what clients have written: {why}", flushed, seconds);
     }
 
     /// <summary>What was answered is in the disks; now it is durable, too.</summary>

@@ -87,7 +87,7 @@ static class SourceDisk
     public static string Explain(IBlockDevice? device, Fault fault)
     {
         for (IBlockDevice? layer = device; layer != null; layer = (layer as Qcow2Device)?.Backing)
-            if (layer is Qcow2Device { CorruptBecause: { } wrong })
+            if (layer is Qcow2Device image && (image.FailedBecause ?? image.CorruptBecause) is { } wrong)
                 return $"image '{layer.Name}' {wrong}";
         return device is NbdDevice { BrokenBecause: { } because } ? because : fault.ToString();
     }

@@ -1,0 +1,114 @@
+// Which clusters of an image's file are free, and who gets the next ones: first fit from where the last were found, so
+// that what is written together lies together, and round again. Blocks of counts without a free cluster are passed
+// over. Behind EndCluster nothing is given away: the file is not that long yet, or not counted (FileGrowth).
+// Cost: O(clusters looked at), a block of counts at most beside those that are passed over. A cluster that was freed is
+// free here only once nobody on the disk or under way refers to it (FreedClusters).
+using System;
+using FastBackup.Base;
+
+namespace FastBackup.Formats.Qcow2;
+
+/// <summary>Threads: one at a time.</summary>
+sealed class ClusterAllocator
+{
+    readonly RefcountMap _counts;
+    readonly ulong _freshFrom; // from here on the file was made longer by us: it reads as zero
+    uint[] _free; // by block, below EndCluster
+    ulong _hand = 1;
+    ulong _usedEnd; // nothing from here on was ever given away
+
+    /// <param name="counts">Of the image.</param>
+    /// <param name="endCluster">Whole clusters that the file has.</param>
+    /// <param name="isFreshBehind">What it becomes longer by reads as zero.</param>
+    public ClusterAllocator(RefcountMap counts, ulong endCluster, bool isFreshBehind)
+    {
+        _counts = counts;
+        _free = new uint[counts.TableCount];
+        Open(endCluster);
+        _usedEnd = EndCluster;
+        _freshFrom = isFreshBehind ? EndCluster + 1 : ulong.MaxValue; // the last may be a part of one
+    }
+
+    public ulong EndCluster { get; private set; }
+
+    public ulong FreeCount { get; private set; }
+
+    /// <summary>Clusters below the end may be given away, as far as they are counted.</summary>
+    public void Open(ulong endCluster)
+    {
+        if (_free.Length < _counts.TableCount)
+            Array.Resize(ref _free, _counts.TableCount);
+        for (ulong cluster = EndCluster; cluster < endCluster; cluster++)
+            CountFree(cluster);
+        EndCluster = Math.Max(EndCluster, endCluster);
+    }
+
+    /// <summary>A block of counts was made for clusters below the end.</summary>
+    public void OpenBlock(ulong number)
+    {
+        ulong first = number << _counts.BlockBits;
+        for (ulong cluster = first; cluster < Math.Min(EndCluster, first + (1UL << _counts.BlockBits)); cluster++)
+            CountFree(cluster);
+    }
+
+    void CountFree(ulong cluster)
+    {
+        ulong block = cluster >> _counts.BlockBits;
+        if (!_counts.HasBlock(block) || _counts.Get(cluster) != 0)
+            return;
+        _free[block]++;
+        FreeCount++;
+    }
+
+    /// <summary>Clusters that lie together; they count as used once.</summary>
+    /// <param name="wanted">As many at most.</param>
+    /// <param name="first">The first of them.</param>
+    /// <param name="count">How many there are.</param>
+    /// <param name="isFresh">They read as zero.</param>
+    public bool TryTake(uint wanted, out ulong first, out uint count, out bool isFresh)
+    {
+        (first, count, isFresh) = (0, 0, false);
+        if (FreeCount == 0)
+            return false;
+        if (_hand >= EndCluster)
+            _hand = 1;
+        ulong cluster = _hand;
+        for (; !IsFree(cluster); cluster = cluster + 1 >= EndCluster ? 1 : cluster + 1)
+            cluster = PassOver(cluster);
+        first = cluster;
+        for (; count < wanted && cluster < EndCluster && IsFree(cluster); cluster++, count++)
+        {
+            _counts.Set(cluster, 1);
+            _free[cluster >> _counts.BlockBits]--;
+            FreeCount--;
+        }
+        isFresh = first >= Math.Max(_freshFrom, _usedEnd);
+        _usedEnd = Math.Max(_usedEnd, cluster);
+        _hand = cluster;
+        return true;
+    }
+
+    bool IsFree(ulong cluster) => _counts.HasBlock(cluster >> _counts.BlockBits) && _counts.Get(cluster) == 0;
+
+    /// <summary>The last cluster of a block in which nothing is free.</summary>
+    ulong PassOver(ulong cluster)
+    {
+        ulong block = cluster >> _counts.BlockBits;
+        return block < (ulong)_free.Length && _free[block] > 0 ? cluster : cluster | (1UL << _counts.BlockBits) - 1;
+    }
+
+    /// <summary>One reference to a cluster is gone.</summary>
+    public void Release(ulong cluster)
+    {
+        ulong count = _counts.Get(cluster);
+        Check.That(count > 0);
+        _counts.Set(cluster, count - 1);
+        if (count > 1)
+            return;
+        _counts.SetTable(cluster, isTable: false);
+        if (cluster >= EndCluster)
+            return;
+        _free[cluster >> _counts.BlockBits]++;
+        FreeCount++;
+    }
+}

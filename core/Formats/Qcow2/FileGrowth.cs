@@ -1,0 +1,261 @@
+// Makes room in an image's file when what is free comes to its end: the file becomes longer, and counted. Done ahead
+// where that can be, so that hardly a request waits for it; by steps of which every one may be the last.
+//
+//   longer       a page of zeroes at the new end; what is between reads as zero
+//   a block      of reference counts for clusters that have none: it lies in the first of them and counts itself. It is
+//                durable before the table names it, and that is before a cluster of it is given away
+//   the table    when it has no room for the block: a new one behind the end, twice as long, with the blocks that count
+//                it; durable before the header names it, in one sector. The old one is free then
+//
+// A file that may not become longer (a block device) is counted as far as it goes.
+// Memory: two clusters and the table; allocates for a longer table.
+using System;
+using System.Buffers.Binary;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Memory;
+
+namespace FastBackup.Formats.Qcow2;
+
+/// <summary>Threads: the loop's.</summary>
+sealed class FileGrowth : IDisposable
+{
+    const ulong LowCount = 64;
+
+    readonly IBlockDevice _file;
+    readonly Qcow2Header _header;
+    readonly WritableParts _parts;
+    readonly ClusterAllocator _allocator;
+    readonly FreedClusters _freed;
+    readonly IImageOwner _owner;
+    readonly FileSteps _steps;
+    readonly AlignedRegion _zeroes;
+    readonly AlignedRegion _page;
+    AlignedRegion? _blocks; // being written
+    AlignedRegion _table; // as in the file
+    AlignedRegion? _longer; // that is to follow it
+    ulong _tableHostBytes;
+    ulong _nextEnd;
+    ulong _nextBlock; // the first that is made now
+    uint _nextBlockCount;
+    ulong _blocksCluster; // where they lie
+    ulong _nextTable; // the cluster where the longer table begins
+    WaitList _waiting;
+
+    /// <param name="image">Open for writing.</param>
+    /// <param name="allocator">Is given what becomes free.</param>
+    /// <param name="freed">Takes the old table.</param>
+    /// <param name="owner">Whose requests wait.</param>
+    public FileGrowth(Qcow2Parts image, ClusterAllocator allocator, FreedClusters freed, IImageOwner owner)
+    {
+        (_file, _header, _parts) = (image.File, image.Header, image.Writable!);
+        (_allocator, _freed, _owner) = (allocator, freed, owner);
+        _steps = new FileSteps(_file, OnEnd);
+        _zeroes = AlignedRegion.Map(_parts.Counts.PageBytes, RegionResidency.Resident);
+        _page = AlignedRegion.Map(_parts.Counts.PageBytes, RegionResidency.Resident);
+        (_table, _tableHostBytes) = (_parts.RefcountTable, _header.RefcountTableOffsetBytes);
+    }
+
+    public bool IsRunning => _steps.IsRunning;
+
+    /// <summary>To where it has made the file longer; 0: it has not.</summary>
+    public ulong GrownBytes { get; private set; }
+
+    /// <summary>The slot goes on when there is room.</summary>
+    /// <returns>False: there will be none.</returns>
+    public bool TryWait(Qcow2Slot slot)
+    {
+        if (!IsRunning && !TryStart())
+            return false;
+        _waiting.Add(slot);
+        return true;
+    }
+
+    /// <summary>Begins ahead of need.</summary>
+    public void StartIfLow()
+    {
+        if (_allocator.FreeCount < LowCount && !IsRunning && _parts.CanGrow)
+            _ = TryStart();
+    }
+
+    bool TryStart()
+    {
+        RefcountMap counts = _parts.Counts;
+        ulong end = _allocator.EndCluster;
+        (_nextBlockCount, _nextTable) = (0, 0);
+        if (!_parts.CanGrow)
+            return TryCountMore();
+        ulong block = end >> counts.BlockBits;
+        ulong blockEnd = (block + 1) << counts.BlockBits;
+        _nextEnd = Math.Min(blockEnd, end + Math.Max(_parts.GrowthStepBytes >> _header.ClusterBits, 2));
+        if (block >= (ulong)counts.TableCount)
+            return TryLengthenTable(end);
+        if (!counts.HasBlock(block) && !TryAddBlocks(block, 1, end))
+            return false;
+        return TryRun();
+    }
+
+    /// <summary>A block for clusters that the file has, where there is none.</summary>
+    bool TryCountMore()
+    {
+        ulong end = _allocator.EndCluster;
+        for (ulong block = 0; block << _parts.Counts.BlockBits < end; block++)
+        {
+            if (_parts.Counts.HasBlock(block) || block >= (ulong)_parts.Counts.TableCount)
+                continue;
+            _nextEnd = end;
+            return TryAddBlocks(block, 1, Math.Max(block << _parts.Counts.BlockBits, 1)) && TryRun();
+        }
+        return false;
+    }
+
+    /// <summary>Blocks that follow each other, in clusters that do; they count themselves.</summary>
+    bool TryAddBlocks(ulong block, uint count, ulong cluster)
+    {
+        RefcountMap counts = _parts.Counts;
+        if (counts.IsFull)
+            return false;
+        (_nextBlock, _nextBlockCount) = (block, count);
+        _blocks?.Dispose();
+        _blocks = AlignedRegion.Map((ulong)count << _header.ClusterBits, RegionResidency.Resident);
+        for (uint i = 0; i < count; i++)
+            Count(cluster + i);
+        _blocksCluster = cluster;
+        for (uint i = 0; i < count; i++)
+            BinaryPrimitives.WriteUInt64BigEndian(
+                TableEntry(_longer ?? _table, block + i),
+                (cluster + i) << _header.ClusterBits
+            );
+        return true;
+    }
+
+    static Span<byte> TableEntry(AlignedRegion table, ulong block) => table.Slice(block * 8, 8);
+
+    /// <summary>A cluster is used once, in the blocks that are made.</summary>
+    void Count(ulong cluster)
+    {
+        ulong place = cluster - (_nextBlock << _parts.Counts.BlockBits);
+        int order = _header.RefcountOrder;
+        RefcountMap.Set(_blocks!.Slice(place << order >> 3, Math.Max(1 << order >> 3, 1)), order, cluster, 1);
+    }
+
+    bool TryLengthenTable(ulong end)
+    {
+        RefcountMap counts = _parts.Counts;
+        ulong tableBytes = _table.LengthBytes * 2;
+        ulong tableClusters = tableBytes >> _header.ClusterBits;
+        ulong block = end >> counts.BlockBits;
+        if (tableBytes > HeaderParser.RefcountTableBytesMax)
+            return false;
+        uint blockCount = 1;
+        while (block + blockCount << counts.BlockBits < end + tableClusters + blockCount + 1)
+            blockCount++;
+        AlignedRegion longer = AlignedRegion.Map(tableBytes, RegionResidency.Resident);
+        _table.Slice(0, (int)_table.LengthBytes).CopyTo(longer.Slice(0, (int)_table.LengthBytes));
+        if (block + blockCount > tableBytes / 8 || counts.IsFull)
+        {
+            longer.Dispose();
+            return false;
+        }
+        _longer = longer;
+        Check.That(TryAddBlocks(block, blockCount, end));
+        _nextTable = end + blockCount;
+        for (ulong cluster = _nextTable; cluster < _nextTable + tableClusters; cluster++)
+            Count(cluster);
+        _nextEnd = Math.Max(_nextEnd, _nextTable + tableClusters + 1);
+        return TryRun();
+    }
+
+    bool TryRun()
+    {
+        ulong endBytes = _nextEnd << _header.ClusterBits;
+        bool isLonger = _nextEnd > _allocator.EndCluster;
+        if (isLonger && _file.Limits.CapacityBytes < endBytes && _file.Grow(endBytes).IsFault)
+        {
+            _longer?.Dispose();
+            _longer = null;
+            return false;
+        }
+        if (isLonger)
+            _steps.AddWrite(endBytes - _zeroes.LengthBytes, _zeroes.Start, _zeroes.LengthBytes);
+        if (_nextBlockCount > 0)
+            _steps.AddWrite(_blocksCluster << _header.ClusterBits, _blocks!.Start, _blocks.LengthBytes);
+        if (_nextTable != 0)
+        {
+            _steps.AddWrite(_nextTable << _header.ClusterBits, _longer!.Start, _longer.LengthBytes);
+            _steps.AddFlush();
+            _parts.SetRefcountTable(_nextTable << _header.ClusterBits, _longer.LengthBytes >> _header.ClusterBits);
+            _steps.AddWrite(0, _parts.Head.Start, _parts.HeadBytes);
+            _steps.AddFlush();
+        }
+        else if (_nextBlockCount > 0)
+        {
+            _steps.AddFlush();
+            ulong at = Units.AlignDown(_nextBlock * 8, _page.LengthBytes);
+            _table.Slice(at, (int)_page.LengthBytes).CopyTo(_page.Slice(0, (int)_page.LengthBytes));
+            _steps.AddWrite(_tableHostBytes + at, _page.Start, _page.LengthBytes);
+            _steps.AddFlush();
+        }
+        _steps.Run();
+        return true;
+    }
+
+    void OnEnd(Fault fault)
+    {
+        if (fault.IsNone)
+            TakeIn();
+        else if (_nextBlockCount > 0 || fault.Errno is not (Errnos.ENOSPC or Errnos.EDQUOT or Errnos.EFBIG))
+            _owner.OnMetadataFault(fault);
+        WaitList waiting = _waiting.TakeAll();
+        _owner.OnWaited(waiting, fault);
+        _owner.OnQuiet();
+    }
+
+    void TakeIn()
+    {
+        RefcountMap counts = _parts.Counts;
+        if (_longer != null)
+        {
+            counts.Lengthen((int)(_longer.LengthBytes / 8));
+            ulong oldClusters = _table.LengthBytes >> _header.ClusterBits;
+            for (ulong i = 0; i < oldClusters; i++)
+                _freed.Add((_tableHostBytes >> _header.ClusterBits) + i);
+            if (_table != _parts.RefcountTable)
+                _table.Dispose();
+            (_table, _tableHostBytes, _longer) = (_longer, _nextTable << _header.ClusterBits, null);
+        }
+        ulong endBefore = _allocator.EndCluster;
+        for (uint i = 0; i < _nextBlockCount; i++)
+        {
+            ulong number = _nextBlock + i;
+            ulong hostBytes = BinaryPrimitives.ReadUInt64BigEndian(TableEntry(_table, number));
+            Span<byte> made = counts.AddBlock((int)number, hostBytes);
+            _blocks!.Slice((ulong)i << _header.ClusterBits, made.Length).CopyTo(made);
+            counts.SetTable(hostBytes >> _header.ClusterBits, isTable: true);
+        }
+        for (ulong i = 0; _nextTable != 0 && i < _table.LengthBytes >> _header.ClusterBits; i++)
+            counts.SetTable(_nextTable + i, isTable: true);
+        _allocator.Open(_nextEnd);
+        if (_nextEnd == endBefore)
+            _allocator.OpenBlock(_nextBlock);
+        GrownBytes = _nextEnd << _header.ClusterBits;
+    }
+
+    public void Dispose()
+    {
+        if (IsRunning) // of a loop that has stopped: the device may still read it
+        {
+            _zeroes.Leak();
+            _page.Leak();
+            _blocks?.Leak();
+            _longer?.Leak();
+            return;
+        }
+        _zeroes.Dispose();
+        _page.Dispose();
+        _blocks?.Dispose();
+        _longer?.Dispose();
+        if (_table != _parts.RefcountTable)
+            _table.Dispose();
+    }
+}

@@ -1,0 +1,391 @@
+// Random requests to an image that is open for writing, many at once, against a model of what its disk holds; the power
+// may be cut after every write and flush of its file. After each cut the tables must agree but for leaks, and every
+// sector be what was durable or newer; after a clean close nothing may be lost at all.
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using System.Linq;
+using FastBackup.Base;
+using FastBackup.Devices;
+using FastBackup.Devices.Opening;
+using FastBackup.Formats;
+using FastBackup.Formats.Qcow2;
+using FastBackup.Memory;
+using FastBackup.Ports;
+using FastBackup.Tests.Simulated;
+
+namespace FastBackup.Tests.Images;
+
+sealed class ImageModel : IBlockOwner, IDisposable
+{
+    const int DepthMax = 24;
+    const int LengthMax = 160; // sectors
+    const ulong StepBytes = 32 << 10;
+    const ulong Mark = 0x9e37_79b9_7f4a_7c15;
+
+    sealed class Reader(ReadOnlyMemory<byte> file) : IImageReader
+    {
+        public ulong SizeBytes => (ulong)file.Length;
+
+        public Fault Read(ulong offsetBytes, Span<byte> bytes)
+        {
+            file.Span.Slice((int)offsetBytes, bytes.Length).CopyTo(bytes);
+            return Fault.None;
+        }
+    }
+
+    /// <summary>Reads all of an image's disk.</summary>
+    public delegate void ReadDisk(ReadOnlyMemory<byte> file, byte[] disk);
+
+    sealed class Asked
+    {
+        public BlockRequest Request;
+        public int Slot;
+        public ulong AskedAt;
+    }
+
+    readonly Prng _chance;
+    readonly SimulatedLoop _loop;
+    readonly AlignedRegion _buffers = AlignedRegion.Map(DepthMax * LengthMax * 512, RegionResidency.Lazy);
+    readonly Dictionary<ulong, Asked> _asked = [];
+    readonly byte[] _backing;
+    readonly ReadDisk? _readDisk;
+    readonly byte[] _disk; // of the file that was read last
+    byte[] _cut = [];
+    SectorHistory[] _sectors = [];
+    bool[] _isBusy = [];
+    byte[] _content;
+    ImageFile _file = null!;
+    Qcow2Device _device = null!;
+    ulong _clock = 1;
+    ulong _nextKey = 1;
+    ulong _nextPattern = 1;
+    ulong _hot;
+    bool _mayLeak;
+    bool _mayFail;
+
+    /// <param name="seed">Of everything.</param>
+    /// <param name="content">The image's file.</param>
+    /// <param name="backing">What it is based on; empty: nothing.</param>
+    /// <param name="readDisk">Of this image; null: FlatImage does.</param>
+    public ImageModel(ulong seed, byte[] content, byte[] backing, ReadDisk? readDisk = null)
+    {
+        (_chance, _content, _backing, _readDisk) = (new Prng(seed), content, backing, readDisk);
+        _loop = new SimulatedLoop(seed);
+        _disk = new byte[BinaryPrimitives.ReadUInt64BigEndian(content.AsSpan(24))];
+    }
+
+    /// <summary>An image of a random shape, which no other program has made.</summary>
+    public static ImageModel OfSeed(ulong seed, int cutsPerCent = 0)
+    {
+        Prng chance = new(seed);
+        EmptyImage shape = EmptyImage.Any(chance);
+        byte[] backing = new byte[shape.BackingBytes];
+        chance.Fill(backing);
+        return new ImageModel(seed, shape.ToBytes(), backing) { CutsPerCent = cutsPerCent };
+    }
+
+    public ulong CutCount { get; private set; }
+
+    public ulong RequestCount { get; private set; }
+
+    /// <summary>The image's file, closed.</summary>
+    public byte[] Content => _content;
+
+    /// <summary>What its disk holds, closed.</summary>
+    public byte[] Disk => ReadWhole(_content);
+
+    /// <summary>How many of a hundred steps of the file a power cut is tried after.</summary>
+    public int CutsPerCent { get; init; }
+
+    /// <summary>Opens, works and closes, several times.</summary>
+    /// <param name="sessions">Of those; some end by a power cut, where cuts are tried.</param>
+    /// <param name="requests">Of each.</param>
+    public void Run(int sessions, int requests)
+    {
+        for (int i = 0; i < sessions; i++)
+        {
+            Open();
+            Work(requests);
+            if (CutsPerCent > 0 && i + 1 < sessions && _chance.Below(2) == 0)
+                Crash();
+            else
+                Close();
+        }
+    }
+
+    /// <summary>The file fails in the middle: nothing is written after that, and nothing was lost.</summary>
+    public void RunIntoTrouble(int requests)
+    {
+        Open();
+        Work(requests);
+        _mayFail = true;
+        _file.Trouble = new Fault(FaultKind.Io, Errnos.EIO);
+        Work(requests);
+        Settle();
+        _file.Trouble = Fault.None;
+        Check(_device.FailedBecause != null || _device.InFlightCount == 0, "it is busy without end");
+        Cut();
+        Work(20);
+        Settle();
+        Cut();
+        Crash();
+        _mayFail = false;
+        Open();
+        Work(requests);
+        Close();
+    }
+
+    void Open()
+    {
+        Reader reader = new(_content);
+        OpenRefusal refusal = Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header);
+        Check(refusal.IsNone, refusal.Sentence);
+        refusal = Qcow2Tables.TryReadL1(reader, header!, "image", out NativeArray<ulong>? l1);
+        Check(refusal.IsNone, refusal.Sentence);
+        refusal = WritableParts.TryRead(reader, header!, l1!, "image", (true, StepBytes), out WritableParts? writable);
+        Check(refusal.IsNone, refusal.Sentence);
+        _file = new ImageFile(_loop.Reactor, _content, _chance);
+        Qcow2Parts parts = new()
+        {
+            File = _file,
+            Header = header!,
+            L1 = l1!,
+            Backing = _backing.Length == 0 ? null : Backing(),
+            Writable = writable,
+        };
+        _device = new Qcow2Device(_loop.Reactor, "image", parts);
+        BeginModel(ReadWhole(_content), (int)(header!.SizeBytes / SectorHistory.Bytes));
+        if (CutsPerCent > 0)
+            _file.OnStep = () =>
+            {
+                if (_chance.Below(100) < (ulong)CutsPerCent)
+                    Cut();
+            };
+    }
+
+    MemoryDevice Backing()
+    {
+        MemoryDevice device = new(_loop.Reactor, "backing", (ulong)_backing.Length);
+        _backing.CopyTo(device.Content(0, _backing.Length));
+        device.MarkAllAllocated();
+        return device;
+    }
+
+    void BeginModel(byte[] disk, int sectors)
+    {
+        if (_sectors.Length == 0)
+            _sectors = [.. Enumerable.Range(0, sectors).Select(_ => new SectorHistory())];
+        _isBusy = new bool[sectors];
+        for (int i = 0; i < sectors; i++)
+            _sectors[i].Begin(Sector(disk, i));
+        _hot = _chance.Below((ulong)sectors);
+    }
+
+    static ReadOnlySpan<byte> Sector(byte[] disk, int number) =>
+        disk.AsSpan(number * SectorHistory.Bytes, SectorHistory.Bytes);
+
+    byte[] ReadWhole(ReadOnlyMemory<byte> file)
+    {
+        if (_readDisk == null)
+            FlatImage.Read(file.Span, _backing, _disk);
+        else
+            _readDisk(file, _disk);
+        return _disk;
+    }
+
+    void Work(int requests)
+    {
+        for (int left = requests; left > 0; )
+        {
+            if (_asked.Count < DepthMax && _chance.Below(3) != 0)
+            {
+                Ask();
+                left--;
+            }
+            else
+                _loop.Reactor.Turn(0);
+        }
+    }
+
+    void Ask()
+    {
+        BlockRequest request = default;
+        ulong what = _chance.Below(100);
+        request.Operation =
+            what < 50 ? BlockOperation.Write
+            : what < 66 ? BlockOperation.WriteZeroes
+            : what < 72 ? BlockOperation.Discard
+            : what < 80 ? BlockOperation.Flush
+            : BlockOperation.Read;
+        if (request.Operation.IsWrite() && _chance.Below(10) == 0)
+            request.Flags |= BlockFlags.Fua;
+        if (request.Operation == BlockOperation.WriteZeroes && _chance.Below(2) == 0)
+            request.Flags |= BlockFlags.MayUnmap;
+        if (request.Operation.HasRange() && !TryPlace(ref request))
+            return;
+        Asked asked = new() { Slot = FreeSlot(), AskedAt = _clock++ };
+        request.Buffer = _buffers.Start + asked.Slot * LengthMax * 512;
+        request.Owner = this;
+        request.UserData = _nextKey++;
+        asked.Request = request;
+        if (request.Operation.IsWrite())
+            Fill(request);
+        _asked.Add(request.UserData, asked);
+        RequestCount++;
+        _device.Submit(request);
+    }
+
+    int FreeSlot() => Enumerable.Range(0, DepthMax).First(slot => _asked.Values.All(asked => asked.Slot != slot));
+
+    /// <summary>A range of which nothing is under way.</summary>
+    bool TryPlace(ref BlockRequest request)
+    {
+        ulong count = (ulong)_sectors.Length;
+        ulong first = _chance.Below(2) == 0 ? _chance.Below(count) : (_hot + _chance.Below(64)) % count;
+        ulong length = _chance.Below(4) == 0 ? 1 + _chance.Below(LengthMax) : 1 + _chance.Below(8);
+        if (_chance.Below(4) == 0)
+            (first, length) = (first / 32 * 32, (length + 31) / 32 * 32); // whole clusters now and then
+        length = Math.Min(length, Math.Min(count - first, LengthMax));
+        for (ulong i = first; i < first + length; i++)
+            if (_isBusy[i])
+                return false;
+        for (ulong i = first; i < first + length; i++)
+            _isBusy[i] = true;
+        (request.OffsetBytes, request.LengthBytes) = (first * SectorHistory.Bytes, length * SectorHistory.Bytes);
+        return true;
+    }
+
+    unsafe void Fill(in BlockRequest request)
+    {
+        ulong pattern = request.Operation == BlockOperation.Write ? _nextPattern++ * Mark : 0;
+        Span<ulong> words = new((void*)request.Buffer, (int)(request.LengthBytes / 8)); // SAFETY: a slot of _buffers
+        for (int i = 0; i < words.Length; i++)
+            words[i] = pattern == 0 ? 0 : pattern ^ (request.OffsetBytes / 512 + (ulong)i / 64);
+        for (ulong i = 0; i < request.LengthBytes / 512; i++)
+            _sectors[request.OffsetBytes / 512 + i]
+                .Ask(words[(int)i * 64], request.Operation == BlockOperation.Discard);
+    }
+
+    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
+    {
+        Asked asked = _asked[userData];
+        _ = _asked.Remove(userData);
+        BlockRequest request = asked.Request;
+        Check(result.Fault.IsNone || _mayFail, $"{request.Operation} failed: {result.Fault}; {_device.CorruptBecause}");
+        ulong now = _clock++;
+        for (ulong i = 0; i < request.LengthBytes / 512; i++)
+        {
+            int sector = (int)(request.OffsetBytes / 512 + i);
+            _isBusy[sector] = false;
+            if (result.Fault.IsFault)
+                continue;
+            if (request.Operation == BlockOperation.Read)
+                CheckRead(request, sector, i);
+            else
+                _sectors[sector].End(now);
+            if ((request.Flags & BlockFlags.Fua) != 0)
+                _sectors[sector].MakeDurable(now + 1);
+        }
+        if (request.Operation == BlockOperation.Flush && result.Fault.IsNone)
+            foreach (SectorHistory sector in _sectors)
+                sector.MakeDurable(asked.AskedAt);
+    }
+
+    unsafe void CheckRead(in BlockRequest request, int sector, ulong number)
+    {
+        ReadOnlySpan<byte> got = new((byte*)request.Buffer + number * 512, 512); // SAFETY: a slot of _buffers
+        Check(_sectors[sector].IsNow(got), $"sector {sector} reads as what it is not");
+    }
+
+    void Settle() => _loop.RunUntil(() => _asked.Count == 0 && _device.InFlightCount == 0);
+
+    void Flush()
+    {
+        Settle();
+        BlockRequest request = new() { Operation = BlockOperation.Flush, Owner = this };
+        request.UserData = _nextKey++;
+        _asked.Add(request.UserData, new Asked { Request = request, AskedAt = _clock++ });
+        _device.Submit(request);
+        _loop.RunUntil(() => _asked.Count == 0);
+        Check(_device.InFlightCount == 0, "it goes on after a flush that nobody is beside of");
+    }
+
+    void Close()
+    {
+        Flush();
+        _content = _file.Content;
+        _device.Dispose();
+        CheckFindings findings = Look(_content);
+        Check(findings.Leaks == 0 || _mayLeak, $"leaks after a clean close: {string.Join("; ", findings.Sentences)}");
+        byte[] disk = ReadWhole(_content);
+        for (int i = 0; i < _sectors.Length; i++)
+            Check(_sectors[i].IsNow(Sector(disk, i)), $"sector {i} of the closed image is what it was not");
+        CheckAutoclear(_content, disk);
+    }
+
+    /// <summary>What is there after a cut is the image that is opened next.</summary>
+    void Crash()
+    {
+        int bytes = _file.Cut(_chance, ref _cut);
+        _content = _cut.AsSpan(0, bytes).ToArray();
+        CheckCut(_content);
+        _file.OnStep = null;
+        _mayLeak = true;
+        Settle();
+        _device.Dispose();
+    }
+
+    void Cut()
+    {
+        CutCount++;
+        int bytes = _file.Cut(_chance, ref _cut);
+        CheckCut(_cut.AsMemory(0, bytes));
+    }
+
+    void CheckCut(ReadOnlyMemory<byte> file)
+    {
+        _ = Look(file);
+        byte[] disk = ReadWhole(file);
+        for (int i = 0; i < _sectors.Length; i++)
+            Check(
+                _sectors[i].MayBe(Sector(disk, i)),
+                $"sector {i} after a power cut is what was never written: {_sectors[i].Tell(Sector(disk, i))}"
+            );
+        CheckAutoclear(file, disk);
+    }
+
+    void CheckAutoclear(ReadOnlyMemory<byte> file, byte[] disk)
+    {
+        if (file.Span[7] < 3 || BinaryPrimitives.ReadUInt64BigEndian(file.Span[88..]) == 0)
+            return;
+        for (int i = 0; i < _sectors.Length; i++)
+            Check(_sectors[i].IsFirst(Sector(disk, i)), $"sector {i} has changed, and the header denies it");
+    }
+
+    static CheckFindings Look(ReadOnlyMemory<byte> file)
+    {
+        Reader reader = new(file);
+        OpenRefusal refusal = Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header);
+        Check(refusal.IsNone, refusal.Sentence);
+        CheckFindings findings = Qcow2Check.Run(reader, header!);
+        Check(findings.Incomplete == null, findings.Incomplete!);
+        Check(findings.Corruptions == 0, $"corrupt: {string.Join("; ", findings.Sentences)}");
+        return findings;
+    }
+
+    static void Check(bool isSo, string sentence)
+    {
+        if (!isSo)
+            throw new ImageModelException(sentence);
+    }
+
+    public void Dispose()
+    {
+        _loop.Dispose();
+        _buffers.Dispose();
+    }
+}
+
+/// <summary>What the model has found.</summary>
+sealed class ImageModelException(string message) : Exception(message);
