@@ -56,6 +56,8 @@ static class Commands
         ("mandoc", "mandoc"),
         ("zsh", "zsh"),
         ("fish", "fish"),
+        ("mmdebstrap", "mmdebstrap"),
+        ("dh", "debhelper"),
     ];
 
     public static (string Command, string Package)[] Missing() =>

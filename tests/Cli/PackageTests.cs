@@ -1,0 +1,201 @@
+// The packages on a machine of their own: a fresh Debian with nothing but what the packages ask for, in which they are
+// installed, used, upgraded and removed, and after which nothing is left. FASTBACKUP_PACKAGES=full builds them twice,
+// from nothing and with all levels, and asks lintian, too: some minutes.
+using System;
+using System.IO;
+using System.Linq;
+using System.Threading.Tasks;
+using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Storage;
+using Xunit;
+
+namespace FastBackup.Tests.Cli;
+
+public sealed class PackageTests : IDisposable
+{
+    const string Variable = "FASTBACKUP_PACKAGES";
+    const string Release = "native-api/packaging/release";
+
+    static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
+    static readonly TimeSpan s_fullLimit = TimeSpan.FromMinutes(20);
+    static readonly bool s_isFull = Environment.GetEnvironmentVariable(Variable) == "full";
+
+    /// <summary>What a system writes down of what it has installed, and not the packages.</summary>
+    static readonly string[] s_ownFiles =
+    [
+        "/var/lib/dpkg/",
+        "/var/lib/apt/",
+        "/var/cache/",
+        "/var/log/",
+        "/etc/ld.so.",
+    ];
+
+    readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Packages_AreInstalledUsedUpgradedAndRemoved()
+    {
+        Requires.Root();
+        foreach (string needed in new[] { "mmdebstrap", "dh", "unshare", "pkg-config", "nbdkit", "gcc" })
+            Requires.Command(needed);
+        Requires.That(BuiltCommand.Compiled != null, $"needs the compiled command: {BuiltCommand.Variable}");
+        Requires.That(CodeName() != null, "needs Debian, to make another one");
+        Task machine = Task.Run(MakeMachine);
+        MakePackages();
+        await machine;
+
+        string before = Files();
+        string packages = string.Join(' ', Packages().Select(name => "/packages/" + name));
+        Inside($"apt-get install -y --no-install-recommends {packages}");
+        UseCommand();
+        UseLibrary();
+        UsePlugin();
+        UseTarball();
+        Upgrade();
+        Inside("apt-get purge -y fastbackup libfastbackup1 libfastbackup-dev nbdkit-plugin-fastbackup");
+        Inside("apt-get autoremove --purge -y");
+        Assert.Equal(before, Files());
+    }
+
+    void MakeMachine() => Run("mmdebstrap", "--variant=apt", "--skip=cleanup/apt", CodeName()!, _folder["machine"]);
+
+    void MakePackages()
+    {
+        string date = "SOURCE_DATE_EPOCH=1700000000";
+        if (s_isFull)
+        {
+            Run("env", date, Repository.PathOf(Release), "--out", _folder["packages"]);
+            Run("env", date, Repository.PathOf(Release), "--out", _folder["again"]);
+            Assert.Equal(
+                File.ReadAllText(_folder["packages/SHA256SUMS"]),
+                File.ReadAllText(_folder["again/SHA256SUMS"])
+            );
+            Requires.Command("lintian");
+            string[] all = [.. Packages().Select(name => _folder["packages/" + name])];
+            Assert.Equal("", Programs.Run(_folder.Path, "lintian", ["--allow-root", .. all]).Expect(0).Output);
+            return;
+        }
+        _ = BuiltLibrary.Folder;
+        Run(Repository.PathOf("native-api/packaging/build-command"), "v3=" + BuiltCommand.Compiled);
+        string[] quickly = [date, "DPKG_DEB_COMPRESSOR_TYPE=none"];
+        Run("env", [.. quickly, Repository.PathOf(Release), "--staged", "--out", _folder["packages"]]);
+    }
+
+    string[] Packages() =>
+        [.. Directory.GetFiles(_folder["packages"], "*.deb").Select(path => Path.GetFileName(path)).Order()];
+
+    void UseCommand()
+    {
+        Assert.Matches(@"^\d+\.\d+\.\d+\n$", Inside("fastbackup --version"));
+        Assert.Contains("image equals T0", Inside("fastbackup demo --size 16MiB"));
+        Assert.Contains("backup", Inside("cd /usr/share/man/man1 && zcat fastbackup-backup.1.gz"));
+        string man = Run("env", "MANWIDTH=80", "man", "-M", _folder["machine/usr/share/man"], "fastbackup-serve");
+        Assert.Contains("fastbackup serve DISK", man);
+        Assert.Contains(
+            "-F _fastbackup",
+            Inside("source /usr/share/bash-completion/completions/fastbackup; complete -p")
+        );
+        foreach (string unit in new[] { "serve@.service", "backup@.service", "backup@.timer" })
+            Assert.True(File.Exists(_folder["machine/usr/lib/systemd/system/fastbackup-" + unit]), unit);
+        Assert.Equal("", Inside("cd / && find usr/share/doc/fastbackup -name copyright -empty"));
+    }
+
+    /// <summary>A program is made with header and pkg-config file of the package, and runs with its library.</summary>
+    void UseLibrary()
+    {
+        string root = _folder["machine"];
+        string flags = Run(
+            "env",
+            "PKG_CONFIG_SYSROOT_DIR=" + root,
+            "PKG_CONFIG_LIBDIR=" + Directory.GetDirectories(root + "/usr/lib", "*-linux-gnu")[0] + "/pkgconfig",
+            "pkg-config",
+            "--cflags",
+            "--libs",
+            "fastbackup"
+        );
+        Disks.Random(root + "/disk.img", 8 << 20);
+        string source = Repository.PathOf("native-api/samples/full_backup.c");
+        Run(
+            "gcc",
+            [
+                source,
+                .. flags.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries),
+                "-o",
+                root + "/full_backup",
+            ]
+        );
+        Inside("/full_backup /disk.img /copy.img && cmp /disk.img /copy.img && rm /copy.img /full_backup");
+    }
+
+    void UsePlugin()
+    {
+        string line = "fastbackup backup \"nbd+unix:///?socket=$unixsocket\" /copy.img";
+        Inside($"nbdkit -U - fastbackup /disk.img --run '{line}' && cmp /disk.img /copy.img");
+        Inside("rm /disk.img /copy.img");
+    }
+
+    /// <summary>To the same files under a newer version.</summary>
+    void Upgrade()
+    {
+        Inside("echo DISKS=/disk.img > /etc/fastbackup/serve/vm7.conf");
+        string unpack = "dpkg-deb -R $p t && sed -i -E 's/0\\.[0-9]+\\.[0-9]+/&+next/' t/DEBIAN/control";
+        string all = $"for p in *.deb; do {unpack} && dpkg-deb -Znone -b t next/ && rm -rf t || exit 1; done";
+        Run("sh", "-c", $"cd '{_folder["packages"]}' && mkdir next && {all} && mv next '{_folder["machine"]}/'");
+        Inside("apt-get install -y /next/*.deb");
+        Assert.Matches(@"\+next$", Inside("dpkg-query -W -f '${Version}' fastbackup"));
+        Assert.Equal("DISKS=/disk.img\n", Inside("cat /etc/fastbackup/serve/vm7.conf"));
+        Inside("rm -r /next /etc/fastbackup/serve/vm7.conf");
+        Assert.Matches(@"^\d+\.\d+\.\d+\n$", Inside("fastbackup --version"));
+    }
+
+    /// <summary>What the sums are of is there, and the tarball installs without a package manager.</summary>
+    void UseTarball()
+    {
+        Run("sh", "-c", $"cd '{_folder["packages"]}' && sha256sum -c --quiet SHA256SUMS");
+        string tarball = Assert.Single(Directory.GetFiles(_folder["packages"], "*.tar.gz"));
+        _ = Directory.CreateDirectory(_folder["unpacked"]);
+        Run("tar", "-C", _folder["unpacked"], "--strip-components=1", "-xf", tarball);
+        Run("env", "PREFIX=/opt/fb", "DESTDIR=" + _folder["root"], _folder["unpacked/install"]);
+        Assert.Matches(@"^\d+\.\d+\.\d+\n$", Run(_folder["root/opt/fb/bin/fastbackup"], "--version"));
+        string unit = File.ReadAllText(_folder["root/opt/fb/lib/systemd/system/fastbackup-serve@.service"]);
+        Assert.Contains("ExecStart=/opt/fb/bin/fastbackup serve", unit);
+        Assert.True(File.Exists(_folder["root/opt/fb/lib/libfastbackup.so.1"]));
+    }
+
+    /// <summary>Every file of the machine but its own notes.</summary>
+    string Files() =>
+        string.Join(
+            '\n',
+            Inside("find / -xdev -not -path '/proc*' -not -path '/packages*' -not -path '/tmp*'")
+                .Split('\n')
+                .Where(path => !s_ownFiles.Any(own => path.StartsWith(own, StringComparison.Ordinal)))
+                .Order(StringComparer.Ordinal)
+        );
+
+    /// <summary>A line of the shell on that machine.</summary>
+    string Inside(string line)
+    {
+        string machine = _folder["machine"];
+        string packages = Directory.CreateDirectory(machine + "/packages").FullName;
+        string mount = $"mount --bind '{_folder["packages"]}' '{packages}' && exec chroot '{machine}' bash -ec \"$1\"";
+        string[] own = ["--mount", "--pid", "--fork", "--mount-proc=" + machine + "/proc"];
+        return Run("unshare", [.. own, "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", mount, "sh", line]);
+    }
+
+    static string Run(string program, params string[] arguments)
+    {
+        using RunningProgram running = new("", program, arguments);
+        return running.Wait(s_isFull ? s_fullLimit : s_limit).Expect(0).Output;
+    }
+
+    static string? CodeName()
+    {
+        string[] lines = File.Exists("/etc/os-release") ? File.ReadAllLines("/etc/os-release") : [];
+        return lines.Contains("ID=debian")
+            ? lines.FirstOrDefault(line => line.StartsWith("VERSION_CODENAME=", StringComparison.Ordinal))?[17..]
+            : null;
+    }
+}
