@@ -48,6 +48,7 @@ static class CommandTree
         Command track = TrackCommand.Create();
         Command checkpoint = CheckpointCommand.Create();
         Command repo = RepoCommand.Create();
+        Command run = RunCommand.Create();
         Command info = InfoCommand.Create();
         Command map = MapCommand.Create();
         Command check = CheckCommand.Create();
@@ -64,6 +65,7 @@ static class CommandTree
             track,
             checkpoint,
             repo,
+            run,
             info,
             map,
             check,
@@ -83,6 +85,7 @@ static class CommandTree
             [track] = TrackCommand.Examples,
             [checkpoint] = CheckpointCommand.Examples,
             [repo] = RepoCommand.Examples,
+            [run] = RunCommand.Examples,
             [info] = InfoCommand.Examples,
             [map] = MapCommand.Examples,
             [check] = CheckCommand.Examples,

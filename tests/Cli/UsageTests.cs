@@ -27,6 +27,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("serve")]
     [InlineData("track")]
     [InlineData("repo")]
+    [InlineData("run")]
     [InlineData("info")]
     [InlineData("map")]
     [InlineData("check")]

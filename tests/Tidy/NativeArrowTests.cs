@@ -71,6 +71,7 @@ public sealed class NativeArrowTests
         ["Demo"] = [.. CliGround, "Backup", "Compare", "Repo"],
         ["Repo"] = [.. CliGround, "Track", "Serve"],
         ["Reference"] = CliGround,
+        ["Run"] = [.. CliGround, "Repo", "LiveBackup"],
         ["Commands"] =
         [
             .. CliGround,
@@ -83,6 +84,7 @@ public sealed class NativeArrowTests
             "Monitor",
             "Reference",
             "Repo",
+            "Run",
             "Serve",
             "Track",
         ],

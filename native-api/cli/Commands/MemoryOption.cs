@@ -24,7 +24,8 @@ static class MemoryOption
             : $"--memory of {ByteSize.Format(memoryBytes)} is below two clusters of {
                 ByteSize.Format(clusterBytes)}; give more memory";
 
-    static string? CheckSize(ulong bytes)
+    /// <returns>Null, or what is wrong with it, as the end of a sentence.</returns>
+    public static string? CheckSize(ulong bytes)
     {
         ulong availableBytes = MachineMemory.AvailableBytes();
         return bytes == 0 ? "is zero; give at least two clusters, for example 64MiB"

@@ -83,18 +83,24 @@ static class RepositoryOptions
         SizeOption.Create(
             "--chunk",
             "With --repo: what is stored once, a power of two of 128KiB..8MiB; as the last point's, or 1MiB.",
-            bytes =>
-                bytes is < DiskLayout.ChunkBytesMin or > DiskLayout.ChunkBytesMax || !Units.IsPowerOfTwo(bytes)
-                    ? "is not a power of two of 128KiB to 8MiB"
-                    : null
+            CheckChunk
         );
+
+    /// <returns>Null, or what is wrong with it, as the end of a sentence.</returns>
+    public static string? CheckChunk(ulong bytes) =>
+        bytes is < DiskLayout.ChunkBytesMin or > DiskLayout.ChunkBytesMax || !Units.IsPowerOfTwo(bytes)
+            ? "is not a power of two of 128KiB to 8MiB"
+            : null;
+
+    /// <returns>Null, or what is wrong with it, as the end of a sentence.</returns>
+    public static string? CheckPack(ulong bytes) =>
+        bytes is < PointHead.PackBytesMin or > PointHead.PackBytesMax ? "is not within 16MiB to 128MiB" : null;
 
     public static Option<ulong?> CreatePack() =>
         SizeOption.Create(
             "--pack",
             "With --repo: size of the files in it, 16MiB..128MiB; 64MiB by default.",
-            bytes =>
-                bytes is < PointHead.PackBytesMin or > PointHead.PackBytesMax ? "is not within 16MiB to 128MiB" : null
+            CheckPack
         );
 
     public static Option<int?> CreateKeep(string name, string what)

@@ -43,9 +43,10 @@ sealed class FreezeHooks : IDisposable
     const int ThawLimitMs = 60_000;
 
     readonly Process _watchdog;
+    readonly string _thaw;
     readonly long _start = Stopwatch.GetTimestamp();
 
-    FreezeHooks(Process watchdog) => _watchdog = watchdog;
+    FreezeHooks(Process watchdog, string thaw) => (_watchdog, _thaw) = (watchdog, thaw);
 
     /// <summary>Longest time that guests can have been frozen; 0 while they are.</summary>
     public double Seconds { get; private set; }
@@ -77,7 +78,7 @@ sealed class FreezeHooks : IDisposable
         {
             return $"cannot start the watchdog that thaws (setsid, sh): {error.Message}";
         }
-        FreezeHooks made = new(watchdog!);
+        FreezeHooks made = new(watchdog!, thaw);
         string said = made.Read(FreezeLimitMs);
         if (said == "frozen 0")
         {
@@ -106,6 +107,8 @@ sealed class FreezeHooks : IDisposable
         IsLate = said == "late";
         if (IsLate)
             said = Read(ThawLimitMs);
+        if (said.Length == 0)
+            said = ThawWithout();
         Seconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
         Trouble =
             said == "thawed 0" ? null
@@ -117,6 +120,24 @@ sealed class FreezeHooks : IDisposable
     {
         Thaw();
         _watchdog.Dispose();
+    }
+
+    /// <summary>Somebody has killed the watchdog: then it is our turn.</summary>
+    string ThawWithout()
+    {
+        try
+        {
+            ProcessStartInfo start = new(
+                "timeout",
+                ["-s", "KILL", "10", "sh", "-c", "eval \"$0\" </dev/null >&2", _thaw]
+            );
+            using Process process = Process.Start(start)!;
+            return process.WaitForExit(ThawLimitMs) ? $"thawed {process.ExitCode}" : "";
+        }
+        catch (Win32Exception)
+        {
+            return "";
+        }
     }
 
     /// <returns>The next line, or nothing when none comes.</returns>

@@ -133,6 +133,7 @@ sealed record DoctorDoneEvent(
 [JsonSerializable(typeof(PointStartEvent))]
 [JsonSerializable(typeof(MountStartEvent))]
 [JsonSerializable(typeof(RepositoryDoneEvent))]
+[JsonSerializable(typeof(RunDoneEvent))]
 [JsonSerializable(typeof(ImageEvent))]
 [JsonSerializable(typeof(ExtentEvent))]
 [JsonSerializable(typeof(FindingEvent))]

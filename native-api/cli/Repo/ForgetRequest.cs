@@ -20,4 +20,8 @@ sealed record ForgetRequest(
     int Yearly,
     string[] Tags,
     bool IsDry
-);
+)
+{
+    /// <summary>Only points of nothing but these, HOST/DISK; null: all.</summary>
+    public string[]? Only { get; init; }
+}

@@ -11,7 +11,18 @@ sealed class ForgetRun(ForgetRequest request, RepositoryWork work)
 {
     public int Execute() => work.Run(new RepositoryDoneEvent("done", "repo", "forget"), Run);
 
-    RepositoryDoneEvent Run(RepositoryDoneEvent done)
+    RepositoryDoneEvent Run(RepositoryDoneEvent done) =>
+        done with
+        {
+            Points = [.. ForgetPoints().Select(PointListRun.EntryOf)],
+        };
+
+    /// <summary>As a part of a larger run.</summary>
+    /// <returns>How many.</returns>
+    /// <exception cref="RepositoryException">Locked, Forbidden ...: some may be gone.</exception>
+    public int Forget() => ForgetPoints().Length;
+
+    StoredPoint[] ForgetPoints()
     {
         OpenedRepository repository = work.Open();
         if (!request.IsDry)
@@ -32,7 +43,7 @@ sealed class ForgetRun(ForgetRequest request, RepositoryWork work)
             Phrases.Text($"{gone.Length} points forgotten{(request.IsDry ? " if this were no trial" : "")}; ")
                 + "'restic prune' gives back the space of what nobody needs any more"
         );
-        return done with { Points = [.. gone.Select(PointListRun.EntryOf)] };
+        return gone;
     }
 
     StoredPoint[] Named(OpenedRepository repository) =>
@@ -49,6 +60,8 @@ sealed class ForgetRun(ForgetRequest request, RepositoryWork work)
         {
             StoredPoint[] points = [.. ofDisk];
             if (request.Disk != null && !PointChoice.PathsOf(points[0]).Any(path => IsDisk(path, request.Disk)))
+                continue;
+            if (request.Only != null && PointChoice.PathsOf(points[0]).Any(path => !request.Only.Contains(path)))
                 continue;
             HashSet<BlobId> kept = Retention.Keep(points, request);
             gone.AddRange(points.Where(one => !kept.Contains(one.Id)));

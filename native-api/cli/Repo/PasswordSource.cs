@@ -25,9 +25,12 @@ static class PasswordSource
         | UnixFileMode.OtherWrite
         | UnixFileMode.OtherExecute;
 
-    /// <param name="file">Of an option; null: the environment says.</param>
+    /// <param name="place">Its file or command; neither: the environment says.</param>
     /// <exception cref="RepositoryException">There is none, or it cannot be had.</exception>
-    public static string Read(string? file) => Read(file, s_prefixes, "--password-file");
+    public static string Read(RepositoryPlace place) =>
+        place.PasswordCommand is { } command
+            ? FromCommand(command)
+            : Read(place.PasswordFile, s_prefixes, "--password-file");
 
     /// <summary>The second one of add-key.</summary>
     public static string ReadNew(string? file) => Read(file, s_newPrefixes, "--new-password-file");

@@ -18,6 +18,9 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
     readonly Output _output = work.Output;
     readonly List<DiskDoneEntry> _done = [];
 
+    /// <summary>Each disk that has ended, well or not.</summary>
+    public IReadOnlyList<DiskDoneEntry> Disks => _done;
+
     /// <summary>That was made.</summary>
     public string? Point { get; private set; }
 
@@ -94,15 +97,15 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
     void Fail(PointSource source, RepositoryException exception)
     {
         source.Failure = exception;
-        if (request.Sources.Count == 1)
-            throw new RepositoryException(exception.Error, exception.Message, exception);
-        _output.Error($"disk '{source.Wanted.Disk}' is left out of the point: {exception.Message}");
         _done.Add(
             new DiskDoneEntry(source.Wanted.Disk, source.Wanted.Path, RunStatus.Failed.Word())
             {
                 Error = exception.Message,
             }
         );
+        if (request.Sources.Count == 1)
+            throw new RepositoryException(exception.Error, exception.Message, exception);
+        _output.Error($"disk '{source.Wanted.Disk}' is left out of the point: {exception.Message}");
     }
 
     RepositoryDoneEvent BackUp(

@@ -3,4 +3,8 @@ namespace FastBackup.Cli;
 
 /// <param name="Address">A folder or rest:URL.</param>
 /// <param name="PasswordFile">Of an option; null: the environment says.</param>
-sealed record RepositoryPlace(string Address, string? PasswordFile);
+sealed record RepositoryPlace(string Address, string? PasswordFile)
+{
+    /// <summary>As a shell reads it; null: none.</summary>
+    public string? PasswordCommand { get; init; }
+}

@@ -44,14 +44,14 @@ sealed class RepositoryWork(RepositoryPlace place, Output output, Interruption i
     {
         if (Repository != null)
             return Repository;
-        string password = PasswordSource.Read(place.PasswordFile);
+        string password = PasswordSource.Read(place);
         return Repository = OpenedRepository.Open(StoreAddress.Open(place.Address, Cancel), password);
     }
 
     /// <summary>Makes one.</summary>
     public OpenedRepository Create()
     {
-        string password = PasswordSource.Read(place.PasswordFile);
+        string password = PasswordSource.Read(place);
         return Repository = OpenedRepository.Create(StoreAddress.Open(place.Address, Cancel), password);
     }
 

@@ -31,6 +31,10 @@ static class StoreAddress
             : null;
     }
 
+    /// <summary>A path, which may be a relative one.</summary>
+    /// <param name="address">Checked.</param>
+    public static bool IsFolder(string address) => !address.StartsWith(RestStore.Prefix, StringComparison.Ordinal);
+
     /// <param name="address">Checked.</param>
     /// <param name="cancel">Ends waits.</param>
     /// <param name="limit">How long a store may go on not answering; null: five minutes.</param>
