@@ -100,7 +100,9 @@ public static class WrongCommandLines
         ("backup a --repo c --chunk 3MiB", "--chunk '3MiB' is not a power of two", "128KiB to 8MiB"),
         ("backup a --repo c --pack 1GiB", "--pack '1GiB' is not within", "16MiB to 128MiB"),
         ("backup a --repo c --disk a/b", "--disk 'a/b' has a letter", "give a name of these"),
-        ("backup a --repo s3:x", "--repo 's3:x' is a kind of repository that is not there yet", "give a folder"),
+        ("backup a --repo sftp:x", "--repo 'sftp:x' is a kind of repository that is not there yet", "give a folder"),
+        ("backup a --repo s3:x", "--repo 's3:x' names no bucket", "s3:https://HOST/BUCKET/PREFIX"),
+        ("repo list s3:http://me:secret@host/bucket", "which everybody on this machine can see", "AWS_ACCESS_KEY_ID"),
         ("backup a b --chunk 1MiB", "--chunk goes with --repo", "fastbackup backup --help"),
         (
             "repo",

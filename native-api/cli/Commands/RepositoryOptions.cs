@@ -12,7 +12,7 @@ static class RepositoryOptions
     {
         Argument<string> argument = new("REPO")
         {
-            Description = "Folder, or rest:http://HOST:PORT/ of a restic server.",
+            Description = "Folder, rest:http://HOST:PORT/ of a restic server, or s3:https://HOST/BUCKET/PREFIX.",
         };
         argument.Validators.Add(result =>
         {
@@ -27,7 +27,7 @@ static class RepositoryOptions
     {
         Option<string?> option = new("--repo")
         {
-            Description = "Instead of TARGET: a point in time in this repository (folder or rest:URL).",
+            Description = "Instead of TARGET: a point in time in this repository (folder, rest:URL or s3:URL).",
             HelpName = "REPO",
         };
         option.Validators.Add(result =>

@@ -71,6 +71,20 @@ sealed record PointDiskEntry(
 sealed record KeyEntry(string Id, string? Created, string? Username, string? Hostname, bool IsCurrent);
 
 /// <remarks>
+/// Get: Looks at what is there, too.
+/// Retries: Operations that were tried again.
+/// </remarks>
+sealed record RequestCounts(
+    long Put,
+    long Get,
+    long List,
+    long Delete,
+    long Retries,
+    long SentBytes,
+    long ReceivedBytes
+);
+
+/// <remarks>
 /// Status: "done" or "failed".
 /// Error: A sentence.
 /// StoredBytes: As far as they were stored when the disk had been read.
@@ -107,6 +121,7 @@ sealed record DiskDoneEntry(string Disk, string Source, string Status)
 /// SameBytes: Taken from the parent, or right already on the target.
 /// Backups: Each disk, where a point has several.
 /// Problems: What verify has found.
+/// Requests: To a repository behind a network.
 /// FirstDifference: Of verify --against: the offset of the first chunk that differs.
 /// </remarks>
 sealed record RepositoryDoneEvent(string Event, string Command, string? Action)
@@ -152,6 +167,8 @@ sealed record RepositoryDoneEvent(string Event, string Command, string? Action)
     public IReadOnlyList<string>? Problems { get; init; }
 
     public ulong? FirstDifference { get; init; }
+
+    public RequestCounts? Requests { get; init; }
 
     public double Seconds { get; init; }
 

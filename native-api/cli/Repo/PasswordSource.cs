@@ -1,8 +1,6 @@
 // Where the password of a repository comes from: a file that only its owner can read, a command, or the environment, by
 // our names or restic's. Never the command line, which everybody on the machine sees; never shown, nor in an error.
 using System;
-using System.Diagnostics;
-using System.IO;
 using FastBackup.Repositories;
 
 namespace FastBackup.Cli;
@@ -14,16 +12,6 @@ static class PasswordSource
 
     /// <summary>A new one, for add-key.</summary>
     static readonly string[] s_newPrefixes = ["FASTBACKUP_NEW_PASSWORD"];
-
-    static readonly TimeSpan s_commandLimit = TimeSpan.FromMinutes(2);
-
-    const UnixFileMode Others =
-        UnixFileMode.GroupRead
-        | UnixFileMode.GroupWrite
-        | UnixFileMode.GroupExecute
-        | UnixFileMode.OtherRead
-        | UnixFileMode.OtherWrite
-        | UnixFileMode.OtherExecute;
 
     /// <param name="place">Its file or command; neither: the environment says.</param>
     /// <exception cref="RepositoryException">There is none, or it cannot be had.</exception>
@@ -55,60 +43,11 @@ static class PasswordSource
         );
     }
 
-    static string FromFile(string path)
-    {
-        try
-        {
-            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & Others) != 0)
-                throw new RepositoryException(
-                    RepositoryError.Refused,
-                    $"password file '{path}' can be read or written by others; take that away with 'chmod 600 {path}'"
-                );
-            return Checked(File.ReadAllText(path), $"password file '{path}'");
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new RepositoryException(
-                RepositoryError.Refused,
-                $"cannot read password file '{path}': {exception.Message}",
-                exception
-            );
-        }
-    }
+    static string FromFile(string path) =>
+        Checked(SecretText.FromFile(path, "password file"), $"password file '{path}'");
 
-    static string FromCommand(string command)
-    {
-        ProcessStartInfo start = new("/bin/sh", ["-c", command])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        };
-        try
-        {
-            using Process process = Process.Start(start)!;
-            process.StandardInput.Close();
-            System.Threading.Tasks.Task<string> output = process.StandardOutput.ReadToEndAsync();
-            if (!process.WaitForExit(s_commandLimit))
-            {
-                process.Kill(entireProcessTree: true);
-                throw new RepositoryException(RepositoryError.Refused, "the password command did not end in time");
-            }
-            if (process.ExitCode != 0)
-                throw new RepositoryException(
-                    RepositoryError.Refused,
-                    $"the password command ended with exit code {process.ExitCode}; what it says is above"
-                );
-            return Checked(output.GetAwaiter().GetResult(), "what the password command has written");
-        }
-        catch (Exception exception) when (exception is IOException or System.ComponentModel.Win32Exception)
-        {
-            throw new RepositoryException(
-                RepositoryError.Refused,
-                $"cannot run the password command: {exception.Message}",
-                exception
-            );
-        }
-    }
+    static string FromCommand(string command) =>
+        Checked(SecretText.FromCommand(command, "password command"), "what the password command has written");
 
     /// <summary>Without what stands around it, as restic takes it.</summary>
     static string Checked(string text, string what)

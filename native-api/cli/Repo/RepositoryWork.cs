@@ -169,6 +169,17 @@ sealed class RepositoryWork(RepositoryPlace place, Output output, Interruption i
             Status = status.Word(),
             ExitCode = status.ExitCode(),
             Repository = place.Address,
+            Requests = Repository?.Store.Requests is { } counts
+                ? new RequestCounts(
+                    counts.PutCount,
+                    counts.GetCount,
+                    counts.ListCount,
+                    counts.DeleteCount,
+                    counts.RetryCount,
+                    counts.SentBytes,
+                    counts.ReceivedBytes
+                )
+                : null,
             Seconds = Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 6),
         };
     }

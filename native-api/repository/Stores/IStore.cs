@@ -26,6 +26,9 @@ interface IStore : IDisposable
     /// <summary>For people: no password in it.</summary>
     string Name { get; }
 
+    /// <summary>What it was asked for; null: nobody counts.</summary>
+    StoreRequests? Requests => null;
+
     /// <summary>Makes the place, if it is not there.</summary>
     void Create();
 

@@ -53,6 +53,8 @@ sealed class RestStore : IStore
 
     public string Name => Prefix + _base.AbsoluteUri;
 
+    public StoreRequests Requests { get; } = new();
+
     public void Create()
     {
         using HttpResponseMessage answer = Send(HttpMethod.Post, new Uri(_base, "?create=true"));
@@ -153,6 +155,7 @@ sealed class RestStore : IStore
         CancellationToken? cancel = null
     )
     {
+        Count(method, url, content?.Length ?? 0);
         using HttpRequestMessage request = new(method, url);
         request.Headers.Range = range;
         if (content is { } bytes)
@@ -178,6 +181,18 @@ sealed class RestStore : IStore
         }
     }
 
+    void Count(HttpMethod method, Uri url, long sentBytes)
+    {
+        if (method == HttpMethod.Post)
+            Requests.Put(sentBytes);
+        else if (method == HttpMethod.Delete)
+            Requests.Delete();
+        else if (url.AbsolutePath.EndsWith('/'))
+            Requests.List();
+        else
+            Requests.Get();
+    }
+
     byte[] Body(HttpResponseMessage answer, string what)
     {
         try
@@ -187,6 +202,7 @@ sealed class RestStore : IStore
             stream.CopyTo(all);
             if (answer.Content.Headers.ContentLength is { } length && length != all.Length)
                 throw Unreachable("read", what, "the connection ended in the middle", null);
+            Requests.Receive(all.Length);
             return all.ToArray();
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)

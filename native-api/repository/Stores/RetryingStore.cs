@@ -21,12 +21,10 @@ sealed class RetryingStore(IStore inner, TimeSpan limit, CancellationToken cance
     readonly TimeSpan _limit = limit;
     readonly CancellationToken _cancel = cancel;
     readonly int _firstWaitMs = firstWaitMs;
-    long _retryCount;
 
     public string Name => inner.Name;
 
-    /// <summary>Operations that were tried again.</summary>
-    public long RetryCount => Interlocked.Read(ref _retryCount);
+    public StoreRequests? Requests => inner.Requests;
 
     public void Create() => _ = Try(() => Nothing(inner.Create));
 
@@ -115,7 +113,7 @@ sealed class RetryingStore(IStore inner, TimeSpan limit, CancellationToken cance
 
         public void Wait()
         {
-            _ = Interlocked.Increment(ref store._retryCount);
+            store.Requests?.Retry();
             _ = store._cancel.WaitHandle.WaitOne(RandomNumberGenerator.GetInt32(_waitMs / 2, _waitMs));
             _waitMs = Math.Min(_waitMs * 2, LongestWaitMs);
         }

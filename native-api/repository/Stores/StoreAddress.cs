@@ -1,4 +1,4 @@
-// A repository's address, as typed: a folder, or rest:http://host:port/path/.
+// A repository's address, as typed: a folder, or rest:http://host:port/path/, s3:https://host/bucket/prefix.
 using System;
 using System.Threading;
 
@@ -13,12 +13,14 @@ static class StoreAddress
     public static string? Check(string address)
     {
         if (address.Length == 0)
-            return "is empty; give a folder or rest:http://HOST:PORT/";
+            return "is empty; give a folder, rest:http://HOST:PORT/ or s3:https://HOST/BUCKET";
+        if (address.StartsWith(S3Address.Start, StringComparison.Ordinal))
+            return S3Address.Check(address);
         if (!address.StartsWith(RestStore.Prefix, StringComparison.Ordinal))
         {
             int end = address.IndexOf(':', StringComparison.Ordinal);
             return end > 1 && Array.IndexOf(s_others, address[..end]) >= 0
-                ? "is a kind of repository that is not there yet; give a folder or rest:http://HOST:PORT/"
+                ? "is a kind of repository that is not there yet; give a folder, rest:http://HOST:PORT/ or s3:..."
                 : null;
         }
         if (!Uri.TryCreate(address[RestStore.Prefix.Length..], UriKind.Absolute, out Uri? url))
@@ -33,23 +35,27 @@ static class StoreAddress
 
     /// <summary>A path, which may be a relative one.</summary>
     /// <param name="address">Checked.</param>
-    public static bool IsFolder(string address) => !address.StartsWith(RestStore.Prefix, StringComparison.Ordinal);
+    public static bool IsFolder(string address) =>
+        !address.StartsWith(RestStore.Prefix, StringComparison.Ordinal)
+        && !address.StartsWith(S3Address.Start, StringComparison.Ordinal);
 
     /// <param name="address">Checked.</param>
     /// <param name="cancel">Ends waits.</param>
     /// <param name="limit">How long a store may go on not answering; null: five minutes.</param>
     public static IStore Open(string address, CancellationToken cancel, TimeSpan? limit = null)
     {
-        IStore store = address.StartsWith(RestStore.Prefix, StringComparison.Ordinal)
-            ? new RestStore(
+        IStore store =
+            IsFolder(address) ? new LocalStore(address)
+            : address.StartsWith(S3Address.Start, StringComparison.Ordinal)
+                ? new S3Store(S3Address.Parse(address), S3Credentials.Read(), cancel)
+            : new RestStore(
                 new Uri(address[RestStore.Prefix.Length..]),
                 Environment.GetEnvironmentVariable("RESTIC_REST_USERNAME"),
                 Environment.GetEnvironmentVariable("RESTIC_REST_PASSWORD"),
                 cancel
-            )
-            : new LocalStore(address);
+            );
         return new RetryingStore(store, limit ?? s_usualLimit, cancel);
     }
 
-    static readonly string[] s_others = ["s3", "sftp", "azure", "gs", "b2", "swift", "rclone"];
+    static readonly string[] s_others = ["sftp", "azure", "gs", "b2", "swift", "rclone"];
 }

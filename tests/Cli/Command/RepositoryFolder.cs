@@ -36,10 +36,16 @@ sealed class RepositoryFolder : IDisposable
 
     public string Path => _path;
 
+    /// <summary>Of both programs, beside the password.</summary>
+    public (string Name, string Value)[] Variables { get; init; } = [];
+
     public string this[string name] => System.IO.Path.Combine(_path, name);
 
     /// <summary>As 'repo init' makes it, but for the cost of trying the password.</summary>
-    public void Init() => OpenedRepository.Create(new LocalStore(this["repo"]), Password, Cost).Dispose();
+    public void Init() => Init(new LocalStore(this["repo"]));
+
+    /// <summary>The same, elsewhere.</summary>
+    public static void Init(IStore store) => OpenedRepository.Create(store, Password, Cost).Dispose();
 
     public string[] Files(string kind) =>
         [.. Directory.GetFiles(this["repo/" + kind], "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
@@ -58,15 +64,14 @@ sealed class RepositoryFolder : IDisposable
             Path,
             BuiltCommand.Words[0],
             [.. BuiltCommand.Words[1..], .. arguments.Select(one => one == "REPO" ? Address : one)],
-            ("FASTBACKUP_PASSWORD", Password),
-            ("NO_PROXY", "127.0.0.1")
+            [("FASTBACKUP_PASSWORD", Password), ("NO_PROXY", "127.0.0.1"), .. Variables]
         );
 
     public ProgramResult Restic(string line)
     {
         Requires.Command("restic");
         string[] words = ["--no-cache", "-r", Address, .. line.Split(' ')];
-        using RunningProgram program = new(Path, "restic", words, ("RESTIC_PASSWORD", Password));
+        using RunningProgram program = new(Path, "restic", words, [("RESTIC_PASSWORD", Password), .. Variables]);
         return program.Wait();
     }
 
