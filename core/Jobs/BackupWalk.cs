@@ -2,7 +2,8 @@
 // as far as that has come. Where it waits for the scan, and at the end, it makes the target zero where the source was:
 // guests wait for data, and for no zeroes. A region in which guests' first writes wait again and again comes before its
 // turn, as a whole, so that the disk streams; then the walk goes on where it was (FirstWriteHeat).
-// A source that does not tell its map soon enough holds nothing up: from there on all is data, until it tells.
+// A source that does not tell its map soon enough holds nothing up: from there on all is data, until it tells. With
+// sync top it is waited for: what is not the top layer's must not be written.
 // Clusters that a failure or a guest's failed copy set back lie behind the cursor: for them the walk begins again,
 // until nothing is marked. They are data then, whatever the source would tell.
 // Cost: O(1) a step; a step is a chunk, or a run of zeroes. Does not say when it may go on.

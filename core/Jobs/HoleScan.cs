@@ -9,7 +9,8 @@
 // Without leave of the rate limit, a pause, or room for chunks: guests are protected from the point in time on, so
 // they are let go as early as can be. What is not of the top layer (top) leaves the job altogether. With sync
 // none only what guests write goes to the target, so its holes are taken only where the target reads as zero anyway.
-// A source that tells slowly holds nobody: guests' writes are captured meanwhile as data, and the walk passes by.
+// A source that tells slowly holds nobody: guests' writes are captured meanwhile as data, and the walk passes by; but
+// with sync top, where only the map says what is copied at all.
 // A cluster that is partly data is data, and so is one of which guests' writes have captured a part.
 // Cost: one query at a time; a turn works on ClustersATurn clusters or RunsATurn runs.
 using System;
@@ -130,7 +131,7 @@ sealed class HoleScan : ILoopTask, IDisposable
 
     void OnSlow()
     {
-        IsSlow = _scan.IsQuerying && !IsOver;
+        IsSlow = _scan.IsQuerying && !IsOver && !_dropsHoles;
         if (IsSlow)
             _onMapped();
     }

@@ -278,13 +278,31 @@ FB_API int32_t FB_CALL fb_queue_dispatch(fb_queue queue, uint32_t capacity, uint
  * both: a block device may be overwritten. */
 #define FB_DEVICE_REPLACE 128u
 
+#define FB_FORMAT_UNSAID 0u /* as the flags say: raw, or refused */
+#define FB_FORMAT_RAW 1u    /* raw, whatever it looks like */
+/* A qcow2 image, with every file that it names (docs/qcow2.md): who says so trusts what is in it. With CREATE and
+ * PARTIAL a new one: the target of one job, not read, and no image to anybody before that job has ended well.
+ * A job that writes to one that is packed or based on another has clusters of 64 KiB at least. */
+#define FB_FORMAT_QCOW2 2u
+
+#define FB_PACKING_NONE 0u
+#define FB_PACKING_ZLIB 1u /* read by every program that reads qcow2 */
+#define FB_PACKING_ZSTD 2u /* by QEMU from 5.1 on */
+
 typedef struct fb_device_options {
   uint32_t struct_size;
   uint32_t flags;          /* FB_DEVICE_* */
   const char *path;        /* UTF-8, a regular file or a block device, or an nbd:// or nbd+unix:// name */
   uint32_t path_length;    /* 1 to 4095 bytes, no NUL inside */
   uint32_t in_flight_max;  /* requests at once: 4 to 4096; 0 = 1024 */
-  uint64_t create_bytes;   /* with FB_DEVICE_CREATE, else 0 */
+  uint64_t create_bytes;   /* with FB_DEVICE_CREATE, else 0: of the disk */
+  uint32_t format;         /* FB_FORMAT_* */
+  uint32_t packing;        /* of a new image: FB_PACKING_*, by threads beside the engine's */
+  uint32_t packing_level;  /* 1, the fastest, to 19 for zstd and 9 for zlib; 0 = 1 */
+  uint32_t backing_format; /* what the backing is taken for: FB_FORMAT_*; UNSAID: what it looks like */
+  const char *backing;     /* of a new image: the file that it is based on, a copy of create_bytes; NULL = none */
+  uint32_t backing_length; /* 0 to 1023 bytes, no NUL inside */
+  uint32_t reserved;       /* 0 */
 } fb_device_options;
 
 #define FB_DEVICE_IS_READ_ONLY 1u
@@ -308,6 +326,9 @@ typedef struct fb_device_state {
  * it (bytes 100 and 200 upwards) and with flock. A file is written by one device of a process at a time.
  * A disk of an NBD server is named as its clients do (docs/nbd.md): it is there already. When its server goes away it
  * is connected to again for a minute before requests fail.
+ * An image or a backing is read while it is opened: not on the thread of an engine that the host drives. A new image
+ * that is based on another has only what a job writes to it: one with sync top or a bitmap. The backing is read only,
+ * and stays open and locked as long as the device.
  *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (in use elsewhere), FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY,
  *   FB_E_UNSUPPORTED; the error text is a sentence that names the path */
 FB_API fb_status FB_CALL fb_device_open(fb_engine engine, const fb_device_options *options, fb_device *out);

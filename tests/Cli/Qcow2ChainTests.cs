@@ -186,7 +186,7 @@ public sealed class Qcow2ChainTests : IDisposable
         string picture = FolderPicture.Take(_folder.Path);
         Refuse("none.qcow2", "backing: cannot open 'none.qcow2'");
         Refuse("circle.qcow2", "backing: 'circle.qcow2' is based on 'circle.qcow2', which is based on itself");
-        Refuse("other.img", "backing 'other.img' has 3145728 bytes, the source 4194304");
+        Refuse("other.img", "backing 'other.img' has 3145728 bytes, the disk 4194304");
         Refuse("disk.img", "backing 'disk.img' is the source itself");
         Refuse("nbd://localhost/x", "is a disk of a server");
         Refuse("full.qcow2", "target 'full.qcow2' is a part of backing 'full.qcow2'", "full.qcow2", "--force");

@@ -18,6 +18,7 @@ using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Memory;
 using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Formats.Qcow2;
 
@@ -87,8 +88,16 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     /// <summary>How long the file is to be, once it is sealed; else 0.</summary>
     public ulong EndBytes { get; private set; }
 
+    /// <summary>What it is based on; owned. Null: nothing, or the caller keeps it.</summary>
+    public IBlockDevice? Backing { get; private init; }
+
     /// <summary>As the constructor, with threads that pack where the image is packed.</summary>
-    public static Qcow2NewImage Create(IIoLoop loop, IBlockDevice file, NewImageShape shape) =>
+    public static Qcow2NewImage Create(
+        IIoLoop loop,
+        IBlockDevice file,
+        NewImageShape shape,
+        IBlockDevice? backing = null
+    ) =>
         new(
             loop,
             file,
@@ -97,7 +106,22 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
             shape.Options.Packing == null
                 ? null
                 : WorkCrew.TryStart("fb-pack", ClusterPacker.ThreadCount)
-        );
+        )
+        {
+            Backing = backing,
+        };
+
+    /// <summary>Takes away what its file has behind the image. Threads: any that may wait, after the seal.</summary>
+    public Fault Trim()
+    {
+        if (_file is not FileDevice file)
+            return Fault.None;
+        int result = NameCalls.Kernel.Resize(file.Fd, EndBytes);
+        return result < 0 ? Errnos.ToFault(-result) : Fault.None;
+    }
+
+    /// <summary>The image is there, durably. Threads: any.</summary>
+    public bool IsSealed { get; private set; }
 
     public void BeginImage(ulong bitmapSerial) => _file.BeginImage(bitmapSerial);
 
@@ -133,6 +157,7 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
         else
             _buffer.Leak(); // of a loop that has stopped
         _file.Dispose();
+        Backing?.Dispose();
     }
 
     /// <inheritdoc/>
@@ -347,7 +372,11 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
         _seal.Begin();
     }
 
-    void OnSealed(Fault fault) => OnEnded(_sealingKey, fault);
+    void OnSealed(Fault fault)
+    {
+        IsSealed = fault.IsNone;
+        OnEnded(_sealingKey, fault);
+    }
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result) => OnEnded(userData, result.Fault);
 

@@ -108,6 +108,20 @@ public static unsafe partial class LibFastBackup
     /// <summary>with CREATE: path is a folder, or a new file that loses its name at once</summary>
     public const uint FB_DEVICE_NAMELESS = 64;
     public const uint FB_DEVICE_REPLACE = 128;
+
+    /// <summary>as the flags say: raw, or refused</summary>
+    public const uint FB_FORMAT_UNSAID = 0;
+
+    /// <summary>raw, whatever it looks like</summary>
+    public const uint FB_FORMAT_RAW = 1;
+    public const uint FB_FORMAT_QCOW2 = 2;
+    public const uint FB_PACKING_NONE = 0;
+
+    /// <summary>read by every program that reads qcow2</summary>
+    public const uint FB_PACKING_ZLIB = 1;
+
+    /// <summary>by QEMU from 5.1 on</summary>
+    public const uint FB_PACKING_ZSTD = 2;
     public const uint FB_DEVICE_IS_READ_ONLY = 1;
 
     /// <summary>O_DIRECT is in use</summary>

@@ -130,6 +130,9 @@ public static unsafe partial class LibFastBackup
     /// it (bytes 100 and 200 upwards) and with flock. A file is written by one device of a process at a time.
     /// A disk of an NBD server is named as its clients do (docs/nbd.md): it is there already. When its server goes away it
     /// is connected to again for a minute before requests fail.
+    /// An image or a backing is read while it is opened: not on the thread of an engine that the host drives. A new image
+    /// that is based on another has only what a job writes to it: one with sync top or a bitmap. The backing is read only,
+    /// and stays open and locked as long as the device.
     /// </summary>
     /// <returns>
     /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (in use elsewhere), FB_E_IO, FB_E_NO_SPACE, FB_E_NO_MEMORY,<br/>

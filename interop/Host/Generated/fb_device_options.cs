@@ -20,6 +20,27 @@ public unsafe struct fb_device_options
     /// <summary>requests at once: 4 to 4096; 0 = 1024</summary>
     public uint in_flight_max;
 
-    /// <summary>with FB_DEVICE_CREATE, else 0</summary>
+    /// <summary>with FB_DEVICE_CREATE, else 0: of the disk</summary>
     public ulong create_bytes;
+
+    /// <summary>FB_FORMAT_*</summary>
+    public uint format;
+
+    /// <summary>of a new image: FB_PACKING_*, by threads beside the engine's</summary>
+    public uint packing;
+
+    /// <summary>1, the fastest, to 19 for zstd and 9 for zlib; 0 = 1</summary>
+    public uint packing_level;
+
+    /// <summary>what the backing is taken for: FB_FORMAT_*; UNSAID: what it looks like</summary>
+    public uint backing_format;
+
+    /// <summary>of a new image: the file that it is based on, a copy of create_bytes; NULL = none</summary>
+    public byte* backing;
+
+    /// <summary>0 to 1023 bytes, no NUL inside</summary>
+    public uint backing_length;
+
+    /// <summary>0</summary>
+    public uint reserved;
 }

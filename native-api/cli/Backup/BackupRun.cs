@@ -234,7 +234,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     /// <summary>Gives the copy its name.</summary>
     OpenRefusal Publish(TargetPlace place)
     {
-        Fault fault = Qcow2Target.Trim(_target!);
+        Fault fault = (_target as Qcow2NewImage)?.Trim() ?? Fault.None;
         return fault.IsNone
             ? place.TryPublish()
             : new OpenRefusal(fault, $"cannot give its length to '{place.PartialPath}', which is whole: {fault}");

@@ -1,11 +1,8 @@
-// A backup that becomes a qcow2 image: when that is meant, what it cannot be together with, and the two steps that a
-// raw target does not have: the image over the file, and the file's length at the end.
+// A backup that becomes a qcow2 image: when that is meant, what it cannot be together with, and what it is.
 using System;
-using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Formats.Qcow2;
-using FastBackup.Ports.Linux;
 
 namespace FastBackup.Cli;
 
@@ -58,13 +55,4 @@ static class Qcow2Target
                 }
             )
             : null;
-
-    /// <summary>Takes away what the file has behind the image.</summary>
-    public static Fault Trim(IBlockDevice target)
-    {
-        if (target is not Qcow2NewImage { File: FileDevice file, EndBytes: var endBytes })
-            return Fault.None;
-        int result = NameCalls.Kernel.Resize(file.Fd, endBytes);
-        return result < 0 ? Errnos.ToFault(-result) : Fault.None;
-    }
 }

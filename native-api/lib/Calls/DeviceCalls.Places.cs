@@ -1,9 +1,11 @@
 // fb_device_open for places that are not yet what they will be (FB_DEVICE_PARTIAL, FB_DEVICE_NAMELESS), and
 // fb_device_publish. The rules are the engine's: TargetPlace and ScratchFile.
 using System;
+using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Devices.Targets;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
 using FastBackup.Native.Header;
@@ -96,6 +98,17 @@ static partial class DeviceCalls
             null
         );
 
+    /// <summary>A new image gets the length that it has.</summary>
+    static OpenRefusal FinishImage(IBlockDevice device)
+    {
+        if (device is not Qcow2NewImage image)
+            return default;
+        if (!image.IsSealed)
+            return OpenRefusal.Rule("the image is not whole: no job has ended well on it");
+        Fault fault = image.Trim();
+        return fault.IsNone ? default : new OpenRefusal(fault, $"cannot give its length to the image: {fault}");
+    }
+
     public static unsafe int Publish(ulong id, byte* words, uint capacity, uint* length)
     {
         if (words == null && capacity > 0)
@@ -110,7 +123,9 @@ static partial class DeviceCalls
         {
             if (device.IsClosed)
                 return Answer.Handle(DeviceObject.Noun).Tell();
-            refusal = place.TryPublish();
+            refusal = FinishImage(device.Device);
+            if (refusal.IsNone)
+                refusal = place.TryPublish();
             text = string.Join("; ", place.Words);
         }
         // SAFETY: the host vouches for capacity bytes.

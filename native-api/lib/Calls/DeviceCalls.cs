@@ -3,6 +3,7 @@ using System;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
 using FastBackup.Native.Header;
@@ -36,6 +37,9 @@ static partial class DeviceCalls
             answer = Utf8Name.TryRead(given.Path, given.PathLength, 1, PathBytesMax, out path);
         if (answer.IsOk && IsPlace(given.Flags))
             answer = CheckPlace(given.Flags);
+        ImageMaking? making = null;
+        if (answer.IsOk)
+            answer = ReadFormat(given, path, out making);
         if (!answer.IsOk)
             return answer.Tell();
         bool isRemote = DeviceSchemes.Known.IsMeant(path);
@@ -52,12 +56,16 @@ static partial class DeviceCalls
             CreateBytes = (given.Flags & Fb.DeviceCreate) != 0 ? given.CreateBytes : null,
             IsDirect = (given.Flags & Fb.DevicePageCache) == 0,
             IsLockIgnored = (given.Flags & Fb.DeviceIgnoreLocks) != 0,
-            Format = (given.Flags & Fb.DeviceProbeFormat) != 0 ? FormatRule.Refused : FormatRule.Raw,
+            Format = RuleOf(given),
             InFlightMax = given.InFlightMax == 0 ? FileOpenOptions.InFlightDefault : given.InFlightMax,
         };
-        answer = IsPlace(given.Flags)
-            ? OpenPlace(engine, given.Flags, options, out DeviceObject? device)
-            : DeviceMaking.OpenFile(engine, options, out device);
+        DeviceObject? device;
+        if (making != null || given.Format == Fb.FormatQcow2)
+            answer = OpenImage(engine, given.Flags, options, making, out device);
+        else if (IsPlace(given.Flags))
+            answer = OpenPlace(engine, given.Flags, options, out device);
+        else
+            answer = DeviceMaking.OpenFile(engine, options, out device);
         *result = device?.Id ?? 0;
         return answer.Tell();
     }
@@ -170,12 +178,12 @@ static partial class DeviceCalls
             InFlightMax = limits.InFlightMax,
             Flags = limits.IsReadOnly ? Fb.DeviceIsReadOnly : 0,
         };
-        if (device.Device is FileDevice file)
+        if ((device.Device as FileDevice ?? FileOf(device)) is { } file)
             state.Flags |=
                 (file.IsDirect ? Fb.DeviceIsDirect : 0)
                 | (file.IsBlockDevice ? Fb.DeviceIsBlock : 0)
                 | (file.UsedBy != null ? Fb.DeviceIsInUse : 0);
-        else
+        else if (device.Device is not Qcow2Device)
             state.Flags |= Fb.DeviceIsHost;
         Answer answer = device.Engine!.Run(
             device,

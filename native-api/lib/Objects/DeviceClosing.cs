@@ -1,6 +1,7 @@
 // The end of a device's handle, at once or, of a device that the host brought and still works on, when its last request
 // has ended.
 using FastBackup.Devices;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
 
@@ -27,7 +28,7 @@ static class DeviceClosing
                 if (device.HasDisk || device.HasJob)
                     return Answer.State("a disk or a job uses the device");
                 _ = device.TryClose();
-                isUnwritten = device.Device.ReadsAsZero;
+                isUnwritten = FileOf(device.Device).ReadsAsZero;
                 isIdle = device.Device.InFlightCount == 0;
                 isLingering = IsLingeringAfterClose(device);
                 HandleTable.Close(device);
@@ -40,10 +41,19 @@ static class DeviceClosing
             (device.Device as HostDevice)?.Release();
         device.ClosePlace(isUnwritten);
         if (isIdle && !engine.Reactor.MustNotWait)
-            closing = device.Device as FileDevice;
+            closing = FileOf(device.Device) as FileDevice;
         engine.Release(isChild: true);
         return answer;
     }
+
+    /// <summary>Of an image; else the device itself.</summary>
+    static IBlockDevice FileOf(IBlockDevice device) =>
+        device switch
+        {
+            Qcow2Device image => image.File,
+            Qcow2NewImage image => image.File,
+            _ => device,
+        };
 
     /// <summary>Ends the device, now or when its last request has ended. On the reactor's thread.</summary>
     /// <returns>True: a host device, and later.</returns>

@@ -107,6 +107,23 @@ public sealed class HoleScanTests : IDisposable
         Assert.Equal((0u, 0ul), (_source.InFlightCount, scan.MappedCluster));
     }
 
+    /// <summary>What is not of the top layer must not be written, however long its map takes.</summary>
+    [Theory]
+    [InlineData(BackupSync.Full, true)]
+    [InlineData(BackupSync.Top, false)]
+    public void ASlowMap_IsPassedBy_UnlessItSaysWhatIsCopied(BackupSync sync, bool isPassed)
+    {
+        using MapDevice source = new(Units.GiB);
+        using PartBench bench = new(_loop, source, Cluster);
+        using HoleScan scan = new(bench.Disk, bench.Filter, sync, () => { });
+        scan.Begin();
+        _loop.RunFor(Units.NsPerSecond);
+        Assert.Equal((true, isPassed), (scan.IsQuerying, scan.IsSlow));
+        source.Answer((Data, Cluster), (Hole, Units.GiB - Cluster));
+        _loop.RunUntil(() => scan.IsAtEnd);
+        Assert.Equal(1ul, bench.Map.Todo.CountBits());
+    }
+
     [Fact]
     public void AnErrorOfTheMap_MakesTheRestData()
     {

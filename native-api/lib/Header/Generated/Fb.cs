@@ -63,6 +63,9 @@ static class Fb
     public const int ETimedOut = -14;
     public const int ETruncated = -13;
     public const int EUnsupported = -10;
+    public const uint FormatQcow2 = 2;
+    public const uint FormatRaw = 1;
+    public const uint FormatUnsaid = 0;
     public const uint GuestPriorityBalanced = 0;
     public const uint GuestPriorityOff = 2;
     public const uint GuestPriorityStrict = 1;
@@ -107,6 +110,9 @@ static class Fb
     public const uint OnErrorIgnore = 1;
     public const uint OnErrorReport = 0;
     public const uint OnErrorStop = 2;
+    public const uint PackingNone = 0;
+    public const uint PackingZlib = 1;
+    public const uint PackingZstd = 2;
     public const uint PathMonitor = 3;
     public const uint PathScratch = 2;
     public const uint PathTarget = 1;

@@ -13,4 +13,11 @@ public unsafe partial struct DeviceOptionsStruct
     public uint PathLength;
     public uint InFlightMax;
     public ulong CreateBytes;
+    public uint Format;
+    public uint Packing;
+    public uint PackingLevel;
+    public uint BackingFormat;
+    public byte* Backing;
+    public uint BackingLength;
+    public uint Reserved;
 }
