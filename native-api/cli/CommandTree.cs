@@ -26,6 +26,11 @@ static class CommandTree
             ?? (parsed.Errors.Count > 0 ? Explain(parsed) : MissingParts.Check(parsed));
         if (wrong != null)
             return Refuse(parsed, wrong);
+        if (MissingLibrary.Check(parsed) is { } missing)
+        {
+            Console.Error.WriteLine("fastbackup: " + missing);
+            return ExitCode.OfFailure(arguments);
+        }
         // Signals are Interruption's affair, not the parser's.
         InvocationConfiguration configuration = new()
         {

@@ -1,6 +1,6 @@
 // The packages on a machine of their own: a fresh Debian with nothing but what the packages ask for, in which they are
 // installed, used, upgraded and removed, and after which nothing is left. FASTBACKUP_PACKAGES=full builds them twice,
-// from nothing and with all levels, and asks lintian, too: some minutes.
+// from nothing and with all levels, asks lintian, and boots that Debian in a container for its units: some minutes.
 using System;
 using System.IO;
 using System.Linq;
@@ -54,10 +54,13 @@ public sealed class PackageTests : IDisposable
         UseLibrary();
         UsePlugin();
         UseTarball();
+        if (s_isFull)
+            UseUnits();
         Upgrade();
         Inside("apt-get purge -y fastbackup libfastbackup1 libfastbackup-dev nbdkit-plugin-fastbackup");
         Inside("apt-get autoremove --purge -y");
         Assert.Equal(before, Files());
+        MissLibrary();
     }
 
     void MakeMachine() => Run("mmdebstrap", "--variant=apt", "--skip=cleanup/apt", CodeName()!, _folder["machine"]);
@@ -135,6 +138,48 @@ public sealed class PackageTests : IDisposable
         string line = "fastbackup backup \"nbd+unix:///?socket=$unixsocket\" /copy.img";
         Inside($"nbdkit -U - fastbackup /disk.img --run '{line}' && cmp /disk.img /copy.img");
         Inside("rm /disk.img /copy.img");
+    }
+
+    /// <summary>Without OpenSSL, which a tarball cannot ask for: what needs it says so, and the rest works.</summary>
+    void MissLibrary()
+    {
+        Run("cp", "-a", _folder["root/opt/fb"], _folder["machine/opt/"]);
+        Assert.Contains("are left out: OpenSSL is not", Inside("/opt/fb/bin/fastbackup demo --size 16MiB"));
+        string said = Inside("/opt/fb/bin/fastbackup repo init /opt/repo 2>&1 || echo $?");
+        Assert.Equal("'repo' needs OpenSSL, which is not on this machine", said.Split(": ")[1].Split(';')[0]);
+        Assert.EndsWith("\n1\n", said, StringComparison.Ordinal);
+        Assert.Contains("install it, on Debian the package libssl3", Inside("/opt/fb/bin/fastbackup doctor"));
+        Inside("cd /opt && head -c 3M /dev/urandom > a && fb/bin/fastbackup backup a b --json && cmp a b");
+    }
+
+    /// <summary>Another copy of the machine is booted; units.sh runs there, and says how far it came.</summary>
+    void UseUnits()
+    {
+        Requires.Command("systemd-nspawn");
+        string booted = _folder["booted"];
+        Run("cp", "-a", _folder["machine"], booted);
+        Run("chroot", booted, "apt-get", "install", "-y", "--no-install-recommends", "systemd-sysv", "dbus");
+        File.Copy(Repository.PathOf("tests/Cli/Command/units.sh"), booted + "/units.sh");
+        const string unit = """
+            [Unit]
+            After=basic.target
+            [Service]
+            Type=oneshot
+            StandardOutput=file:/said
+            StandardError=inherit
+            ExecStart=/bin/bash /units.sh
+            ExecStopPost=/bin/systemctl --no-block exit 0
+            """;
+        File.WriteAllText(booted + "/etc/systemd/system/units.service", unit);
+        const string boot = """
+            umount -R /sys/fs/cgroup
+            mount -t cgroup2 none /sys/fs/cgroup
+            export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
+            exec systemd-nspawn --quiet --keep-unit --register=no -D "$1" --boot systemd.unit=units.service
+            """;
+        _ = Programs.Run(_folder.Path, "unshare", "--mount", "sh", "-c", boot, "sh", booted);
+        string said = File.ReadAllText(booted + "/said");
+        Assert.True(said.EndsWith("all units are right\n", StringComparison.Ordinal), said);
     }
 
     /// <summary>To the same files under a newer version.</summary>

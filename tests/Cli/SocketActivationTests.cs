@@ -2,6 +2,8 @@
 // says of a unit that passes something else.
 using System;
 using System.IO;
+using System.Net.Sockets;
+using System.Text;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -63,6 +65,31 @@ public sealed class SocketActivationTests : IDisposable
         server.Signal("TERM");
         server.Wait().Expect(0);
         Assert.True(File.Exists(path)); // the service manager goes on listening there
+    }
+
+    /// <summary>Whoever is told that it is ready finds both sockets.</summary>
+    [Theory]
+    [InlineData("notices")]
+    [InlineData("@fastbackup-test-")]
+    public void ServiceManager_IsToldOnceItIsReady(string name)
+    {
+        bool isFile = name[0] != '@';
+        string path = isFile ? _folder[name] : name + Path.GetFileName(_folder.Path);
+        using Socket manager = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        manager.Bind(new UnixDomainSocketEndPoint(isFile ? path : '\0' + path[1..]));
+        manager.ReceiveTimeout = 30_000;
+        string[] line = ["serve", "disk.img", "--socket", "s", "--monitor", "m"];
+        using RunningProgram server = new(
+            _folder.Path,
+            BuiltCommand.Words[0],
+            [.. BuiltCommand.Words[1..], .. line],
+            ("NOTIFY_SOCKET", path)
+        );
+        byte[] said = new byte[64];
+        Assert.Equal("READY=1", Encoding.ASCII.GetString(said, 0, manager.Receive(said)));
+        Programs.Fastbackup(_folder.Path, "ctl", "m", "query-jobs").Expect(0);
+        server.Signal("TERM");
+        server.Wait().Expect(0);
     }
 
     [Theory]

@@ -60,6 +60,7 @@ static class Commands
         ("mandoc", "mandoc"),
         ("zsh", "zsh"),
         ("fish", "fish"),
+        ("systemd-analyze", "systemd"),
         ("mmdebstrap", "mmdebstrap"),
         ("dh", "debhelper"),
     ];

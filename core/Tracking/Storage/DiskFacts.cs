@@ -21,7 +21,7 @@ using FastBackup.Tracking.Format;
 
 namespace FastBackup.Tracking.Storage;
 
-/// <summary>Threads: any, that may wait.</summary>
+/// <summary>Threads: any, that may wait. Unsupported where digests are: without OpenSSL.</summary>
 static class DiskFacts
 {
     const int PlaceBytes = 4096;
@@ -44,6 +44,8 @@ static class DiskFacts
     public static Fault TryIdentify(int fd, out Digest32 id)
     {
         id = default;
+        if (!OpenSsl.IsThere)
+            return new Fault(FaultKind.Unsupported);
         Fault fault = TryLook(fd, out Statx status);
         if (fault.IsFault)
             return fault;
@@ -98,6 +100,8 @@ static class DiskFacts
     public static Fault TryStamp(int fd, ulong sizeBytes, out DiskStamp stamp)
     {
         stamp = default;
+        if (!OpenSsl.IsThere)
+            return new Fault(FaultKind.Unsupported);
         using AlignedRegion pages = AlignedRegion.Map(PlaceBytes * PlaceCount, RegionResidency.Resident);
         for (int i = 0; i < PlaceCount; i++)
         {

@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
+using FastBackup.Interop.Linux;
 using FastBackup.Jobs;
 using FastBackup.Pacing;
 
@@ -132,7 +133,9 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
         if (!compare.IsIdentical)
             return End(RunStatus.Failed, "demo: the image does not equal the disk at the backup's start");
         output.Line("image equals T0: the backup is the disk as it was when the backup began, to the byte.");
-        return OperatingSystem.IsWindows() ? Conclude() : ExecutePoints(folder, target, liveTarget);
+        if (!OpenSsl.IsThere)
+            output.Line("Points in time in a repository are left out: OpenSSL is not on this machine.");
+        return OperatingSystem.IsWindows() || !OpenSsl.IsThere ? Conclude() : ExecutePoints(folder, target, liveTarget);
     }
 
     /// <summary>Of the image, which nobody writes to; the disk and its last copy make room.</summary>

@@ -2,7 +2,9 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Runtime.InteropServices;
 using FastBackup.Bitmaps.Kernels;
+using FastBackup.Interop.Linux;
 using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
@@ -33,6 +35,7 @@ static class MachineExamination
             ExamineKernels(),
             ExamineCores(),
             ExamineMemory(),
+            ExamineDigests(),
         ];
 
     public static EngineOptions EngineOptions => new() { BufferBytes = Engine.BufferBytesDefault() };
@@ -69,13 +72,14 @@ static class MachineExamination
         };
 
     static Finding ExamineKernels() =>
-        BitmapKernels.WidthBits > 64
-            ? new Finding("SIMD kernels", Phrases.Text($"{BitmapKernels.WidthBits} bits wide"))
-            : new Finding(
-                "SIMD kernels",
-                "scalar, 64 bits wide",
-                "use a processor with AVX2, in a guest the host's model; DOTNET_Enable* variables may be in the way too"
-            );
+        BitmapKernels.WidthBits > 64 ? new Finding("SIMD kernels", Phrases.Text($"{BitmapKernels.WidthBits} bits wide"))
+        : RuntimeInformation.ProcessArchitecture != Architecture.X64
+            ? new Finding("SIMD kernels", "scalar, 64 bits wide: there are no others for this processor")
+        : new Finding(
+            "SIMD kernels",
+            "scalar, 64 bits wide",
+            "use a processor with AVX2, in a guest the host's model; DOTNET_Enable* variables may be in the way too"
+        );
 
     static Finding ExamineCores() =>
         Environment.ProcessorCount > 1
@@ -90,4 +94,13 @@ static class MachineExamination
             ? new Finding("memory", found)
             : new Finding("memory", found, "give less with --memory, for example 16MiB");
     }
+
+    static Finding ExamineDigests() =>
+        OpenSsl.IsThere
+            ? new Finding("encryption", "by OpenSSL")
+            : new Finding(
+                "encryption",
+                "OpenSSL is not there: no repositories, trackers and TLS",
+                "install it, on Debian the package libssl3"
+            );
 }

@@ -113,6 +113,7 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
         Engine engine = host.Engine;
         long start = Stopwatch.GetTimestamp();
         Tell(host);
+        ServiceNotice.SayReady();
         WorkEngine.Warn(engine, output);
         foreach (IBlockDevice disk in host.Devices)
             SourceDisk.WarnOfUse(disk, "disk", output);
