@@ -2,6 +2,7 @@
 using System;
 using FastBackup.Base;
 using FastBackup.Memory;
+using FastBackup.Tests.Images;
 using FastBackup.Tests.Simulation.World;
 
 namespace FastBackup.Tests.Simulation;
@@ -23,9 +24,14 @@ sealed class SeedRunner : IDisposable
         SeedOutcome outcome;
         try
         {
-            simulation = new Simulation(seed, _store, _memory, _one, log);
-            simulation.Run();
-            outcome = new SeedOutcome(seed, "", "", simulation.Port.Hash);
+            if (IsOfImages(bug))
+                RunImage(seed);
+            else
+            {
+                simulation = new Simulation(seed, _store, _memory, _one, log);
+                simulation.Run();
+            }
+            outcome = new SeedOutcome(seed, "", "", simulation?.Port.Hash ?? 0);
         }
         catch (SimulationFailure failure)
         {
@@ -48,6 +54,15 @@ sealed class SeedRunner : IDisposable
         _store.ReturnAll();
         Sum.Add(_one);
         return outcome;
+    }
+
+    /// <summary>It is about images that are written to, which have a model of their own.</summary>
+    static bool IsOfImages(PlantedBug bug) => bug.ToString() is ['I', >= '0' and <= '9', ..];
+
+    static void RunImage(ulong seed)
+    {
+        using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 50);
+        model.Run(sessions: 3, requests: 80);
     }
 
     public void Dispose() => _memory.Dispose();

@@ -22,8 +22,9 @@ sealed class ImageFile : IBlockDevice, ILoopTask
         public bool IsDurable; // by itself; what was there before must not come back
     }
 
-    sealed class Pending(BlockRequest request, Write? write, ulong askedAt)
+    sealed class Pending(BlockRequest request, Write? write, ulong askedAt, bool isSlow)
     {
+        public bool IsSlow => isSlow;
         public BlockRequest Request => request;
         public Write? Write => write;
         public ulong AskedAt => askedAt;
@@ -88,7 +89,7 @@ sealed class ImageFile : IBlockDevice, ILoopTask
             write = new Write(request.OffsetBytes, bytes);
             _volatile.Add(write);
         }
-        _pending.Add(new Pending(request, write, _clock++));
+        _pending.Add(new Pending(request, write, _clock++, isSlow: _chance.Below(30) == 0));
         if (request.Operation.IsWrite() || request.Operation == BlockOperation.Flush)
             OnStep?.Invoke();
         DeferOnce();
@@ -108,6 +109,8 @@ sealed class ImageFile : IBlockDevice, ILoopTask
         {
             int at = (int)_chance.Below((ulong)_pending.Count);
             Pending one = _pending[at];
+            if (one.IsSlow && _chance.Below(100) != 0)
+                continue;
             _pending.RemoveAt(at);
             Fault fault = End(one);
             one.Request.Owner.OnBlockCompleted(one.Request.UserData, new BlockResult(fault));

@@ -42,6 +42,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
         public BlockRequest Request;
         public int Slot;
         public ulong AskedAt;
+        public (ulong?[], int)[]? Seen; // of a read beside writes: what was there when it was asked for, by sector
     }
 
     readonly Prng _chance;
@@ -56,6 +57,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
     bool[] _isBusy = [];
     byte[] _content;
     ImageFile _file = null!;
+    ImageFile? _data;
     Qcow2Device _device = null!;
     ulong _clock = 1;
     ulong _nextKey = 1;
@@ -94,6 +96,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     /// <summary>What its disk holds, closed.</summary>
     public byte[] Disk => ReadWhole(_content);
+
+    /// <summary>Of its external data file, closed; null: it has none. Such a model is not cut.</summary>
+    public byte[]? DataContent { get; set; }
 
     /// <summary>How many of a hundred steps of the file a power cut is tried after.</summary>
     public int CutsPerCent { get; init; }
@@ -146,9 +151,11 @@ sealed class ImageModel : IBlockOwner, IDisposable
         refusal = WritableParts.TryRead(reader, header!, l1!, "image", (true, StepBytes), out WritableParts? writable);
         Check(refusal.IsNone, refusal.Sentence);
         _file = new ImageFile(_loop.Reactor, _content, _chance);
+        _data = DataContent == null ? null : new ImageFile(_loop.Reactor, DataContent, _chance);
         Qcow2Parts parts = new()
         {
             File = _file,
+            DataFile = _data,
             Header = header!,
             L1 = l1!,
             Backing = _backing.Length == 0 ? null : Backing(),
@@ -222,9 +229,16 @@ sealed class ImageModel : IBlockOwner, IDisposable
             request.Flags |= BlockFlags.Fua;
         if (request.Operation == BlockOperation.WriteZeroes && _chance.Below(2) == 0)
             request.Flags |= BlockFlags.MayUnmap;
-        if (request.Operation.HasRange() && !TryPlace(ref request))
+        bool isBeside = request.Operation == BlockOperation.Read && _chance.Below(2) == 0;
+        if (request.Operation.HasRange() && !TryPlace(ref request, isBeside))
             return;
         Asked asked = new() { Slot = FreeSlot(), AskedAt = _clock++ };
+        if (isBeside)
+        {
+            asked.Seen = new (ulong?[], int)[request.LengthBytes / 512];
+            for (int i = 0; i < asked.Seen.Length; i++)
+                asked.Seen[i] = _sectors[(int)(request.OffsetBytes / 512) + i].Now();
+        }
         request.Buffer = _buffers.Start + asked.Slot * LengthMax * 512;
         request.Owner = this;
         request.UserData = _nextKey++;
@@ -238,8 +252,8 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     int FreeSlot() => Enumerable.Range(0, DepthMax).First(slot => _asked.Values.All(asked => asked.Slot != slot));
 
-    /// <summary>A range of which nothing is under way.</summary>
-    bool TryPlace(ref BlockRequest request)
+    /// <summary>A range of which nothing is under way, unless it may be beside.</summary>
+    bool TryPlace(ref BlockRequest request, bool isBeside)
     {
         ulong count = (ulong)_sectors.Length;
         ulong first = _chance.Below(2) == 0 ? _chance.Below(count) : (_hot + _chance.Below(64)) % count;
@@ -248,10 +262,10 @@ sealed class ImageModel : IBlockOwner, IDisposable
             (first, length) = (first / 32 * 32, (length + 31) / 32 * 32); // whole clusters now and then
         length = Math.Min(length, Math.Min(count - first, LengthMax));
         for (ulong i = first; i < first + length; i++)
-            if (_isBusy[i])
+            if (_isBusy[i] && !isBeside)
                 return false;
         for (ulong i = first; i < first + length; i++)
-            _isBusy[i] = true;
+            _isBusy[i] |= !isBeside;
         (request.OffsetBytes, request.LengthBytes) = (first * SectorHistory.Bytes, length * SectorHistory.Bytes);
         return true;
     }
@@ -277,11 +291,12 @@ sealed class ImageModel : IBlockOwner, IDisposable
         for (ulong i = 0; i < request.LengthBytes / 512; i++)
         {
             int sector = (int)(request.OffsetBytes / 512 + i);
-            _isBusy[sector] = false;
+            if (asked.Seen == null)
+                _isBusy[sector] = false;
             if (result.Fault.IsFault)
                 continue;
             if (request.Operation == BlockOperation.Read)
-                CheckRead(request, sector, i);
+                CheckRead(asked, sector, i);
             else
                 _sectors[sector].End(now);
             if ((request.Flags & BlockFlags.Fua) != 0)
@@ -292,10 +307,12 @@ sealed class ImageModel : IBlockOwner, IDisposable
                 sector.MakeDurable(asked.AskedAt);
     }
 
-    unsafe void CheckRead(in BlockRequest request, int sector, ulong number)
+    unsafe void CheckRead(Asked asked, int sector, ulong number)
     {
-        ReadOnlySpan<byte> got = new((byte*)request.Buffer + number * 512, 512); // SAFETY: a slot of _buffers
-        Check(_sectors[sector].IsNow(got), $"sector {sector} reads as what it is not");
+        ReadOnlySpan<byte> got = new((byte*)asked.Request.Buffer + number * 512, 512); // SAFETY: a slot of _buffers
+        SectorHistory history = _sectors[sector];
+        bool isRight = asked.Seen == null ? history.IsNow(got) : history.WasOrIs(asked.Seen[number], got);
+        Check(isRight, $"sector {sector} reads as what it is not");
     }
 
     void Settle() => _loop.RunUntil(() => _asked.Count == 0 && _device.InFlightCount == 0);
@@ -315,6 +332,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
     {
         Flush();
         _content = _file.Content;
+        DataContent = _data?.Content;
         _device.Dispose();
         CheckFindings findings = Look(_content);
         Check(findings.Leaks == 0 || _mayLeak, $"leaks after a clean close: {string.Join("; ", findings.Sentences)}");
@@ -357,7 +375,8 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     void CheckAutoclear(ReadOnlyMemory<byte> file, byte[] disk)
     {
-        if (file.Span[7] < 3 || BinaryPrimitives.ReadUInt64BigEndian(file.Span[88..]) == 0)
+        const ulong dataFileIsRaw = 2; // and stays it
+        if (file.Span[7] < 3 || (BinaryPrimitives.ReadUInt64BigEndian(file.Span[88..]) & ~dataFileIsRaw) == 0)
             return;
         for (int i = 0; i < _sectors.Length; i++)
             Check(_sectors[i].IsFirst(Sector(disk, i)), $"sector {i} has changed, and the header denies it");

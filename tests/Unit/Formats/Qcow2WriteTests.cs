@@ -32,7 +32,7 @@ public sealed class Qcow2WriteTests
             seed =>
             {
                 using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 100);
-                model.Run(sessions: 3, requests: 80);
+                model.Run(sessions: 3, requests: 110);
                 cuts += model.CutCount;
             }
         );
