@@ -199,7 +199,7 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     IBackupHost Open(string who, QemuTuning tuning, HostPlan plan, CancellationToken cancel) =>
         who != OurHost.OurName ? new QemuHost(plan, tuning, cancel)
         : settings.IsPlugin ? new PluginHost(plan, cancel)
-        : new OurHost(plan);
+        : new OurHost(plan with { WarmMs = settings.WarmMs });
 
     void Add(GuestRun run)
     {

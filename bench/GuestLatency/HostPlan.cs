@@ -25,6 +25,9 @@ sealed record HostPlan(string SourcePath, string TargetPath, ulong SizeBytes, st
     /// <summary>Ours: memory for writes that are answered before they land; 0 = none are.</summary>
     public ulong AbsorbBytes { get; init; }
 
+    /// <summary>Ours: how long guests' writes are looked at before the point in time; null = as it chooses.</summary>
+    public uint? WarmMs { get; init; }
+
     /// <summary>The backup is meant to fail.</summary>
     public bool IsFailureExpected { get; init; }
 }

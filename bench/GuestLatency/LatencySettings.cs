@@ -13,6 +13,7 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="HasAbsorb">Whether ours is also measured with writes answered from memory.</param>
 /// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
 /// <param name="LoadName">The only load to measure; null = all.</param>
+/// <param name="WarmMs">How long ours looks at guests' writes before the point in time; null = as it chooses.</param>
 /// <param name="IsPlugin">Ours is nbdkit with our plugin, not the engine in this process.</param>
 sealed record LatencySettings(
     string? Folder,
@@ -27,5 +28,6 @@ sealed record LatencySettings(
     bool HasAbsorb,
     bool IsOursOnly = false,
     string? LoadName = null,
+    uint? WarmMs = null,
     bool IsPlugin = false
 );

@@ -85,7 +85,14 @@ sealed class OurHost : IBackupHost, IJobListener, IServedDisks
         if (_plan.CbwTimeoutMs is { } limitMs)
             filter = filter with { CbwTimeoutMs = limitMs };
         BackupSync sync = _plan.IsCopiesOnly ? BackupSync.None : BackupSync.Full;
-        StartBackup(new BackupOptions { Filter = filter, Sync = sync });
+        StartBackup(
+            new BackupOptions
+            {
+                Filter = filter,
+                Sync = sync,
+                WarmMs = _plan.WarmMs,
+            }
+        );
     }
 
     public void StartBackup(BackupOptions options)
@@ -103,6 +110,14 @@ sealed class OurHost : IBackupHost, IJobListener, IServedDisks
         });
         if (!refusal.IsNone)
             throw new PeerException(refusal.Sentence);
+        WaitForPointInTime();
+    }
+
+    /// <summary>Guests go on undisturbed until then, while their writes are looked at.</summary>
+    void WaitForPointInTime()
+    {
+        for (bool isOver = false; !isOver; Thread.Sleep(1))
+            _engine.Reactor.Invoke(() => isOver = _job!.Filter.IsAttached || _job.Query().IsEnded);
     }
 
     public bool HasCopied()

@@ -69,6 +69,12 @@ static class Program
         HelpName = "NAME",
     };
 
+    static readonly Option<uint?> Warm = new("--warm")
+    {
+        Description = "How long ours looks at guests' writes before the point in time; 0: not at all.",
+        HelpName = "MS",
+    };
+
     static readonly Option<string> Server = new("--server")
     {
         Description = "What serves our disk: ours, the NBD server in this process, or plugin, nbdkit with our plugin.",
@@ -95,6 +101,7 @@ static class Program
             Smoke,
             OursOnly,
             Load,
+            Warm,
             Server,
             Json,
         };
@@ -140,6 +147,7 @@ static class Program
                 parsed.GetValue(Absorb),
                 parsed.GetValue(OursOnly),
                 parsed.GetValue(Load),
+                parsed.GetValue(Warm),
                 isPlugin
             );
             return FullRun.Run(settings, parsed.GetValue(Json), cancel);

@@ -26,11 +26,16 @@ public enum TracePoint : byte
     /// <summary>The old data of the clusters is in our memory; or, with cause 1, known to be zero.</summary>
     Capture,
 
-    /// <summary>The old data of blocks is in our memory, ahead of their cluster.</summary>
+    /// <summary>
+    /// The old data of blocks is in our memory, ahead of their cluster; with cause 1, since before the point in time.
+    /// </summary>
     BlockCapture,
 
     /// <summary>Blocks that were captured ahead are one with the rest of their cluster now.</summary>
     BlockMerge,
+
+    /// <summary>At the point in time guests' writes before it were captured already. Cause: how many blocks.</summary>
+    Warm,
 
     /// <summary>Guests may overwrite the clusters, as far as this copy is concerned.</summary>
     Release,

@@ -76,6 +76,7 @@ sealed class BlockCapture : IBlockOwner, IDisposable
     readonly ushort[] _freeRecords;
     readonly SlotTable<BlockRead> _reads = new(ReadsMax);
     readonly ulong _blockBytes;
+    readonly BlockGrid _grid;
     uint _freeCount;
     ushort _oldest = NoRecord;
     ushort _youngest = NoRecord;
@@ -87,6 +88,7 @@ sealed class BlockCapture : IBlockOwner, IDisposable
     {
         (_source, _map, _memory, _trace) = (source, map, memory, trace);
         _blockBytes = memory.BlockBytes;
+        _grid = new BlockGrid(map, _blockBytes);
         _masks = new BlockMasks(memory.Capacity);
         _records = new Record[memory.Capacity];
         _freeRecords = new ushort[memory.Capacity];
@@ -117,6 +119,15 @@ sealed class BlockCapture : IBlockOwner, IDisposable
         BlockMemory blocks = new(pool, memory, (uint)blockBytes, leftBytes);
         return blocks.Capacity == 0 ? null : new BlockCapture(source, map, blocks, trace);
     }
+
+    /// <summary>Where captured blocks are.</summary>
+    public BlockMemory Memory => _memory;
+
+    /// <summary>How its clusters are cut.</summary>
+    public BlockGrid Grid => _grid;
+
+    /// <summary>What it protects.</summary>
+    public CopyMap Map => _map;
 
     /// <summary>Reads in flight, those that came too late among them.</summary>
     public uint ReadingCount => _reads.TakenCount;
@@ -189,6 +200,31 @@ sealed class BlockCapture : IBlockOwner, IDisposable
                 return false;
             missing &= missing + (1u << (int)first); // the lowest run is gone
         }
+        return true;
+    }
+
+    /// <summary>In the point in time: the content of a block that is in memory is captured.</summary>
+    /// <param name="cluster">Of the block; taken over by the map.</param>
+    /// <param name="block">Of the cluster; not captured.</param>
+    /// <param name="place">In Memory; ours from here on.</param>
+    /// <param name="owner">As of <see cref="TryCapture"/>.</param>
+    /// <returns>False: nothing is kept there, or the cluster is to be captured as a whole. The place stays the
+    /// caller's.</returns>
+    public bool TryAdopt(ulong cluster, uint block, ushort place, ICopyOwner owner)
+    {
+        bool isKnown = _masks.TryFind(cluster, out ushort at);
+        uint captured = isKnown ? _records[at].Captured : 0;
+        uint all = (uint)Units.DivCeil(_map.Bytes(cluster, 1).LengthBytes, _blockBytes);
+        if (!_map.Todo.GetBit(cluster) || (BitOperations.PopCount(captured) + 1) * 2 > all)
+            return false;
+        if (!isKnown && _masks.IsFull)
+            return false;
+        _owner = owner;
+        at = isKnown ? at : Add(cluster);
+        _records[at].Places[(int)block] = place;
+        _records[at].Captured |= 1u << (int)block;
+        Allow(cluster, 1u << (int)block);
+        _trace.Emit(TracePoint.BlockCapture, Bytes(cluster, block), 1);
         return true;
     }
 
@@ -443,26 +479,7 @@ sealed class BlockCapture : IBlockOwner, IDisposable
         (_masks.TryFind(cluster, out ushort at) && (BlocksOf(cluster, extent) & ~_records[at].Allowed) == 0)
         || !_map.IsProtectedNow(_map.Bytes(cluster, 1));
 
-    /// <summary>The blocks of a cluster that a range touches, a bit each.</summary>
-    uint BlocksOf(ulong cluster, in Extent extent)
-    {
-        ulong baseBytes = cluster * _map.ClusterBytes;
-        ulong start = Math.Max(extent.OffsetBytes, baseBytes) - baseBytes;
-        ulong end = Math.Min(extent.EndBytes - baseBytes, _map.ClusterBytes);
-        if (start >= end)
-            return 0;
-        int first = (int)(start / _blockBytes);
-        int count = (int)Units.DivCeil(end, _blockBytes) - first;
-        return ((1u << count) - 1) << first;
-    }
+    uint BlocksOf(ulong cluster, in Extent extent) => _grid.Touched(cluster, extent);
 
-    Extent Bytes(ulong cluster, uint block, uint count)
-    {
-        Extent whole = _map.Bytes(cluster, 1);
-        ulong startBytes = block * _blockBytes;
-        return new Extent(
-            whole.OffsetBytes + startBytes,
-            Math.Min(count * _blockBytes, whole.LengthBytes - startBytes)
-        );
-    }
+    Extent Bytes(ulong cluster, uint block, uint count) => _grid.Bytes(cluster, block, count);
 }

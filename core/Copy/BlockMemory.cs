@@ -57,6 +57,11 @@ sealed class BlockMemory
         Math.Max(_memory.KeptBytes, _pool.KeptBytes) > LimitBytes / 4 * 3
         || _memory.CaptureLeftBytes < _leftBytes + _slabBytes;
 
+    /// <summary>Half of what may be kept is.</summary>
+    public bool IsHalfFull =>
+        Math.Max(_memory.KeptBytes, _pool.KeptBytes) > LimitBytes / 2
+        || _memory.CaptureLeftBytes < _leftBytes + _memory.CaptureLimitBytes / 2;
+
     /// <summary>Takes neighbours in memory.</summary>
     /// <param name="count">1..16.</param>
     /// <param name="place">The first.</param>

@@ -67,6 +67,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
     // --- touched only by the reactor's thread
     bool _isAttached;
     ulong _attachedNs;
+    WarmSet? _warm; // before T0
 
     CopyBeforeWriteFilter(Disk disk, IBlockDevice target, BufferPool pool, CopyMap map, FilterOptions options)
     {
@@ -162,6 +163,31 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
         FilterOptions options
     ) => new(disk, target, pool, map, options);
 
+    /// <summary>Keeps what guests write from now on until T0, where it is captured then: see <see cref="WarmSet"/>.
+    /// </summary>
+    /// <returns>False: whole clusters are captured here, or another point in time of the disk does so now.</returns>
+    public bool TryWarm()
+    {
+        if (Engine.Blocks is { } blocks && !_isAttached && !IsBroken)
+            _warm ??= _disk.Guests.TryWarm(blocks);
+        return _warm != null;
+    }
+
+    /// <summary>T0 will not come; again: nothing.</summary>
+    public void DropWarm()
+    {
+        WarmSet? warm = _warm;
+        EndWarm();
+        warm?.Drop();
+    }
+
+    void EndWarm()
+    {
+        if (_warm != null)
+            _disk.Guests.EndWarm(_warm);
+        _warm = null;
+    }
+
     /// <summary>T0 is now; the copy map says what is kept. The disk must be quiesced.</summary>
     public void Attach()
     {
@@ -171,6 +197,11 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
         Volatile.Write(ref _isProtecting, true);
         Epoch = _disk.Attach(this);
         Trace.Emit(TracePoint.PointInTime, new Extent(0, Map.SizeBytes));
+        if (_warm is { } warm)
+        {
+            EndWarm();
+            Trace.Emit(TracePoint.Warm, default, warm.CaptureAll(this));
+        }
         if (!Map.IsWhole)
             _disk.Loop.Defer(this, 0);
     }
@@ -408,6 +439,7 @@ public sealed class CopyBeforeWriteFilter : IWriteWatcher, ICopyOwner, IBufferWa
     public void Leave()
     {
         Check.That(!_isAttached);
+        DropWarm();
         Engine.StopWaiting();
     }
 

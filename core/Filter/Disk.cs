@@ -100,7 +100,13 @@ public sealed partial class Disk : ILoopMember, IDisposable
     public uint WaitingCount => _guests.WaitingCount;
 
     /// <summary>Guests' requests that the device has not answered.</summary>
-    public uint AtDeviceCount => _guests.AtDeviceCount;
+    public uint AtDeviceCount => _guests.Device.Count;
+
+    /// <summary>Guests' writes that have ended so far, exact while quiesced.</summary>
+    internal ulong WritesEndedCount => _inFlight.EndedCount;
+
+    /// <summary>The writes of its guests, which may be looked at before a point in time.</summary>
+    internal GuestDevice Guests => _guests.Device;
 
     /// <summary>Hook mode: asks leave to overwrite a range; the host does the I/O.</summary>
     /// <param name="offsetBytes">From the device start, any alignment.</param>

@@ -63,13 +63,12 @@ sealed class GuestQueue : ILoopTask
             _slots[i] = new GuestSlot(this, i);
             _freeSlots.Put(i);
         }
-        _device = new GuestDevice(loop, disk, this, absorption);
+        _device = new GuestDevice(loop, disk, this, slotCount, absorption);
     }
 
     public uint WaitingCount { get; private set; }
 
-    /// <summary>Requests that the device has not answered.</summary>
-    public uint AtDeviceCount => _device.Count;
+    public GuestDevice Device => _device;
 
     /// <summary>Visits of waiting requests so far: tells whether the walk has come round.</summary>
     public ulong VisitCount { get; private set; }

@@ -49,6 +49,9 @@ sealed class GuestSlot(GuestQueue queue, uint index) : DeadlineEntry, ILoopTask
     /// <summary>The watcher that last held it back, or null: whose statistics its wait belongs to.</summary>
     public IWriteWatcher? HeldBy;
 
+    /// <summary>No other write to its blocks is or was at the device with it: <see cref="WarmSet"/>.</summary>
+    public bool IsAlone;
+
     // Links of the waiting list, in order of arrival.
     public GuestSlot? Previous;
     public GuestSlot? Next;

@@ -13,6 +13,9 @@ public interface IQuietWork
     /// change. To do work of a millisecond at most in each call.</returns>
     bool Prepare();
 
+    /// <summary>After Prepare has said false: for so long there is nothing to do; 0: the next turn.</summary>
+    ulong RestNs => 0;
+
     /// <summary>All disks are quiet: to be of O(1) for each thing that changes.</summary>
     /// <returns>True when all is done. False: guests pass, and Prepare comes again before another moment; the turn
     /// is kept meanwhile.</returns>

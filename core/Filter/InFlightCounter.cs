@@ -136,6 +136,16 @@ sealed class InFlightCounter : IWriteCounts
         return (long)(begunCount - endedCount);
     }
 
+    /// <summary>All that have ended.</summary>
+    public ulong EndedCount
+    {
+        get
+        {
+            Read(out _, out ulong endedCount);
+            return endedCount;
+        }
+    }
+
     public void Read(out ulong begunCount, out ulong endedCount)
     {
         Interlocked.MemoryBarrier();

@@ -145,7 +145,9 @@ public sealed class QuiescedChange : ILoopTask
         if (_isPrepared)
             return true;
         _isPrepared = _work!.Prepare();
-        if (!_isPrepared && IsPending)
+        if (!_isPrepared && IsPending && _work.RestNs is > 0 and ulong restNs)
+            StartTimer(restNs);
+        else if (!_isPrepared && IsPending)
             _places[0].Disk.Changes.LookLater();
         return _isPrepared && IsPending;
     }

@@ -225,6 +225,8 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
 
     // --- from T0 to the end
 
+    internal override ulong Warm() => WarmUp.Begin(_options.WarmMs, Disk, _filter);
+
     internal override Fault BeginQuiesced()
     {
         if (Disk.FilterRoom == 0)
@@ -266,6 +268,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     {
         if (!_hasBegun)
         {
+            _filter.DropWarm();
             OnAborted();
             return;
         }
@@ -287,12 +290,8 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     {
         Check.That(_map.IsWhole); // else the frozen bits would change under the map's feet
         _filter.Target.EndImage();
-        if (_filter.IsAttached)
-            Detach();
-    }
-
-    void Detach()
-    {
+        if (!_filter.IsAttached)
+            return;
         _filter.Detach();
         _pacer.Stop();
     }

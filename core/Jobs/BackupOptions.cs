@@ -83,6 +83,12 @@ public sealed record BackupOptions
     /// </summary>
     public ulong SpeedBytesPerSecond { get; init; }
 
+    /// <summary>
+    /// Before the point in time: how long guests' writes are looked at, so that it has what they overwrite first. 0 =
+    /// not at all; null = up to 200 ms where guests write much through the engine and the job is a long one.
+    /// </summary>
+    public uint? WarmMs { get; init; }
+
     /// <summary>Who comes first on the source's disk; changeable while running.</summary>
     public GuestPriority GuestPriority { get; init; } = GuestPriority.Balanced;
 

@@ -36,6 +36,8 @@ static class BackupRules
             refusal = Refuse(FaultKind.Invalid, $"sync top keeps only allocated clusters: it has no snapshot view");
         if (refusal.IsNone && options.Filter.TaskMax == 0)
             refusal = Refuse(FaultKind.Invalid, $"max-workers {options.Filter.TaskMax} is below the smallest, 1");
+        if (refusal.IsNone && options.WarmMs > WarmUp.MsMax)
+            refusal = Refuse(FaultKind.Invalid, $"warm-up of {options.WarmMs} ms is above {WarmUp.MsMax}");
         if (refusal.IsNone && options.SpeedBytesPerSecond > SpeedMax)
             refusal = Refuse(FaultKind.Invalid, $"speed {options.SpeedBytesPerSecond} is above {SpeedMax}");
         if (refusal.IsNone && options.Id is { Length: 0 })

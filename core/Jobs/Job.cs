@@ -38,6 +38,10 @@ public abstract class Job
 
     protected bool IsPaused => IsUserPaused || _internalPauseCount > 0;
 
+    /// <summary>The point in time will come soon: looks at what guests write until then.</summary>
+    /// <returns>How long it should; 0: it does not.</returns>
+    internal virtual ulong Warm() => 0;
+
     /// <summary>Starts the job in a transaction of its own.</summary>
     public void Start(Ports.IIoLoop loop) => new Transaction(loop, [this]).Start();
 

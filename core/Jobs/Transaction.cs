@@ -1,6 +1,6 @@
 // Jobs that start at one instant and end together: all succeed, or none.
 //
-//   start     all disks quiesced once: one T0 for the group
+//   start     guests' writes are looked at for a moment (WarmUp), then all disks quiesced once: one T0 for the group
 //   done      a member that is through waits; when all wait, all are pending
 //   finalize  when no member asks to wait for it, or when it is given to any: all commit in one quiesced moment
 //   failure   of one cancels the others; each ends what it has in flight, then its bitmap is restored
@@ -19,7 +19,7 @@ using FastBackup.Ports;
 namespace FastBackup.Jobs;
 
 /// <summary>Threads: the reactor's.</summary>
-public sealed class Transaction : ILoopTask
+public sealed class Transaction : ILoopTask, IQuietWork
 {
     const int PiecesPerTurn = 2; // about half a millisecond each
 
@@ -28,6 +28,7 @@ public sealed class Transaction : ILoopTask
     readonly QuiescedChange _begin;
     readonly QuiescedChange _commit;
     readonly QuiescedChange[] _aborts; // by job
+    readonly WarmUp _warmUp;
     readonly bool _isSequential;
     IStartWork? _startWork; // until it was done, or will not be
     bool _isFailed;
@@ -51,7 +52,8 @@ public sealed class Transaction : ILoopTask
         // Everything that the group's life needs is made here: from start to end nothing is allocated.
         Disk[] disks = [.. Array.ConvertAll(jobs, job => job.Disk).Distinct()];
         Disk[] startDisks = startWork == null ? disks : [.. disks.Union(startWork.Disks)];
-        _begin = new QuiescedChange(loop, startDisks, () => Begin(_jobs));
+        _warmUp = new WarmUp(loop, jobs);
+        _begin = new QuiescedChange(loop, startDisks, this);
         _commit = new QuiescedChange(loop, disks, Commit);
         _aborts = Array.ConvertAll(jobs, job => new QuiescedChange(loop, [job.Disk], () => FinishAbort(job)));
     }
@@ -77,6 +79,16 @@ public sealed class Transaction : ILoopTask
         foreach (Job job in _jobs)
             Check.That(job.Disk.IsQuiesced);
         Begin(_jobs);
+    }
+
+    bool IQuietWork.Prepare() => _isFailed || _warmUp.IsOver();
+
+    ulong IQuietWork.RestNs => _warmUp.RestNs;
+
+    bool IQuietWork.Change()
+    {
+        Begin(_jobs);
+        return true;
     }
 
     void Begin(Job[] jobs)

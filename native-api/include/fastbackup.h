@@ -777,6 +777,8 @@ FB_API fb_status FB_CALL fb_checkpoint_bitmap(fb_disk disk, const char *since, u
 
 #define FB_NO_TIMEOUT UINT32_MAX
 
+#define FB_NO_WARM_UP 0xFFFFFFFFu
+
 typedef struct fb_backup_options {
   uint32_t struct_size;
   uint32_t flags;           /* FB_BACKUP_* */
@@ -798,7 +800,9 @@ typedef struct fb_backup_options {
   uint64_t scratch_bytes_max; /* of scratch; 0 = all of it. Takes 28 bytes of memory a used cluster */
   fb_device scratch;          /* takes guests' copies when memory is full, its content is lost; zero: none */
   uint32_t guest_priority;    /* FB_GUEST_PRIORITY_* */
-  uint32_t reserved_2;        /* 0 */
+  uint32_t warm_ms;           /* device mode: for so long guests' writes are looked at before the point in time, so that
+                                 it has what they overwrite first; at most 10000. 0 = up to 200 ms, where guests write
+                                 much and the job is a long one; FB_NO_WARM_UP: none */
 } fb_backup_options;
 
 /* [setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.

@@ -250,6 +250,7 @@ public static unsafe partial class LibFastBackup
     /// <summary>the backup looks for its own full rate only</summary>
     public const uint FB_GUEST_PRIORITY_OFF = 2;
     public const uint FB_NO_TIMEOUT = 4294967295;
+    public const uint FB_NO_WARM_UP = 4294967295;
 
     /// <summary>one copy after the other, all of one point in time</summary>
     public const uint FB_TRANSACTION_SEQUENTIAL = 1;

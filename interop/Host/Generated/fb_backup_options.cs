@@ -63,6 +63,10 @@ public unsafe struct fb_backup_options
     /// <summary>FB_GUEST_PRIORITY_*</summary>
     public uint guest_priority;
 
-    /// <summary>0</summary>
-    public uint reserved_2;
+    /// <summary>
+    /// device mode: for so long guests' writes are looked at before the point in time, so that
+    /// it has what they overwrite first; at most 10000. 0 = up to 200 ms, where guests write
+    /// much and the job is a long one; FB_NO_WARM_UP: none
+    /// </summary>
+    public uint warm_ms;
 }

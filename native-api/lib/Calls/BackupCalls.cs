@@ -104,6 +104,12 @@ static class BackupCalls
             BitmapMode = given.BitmapMode == 0 ? null : (BitmapMode)(given.BitmapMode - 1),
             SpeedBytesPerSecond = given.Speed,
             GuestPriority = priority,
+            WarmMs = given.WarmMs switch
+            {
+                0 => null,
+                Fb.NoWarmUp => 0,
+                _ => given.WarmMs,
+            },
             OnSourceError = (ErrorPolicy)given.OnSourceError,
             OnTargetError = (ErrorPolicy)given.OnTargetError,
             MayTargetBeLarger = (given.Flags & Fb.BackupLargerTarget) != 0,
@@ -147,7 +153,7 @@ static class BackupCalls
 
     static Answer CheckNumbers(in BackupOptionsStruct given)
     {
-        if ((given.Flags & ~FlagsKnown) != 0 || (given.Reserved | given.Reserved2) != 0)
+        if ((given.Flags & ~FlagsKnown) != 0 || given.Reserved != 0)
             return Answer.Unsupported($"backup flags {given.Flags:x} are not all known, or reserved is not 0");
         if (given.Sync > (uint)BackupSync.None)
             return Answer.Invalid($"sync {given.Sync} is none of FB_SYNC_*");

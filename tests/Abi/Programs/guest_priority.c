@@ -25,9 +25,9 @@ int main(void) {
   options.guest_priority = 3;
   CHECK_IS(fb_backup_create(disk, to, &options, &job), FB_E_INVALID);
   options.guest_priority = FB_GUEST_PRIORITY_STRICT;
-  options.reserved_2 = 1;
-  CHECK_IS(fb_backup_create(disk, to, &options, &job), FB_E_UNSUPPORTED);
-  options.reserved_2 = 0;
+  options.warm_ms = 10001;
+  CHECK_IS(fb_backup_create(disk, to, &options, &job), FB_E_INVALID);
+  options.warm_ms = FB_NO_WARM_UP;
   CHECK_OK(fb_backup_create(disk, to, &options, &job));
   CHECK(statistics_of(job).guest_priority == FB_GUEST_PRIORITY_STRICT);
   CHECK_IS(fb_job_set_guest_priority(job, 3), FB_E_INVALID);

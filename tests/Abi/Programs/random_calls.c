@@ -321,7 +321,7 @@ static void call_cold(random_caller *self) {
     options->id_length = (uint32_t)(tag >> 8) % 6;
     if (chance(self) % 2 == 0) {
       options->flags %= 32;
-      options->reserved_2 = 0;
+      options->warm_ms = options->warm_ms % 4 == 0 ? FB_NO_WARM_UP : options->warm_ms % 64;
       options->guest_priority %= 3;
       options->capture_bytes_max = tag % 2 == 0 ? 0 : MIB;
       options->sync = options->bitmap_mode = options->task_max = 0;

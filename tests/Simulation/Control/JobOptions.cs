@@ -40,6 +40,7 @@ sealed class JobOptions(Simulation world, Prng prng, Places places, BitmapAction
             Bitmap = bitmap?.Bitmap,
             BitmapMode = mode,
             SpeedBytesPerSecond = prng.Chance(1, 4) ? 1000ul << (int)(4 + prng.Below(16)) : 0,
+            WarmMs = world.Shape.WarmMs,
             GuestPriority = (GuestPriority)prng.Below(3),
             OnSourceError = DrawPolicy(),
             OnTargetError = DrawPolicy(),

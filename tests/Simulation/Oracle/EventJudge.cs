@@ -107,11 +107,18 @@ sealed class EventJudge(Simulation world) : ITraceSink, IPortWatcher
                 world.Tallies.Count(Branch.HoleLetGo);
                 run.Point!.OnKnownZero(run.Id, e.Extent);
                 break;
+            case TracePoint.BlockCapture when e.Cause != 0:
+                world.Tallies.Count(Branch.BlockWarm);
+                run.Point!.OnAsked(e.Extent);
+                break;
             case TracePoint.BlockCapture:
                 world.Tallies.Count(Branch.BlockCaptured);
                 break;
             case TracePoint.BlockMerge:
                 world.Tallies.Count(e.Cause > 0 ? Branch.BlocksMerged : Branch.BlockReadTooLate);
+                break;
+            case TracePoint.Warm:
+                world.Tallies.Count(e.Cause > 0 ? Branch.Warmed : Branch.NothingWarm);
                 break;
             case TracePoint.SetBack:
                 world.Tallies.Count(Branch.SetBack);

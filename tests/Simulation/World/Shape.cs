@@ -20,4 +20,7 @@ sealed class Shape(Prng prng, Prng laterPrng)
 
     /// <summary>Memory for guests' writes that are answered before they land; 0 = none is.</summary>
     public ulong AbsorbBytes { get; } = laterPrng.Chance(1, 3) ? 4096ul << (int)laterPrng.Below(8) : 0;
+
+    /// <summary>For so long guests' writes are looked at before each point in time; 0 = not at all.</summary>
+    public uint WarmMs { get; } = laterPrng.Chance(1, 2) ? 1u << (int)laterPrng.Below(6) : 0;
 }

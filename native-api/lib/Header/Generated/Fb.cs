@@ -103,6 +103,7 @@ static class Fb
     public const uint LogNotice = 3;
     public const uint LogWarning = 2;
     public const uint NoTimeout = 4294967295;
+    public const uint NoWarmUp = 4294967295;
     public const int Ok = 0;
     public const uint OnCbwErrorBreakGuestWrite = 1;
     public const uint OnCbwErrorBreakSnapshot = 0;

@@ -270,6 +270,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             BitmapMode = arguments.BitmapMode,
             SpeedBytesPerSecond = (ulong)arguments.Speed,
             GuestPriority = arguments.GuestPriority,
+            WarmMs = arguments.WarmMs,
             OnSourceError = arguments.OnSourceError,
             OnTargetError = arguments.OnTargetError,
             MayTargetBeLarger = arguments.MayTargetBeLarger,

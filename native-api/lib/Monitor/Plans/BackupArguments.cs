@@ -40,6 +40,9 @@ sealed record BackupArguments
     public long CaptureBytes { get; private init; }
 
     public GuestPriority GuestPriority { get; private init; }
+
+    /// <summary>Null: as the engine chooses.</summary>
+    public uint? WarmMs { get; private init; }
     public bool TakesGuestReads { get; private init; }
     public bool MayTargetBeLarger { get; private init; }
 
@@ -91,6 +94,7 @@ sealed record BackupArguments
             ScratchBytes = arguments.OptionalInteger("x-scratch-bytes") ?? 0,
             CaptureBytes = arguments.OptionalInteger("x-capture-bytes") ?? 0,
             GuestPriority = arguments.Word("x-guest-priority", GuestPriorityWords.Table) ?? GuestPriority.Balanced,
+            WarmMs = arguments.UInt32("x-warm-ms"),
             TakesGuestReads = arguments.Bool("x-take-guest-reads") ?? false,
             MayTargetBeLarger = arguments.Bool("x-larger-target") ?? false,
             HasSnapshot = arguments.Bool("x-snapshot"),

@@ -45,6 +45,8 @@ sealed class Plan(
     PlanContents? _contents; // once its turn has come and all was checked
     int _next; // action to be looked at
     bool _isRight; // checked when its turn had come
+    WarmUp? _warmUp;
+    bool _isWarming;
     bool _isOver;
     int _settlingCount; // of actions, after the moment; and one for the plan itself
 
@@ -236,8 +238,18 @@ sealed class Plan(
             else
                 parts++;
         }
-        return _contents!.MakeReady();
+        return _contents!.MakeReady() && IsWarm();
     }
+
+    /// <summary>Last of all: guests' writes are looked at until the moment.</summary>
+    bool IsWarm()
+    {
+        _warmUp ??= new WarmUp(context.Turns.Engine.Reactor, JobsToStart());
+        _isWarming = !_warmUp.IsOver();
+        return !_isWarming;
+    }
+
+    ulong IQuietWork.RestNs => _isWarming ? _warmUp!.RestNs : 0;
 
     bool IQuietWork.Change()
     {
@@ -278,9 +290,11 @@ sealed class Plan(
             disk.ChangeCount--;
     }
 
+    Job[] JobsToStart() => [.. actions.OfType<BackupAction>().Select(action => action.Job!.Core)];
+
     void StartJobs()
     {
-        Job[] jobs = [.. actions.OfType<BackupAction>().Select(action => action.Job!.Core)];
+        Job[] jobs = JobsToStart();
         if (context.IsGrouped && jobs.Length > 0)
             new Transaction(context.Turns.Engine.Reactor, jobs).StartQuiesced();
         else

@@ -109,7 +109,7 @@ static class SchemaText
           on-cbw-error?:OnCbwError x-on-cbw-error?:OnCbwError x-cbw-timeout-ms?:int auto-finalize?:bool
           auto-dismiss?:bool filter-node-name?:str discard-source?:bool x-perf?:BackupPerf target:str x-scratch?:str
           x-scratch-bytes?:int x-capture-bytes?:int x-guest-priority?:GuestPriority x-take-guest-reads?:bool
-          x-larger-target?:bool x-snapshot?:bool x-record?:str x-record-since?:str
+          x-warm-ms?:int x-larger-target?:bool x-snapshot?:bool x-record?:str x-record-since?:str
         enum MirrorSyncMode top full none incremental bitmap
         enum BitmapSyncMode on-success never always
         enum BlockdevOnError report ignore enospc stop auto

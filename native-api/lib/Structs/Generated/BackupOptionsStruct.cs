@@ -26,5 +26,5 @@ public unsafe partial struct BackupOptionsStruct
     public ulong ScratchBytesMax;
     public ulong Scratch;
     public uint GuestPriority;
-    public uint Reserved2;
+    public uint WarmMs;
 }
