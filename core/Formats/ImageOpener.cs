@@ -61,6 +61,19 @@ public static class ImageOpener
         return new Qcow2Opening(loop, options, MayNameFiles(options)).TryOpen(file, out device);
     }
 
+    /// <summary>As TryOpen with FormatRule.Qcow2, over a file that is open; what is no such image is refused.</summary>
+    /// <param name="loop">Drives the device; it must run.</param>
+    /// <param name="options">As for the file.</param>
+    /// <param name="file">Owned from here.</param>
+    /// <param name="device">The device, or null when refused. Owner: the caller.</param>
+    /// <returns>None, or why not.</returns>
+    public static OpenRefusal TryOpenOver(
+        IIoLoop loop,
+        FileOpenOptions options,
+        IBlockDevice file,
+        out IBlockDevice? device
+    ) => new Qcow2Opening(loop, options with { Format = FormatRule.Qcow2 }, true).TryOpen(file, out device);
+
     /// <summary>What the image names may be opened: somebody has said what it is, at least by its name.</summary>
     internal static bool MayNameFiles(FileOpenOptions options) =>
         options.Format == FormatRule.Qcow2 || options.Path.EndsWith("." + Qcow2, StringComparison.OrdinalIgnoreCase);

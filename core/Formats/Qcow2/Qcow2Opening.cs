@@ -48,7 +48,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
     /// <param name="file">Of the topmost image; owned from here.</param>
     /// <param name="device">Null when refused. Owner: the caller.</param>
     /// <returns>None, or why not.</returns>
-    public OpenRefusal TryOpen(FileDevice file, out IBlockDevice? device)
+    public OpenRefusal TryOpen(IBlockDevice file, out IBlockDevice? device)
     {
         device = null;
         OpenRefusal refusal = default;
@@ -79,7 +79,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
     {
         if (_layers.Count > LayersMax)
             return OpenRefusal.Rule($"'{options.Path}' is based on more than {LayersMax} images, one upon the other");
-        if (layer.File is FileDevice { Kin.Identity: var identity } && !_met.Add(identity))
+        if (BorrowedDevice.Behind(layer.File) is FileDevice { Kin.Identity: var identity } && !_met.Add(identity))
             return OpenRefusal.Rule($"'{options.Path}' is based on '{layer.Path}', which is based on itself");
         using DeviceReader reader = new(loop, layer.File);
         OpenRefusal refusal = Qcow2Tables.TryReadHeader(reader, layer.Path, out Qcow2Header? header);
@@ -114,7 +114,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
 
     static OpenRefusal TryReadCounts(DeviceReader reader, Layer layer)
     {
-        bool canGrow = layer.File is FileDevice { IsBlockDevice: false };
+        bool canGrow = BorrowedDevice.Behind(layer.File) is FileDevice { IsBlockDevice: false };
         OpenRefusal refusal = WritableParts.TryRead(
             reader,
             layer.Header!,

@@ -50,7 +50,7 @@ static class DeviceClosing
     static IBlockDevice FileOf(IBlockDevice device) =>
         device switch
         {
-            Qcow2Device image => image.File,
+            Qcow2Device { File: not BorrowedDevice } image => image.File,
             Qcow2NewImage image => image.File,
             _ => device,
         };

@@ -1,4 +1,4 @@
-// A device that blockdev-add opened, or another name for one (driver raw over a node).
+// A device that blockdev-add opened, another name for one (driver raw over a node), or an image over one (qcow2).
 using FastBackup.Native.Objects;
 
 namespace FastBackup.Native.Monitor.Nodes;
@@ -15,8 +15,11 @@ sealed class MonitorNode
 
     public required string FileName { get; init; }
 
-    /// <summary>What driver raw lies on; null for the device itself.</summary>
+    /// <summary>What driver raw or qcow2 lies on; null for the device itself.</summary>
     public MonitorNode? File { get; init; }
+
+    /// <summary>Its device is another one than that of what it lies on.</summary>
+    public bool IsImage => File != null && !ReferenceEquals(File.Device, Device);
 
     /// <summary>It came inside of another one and goes with it.</summary>
     public bool IsInline { get; init; }

@@ -1,5 +1,5 @@
-// What blockdev-add may be told, for drivers file, host_device, nbd and raw; in the order of QEMU's schema. Hints that
-// have no meaning here are taken and forgotten.
+// What blockdev-add may be told, for drivers file, host_device, nbd, qcow2 and raw; in the order of QEMU's schema.
+// Hints that have no meaning here are taken and forgotten.
 // Source: QEMU 7.2 qapi/block-core.json, BlockdevOptions.
 using System;
 using FastBackup.Base;
@@ -10,7 +10,7 @@ namespace FastBackup.Native.Monitor.Nodes;
 
 sealed record NodeArguments
 {
-    static readonly string[] s_drivers = ["file", "host_device", "nbd", "raw"];
+    static readonly string[] s_drivers = ["file", "host_device", "nbd", "qcow2", "raw"];
     static readonly string[] s_discard = ["ignore", "unmap"];
     static readonly string[] s_detectZeroes = ["off", "on", "unmap"];
     static readonly string[] s_onOffAuto = ["auto", "on", "off"];
@@ -42,7 +42,10 @@ sealed record NodeArguments
 
     public bool IsRemote => Driver == "nbd";
 
-    /// <summary>Of driver raw: the node that it lies on, by name ...</summary>
+    /// <summary>An image format, by which what it lies on is read.</summary>
+    public bool IsImage => Driver == "qcow2";
+
+    /// <summary>Of drivers raw and qcow2: the node that it lies on, by name ...</summary>
     public string? FileNode { get; private init; }
 
     /// <summary>... or as it is to be made.</summary>
@@ -72,7 +75,7 @@ sealed record NodeArguments
         _ = arguments.Word("detect-zeroes", s_detectZeroes);
         read = read.Driver switch
         {
-            "raw" => ReadRaw(arguments, read),
+            "raw" or "qcow2" => ReadOver(arguments, read),
             "nbd" => ReadRemote(arguments, read),
             _ => ReadFile(arguments, read),
         };
@@ -115,7 +118,7 @@ sealed record NodeArguments
 
     static string Escape(string text) => Uri.EscapeDataString(text).Replace("%2F", "/", StringComparison.Ordinal);
 
-    static NodeArguments ReadRaw(ArgumentReader arguments, NodeArguments read)
+    static NodeArguments ReadOver(ArgumentReader arguments, NodeArguments read)
     {
         string? node = arguments.TextOrObject("file", "BlockdevRef", out ArgumentReader? inside);
         return read with { FileNode = node, File = inside is { } file ? Read(file) : null };

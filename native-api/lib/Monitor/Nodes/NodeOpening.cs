@@ -9,6 +9,8 @@ using System.Text;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
+using FastBackup.Formats;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Interop.Linux;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
@@ -33,6 +35,7 @@ sealed class NodeOpening
     readonly List<NodeArguments> _levels = [];
 
     QmpError? _problem; // of the open: written on its thread before its end is posted
+    MonitorNode? _under; // what an image is opened over, kept until that has ended
 
     NodeOpening(
         CommandCall call,
@@ -51,6 +54,9 @@ sealed class NodeOpening
     /// <summary>The innermost: a file, or a name over a node that is there.</summary>
     NodeArguments Innermost => _levels[^1];
 
+    /// <summary>The image, where there is one.</summary>
+    NodeArguments? Image => _levels.Find(level => level.IsImage);
+
     public static CommandAnswer Begin(
         CommandCall call,
         NodeArguments arguments,
@@ -63,11 +69,14 @@ sealed class NodeOpening
         NodeOpening opening = new(call, arguments, turns, nodes, files, inbox);
         if (opening.Check() is { } wrong)
             return wrong;
-        return opening.Innermost.FileNode != null ? opening.MakeNodes(null) : opening.Open();
+        bool isName = opening.Innermost.FileNode != null && opening.Image == null;
+        return isName ? opening.MakeNodes(null, null) : opening.Open();
     }
 
     CommandAnswer Open()
     {
+        if (Innermost.FileNode is { } under && TakeUnder(_nodes.Find(under)!) is { } used)
+            return used;
         bool isStarted = DeviceOpening.TryStart(
             _files.Patience,
             _turns.Engine.Reactor,
@@ -75,6 +84,8 @@ sealed class NodeOpening
             opening => _inbox.Post(() => End(opening)),
             out DeviceOpening? started
         );
+        if (!isStarted)
+            LeaveUnder();
         if (!isStarted)
             return QmpError.Generic(
                 $"{PatientFiles.HangingMax} files or devices do not answer: no more are opened before one of them does"
@@ -91,19 +102,84 @@ sealed class NodeOpening
         if (_problem != null)
         {
             opening.GiveUp();
+            LeaveUnder();
             _call.Answer(_problem);
             return;
         }
         IBlockDevice opened = opening.Take()!;
+        BorrowedDevice? lent = (opened as Qcow2Device)?.File as BorrowedDevice;
         Answer answer = DeviceMaking.Adopt(_turns.Engine, opened, out DeviceObject? device);
-        if (device == null)
-            DeviceOpening.Close(_files.Patience, _turns.Engine.Reactor, opened);
-        _call.Answer(device == null ? QmpError.Of(answer) : MakeNodes(device));
+        DeviceObject? file = device;
+        if (device != null && lent is { IsOwned: true })
+            answer = DeviceMaking.Adopt(_turns.Engine, lent.Inner, out file);
+        if (file == null)
+        {
+            if (device == null)
+                DeviceOpening.Close(_files.Patience, _turns.Engine.Reactor, opened);
+            else
+                _ = DeviceClosing.Close(device, out _);
+            LeaveUnder();
+            _call.Answer(QmpError.Of(answer));
+            return;
+        }
+        if (lent is { IsOwned: true })
+        {
+            lent.IsOwned = false;
+            file.HasDisk = true; // nobody else has it yet
+        }
+        if (_under is { } under)
+            under.ParentCount--; // the node that is made counts
+        _call.Answer(MakeNodes(_under == null ? file : null, lent == null ? null : device));
     }
+
+    /// <summary>An image is opened over a node: it stays, and is nobody else's.</summary>
+    QmpError? TakeUnder(MonitorNode node)
+    {
+        CommandAnswer answer = _turns.OnReactor(() =>
+        {
+            if (node.Device.HasJob || node.Device.HasDisk && NodeTable.TryDropDisk(node) is { IsOk: false })
+                return QmpError.Generic($"Node '{node.Name}' is busy");
+            if (node.Device.HasDisk)
+                return QmpError.Generic($"Node '{node.Name}' is busy");
+            node.Device.HasDisk = true;
+            return CommandAnswer.Done;
+        });
+        if (answer.Error != null)
+            return answer.Error;
+        (_under, node.ParentCount) = (node, node.ParentCount + 1);
+        return null;
+    }
+
+    void LeaveUnder()
+    {
+        if (_under is not { } node)
+            return;
+        _under = null;
+        node.ParentCount--;
+        Free(node.Device);
+    }
+
+    /// <summary>That no node was made of.</summary>
+    void CloseImage(DeviceObject image, DeviceObject file)
+    {
+        _ = DeviceClosing.Close(image, out _);
+        Free(file);
+    }
+
+    void Free(DeviceObject file) =>
+        _turns.OnReactor(
+            () =>
+            {
+                file.HasDisk = false;
+                return CommandAnswer.Done;
+            },
+            mayBeStopped: true
+        );
 
     /// <summary>From the inside to the outside.</summary>
     /// <param name="device">Of the innermost; null when that lies on a node.</param>
-    CommandAnswer MakeNodes(DeviceObject? device)
+    /// <param name="image">Over it; null where there is none.</param>
+    CommandAnswer MakeNodes(DeviceObject? device, DeviceObject? image)
     {
         MonitorNode? inside = device == null ? _nodes.Find(Innermost.FileNode!) : null;
         for (int i = _levels.Count - 1; i >= 0; i--)
@@ -111,11 +187,13 @@ sealed class NodeOpening
             // What came inside may have taken the name, or the last place.
             if (CheckRoom(_levels[i].Name) is { } taken)
             {
+                if (image != null && !_levels[(i + 1)..].Exists(level => level.IsImage))
+                    CloseImage(image, inside?.Device ?? device!);
                 if (i < _levels.Count - 1)
                     _ = NodeRemoval.Drop(_nodes, inside!, []); // not TryClose: nothing may keep it
                 return taken;
             }
-            inside = MakeNode(_levels[i], isInline: i > 0, inside, device);
+            inside = MakeNode(_levels[i], isInline: i > 0, inside, _levels[i].IsImage ? image! : device);
             _nodes.Add(inside);
         }
         return CommandAnswer.Done;
@@ -125,7 +203,7 @@ sealed class NodeOpening
     {
         if (file != null)
             file.ParentCount++;
-        DeviceObject made = file?.Device ?? device!;
+        DeviceObject made = level.IsImage ? device! : file?.Device ?? device!;
         return new MonitorNode
         {
             Name = level.Name ?? _nodes.NextName(),
@@ -134,7 +212,7 @@ sealed class NodeOpening
             FileName = file?.FileName ?? level.FileName,
             File = file,
             IsInline = isInline,
-            IsReadOnly = file?.IsReadOnly ?? made.Device.Limits.IsReadOnly,
+            IsReadOnly = level.IsImage || file == null ? made.Device.Limits.IsReadOnly : file.IsReadOnly,
             IsDirect = file?.IsDirect ?? made.Device is FileDevice { IsDirect: true },
         };
     }
@@ -145,7 +223,9 @@ sealed class NodeOpening
         foreach (NodeArguments level in _levels)
             if (Check(level) is { } wrong)
                 return wrong;
-        return null;
+        return _levels.FindAll(level => level.IsImage).Count > 1
+            ? QmpError.Generic("an image inside of an image is not supported")
+            : null;
     }
 
     QmpError? Check(NodeArguments level)
@@ -202,7 +282,7 @@ sealed class NodeOpening
     {
         try
         {
-            return OpenFile();
+            return Image is { } image ? OpenImage(image) : OpenFile();
         }
 #pragma warning disable CA1031 // the boundary: whatever it is, it must not end the host process
         catch (Exception exception)
@@ -212,6 +292,27 @@ sealed class NodeOpening
             _problem = QmpError.Generic(isMemory ? "out of memory" : "an internal error: " + exception.Message);
             return null;
         }
+    }
+
+    /// <summary>Opens the image, and what it lies on unless that is a node. On the opening's thread.</summary>
+    /// <returns>Null: why not is in the problem.</returns>
+    Qcow2Device? OpenImage(NodeArguments image)
+    {
+        IBlockDevice? file = _under?.Device.Device ?? OpenFile();
+        if (file == null)
+            return null;
+        FileOpenOptions options = new()
+        {
+            Path = _under?.FileName ?? Innermost.FileName,
+            IsReadOnly = image.IsReadOnly || file.Limits.IsReadOnly,
+            IsDirect = Innermost.IsDirect ?? true,
+            IsLockIgnored = Innermost.IsLockIgnored || image.IsForceShare,
+        };
+        BorrowedDevice lent = new(file, isOwned: _under == null);
+        OpenRefusal refusal = ImageOpener.TryOpenOver(_turns.Engine.Reactor, options, lent, out IBlockDevice? opened);
+        if (opened == null)
+            _problem = QmpError.Of(Answer.Of(refusal));
+        return (Qcow2Device?)opened;
     }
 
     /// <summary>Opens the innermost. On the opening's thread.</summary>
@@ -224,7 +325,7 @@ sealed class NodeOpening
         FileOpenOptions options = new()
         {
             Path = level.FileName,
-            IsReadOnly = level.IsReadOnly,
+            IsReadOnly = level.IsReadOnly || Image is { IsReadOnly: true }, // which has nothing to write then
             IsDirect = level.IsDirect ?? true,
             IsLockIgnored = level.IsLockIgnored,
             Format = FormatRule.Noted, // driver raw may come over it later

@@ -2,6 +2,7 @@
 // Source of order and words of the refusals: QEMU 7.2 block.c, blockdev.c.
 using System.Collections.Generic;
 using FastBackup.Devices;
+using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
 
@@ -40,6 +41,8 @@ static class NodeRemoval
         {
             nodes.Remove(one);
             next = InsideAlone(one);
+            if (one.IsImage && CloseImage(one) is { } kept)
+                return kept;
             if (one.File is { } file)
                 file.ParentCount--;
             else if (!DeviceClosing.Close(one.Device, out FileDevice? device).IsOk)
@@ -50,13 +53,32 @@ static class NodeRemoval
         return null;
     }
 
+    /// <summary>The image first, then what it lies on is free again.</summary>
+    static QmpError? CloseImage(MonitorNode node)
+    {
+        if (!DeviceClosing.Close(node.Device, out _).IsOk)
+            return InUse(node);
+        DeviceObject file = node.File!.Device;
+        _ = file.Engine!.Run(
+            file,
+            () =>
+            {
+                file.HasDisk = false;
+                return Answer.Ok;
+            }
+        );
+        return null;
+    }
+
     /// <summary>Nodes that lie on each other share a device, which has one disk: nothing is half done.</summary>
     static CommandAnswer TryFree(MonitorNode node)
     {
         if (node.Device.HasJob)
             return QmpError.Generic($"Node '{node.Name}' is busy: block device is in use by block job: backup");
         for (MonitorNode? one = node; one != null; one = InsideAlone(one))
-            if (NodeTable.CloseDisk(one) is { IsOk: false } answer)
+            if (one.IsImage && one.Device.Device.InFlightCount > 0)
+                return InUse(one);
+            else if (NodeTable.CloseDisk(one) is { IsOk: false } answer)
                 return QmpError.Generic($"Block device {one.Name} is in use: {answer.Text}");
         return CommandAnswer.Done;
     }

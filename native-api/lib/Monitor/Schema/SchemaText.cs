@@ -84,8 +84,8 @@ static class SchemaText
           cache?:BlockdevCacheOptions read-only?:bool auto-read-only?:bool force-share?:bool
           detect-zeroes?:BlockdevDetectZeroesOptions
           | driver file=BlockdevOptionsFile host_device=BlockdevOptionsFile nbd=BlockdevOptionsNbd
-          raw=BlockdevOptionsRaw
-        enum BlockdevDriver file host_device nbd raw
+          qcow2=BlockdevOptionsQcow2 raw=BlockdevOptionsRaw
+        enum BlockdevDriver file host_device nbd qcow2 raw
         object BlockdevOptionsNbd server:SocketAddress export?:str reconnect-delay?:int
         object SocketAddress type:SocketAddressType | type inet=InetSocketAddress unix=UnixSocketAddress
         enum BlockdevDiscardOptions ignore unmap
@@ -95,6 +95,7 @@ static class SchemaText
           drop-cache?:bool
         enum OnOffAuto auto on off
         enum BlockdevAioOptions threads native io_uring
+        object BlockdevOptionsQcow2 file:BlockdevRef
         object BlockdevOptionsRaw file:BlockdevRef
         either BlockdevRef BlockdevOptions str
         command blockdev-del < NodeChoice
