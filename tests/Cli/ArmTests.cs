@@ -1,6 +1,7 @@
-// The command for arm64, compiled here and run by QEMU's emulation of one process: the engine's code for that
+// Command and library for arm64, compiled here and run by QEMU's emulation of one process: the engine's code for that
 // processor, on worker threads, since the emulation has no io_uring. Compiling takes a minute: with FASTBACKUP_ARM64=1.
 using System;
+using System.IO;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -20,17 +21,10 @@ public sealed class ArmTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void CommandForArm_CopiesAndServes()
+    public void Command_CopiesAndChecks()
     {
-        if (Environment.GetEnvironmentVariable(Variable) != "1")
-            Assert.Skip($"a minute of compiling: {Variable}=1 asks for it");
-        foreach (string needed in new[] { "qemu-aarch64", "clang", "aarch64-linux-gnu-objcopy" })
-            Requires.Command(needed);
-        Requires.SystemPath(Libraries);
-        string[] publish = ["publish", "native-api/cli", "-c", "Release", "-r", "linux-arm64", "-p:AheadOfTime=true"];
-        using (RunningProgram made = new(Repository.Root, "dotnet", [.. publish, "-o", _folder["arm"]]))
-            made.Wait(s_compileLimit).Expect(0);
-
+        AskWhetherMeant();
+        Publish("native-api/cli", "-p:AheadOfTime=true");
         Assert.Matches(@"^\d+\.\d+\.\d+\n$", Run("--version"));
         Assert.Contains("image equals T0", Run("demo", "--size", "64MiB", "--dir", "."));
         Assert.Contains("there are no others for this processor", Run("doctor"));
@@ -40,9 +34,42 @@ public sealed class ArmTests : IDisposable
         _ = Run("check", "copy.img");
     }
 
-    string Run(params string[] arguments) =>
+    [Fact]
+    public void Library_BacksUpForAProgram()
+    {
+        AskWhetherMeant();
+        Publish("native-api/lib");
+        File.Move(_folder["arm/libfastbackup.so"], _folder["arm/libfastbackup.so.1"]);
+        File.CreateSymbolicLink(_folder["arm/libfastbackup.so"], "libfastbackup.so.1");
+        string source = Repository.PathOf("native-api/samples/full_backup.c");
+        string[] paths = ["-I" + Repository.PathOf("native-api/include"), "-L" + _folder["arm"], "-lfastbackup"];
         Programs
-            .Run(_folder.Path, "qemu-aarch64", ["-L", Libraries, _folder["arm/fastbackup"], .. arguments])
-            .Expect(0)
-            .Output;
+            .Run(_folder.Path, "aarch64-linux-gnu-gcc", ["-std=c99", source, "-o", "arm/fastbackup", .. paths])
+            .Expect(0);
+        Disks.Random(_folder["disk.img"], 9_000_001);
+        Assert.StartsWith("FB_OK", Run("disk.img", "copy.img"), StringComparison.Ordinal);
+        Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
+    }
+
+    static void AskWhetherMeant()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) != "1")
+            Assert.Skip($"a minute of compiling: {Variable}=1 asks for it");
+        foreach (string needed in new[] { "qemu-aarch64", "clang", "aarch64-linux-gnu-gcc" })
+            Requires.Command(needed);
+        Requires.SystemPath(Libraries);
+    }
+
+    void Publish(params string[] what)
+    {
+        string[] line = ["publish", .. what, "-c", "Release", "-r", "linux-arm64", "-p:RunAnalyzers=false"];
+        using RunningProgram made = new(Repository.Root, "dotnet", [.. line, "-o", _folder["arm"]]);
+        _ = made.Wait(s_compileLimit).Expect(0);
+    }
+
+    string Run(params string[] arguments)
+    {
+        string[] emulator = ["-L", Libraries, "-E", "LD_LIBRARY_PATH=" + _folder["arm"], _folder["arm/fastbackup"]];
+        return Programs.Run(_folder.Path, "qemu-aarch64", [.. emulator, .. arguments]).Expect(0).Output;
+    }
 }
