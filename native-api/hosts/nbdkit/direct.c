@@ -1,6 +1,7 @@
 /* The short way to the live disk, hook mode: the worker thread itself reads, or asks leave and writes, on a descriptor
- * of the plugin's own. In device mode a request wakes the engine's thread and is woken by it; nbdkit has a thread per
- * request anyway, so while no job runs that buys nothing and costs a fifth of the guest's latency.
+ * of the plugin's own (an image has none). In device mode a request wakes the engine's thread and is woken by it;
+ * nbdkit has a thread per request anyway, so while no job runs that buys nothing and costs a fifth of the guest's
+ * latency.
  *
  *   no job runs     whole pages go the short way, all else through the engine
  *   a job runs      everything goes through the engine: it then sees how guests fare, request by request, and steps
@@ -39,7 +40,7 @@ enum way way_begin(uint32_t count, uint64_t offset, bool has_short) {
     pthread_rwlock_unlock(&short_way);
     return WAY_ENGINE_ALONE;
   }
-  if (!has_short || jobs_are_running() || pthread_rwlock_tryrdlock(&short_way) != 0)
+  if (!has_short || served.file < 0 || jobs_are_running() || pthread_rwlock_tryrdlock(&short_way) != 0)
     return WAY_ENGINE;
   if (__atomic_load_n(&alone_count, __ATOMIC_SEQ_CST) == 0)
     return WAY_SHORT;
@@ -53,7 +54,7 @@ void way_end(enum way way) {
 }
 
 bool direct_read(struct lane *lane, uint32_t count, uint64_t offset) {
-  return is_whole(count, offset) && !jobs_are_running() &&
+  return served.file >= 0 && is_whole(count, offset) && !jobs_are_running() &&
          pread(served.file, lane->buffer, count, (off_t)offset) == (ssize_t)count;
 }
 

@@ -1,6 +1,7 @@
 /* Which parts of the live disk hold data: SEEK_DATA and SEEK_HOLE on a descriptor of our own. The kernel answers for
  * all that was written before it is asked, also past the page cache, so a hole is never told where a client's finished
- * write lies. What is written meanwhile may be told either way. Block devices tell nothing: all of them is data.
+ * write lies. What is written meanwhile may be told either way. Block devices and images tell nothing: all of them
+ * is data.
  */
 #define NBDKIT_API_VERSION 2
 #ifndef _GNU_SOURCE
@@ -47,6 +48,8 @@ int live_extents(uint32_t count, uint64_t offset, bool is_one, struct nbdkit_ext
 /* A punch or a range of unwritten extents is fast on these; where it is not known the client is told to write. */
 bool live_zero_is_fast(bool may_trim) {
   struct statfs system;
+  if (served.file < 0)
+    return true; /* an entry in the image */
   if (served.is_block || fstatfs(served.file, &system) != 0)
     return false;
   switch (system.f_type) {

@@ -104,8 +104,21 @@ int live_trim(uint32_t count, uint64_t offset, bool is_fua) {
   return change(count, offset, 0, trim_part) != 0 ? -1 : is_fua ? live_flush() : 0;
 }
 
+static int flush_image(void) {
+  struct lane *lane = lane_of_thread();
+  fb_status status;
+  if (lane == NULL)
+    return -1;
+  do
+    status = fb_disk_flush(served.disk, lane->queue, 0);
+  while (lane_must_retry(status));
+  return lane_finish(lane, status, "flush", 0);
+}
+
 /* One file, one flush: it covers what went either way, on every connection. */
 int live_flush(void) {
+  if (served.file < 0)
+    return flush_image();
   if (fdatasync(served.file) == 0)
     return 0;
   nbdkit_error("flush: %m");

@@ -34,8 +34,8 @@ const char parameters_help[] =
     "priority=balanced|strict|off  how far a backup steps back for guests (balanced)\n"
     "memory=SIZE        I/O memory of the engine (64M)\n"
     "cache=direct|page  whether the disk is used past the page cache (direct)\n"
-    "format=raw         the disk is raw, whatever it looks like: guests may write anything (what looks like another\n"
-    "                   format is refused)\n"
+    "format=raw|qcow2   the disk is raw, whatever it looks like: guests may write anything (what looks like another\n"
+    "                   format is refused); or an image, with every file that it names\n"
     "locking=on|off     off: neither ask whether a disk is in use by another program, or mounted, nor lock it (on)\n"
     "overwrite=BOOL     whether an existing file or a block device may be replaced (false)";
 
@@ -63,7 +63,7 @@ static const struct choice WHENS[] = {{"start", START_AT_START},
                                       {"snapshot", START_AT_SNAPSHOT},
                                       {NULL, 0}};
 static const struct choice CACHES[] = {{"direct", false}, {"page", true}, {NULL, 0}};
-static const struct choice FORMATS[] = {{"raw", true}, {NULL, 0}};
+static const struct choice FORMATS[] = {{"raw", FB_FORMAT_RAW}, {"qcow2", FB_FORMAT_QCOW2}, {NULL, 0}};
 static const struct choice LOCKINGS[] = {{"on", false}, {"off", true}, {NULL, 0}};
 static const struct choice PRIORITIES[] = {{"balanced", FB_GUEST_PRIORITY_BALANCED},
                                            {"strict", FB_GUEST_PRIORITY_STRICT},
@@ -120,11 +120,8 @@ int parameters_take(const char *key, const char *value) {
     p->is_page_cache = choice != 0;
     return answer;
   }
-  if (strcmp(key, "format") == 0) {
-    answer = take_choice(FORMATS, key, value, &choice);
-    p->is_raw = choice != 0;
-    return answer;
-  }
+  if (strcmp(key, "format") == 0)
+    return take_choice(FORMATS, key, value, &p->format);
   if (strcmp(key, "locking") == 0) {
     answer = take_choice(LOCKINGS, key, value, &choice);
     p->ignores_locks = choice != 0;

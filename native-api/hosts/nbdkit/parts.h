@@ -40,6 +40,7 @@ struct parameters {
   const char *bitmap;
   uint32_t sync; /* FB_SYNC_* */
   uint32_t guest_priority;
+  uint32_t format; /* of the source: FB_FORMAT_* */
   uint64_t speed;
   uint64_t memory_bytes;
   enum start_when when;
@@ -47,7 +48,6 @@ struct parameters {
   bool is_page_cache;
   bool ignores_locks;
   bool is_read_only; /* the source refuses writers: found out, not told */
-  bool is_raw;
   bool may_overwrite;
 };
 
@@ -65,8 +65,8 @@ struct served {
   fb_disk disk;
   uint64_t size_bytes;
   uint32_t align_bytes; /* of ranges that go past the page cache */
-  int file;             /* of our own, for the short way, for flushes and for extents */
-  bool is_block;
+  int file; /* of our own, for the short way, for flushes and for extents; -1: an image, which has none of them */
+  bool is_block; /* or an image: tells no extents */
 };
 
 extern struct served served; /* constant between .after_fork and .cleanup */

@@ -23,11 +23,20 @@ int served_open_device(const char *path, uint32_t flags, uint64_t create_bytes, 
   fb_device_options options = FB_INIT(fb_device_options);
   options.flags = flags | (create_bytes > 0 ? FB_DEVICE_CREATE : 0) |
                   (parameters.ignores_locks ? FB_DEVICE_IGNORE_LOCKS : 0) |
-                  (parameters.is_raw ? 0 : FB_DEVICE_PROBE_FORMAT);
+                  (parameters.format == FB_FORMAT_RAW ? 0 : FB_DEVICE_PROBE_FORMAT);
   options.path = path;
   options.path_length = (uint32_t)strlen(path);
   options.create_bytes = create_bytes;
+  options.format = path == parameters.source ? parameters.format : FB_FORMAT_UNSAID;
   return fb_device_open(served.engine, &options, out) == FB_OK ? 0 : answer_refused(path);
+}
+
+static int open_own(int access, bool is_direct) {
+  served.file = open(parameters.source, access | O_CLOEXEC | (is_direct ? O_DIRECT : 0));
+  if (served.file >= 0)
+    return 0;
+  nbdkit_error("%s: %m", parameters.source);
+  return -1;
 }
 
 static int open_disk(void) {
@@ -42,12 +51,9 @@ static int open_disk(void) {
     return answer_refused(parameters.source);
   served.size_bytes = state.capacity_bytes;
   served.align_bytes = state.request_align > state.buffer_align ? state.request_align : state.buffer_align;
-  served.is_block = (state.flags & FB_DEVICE_IS_BLOCK) != 0;
-  served.file = open(parameters.source, access | O_CLOEXEC | ((state.flags & FB_DEVICE_IS_DIRECT) != 0 ? O_DIRECT : 0));
-  if (served.file < 0) {
-    nbdkit_error("%s: %m", parameters.source);
+  served.is_block = (state.flags & FB_DEVICE_IS_BLOCK) != 0 || parameters.format == FB_FORMAT_QCOW2;
+  if (parameters.format != FB_FORMAT_QCOW2 && open_own(access, (state.flags & FB_DEVICE_IS_DIRECT) != 0) != 0)
     return -1;
-  }
   options.name = "disk";
   options.name_length = 4;
   options.waiting_max = WAITING_MAX;
