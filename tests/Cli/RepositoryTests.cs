@@ -101,7 +101,7 @@ public sealed class RepositoryTests : IDisposable
     {
         Disks.Random(_repo["disk.img"], 6 * Mebi);
         _repo.Init();
-        _repo.Fastbackup("backup disk.img --repo REPO").Expect(0);
+        _repo.Fastbackup("backup disk.img --repo REPO --chunk 1MiB").Expect(0);
         Disks.Copy(_repo["disk.img"], _repo["other.img"]);
         TrackedImage.Touch(_repo["other.img"], 2 * Mebi + 5, 0xff);
         _repo

@@ -19,7 +19,6 @@ public sealed partial class DeadMemberTests
         ["Lanes"] = "who waits for a device",
         ["ContinuationCount"] = "calls that the kernel cut short or asked to repeat",
         ["IssuedCount"] = "fences made",
-        ["MarkAllAllocated"] = "a disk in memory without holes",
         ["PauseInternally"] = "a pause that no user asked for",
         ["ResumeInternally"] = "its end",
         ["TextTrace"] = "the trace as lines, for logs of failures",

@@ -40,6 +40,7 @@ public sealed partial class TestArrowTests
         ["bench/GuestLatency"] = ["bench/Peers"],
         ["bench/Micro"] = [],
         ["bench/Peers"] = [],
+        ["bench/Points"] = [],
         ["bench/Throughput"] = ["bench/Peers"],
     };
 

@@ -21,6 +21,7 @@ static class ProgramSteps
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
         new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*"),
         new("throughput", "bench/Throughput", "--smoke"),
+        new("points", "bench/Points", "--smoke"),
         new("guest-latency", "bench/GuestLatency", "--smoke"),
         new("guest-latency-plugin", "bench/GuestLatency", "--smoke --server plugin"),
         new("stress-memory", "tests/Stress", "--disk memory --seconds 6"),

@@ -82,7 +82,7 @@ static class RepositoryOptions
     public static Option<ulong?> CreateChunk() =>
         SizeOption.Create(
             "--chunk",
-            "With --repo: what is stored once, a power of two of 128KiB..8MiB; as the last point's, or 1MiB.",
+            "With --repo: what is stored once, a power of two of 128KiB..8MiB; as the last point's, or 256KiB.",
             CheckChunk
         );
 

@@ -19,12 +19,14 @@ sealed class PointSource(PointSourceRequest wanted, OpenedRepository repository,
     PointTracker? _tracker;
     PointDisk? _parent;
     string? _fullReason;
+    ulong? _chunkBytes; // given, or the last point's
 
     public PointSourceRequest Wanted => wanted;
 
     public IBlockDevice Device => _device!;
 
-    public ulong ChunkBytes { get; private set; }
+    /// <summary>Of a chunk; until Begin what it may be at most.</summary>
+    public ulong ChunkBytes { get; private set; } = DiskLayout.ChunkBytesUsualMost;
 
     /// <summary>Null until Begin.</summary>
     public BackupPlan? Plan { get; private set; }
@@ -37,7 +39,7 @@ sealed class PointSource(PointSourceRequest wanted, OpenedRepository repository,
     /// <summary>Looks for the last point of this disk, if all its lists can be read; that has the chunk size.</summary>
     /// <param name="points">Oldest first.</param>
     /// <param name="host">Whose disk.</param>
-    /// <param name="chunkBytes">Null: as the last point has it, else the usual one.</param>
+    /// <param name="chunkBytes">Null: as the last point has it, else by the disk's size.</param>
     public void FindParent(List<StoredPoint> points, string host, ulong? chunkBytes)
     {
         if (PointChoice.Newest(points, host, wanted.Disk) is not { } newest)
@@ -56,10 +58,9 @@ sealed class PointSource(PointSourceRequest wanted, OpenedRepository repository,
                 _fullReason = "parent-damaged";
                 output.Doubt($"the last point of this disk cannot be gone on from: {exception.Message}");
             }
-        ChunkBytes =
-            chunkBytes
-            ?? (_parent?.Document is { } last && IsChunk(last.ChunkBytes) ? last.ChunkBytes : (ulong?)null)
-            ?? DiskLayout.ChunkBytesUsual;
+        _chunkBytes =
+            chunkBytes ?? (_parent?.Document is { } last && IsChunk(last.ChunkBytes) ? last.ChunkBytes : null);
+        ChunkBytes = _chunkBytes ?? ChunkBytes;
     }
 
     /// <summary>Opens the disk; what is in use is locked from here on.</summary>
@@ -71,6 +72,7 @@ sealed class PointSource(PointSourceRequest wanted, OpenedRepository repository,
     public void Begin(Engine engine)
     {
         DiskDocument? parent = _parent?.Document;
+        ChunkBytes = _chunkBytes ?? DiskLayout.UsualChunkOf(_device!.Limits.CapacityBytes);
         if (_parent != null)
             _fullReason = ParentChunks.Refuse(_parent, ChunkBytes);
         if (wanted.Tracker == null)

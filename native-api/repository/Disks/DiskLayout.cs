@@ -24,13 +24,30 @@ readonly record struct DiskLayout(ulong SizeBytes, ulong ChunkBytes, ulong Segme
 
     public const ulong ChunkBytesMin = 128 * Units.KiB;
     public const ulong ChunkBytesMax = 8 * Units.MiB;
-    public const ulong ChunkBytesUsual = Units.MiB;
 
-    /// <summary>Chunks of a segment: its list is some 2 MiB sealed.</summary>
-    public const ulong SegmentChunks = 64 * 1024;
+    /// <summary>The largest that is chosen by itself.</summary>
+    public const ulong ChunkBytesUsualMost = Units.MiB;
+
+    /// <summary>Chunks of a segment: its list is half a MiB sealed, and stored anew when one of them changes.</summary>
+    public const ulong SegmentChunks = 16 * 1024;
+
+    const ulong ChunkBytesUsualLeast = 256 * Units.KiB;
+    const ulong ChunksUsualMost = 4 * 1024 * 1024;
 
     public static DiskLayout Of(ulong sizeBytes, ulong chunkBytes) =>
         new(sizeBytes, chunkBytes, sizeBytes > chunkBytes * SegmentChunks ? chunkBytes * SegmentChunks : 0);
+
+    /// <summary>
+    /// Small, since a change stores whole chunks, as long as their names fit into memory: 256 KiB up to 1 TiB, then
+    /// more, so that some 4 million are enough, but no more than 1 MiB. bench/Points has the figures.
+    /// </summary>
+    public static ulong UsualChunkOf(ulong sizeBytes)
+    {
+        ulong chunkBytes = ChunkBytesUsualLeast;
+        while (chunkBytes < ChunkBytesUsualMost && sizeBytes / chunkBytes > ChunksUsualMost)
+            chunkBytes *= 2;
+        return chunkBytes;
+    }
 
     public ulong ChunkCount => Units.DivCeil(SizeBytes, ChunkBytes);
 

@@ -18,6 +18,7 @@ sealed class PointDisk
 
     readonly OpenedRepository _repository;
     readonly List<Part> _parts;
+    List<DiskExtent>? _only; // of a disk of one part: it is asked for again
 
     PointDisk(OpenedRepository repository, StoredPoint snapshot, string path, DiskDocument? document, List<Part> parts)
     {
@@ -98,6 +99,8 @@ sealed class PointDisk
     /// <exception cref="RepositoryException">Damaged.</exception>
     public List<DiskExtent> Load(int part)
     {
+        if (_only != null)
+            return _only;
         Part wanted = _parts[part];
         TreeNode? node = _repository.LoadTree(wanted.Folder).Find(one => one.Name == wanted.File);
         if (node is not { IsFile: true })
@@ -118,9 +121,11 @@ sealed class PointDisk
             extents.Add(new DiskExtent(offset, length, id, isKnown));
             offset += length;
         }
-        return offset == end
-            ? extents
-            : throw Odd($"its parts do not add up to the {wanted.SizeBytes} bytes of '{wanted.File}'");
+        if (offset != end)
+            throw Odd($"its parts do not add up to the {wanted.SizeBytes} bytes of '{wanted.File}'");
+        if (_parts.Count == 1)
+            _only = extents;
+        return extents;
     }
 
     RepositoryException Odd(string why) =>

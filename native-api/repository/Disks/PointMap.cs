@@ -1,5 +1,5 @@
 // Where each blob of a point lies on the disk, asked for by place. A point's lists are read when something in them is
-// asked for, and the lists that were used last are kept: one of 65536 chunks takes some 4 MiB.
+// asked for, and the lists that were used last are kept: one of 16384 chunks takes a MiB.
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
@@ -11,7 +11,7 @@ namespace FastBackup.Repositories;
 /// <summary>Threads: any; Find waits for the store.</summary>
 sealed class PointMap(OpenedRepository repository, PointDisk point)
 {
-    const int PartsMax = 32;
+    const int PartsMax = 128;
 
     sealed class Part
     {
