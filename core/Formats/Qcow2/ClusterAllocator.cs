@@ -38,23 +38,30 @@ sealed class ClusterAllocator
     {
         if (_free.Length < _counts.TableCount)
             Array.Resize(ref _free, _counts.TableCount);
-        for (ulong cluster = EndCluster; cluster < endCluster; cluster++)
-            CountFree(cluster);
-        EndCluster = Math.Max(EndCluster, endCluster);
+        ulong before = EndCluster;
+        EndCluster = Math.Max(before, endCluster);
+        for (ulong block = before >> _counts.BlockBits; block << _counts.BlockBits < CountedEnd; block++)
+            OpenBlock(block, before);
     }
 
     /// <summary>A block of counts was made for clusters below the end.</summary>
-    public void OpenBlock(ulong number)
+    /// <param name="number">Which.</param>
+    /// <param name="from">From this cluster on.</param>
+    public void OpenBlock(ulong number, ulong from = 0)
     {
         ulong first = number << _counts.BlockBits;
-        for (ulong cluster = first; cluster < Math.Min(EndCluster, first + (1UL << _counts.BlockBits)); cluster++)
+        ulong end = Math.Min(CountedEnd, first + (1UL << _counts.BlockBits));
+        for (ulong cluster = Math.Max(first, from); cluster < end && _counts.HasBlock(number); cluster++)
             CountFree(cluster);
     }
+
+    /// <summary>Behind it nothing can be counted, however long the file is.</summary>
+    ulong CountedEnd => Math.Min(EndCluster, (ulong)_counts.TableCount << _counts.BlockBits);
 
     void CountFree(ulong cluster)
     {
         ulong block = cluster >> _counts.BlockBits;
-        if (!_counts.HasBlock(block) || _counts.Get(cluster) != 0)
+        if (_counts.Get(cluster) != 0)
             return;
         _free[block]++;
         FreeCount++;
@@ -70,13 +77,12 @@ sealed class ClusterAllocator
         (first, count, isFresh) = (0, 0, false);
         if (FreeCount == 0)
             return false;
-        if (_hand >= EndCluster)
-            _hand = 1;
-        ulong cluster = _hand;
-        for (; !IsFree(cluster); cluster = cluster + 1 >= EndCluster ? 1 : cluster + 1)
+        ulong end = CountedEnd;
+        ulong cluster = _hand >= end ? 1 : _hand;
+        for (; !IsFree(cluster); cluster = cluster + 1 >= end ? 1 : cluster + 1)
             cluster = PassOver(cluster);
         first = cluster;
-        for (; count < wanted && cluster < EndCluster && IsFree(cluster); cluster++, count++)
+        for (; count < wanted && cluster < end && IsFree(cluster); cluster++, count++)
         {
             _counts.Set(cluster, 1);
             _free[cluster >> _counts.BlockBits]--;
@@ -97,16 +103,17 @@ sealed class ClusterAllocator
         return block < (ulong)_free.Length && _free[block] > 0 ? cluster : cluster | (1UL << _counts.BlockBits) - 1;
     }
 
-    /// <summary>One reference to a cluster is gone.</summary>
+    /// <summary>One reference to a cluster is gone; in a corrupt image there may be more than were counted.</summary>
     public void Release(ulong cluster)
     {
         ulong count = _counts.Get(cluster);
-        Check.That(count > 0);
+        if (count == 0)
+            return;
         _counts.Set(cluster, count - 1);
         if (count > 1)
             return;
         _counts.SetTable(cluster, isTable: false);
-        if (cluster >= EndCluster)
+        if (cluster >= CountedEnd)
             return;
         _free[cluster >> _counts.BlockBits]++;
         FreeCount++;

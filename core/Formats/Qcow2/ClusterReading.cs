@@ -61,7 +61,7 @@ sealed class ClusterReading(Qcow2Parts parts, PackedClusters packed, IImageOwner
 
     void ReadPacked(Qcow2Slot slot, in ClusterRun run)
     {
-        if (run.HostBytes < _header.ClusterBytes || run.HostBytes >= parts.File.Limits.CapacityBytes)
+        if (run.HostBytes < _header.ClusterBytes || run.HostBytes >= owner.DataFileBytes)
         {
             owner.Fail(slot, Text($"has a compressed cluster at {run.HostBytes}, where none can be"));
             return;

@@ -99,9 +99,10 @@ sealed class FileGrowth : IDisposable
     bool TryCountMore()
     {
         ulong end = _allocator.EndCluster;
-        for (ulong block = 0; block << _parts.Counts.BlockBits < end; block++)
+        ulong count = (ulong)_parts.Counts.TableCount;
+        for (ulong block = 0; block < count && block << _parts.Counts.BlockBits < end; block++)
         {
-            if (_parts.Counts.HasBlock(block) || block >= (ulong)_parts.Counts.TableCount)
+            if (_parts.Counts.HasBlock(block))
                 continue;
             _nextEnd = end;
             return TryAddBlocks(block, 1, Math.Max(block << _parts.Counts.BlockBits, 1)) && TryRun();

@@ -13,6 +13,7 @@ sealed class PackedCluster : ICrewWork, ILoopTask, IBlockOwner, IDisposable
 {
     readonly IIoLoop _loop;
     readonly IBlockDevice _file;
+    readonly IImageOwner _owner;
     readonly WorkCrew? _crew;
     readonly Action<PackedCluster, Fault> _onEnd;
     readonly StandingPost _done;
@@ -27,6 +28,7 @@ sealed class PackedCluster : ICrewWork, ILoopTask, IBlockOwner, IDisposable
 
     /// <param name="loop">Where it comes back.</param>
     /// <param name="file">Read from.</param>
+    /// <param name="owner">Knows how long it is.</param>
     /// <param name="header">Of the image.</param>
     /// <param name="crew">Null: unpacked on the loop.</param>
     /// <param name="memory">MemoryBytes of it; outlives this.</param>
@@ -34,13 +36,14 @@ sealed class PackedCluster : ICrewWork, ILoopTask, IBlockOwner, IDisposable
     public PackedCluster(
         IIoLoop loop,
         IBlockDevice file,
+        IImageOwner owner,
         Qcow2Header header,
         WorkCrew? crew,
         nint memory,
         Action<PackedCluster, Fault> onEnd
     )
     {
-        (_loop, _file, _crew, _onEnd) = (loop, file, crew, onEnd);
+        (_loop, _file, _owner, _crew, _onEnd) = (loop, file, owner, crew, onEnd);
         _clusterBytes = (int)header.ClusterBytes;
         _inflater = new ClusterInflater(header.Compression);
         (_plain, _packed) = (memory, memory + (nint)PlainBytes(header));
@@ -75,9 +78,9 @@ sealed class PackedCluster : ICrewWork, ILoopTask, IBlockOwner, IDisposable
         _target = whose == null ? _plain : buffer;
         ulong align = _file.Limits.RequestAlignBytes;
         ulong startBytes = Units.AlignDown(run.HostBytes, align);
-        ulong endBytes = Math.Min(run.HostBytes + run.PackedBytes, _file.Limits.CapacityBytes);
+        ulong endBytes = Math.Min(run.HostBytes + run.PackedBytes, _owner.DataFileBytes);
         (_skippedBytes, _packedBytes) = ((uint)(run.HostBytes - startBytes), (uint)(endBytes - run.HostBytes));
-        endBytes = Math.Min(Units.AlignUp(endBytes, align), _file.Limits.CapacityBytes);
+        endBytes = Math.Min(Units.AlignUp(endBytes, align), _owner.DataFileBytes);
         BlockRequest request = default;
         request.Operation = BlockOperation.Read;
         request.Lane = lane;

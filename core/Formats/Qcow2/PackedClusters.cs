@@ -18,7 +18,7 @@ sealed class PackedClusters : IDisposable
     const uint CountMin = 4;
     const uint CountMax = 16;
 
-    readonly IWaitOwner _owner;
+    readonly IImageOwner _owner;
     readonly Action<Qcow2Slot, Fault> _onUnpacked;
     readonly PackedCluster[] _all;
     readonly AlignedRegion _memory;
@@ -36,7 +36,7 @@ sealed class PackedClusters : IDisposable
         IBlockDevice file,
         Qcow2Header header,
         WorkCrew? crew,
-        IWaitOwner owner,
+        IImageOwner owner,
         Action<Qcow2Slot, Fault> onUnpacked
     )
     {
@@ -45,7 +45,7 @@ sealed class PackedClusters : IDisposable
         ulong bytes = PackedCluster.MemoryBytes(header, file);
         _memory = AlignedRegion.Map(bytes * (ulong)_all.Length, RegionResidency.Lazy);
         for (int i = 0; i < _all.Length; i++)
-            _all[i] = new PackedCluster(loop, file, header, crew, _memory.Start + (nint)bytes * i, OnEnd);
+            _all[i] = new PackedCluster(loop, file, owner, header, crew, _memory.Start + (nint)bytes * i, OnEnd);
     }
 
     public uint BusyCount { get; private set; }

@@ -269,7 +269,7 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
         ulong pieceBytes = Units.AlignDown(indexBytes, _tables.PieceBytes);
         bool isThere =
             Units.IsAligned(table, _header.ClusterBytes)
-            && new Extent(table, _header.ClusterBytes).IsWithin(_parts.File.Limits.CapacityBytes);
+            && new Extent(table, _header.ClusterBytes).IsWithin(_writer?.FileBytes ?? _parts.File.Limits.CapacityBytes);
         if (!isThere)
         {
             Fail(slot, Text($"has an L2 table at {table}, which is not in its file"));
@@ -372,7 +372,6 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
 
     void IImageOwner.OnQuiet()
     {
-        _writer!.OnQuiet();
         if (_isClosing && InFlightCount == 0)
             Dispose();
     }

@@ -41,6 +41,7 @@ sealed class Qcow2Writer : IDisposable
     readonly ClusterClearing _clearing;
     readonly TableMaking[] _makings = new TableMaking[TablesMax];
     readonly AlignedRegion _tableBuffers;
+    readonly ulong _openedBytes;
     WaitList _starving; // for one that makes a table
 
     /// <param name="parts">Of the image, open for writing.</param>
@@ -52,11 +53,11 @@ sealed class Qcow2Writer : IDisposable
         (_parts, _header, _entries, _tables, _owner) = (parts, parts.Header, entries, tables, owner);
         WritableParts writable = parts.Writable!;
         _counts = writable.Counts;
-        FileBytes = parts.File.Limits.CapacityBytes;
+        _openedBytes = parts.File.Limits.CapacityBytes;
         // The last may be a part of one: the gate makes it whole, where that can be.
         ulong end = writable.CanGrow
-            ? Units.DivCeil(FileBytes, _header.ClusterBytes)
-            : FileBytes >> _header.ClusterBits;
+            ? Units.DivCeil(_openedBytes, _header.ClusterBytes)
+            : _openedBytes >> _header.ClusterBits;
         ClusterAllocator allocator = new(_counts, end, writable.CanGrow);
         FreedClusters freed = new();
         _gate = new WriteGate(parts, owner);
@@ -78,8 +79,8 @@ sealed class Qcow2Writer : IDisposable
             );
     }
 
-    /// <summary>That the image's own file has.</summary>
-    public ulong FileBytes { get; private set; }
+    /// <summary>That the image's own file has for sure: its device's limits are ahead of that while it grows.</summary>
+    public ulong FileBytes => _gate.IsOpen ? Math.Max(_gate.FileBytes, _growth.GrownBytes) : _openedBytes;
 
     /// <summary>Something is under way that no request need wait for.</summary>
     public bool IsBusy => _commit.IsRunning || _growth.IsRunning || _gate.IsRunning;
@@ -89,13 +90,6 @@ sealed class Qcow2Writer : IDisposable
 
     public void OnMetadataFault(Fault fault) =>
         FailedBecause ??= $"takes no more writes: its tables failed with {fault}";
-
-    /// <summary>What has grown meanwhile counts.</summary>
-    public void OnQuiet()
-    {
-        if (_gate.IsOpen)
-            FileBytes = Math.Max(FileBytes, Math.Max(_gate.FileBytes, _growth.GrownBytes));
-    }
 
     /// <summary>The slot goes on when all that has ended is durable.</summary>
     public void Commit(Qcow2Slot slot)
@@ -175,7 +169,8 @@ sealed class Qcow2Writer : IDisposable
     {
         ulong count = _counts.Get(table >> _header.ClusterBits);
         bool isOnce = (entry & EntryReader.Copied) == 0 || count == 1;
-        if (Units.IsAligned(table, _header.ClusterBytes) && count > 0 && isOnce)
+        bool isPlace = Units.IsAligned(table, _header.ClusterBytes) && table < FileBytes;
+        if (isPlace && count > 0 && isOnce)
             return true;
         _owner.Fail(slot, Text($"has an L2 table at {table} that is counted {count} times"));
         return false;
@@ -217,10 +212,29 @@ sealed class Qcow2Writer : IDisposable
             _owner.Fail(slot, Text($"has data at {host} of its data file, where other data is"));
             return false;
         }
-        if (!isOwn || _counts.Get(host >> _header.ClusterBits) == 1 && !_counts.IsTable(host >> _header.ClusterBits))
+        bool isCounted = isOwn ? IsData(host) && host < FileBytes : IsCounted(entry, kind);
+        if (!isCounted)
+            _owner.Fail(
+                slot,
+                Text($"names a place at {host} by entry {entry:x}, which its reference counts contradict")
+            );
+        return isCounted;
+    }
+
+    /// <summary>It is used once, and not by a table.</summary>
+    bool IsData(ulong host) =>
+        _counts.Get(host >> _header.ClusterBits) == 1 && !_counts.IsTable(host >> _header.ClusterBits);
+
+    /// <summary>What would lose a reference has one.</summary>
+    bool IsCounted(ulong entry, ClusterKind kind)
+    {
+        (ulong host, ulong length) = (entry & EntryReader.OffsetMask, 1);
+        if (kind == ClusterKind.Compressed)
+            (host, length) = _entries.Packed(entry);
+        else if (host == 0)
             return true;
-        _owner.Fail(slot, Text($"says that the cluster at {host} is used once, by data, which its counts do not"));
-        return false;
+        return _counts.Get(host >> _header.ClusterBits) > 0
+            && _counts.Get((host + length - 1) >> _header.ClusterBits) > 0;
     }
 
     void Write(Qcow2Slot slot, in TablePlace place, bool isOwn)
@@ -250,11 +264,11 @@ sealed class Qcow2Writer : IDisposable
         if ((ulong)(index + 1) * _header.L2EntryBytes > (ulong)place.Piece.Length)
             return false;
         (ulong entry, _) = _entries.Get(place.Piece, index);
-        ulong host = (entry & EntryReader.OffsetMask) >> _header.ClusterBits;
+        ulong host = entry & EntryReader.OffsetMask;
         return entry == wanted
             && _entries.KindOf(entry) == ClusterKind.Data
             && _placing.Find(place.Cluster + (ulong)(index - place.Index)) == null
-            && (_header.HasDataFile || _counts.Get(host) == 1 && !_counts.IsTable(host));
+            && (_header.HasDataFile || IsData(host) && host < FileBytes);
     }
 
     void OnTableMade(WaitList waiting, Fault fault)

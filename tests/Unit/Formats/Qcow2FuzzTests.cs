@@ -65,6 +65,36 @@ public sealed class Qcow2FuzzTests : IDisposable
     }
 
     [Fact]
+    public void HostileImages_AreWrittenWithinBounds()
+    {
+        string? given = Environment.GetEnvironmentVariable("FASTBACKUP_FUZZ");
+        int count = given == null ? Few / 3 : int.Parse(given, CultureInfo.InvariantCulture);
+        ulong seed = TestSeed.Next();
+        Prng chance = new(seed);
+        List<byte[]> originals = [.. Array.ConvertAll(Options, option => Original(option, chance))];
+        chance.Fill(_backing);
+        using HostileWrites writes = new();
+        (int opened, ulong done) = (0, 0);
+        for (int i = 0; i < count; i++)
+        {
+            List<string> words = [];
+            byte[] changed = ImageMutation.Make(originals[i % originals.Count], chance, words);
+            try
+            {
+                uint? some = writes.Try(changed, i % 2 == 0 ? _backing : [], chance);
+                opened += some == null ? 0 : 1;
+                done += some ?? 0;
+            }
+            catch (Exception exception)
+            {
+                Assert.Fail($"seed {seed}, image {i} ({string.Join("; ", words)}): {exception}");
+            }
+        }
+        TestContext.Current.TestOutputHelper?.WriteLine($"{opened} of {count} opened, {done} requests done");
+        Assert.True(opened > count / 10 && done > (ulong)opened);
+    }
+
+    [Fact]
     public void WhatQemuRefusesIsRefused_AndTheRestIsTheSame()
     {
         string? given = Environment.GetEnvironmentVariable("FASTBACKUP_FUZZ");
