@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
 using Xunit;
 
@@ -74,5 +75,28 @@ public sealed class RepositoryFleetTests : IDisposable
         Assert.Contains("none of 3 disks could be read; no point was made", result.Error);
         Assert.Single(_repo.Points());
         Assert.Empty(_repo.Files("locks"));
+    }
+
+    [Fact]
+    public void StockRestic_CopiesAndMountsOurs()
+    {
+        _repo.Fastbackup("backup system.img data.img --repo REPO --host vm").Expect(0);
+        using RepositoryFolder other = new() { Variables = [("RESTIC_FROM_PASSWORD", RepositoryFolder.Password)] };
+        other.Init();
+        other.Restic($"copy --from-repo {_repo["repo"]}").Expect(0);
+        Disks.Copy(_repo["data.img"], other["data.img"]);
+        other.AssertRestores("latest", "data.img", "data.img");
+        other.Check();
+        Requires.Root();
+        Requires.Command("fusermount3");
+        Directory.CreateDirectory(_repo["mnt"]);
+        string[] words = ["--no-cache", "-r", "repo", "mount", "mnt"];
+        using RunningProgram mount = new(_repo.Path, "restic", words, ("RESTIC_PASSWORD", RepositoryFolder.Password));
+        string file = _repo["mnt/hosts/vm/latest/vm/data.img/disk.img"];
+        Eventually.True(() => mount.HasExited || File.Exists(file));
+        Disks.AssertEqual(_repo["data.img"], file);
+        mount.Signal("INT");
+        _ = mount.Wait();
+        Assert.Empty(Directory.GetFileSystemEntries(_repo["mnt"]));
     }
 }

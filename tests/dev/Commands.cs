@@ -52,6 +52,7 @@ static class Commands
         ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"),
         ("restic", "restic"),
         ("rclone", "rclone"),
+        ("fusermount3", "fuse3"),
         ("ceph", "ceph-common"),
         ("ceph-mon", "ceph-mon"),
         ("ceph-osd", "ceph-osd"),

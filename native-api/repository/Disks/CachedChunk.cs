@@ -7,7 +7,7 @@ using System.Threading;
 namespace FastBackup.Repositories;
 
 /// <summary>Threads: any who have taken it.</summary>
-sealed class CachedChunk
+sealed class CachedChunk : IDisposable
 {
     readonly ManualResetEventSlim _loaded = new(false);
     byte[] _bytes = [];
@@ -50,7 +50,8 @@ sealed class CachedChunk
 
     public void Wait() => _loaded.Wait();
 
-    public void Free()
+    /// <summary>When nobody uses it.</summary>
+    public void Dispose()
     {
         if (_bytes.Length > 0)
             ArrayPool<byte>.Shared.Return(_bytes);

@@ -58,7 +58,7 @@ sealed class ChunkCache(OpenedRepository repository, ulong bytesMax)
                 return;
             if (chunk.Failure != null)
             {
-                chunk.Free();
+                chunk.Dispose();
                 return;
             }
             _unused.AddLast(chunk.Node);
@@ -68,7 +68,7 @@ sealed class ChunkCache(OpenedRepository repository, ulong bytesMax)
                 _unused.RemoveFirst();
                 _unusedBytes -= (ulong)oldest.Value.Length;
                 _ = _chunks.Remove(oldest.Value.Id);
-                oldest.Value.Free();
+                oldest.Value.Dispose();
             }
         }
     }
