@@ -29,7 +29,7 @@ sealed class ClusterPacker : IDisposable
 
     /// <param name="loop">Where it comes back.</param>
     /// <param name="packing">How.</param>
-    /// <param name="crew">Owned from here; null: it is done on the loop.</param>
+    /// <param name="crew">Null: it is done on the loop.</param>
     /// <param name="threadCount">Of the crew.</param>
     /// <param name="onDone">Told when the oldest may be done.</param>
     public ClusterPacker(IIoLoop loop, NewImagePacking packing, WorkCrew? crew, int threadCount, Action onDone)
@@ -97,7 +97,6 @@ sealed class ClusterPacker : IDisposable
 
     public void Dispose()
     {
-        _crew?.Close();
         if (BusyCount > 0)
         {
             _memory.Leak(); // of a loop that has stopped: the crew may still write to it

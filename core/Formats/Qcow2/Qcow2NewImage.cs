@@ -18,7 +18,6 @@ using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Memory;
 using FastBackup.Ports;
-using FastBackup.Ports.Linux;
 
 namespace FastBackup.Formats.Qcow2;
 
@@ -32,6 +31,7 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     readonly IBlockDevice _file;
     readonly NewImageShape _shape;
     readonly NewImageMap _map;
+    readonly WorkCrew? _crew;
     readonly ClusterPacker? _packer;
     readonly PackedStream? _stream;
     readonly AlignedRegion _buffer = AlignedRegion.Map(NewImageSeal.BufferBytes, RegionResidency.Resident);
@@ -49,13 +49,13 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     /// <param name="loop">Drives the file.</param>
     /// <param name="file">New, FileBytesMax long; owned from here.</param>
     /// <param name="shape">Of the image.</param>
-    /// <param name="crew">Packs; owned from here. Null: the loop does.</param>
+    /// <param name="crew">Packs, and trims the file; owned from here. Null: the loop packs, the caller trims.</param>
     public Qcow2NewImage(IIoLoop loop, IBlockDevice file, NewImageShape shape, WorkCrew? crew = null)
     {
         Check.That(file.ReadsAsZero);
         Check.That(file.Limits.CapacityBytes >= shape.FileBytesMax);
         Check.That(file.Limits.RequestAlignBytes <= NewImageShape.ClusterBytes);
-        (_loop, _file, _shape) = (loop, file, shape);
+        (_loop, _file, _shape, _crew) = (loop, file, shape, crew);
         _map = new NewImageMap(shape);
         if (shape.Options.Packing is { } packing)
         {
@@ -91,7 +91,7 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     /// <summary>What it is based on; owned. Null: nothing, or the caller keeps it.</summary>
     public IBlockDevice? Backing { get; private init; }
 
-    /// <summary>As the constructor, with threads that pack where the image is packed.</summary>
+    /// <summary>As the constructor, with threads.</summary>
     public static Qcow2NewImage Create(
         IIoLoop loop,
         IBlockDevice file,
@@ -103,22 +103,15 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
             file,
             shape,
             // Where the system has no more threads, the loop packs: slower, never wrong.
-            shape.Options.Packing == null
-                ? null
-                : WorkCrew.TryStart("fb-pack", ClusterPacker.ThreadCount)
+            WorkCrew.TryStart("fb-pack", shape.Options.Packing == null ? 1 : ClusterPacker.ThreadCount)
         )
         {
             Backing = backing,
         };
 
     /// <summary>Takes away what its file has behind the image. Threads: any that may wait, after the seal.</summary>
-    public Fault Trim()
-    {
-        if (_file is not FileDevice file)
-            return Fault.None;
-        int result = NameCalls.Kernel.Resize(file.Fd, EndBytes);
-        return result < 0 ? Errnos.ToFault(-result) : Fault.None;
-    }
+    public Fault Trim() =>
+        BorrowedDevice.Behind(_file) is FileDevice file ? NewImageTrim.Trim(file, EndBytes) : Fault.None;
 
     /// <summary>The image is there, durably. Threads: any.</summary>
     public bool IsSealed { get; private set; }
@@ -149,6 +142,7 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
             return;
         Check.That(InFlightCount == 0 || _loop.HasFailed);
         _isDisposed = true;
+        _crew?.Close();
         _packer?.Dispose();
         _stream?.Dispose();
         _map.Dispose();
@@ -375,7 +369,10 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
     void OnSealed(Fault fault)
     {
         IsSealed = fault.IsNone;
-        OnEnded(_sealingKey, fault);
+        if (IsSealed && _crew != null && BorrowedDevice.Behind(_file) is FileDevice file)
+            new NewImageTrim(_loop, file, EndBytes, () => OnEnded(_sealingKey, Fault.None)).Begin(_crew);
+        else
+            OnEnded(_sealingKey, fault);
     }
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result) => OnEnded(userData, result.Fault);

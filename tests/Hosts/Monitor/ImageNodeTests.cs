@@ -1,5 +1,6 @@
 // Images as nodes, over a file that came inside or a node: targets that QEMU reads, and what is refused leaves nothing.
 using System;
+using System.IO;
 using System.Linq;
 using System.Text.Json.Nodes;
 using FastBackup.Tests.Processes;
@@ -58,6 +59,50 @@ public sealed class ImageNodeTests
             0,
             ToolRun.Of("qemu-img", ["compare", "-q", "-F", "raw", full, scene.Folder["vda.img"]]).ExitCode
         );
+        scene.Quit();
+    }
+
+    /// <summary>Packed, based on each other, and no image before the job has ended.</summary>
+    [Fact]
+    public void NewImages_AreMadeWithTheirFiles()
+    {
+        using MonitorScene scene = _scene;
+        (string full, string inc) = (scene.Folder["full.qcow2"], scene.Folder["inc.qcow2"]);
+        _ = Client.Run("block-dirty-bitmap-add", ("node", "vda"), ("name", "b"));
+        JsonObject making = new() { ["size"] = MonitorScene.DiskBytes, ["compress"] = "zstd" };
+        _ = Client.Run("blockdev-add", [.. Over("t", full, "inner"), ("x-new", making)]);
+        Assert.Equal(new byte[512], File.ReadAllBytes(full)[..512]);
+        scene.StartBackup("t", "full", 0);
+        Client.WaitForStatus("full", "null");
+        AssertIs(full);
+        Assert.InRange(new FileInfo(full).Length, MonitorScene.DiskBytes, MonitorScene.DiskBytes + (10 * 65536));
+        _ = Client.Run("blockdev-del", ("node-name", "t"));
+        Assert.Equal(0, scene.Host.AskNumber("write vda 5000000 100000 9"));
+        making = new()
+        {
+            ["size"] = MonitorScene.DiskBytes,
+            ["backing"] = full,
+            ["backing-format"] = "qcow2",
+        };
+        _ = Client.Run("blockdev-add", [.. Over("i", inc, "inner"), ("x-new", making)]);
+        _ = Client.Run(
+            "blockdev-backup",
+            ("job-id", "inc"),
+            ("device", "vda"),
+            ("target", "i"),
+            ("sync", "incremental"),
+            ("bitmap", "b")
+        );
+        Client.WaitForStatus("inc", "null");
+        _ = Client.Run("blockdev-del", ("node-name", "i"));
+        AssertIs(inc);
+        Assert.InRange(new FileInfo(inc).Length, 0, 12 * 65536);
+        string there = Client.Refused("blockdev-add", [.. Over("n", inc, "inner"), ("x-new", making.DeepClone())]);
+        Assert.Contains("exists", there);
+        making = new() { ["size"] = 4096, ["backing"] = full };
+        string other = Client.Refused("blockdev-add", [.. Over("n", scene.Folder["new"], "inner"), ("x-new", making)]);
+        Assert.Contains("it is no copy of it", other);
+        Assert.False(File.Exists(scene.Folder["new"]));
         scene.Quit();
     }
 
@@ -127,7 +172,7 @@ public sealed class ImageNodeTests
 
     void AssertIs(string image)
     {
-        Tool.Run("qemu-img", "check", "-q", image);
+        Tool.Run("qemu-img", "check", "-U", "-q", image);
         Tool.Run("qemu-img", "compare", "-U", "-q", "-f", "qcow2", "-F", "raw", image, _scene.Folder["vda.img"]);
     }
 

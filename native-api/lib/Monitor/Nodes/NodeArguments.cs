@@ -4,7 +4,9 @@
 using System;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Native.Monitor.Commands;
+using FastBackup.Native.Objects;
 
 namespace FastBackup.Native.Monitor.Nodes;
 
@@ -19,6 +21,8 @@ sealed record NodeArguments
     static readonly string[] s_sockets = ["inet", "unix"];
     const int SocketUnix = 1; // of s_sockets
 
+    static readonly string[] s_formats = ["raw", "qcow2"];
+    static readonly string[] s_compressions = ["zlib", "zstd"];
     static readonly string[] s_aio = ["threads", "native", "io_uring"];
 
     public string Driver { get; private init; } = "";
@@ -44,6 +48,9 @@ sealed record NodeArguments
 
     /// <summary>An image format, by which what it lies on is read.</summary>
     public bool IsImage => Driver == "qcow2";
+
+    /// <summary>Of driver qcow2: the image is made, with its file; null: it is there.</summary>
+    public ImageMaking? New { get; private init; }
 
     /// <summary>Of drivers raw and qcow2: the node that it lies on, by name ...</summary>
     public string? FileNode { get; private init; }
@@ -75,7 +82,8 @@ sealed record NodeArguments
         _ = arguments.Word("detect-zeroes", s_detectZeroes);
         read = read.Driver switch
         {
-            "raw" or "qcow2" => ReadOver(arguments, read),
+            "raw" => ReadOver(arguments, read),
+            "qcow2" => ReadImage(arguments, read),
             "nbd" => ReadRemote(arguments, read),
             _ => ReadFile(arguments, read),
         };
@@ -117,6 +125,30 @@ sealed record NodeArguments
     }
 
     static string Escape(string text) => Uri.EscapeDataString(text).Replace("%2F", "/", StringComparison.Ordinal);
+
+    static NodeArguments ReadImage(ArgumentReader arguments, NodeArguments read)
+    {
+        read = ReadOver(arguments, read);
+        if (arguments.Object("x-new") is not { } making)
+            return read;
+        ulong size = (ulong)Math.Max(0, making.Integer("size"));
+        string? backing = making.OptionalText("backing");
+        FormatRule rule = making.Word("backing-format", s_formats) switch
+        {
+            0 => FormatRule.Raw,
+            1 => FormatRule.Qcow2,
+            _ => FormatRule.Refused,
+        };
+        Qcow2Compression? type = making.Word("compress", s_compressions) switch
+        {
+            0 => Qcow2Compression.Zlib,
+            1 => Qcow2Compression.Zstd,
+            _ => null,
+        };
+        _ = making.End();
+        NewImagePacking? packing = type is { } known ? new NewImagePacking(known, Level: 1) : null;
+        return read with { New = new ImageMaking(size, packing, backing, rule) };
+    }
 
     static NodeArguments ReadOver(ArgumentReader arguments, NodeArguments read)
     {

@@ -107,7 +107,7 @@ sealed class NodeOpening
             return;
         }
         IBlockDevice opened = opening.Take()!;
-        BorrowedDevice? lent = (opened as Qcow2Device)?.File as BorrowedDevice;
+        BorrowedDevice? lent = ((opened as Qcow2Device)?.File ?? (opened as Qcow2NewImage)?.File) as BorrowedDevice;
         Answer answer = DeviceMaking.Adopt(_turns.Engine, opened, out DeviceObject? device);
         DeviceObject? file = device;
         if (device != null && lent is { IsOwned: true })
@@ -236,6 +236,10 @@ sealed class NodeOpening
             return QmpError.Generic("force-share=on can only be used with read-only images");
         if (level.IsWithoutFlush)
             return QmpError.Generic("cache.no-flush=on is not supported: a backup that is done is flushed");
+        if (level.New != null && (level.File is not { Driver: "file" } || level.IsReadOnly))
+            return QmpError.Generic(
+                "x-new makes an image with its file: it takes a 'file' of driver file, to write to"
+            );
         if (level.FileNode is { } name)
             return _nodes.Find(name) == null
                 ? QmpError.Generic($"Cannot find device='{name}' nor node-name='{name}'")
@@ -294,10 +298,47 @@ sealed class NodeOpening
         }
     }
 
+    /// <summary>Makes an image and its file. On the opening's thread.</summary>
+    /// <returns>Null: why not is in the problem.</returns>
+    Qcow2NewImage? MakeImage(ImageMaking making)
+    {
+        OpenRefusal refusal = making.TryBegin(
+            _turns.Engine.Reactor,
+            Innermost.FileName,
+            Innermost.IsLockIgnored,
+            out NewImageShape? shape,
+            out IBlockDevice? backing
+        );
+        IBlockDevice? file = null;
+        if (shape != null)
+        {
+            FileOpenOptions options = new()
+            {
+                Path = Innermost.FileName,
+                CreateBytes = shape.FileBytesMax,
+                IsDirect = Innermost.IsDirect ?? true,
+                IsLockIgnored = Innermost.IsLockIgnored,
+            };
+            Answer answer = DeviceMaking.TryOpen(_turns.Engine, options, isRemote: false, out file);
+            _problem = file == null ? QmpError.Of(answer) : null;
+        }
+        else
+        {
+            _problem = QmpError.Of(Answer.Of(refusal));
+        }
+        if (file == null)
+            backing?.Dispose();
+        return file == null
+            ? null
+            : Qcow2NewImage.Create(_turns.Engine.Reactor, new BorrowedDevice(file, isOwned: true), shape!, backing);
+    }
+
     /// <summary>Opens the image, and what it lies on unless that is a node. On the opening's thread.</summary>
     /// <returns>Null: why not is in the problem.</returns>
-    Qcow2Device? OpenImage(NodeArguments image)
+    IBlockDevice? OpenImage(NodeArguments image)
     {
+        if (image.New is { } making)
+            return MakeImage(making);
         IBlockDevice? file = _under?.Device.Device ?? OpenFile();
         if (file == null)
             return null;
@@ -312,7 +353,7 @@ sealed class NodeOpening
         OpenRefusal refusal = ImageOpener.TryOpenOver(_turns.Engine.Reactor, options, lent, out IBlockDevice? opened);
         if (opened == null)
             _problem = QmpError.Of(Answer.Of(refusal));
-        return (Qcow2Device?)opened;
+        return opened;
     }
 
     /// <summary>Opens the innermost. On the opening's thread.</summary>

@@ -95,7 +95,10 @@ static class SchemaText
           drop-cache?:bool
         enum OnOffAuto auto on off
         enum BlockdevAioOptions threads native io_uring
-        object BlockdevOptionsQcow2 file:BlockdevRef
+        object BlockdevOptionsQcow2 file:BlockdevRef x-new?:XNewImage
+        object XNewImage size:int backing?:str backing-format?:XImageFormat compress?:Qcow2CompressionType
+        enum XImageFormat raw qcow2
+        enum Qcow2CompressionType zlib zstd
         object BlockdevOptionsRaw file:BlockdevRef
         either BlockdevRef BlockdevOptions str
         command blockdev-del < NodeChoice
