@@ -43,7 +43,7 @@ public sealed class PackageTests : IDisposable
             Requires.Command(needed);
         Requires.That(BuiltCommand.Compiled != null, $"needs the compiled command: {BuiltCommand.Variable}");
         Requires.That(CodeName() != null, "needs Debian, to make another one");
-        Task machine = Task.Run(MakeMachine);
+        Task machine = Task.Run(MakeMachine, TestContext.Current.CancellationToken);
         MakePackages();
         await machine;
 
@@ -55,7 +55,10 @@ public sealed class PackageTests : IDisposable
         UsePlugin();
         UseTarball();
         if (s_isFull)
+        {
             UseUnits();
+            UseImage();
+        }
         Upgrade();
         Inside("apt-get purge -y fastbackup libfastbackup1 libfastbackup-dev nbdkit-plugin-fastbackup");
         Inside("apt-get autoremove --purge -y");
@@ -180,6 +183,32 @@ public sealed class PackageTests : IDisposable
         _ = Programs.Run(_folder.Path, "unshare", "--mount", "sh", "-c", boot, "sh", booted);
         string said = File.ReadAllText(booted + "/said");
         Assert.True(said.EndsWith("all units are right\n", StringComparison.Ordinal), said);
+    }
+
+    /// <summary>With what a container runtime allows: no io_uring, which it says, and the same copy.</summary>
+    void UseImage()
+    {
+        Requires.Command("buildah");
+        Requires.Command("podman");
+        string package = Directory.GetFiles(_folder["packages"], "fastbackup_*.deb").Single();
+        string image = Repository.PathOf("native-api/packaging/image");
+        Run("env", "SUITE=" + CodeName(), image, "--out", _folder["image.tar"], package);
+        Disks.Random(_folder["disk.img"], 3 << 20);
+        File.WriteAllText(_folder["limits"], "[containers]\ndefault_ulimits = [\"nofile=1024:1024\"]\n");
+        const string line = """
+            umount -R /sys/fs/cgroup
+            mount -t cgroup2 none /sys/fs/cgroup
+            export CONTAINERS_CONF=$1/limits
+            name=$(podman load -q -i "$1/image.tar" | sed 's/.*: //')
+            run="podman run --rm --cgroups=disabled --network=none --ulimit nproc=1024:1024 -v $1:/srv $name"
+            $run doctor && $run backup /srv/disk.img /srv/copied.img
+            end=$?
+            podman rmi "$name" > /dev/null
+            exit $end
+            """;
+        string said = Run("unshare", "--mount", "sh", "-c", line, "sh", _folder.Path);
+        Assert.Contains("worker threads are used instead", said);
+        Disks.AssertEqual(_folder["disk.img"], _folder["copied.img"]);
     }
 
     /// <summary>To the same files under a newer version.</summary>

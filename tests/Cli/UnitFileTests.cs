@@ -36,7 +36,7 @@ public sealed class UnitFileTests : IDisposable
     public void Units_AreRightToSystemd()
     {
         Requires.Command("systemd-analyze");
-        string[] units = [.. new[] { "*.service", "*.socket", "*.timer" }.SelectMany(Named)];
+        string[] units = [.. Named("*.service"), .. Named("*.socket"), .. Named("*.timer")];
         Assert.Equal(4, units.Length);
         string[] instances = [.. units.Select(unit => unit.Replace("@.", "@vm7.", StringComparison.Ordinal))];
         ProgramResult said = Programs.Run(_folder.Path, "systemd-analyze", ["verify", "--man=no", .. instances]);

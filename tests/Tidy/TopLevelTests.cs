@@ -22,6 +22,7 @@ public sealed class TopLevelTests
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "SECURITY.md",
         "Directory.Build.props",
         "Directory.Packages.props",
         "Directory.Solution.targets",
