@@ -82,6 +82,35 @@ public sealed class Qcow2DiskTests : IDisposable
     }
 
     [Fact]
+    public void AServerThatIsKilled_LeavesWhatWasFlushed()
+    {
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "d.qcow2", "64M");
+        Disks.Random(_folder["new.img"], 48 << 20);
+        using (RunningProgram server = Serve("d.qcow2"))
+        {
+            Qemu("qemu-io", "-f", "raw", "-c", "write -P 7 50M 300k", "-c", "flush", Uri);
+            using RunningProgram guest = Tool.Start("nbdcopy", _folder["new.img"], Uri);
+            Eventually.True(() => new FileInfo(_folder["d.qcow2"]).Length > 20 << 20);
+            server.Signal("KILL");
+            _ = server.Wait();
+        }
+        _ = Tool.RunToCode(3, "qemu-img", "check", "-q", _folder["d.qcow2"]); // leaks
+        using RunningProgram again = Serve("d.qcow2");
+        Qemu(
+            "qemu-io",
+            "-f",
+            "raw",
+            "-c",
+            "read -P 7 50M 300k",
+            "-c",
+            "write -P 8 1M 1M",
+            "-c",
+            "read -P 8 1M 1M",
+            Uri
+        );
+    }
+
+    [Fact]
     public void AnImageThatWasNotClosed_IsReadOnly()
     {
         Qemu("qemu-img", "create", "-q", "-f", "qcow2", "-o", "lazy_refcounts=on", "d.qcow2", "2M");

@@ -83,9 +83,19 @@ sealed class ClusterPlacing : IDisposable
         bool isTaken = _allocator.TryTake(wanted, out first, out count, out isFresh);
         if (isTaken)
             _growth.StartIfLow();
-        else if (!_growth.TryWait(slot))
+        else if (!_growth.TryWait(slot) && !TryWaitForFreed(slot))
             slot.Fault = new Fault(FaultKind.Io, Errnos.ENOSPC, slot.PositionBytes);
         return isTaken;
+    }
+
+    /// <summary>Once, for what is free after the next commit. With nothing under way it keeps none of that.</summary>
+    bool TryWaitForFreed(Qcow2Slot slot)
+    {
+        if (slot.HasWaitedForSpace || slot.PendingCount > 0 || _freed.IsEmpty)
+            return false;
+        (slot.HasWaitedForSpace, slot.Serial) = (true, _owner.NextSerial);
+        _commit.Wait(slot);
+        return true;
     }
 
     public void SendInPlace(Qcow2Slot slot, BlockOperation operation, ulong hostBytes, ulong lengthBytes)

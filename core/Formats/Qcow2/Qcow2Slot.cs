@@ -19,6 +19,9 @@ sealed class Qcow2Slot
     /// <summary>In some WaitList; it goes on when it is taken from there.</summary>
     public bool IsWaiting;
 
+    /// <summary>A write: there was no room, and what was to become free has.</summary>
+    public bool HasWaitedForSpace;
+
     public Fault Fault;
 
     /// <summary>Later requests have higher ones; the highest of one that is done with what the tables name.</summary>
@@ -43,6 +46,6 @@ sealed class Qcow2Slot
         Serial = serial;
         (Key, Request, PositionBytes) = (key, request, request.OffsetBytes);
         (PendingCount, IsWaiting, Fault, Next) = (0, false, Fault.None, null);
-        (MapCount, AskedBytes, NeedsCommit) = (0, 0, false);
+        (MapCount, AskedBytes, NeedsCommit, HasWaitedForSpace) = (0, 0, false, false);
     }
 }

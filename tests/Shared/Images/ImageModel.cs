@@ -91,6 +91,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     public ulong RequestCount { get; private set; }
 
+    /// <summary>Of those, failed.</summary>
+    public ulong FailedCount { get; private set; }
+
     /// <summary>The image's file, closed.</summary>
     public byte[] Content => _content;
 
@@ -99,6 +102,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     /// <summary>Of its external data file, closed; null: it has none. Such a model is not cut.</summary>
     public byte[]? DataContent { get; set; }
+
+    /// <summary>The file does not become longer, as a block device; then there may be no room.</summary>
+    public bool IsFixed { get; init; }
 
     /// <summary>How many of a hundred steps of the file a power cut is tried after.</summary>
     public int CutsPerCent { get; init; }
@@ -148,7 +154,14 @@ sealed class ImageModel : IBlockOwner, IDisposable
         Check(refusal.IsNone, refusal.Sentence);
         refusal = Qcow2Tables.TryReadL1(reader, header!, "image", out NativeArray<ulong>? l1);
         Check(refusal.IsNone, refusal.Sentence);
-        refusal = WritableParts.TryRead(reader, header!, l1!, "image", (true, StepBytes), out WritableParts? writable);
+        refusal = WritableParts.TryRead(
+            reader,
+            header!,
+            l1!,
+            "image",
+            (!IsFixed, StepBytes),
+            out WritableParts? writable
+        );
         Check(refusal.IsNone, refusal.Sentence);
         _file = new ImageFile(_loop.Reactor, _content, _chance);
         _data = DataContent == null ? null : new ImageFile(_loop.Reactor, DataContent, _chance);
@@ -286,7 +299,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
         Asked asked = _asked[userData];
         _ = _asked.Remove(userData);
         BlockRequest request = asked.Request;
-        Check(result.Fault.IsNone || _mayFail, $"{request.Operation} failed: {result.Fault}; {_device.CorruptBecause}");
+        bool mayFail = _mayFail || IsFixed && result.Fault.Errno == Errnos.ENOSPC;
+        Check(result.Fault.IsNone || mayFail, $"{request.Operation} failed: {result.Fault}; {_device.CorruptBecause}");
+        FailedCount += result.Fault.IsFault ? 1u : 0;
         ulong now = _clock++;
         for (ulong i = 0; i < request.LengthBytes / 512; i++)
         {
@@ -312,7 +327,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
         ReadOnlySpan<byte> got = new((byte*)asked.Request.Buffer + number * 512, 512); // SAFETY: a slot of _buffers
         SectorHistory history = _sectors[sector];
         bool isRight = asked.Seen == null ? history.IsNow(got) : history.WasOrIs(asked.Seen[number], got);
-        Check(isRight, $"sector {sector} reads as what it is not");
+        Check(isRight, $"sector {sector} reads as what it is not: {history.Tell(got)}");
     }
 
     void Settle() => _loop.RunUntil(() => _asked.Count == 0 && _device.InFlightCount == 0);

@@ -40,7 +40,7 @@ sealed class SectorHistory
     public void MakeDurable(ulong before)
     {
         int last = _entries.FindLastIndex(entry => entry.EndedAt < before);
-        while (last > 0 && _entries[last].IsWeak)
+        while (last > 0 && (_entries[last].IsWeak || _entries[last].EndedAt == ulong.MaxValue))
             last--;
         if (last > 0)
             _entries.RemoveRange(0, last);

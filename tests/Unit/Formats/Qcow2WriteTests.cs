@@ -1,5 +1,6 @@
 // Images that are written to in place: random requests against a model, and power cuts after every step of the file.
 using System;
+using FastBackup.Base;
 using FastBackup.Tests.Images;
 using Xunit;
 
@@ -21,6 +22,29 @@ public sealed class Qcow2WriteTests
             }
         );
         TestContext.Current.TestOutputHelper?.WriteLine($"{requests} requests");
+    }
+
+    /// <summary>As a block device has an image.</summary>
+    [Fact]
+    public void AFileThatKeepsItsLength_IsFilled_AndThenFull()
+    {
+        (ulong requests, ulong failed) = (0, 0);
+        TestSeed.ForEach(
+            40,
+            seed =>
+            {
+                Prng chance = new(seed);
+                EmptyImage shape = EmptyImage.Any(chance) with { BackingBytes = 0 };
+                byte[] file = shape.ToBytes();
+                Array.Resize(ref file, file.Length + (int)chance.Below((ulong)shape.DiskBytes * 2));
+                using ImageModel model = new(seed, file, []) { IsFixed = true, CutsPerCent = seed % 2 == 0 ? 20 : 0 };
+                model.Run(sessions: 2, requests: 100);
+                requests += model.RequestCount;
+                failed += model.FailedCount;
+            }
+        );
+        TestContext.Current.TestOutputHelper?.WriteLine($"{failed} of {requests} found no room");
+        Assert.InRange(failed, 1ul, requests / 2);
     }
 
     [Fact]
