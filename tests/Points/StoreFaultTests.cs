@@ -147,6 +147,18 @@ public sealed class StoreFaultTests
     }
 
     /// <summary>All points are whole, and the disk that they say.</summary>
+    [Fact]
+    public void StoreThatGoesOnFailing_IsToldOnce()
+    {
+        FaultyStore inner = new();
+        inner.FailAt(1, int.MaxValue, StoreFailure.Before);
+        List<string> told = [];
+        using RetryingStore store = new(inner, TimeSpan.FromSeconds(0.3), CancellationToken.None, 2, told.Add);
+        for (int i = 0; i < 2; i++)
+            _ = Assert.Throws<RepositoryException>(() => store.List(StoreKind.Key));
+        Assert.EndsWith("; it is tried again for 0 min", Assert.Single(told), StringComparison.Ordinal);
+    }
+
     static void AssertPoints(FaultyStore store, int least, int most = int.MaxValue, bool isClean = true)
     {
         using OpenedRepository repository = OpenedRepository.Open(store, Password);

@@ -45,14 +45,14 @@ sealed class RepositoryWork(RepositoryPlace place, Output output, Interruption i
         if (Repository != null)
             return Repository;
         string password = PasswordSource.Read(place);
-        return Repository = OpenedRepository.Open(StoreAddress.Open(place.Address, Cancel), password);
+        return Repository = OpenedRepository.Open(StoreAddress.Open(place.Address, output.Warning, Cancel), password);
     }
 
     /// <summary>Makes one.</summary>
     public OpenedRepository Create()
     {
         string password = PasswordSource.Read(place);
-        return Repository = OpenedRepository.Create(StoreAddress.Open(place.Address, Cancel), password);
+        return Repository = OpenedRepository.Create(StoreAddress.Open(place.Address, output.Warning, Cancel), password);
     }
 
     /// <summary>The lock that this work needs; one that it had before is given back.</summary>

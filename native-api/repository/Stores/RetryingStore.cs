@@ -4,6 +4,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Threading;
 
@@ -14,13 +15,25 @@ namespace FastBackup.Repositories;
 /// <param name="limit">How long an operation may go on failing.</param>
 /// <param name="cancel">Ends the waits.</param>
 /// <param name="firstWaitMs">Doubled with each failure.</param>
-sealed class RetryingStore(IStore inner, TimeSpan limit, CancellationToken cancel, int firstWaitMs = 50) : IStore
+/// <param name="tell">Told once, in a sentence, when an operation has failed six times; on any thread.</param>
+sealed class RetryingStore(
+    IStore inner,
+    TimeSpan limit,
+    CancellationToken cancel,
+    int firstWaitMs = 50,
+    Action<string>? tell = null
+) : IStore
 {
+    /// <summary>Of failures that are told: a moment's are nobody's affair.</summary>
+    const int ToldAfter = 6;
+
     const int LongestWaitMs = 10_000;
 
     readonly TimeSpan _limit = limit;
     readonly CancellationToken _cancel = cancel;
     readonly int _firstWaitMs = firstWaitMs;
+    readonly Action<string>? _tell = tell;
+    int _isTold;
 
     public string Name => inner.Name;
 
@@ -46,7 +59,7 @@ sealed class RetryingStore(IStore inner, TimeSpan limit, CancellationToken cance
             }
             catch (RepositoryException exception) when (attempts.MayGoOn(exception))
             {
-                attempts.Wait();
+                attempts.Wait(exception);
             }
         }
     }
@@ -96,7 +109,7 @@ sealed class RetryingStore(IStore inner, TimeSpan limit, CancellationToken cance
             }
             catch (RepositoryException exception) when (attempts.MayGoOn(exception))
             {
-                attempts.Wait();
+                attempts.Wait(exception);
             }
         }
     }
@@ -105,14 +118,20 @@ sealed class RetryingStore(IStore inner, TimeSpan limit, CancellationToken cance
     {
         readonly long _start = Stopwatch.GetTimestamp();
         int _waitMs = store._firstWaitMs;
+        int _count;
 
         public bool MayGoOn(RepositoryException exception) =>
             exception.Error == RepositoryError.Unreachable
             && !store._cancel.IsCancellationRequested
             && Stopwatch.GetElapsedTime(_start) < store._limit;
 
-        public void Wait()
+        public void Wait(RepositoryException exception)
         {
+            if (++_count == ToldAfter && Interlocked.Exchange(ref store._isTold, 1) == 0)
+                store._tell?.Invoke(
+                    $"{exception.Message}; it is tried again for "
+                        + $"{store._limit.TotalMinutes.ToString("0.#", CultureInfo.InvariantCulture)} min"
+                );
             store.Requests?.Retry();
             _ = store._cancel.WaitHandle.WaitOne(RandomNumberGenerator.GetInt32(_waitMs / 2, _waitMs));
             _waitMs = Math.Min(_waitMs * 2, LongestWaitMs);

@@ -40,9 +40,9 @@ static class StoreAddress
         && !address.StartsWith(S3Address.Start, StringComparison.Ordinal);
 
     /// <param name="address">Checked.</param>
+    /// <param name="tell">Told in a sentence when a store goes on not answering; on any thread.</param>
     /// <param name="cancel">Ends waits.</param>
-    /// <param name="limit">How long a store may go on not answering; null: five minutes.</param>
-    public static IStore Open(string address, CancellationToken cancel, TimeSpan? limit = null)
+    public static IStore Open(string address, Action<string> tell, CancellationToken cancel)
     {
         IStore store =
             IsFolder(address) ? new LocalStore(address)
@@ -54,7 +54,7 @@ static class StoreAddress
                 Environment.GetEnvironmentVariable("RESTIC_REST_PASSWORD"),
                 cancel
             );
-        return new RetryingStore(store, limit ?? s_usualLimit, cancel);
+        return new RetryingStore(store, s_usualLimit, cancel, tell: tell);
     }
 
     static readonly string[] s_others = ["sftp", "azure", "gs", "b2", "swift", "rclone"];
