@@ -16,10 +16,9 @@ namespace FastBackup.Formats.Qcow2;
 /// <summary>Threads: one at a time.</summary>
 sealed class RefcountMap : IDisposable
 {
-    /// <summary>Of blocks in memory at most; address space until they are used.</summary>
-    public const ulong MemoryBytes = 256 * Units.MiB;
-
+    const ulong MemoryBytesMax = 256 * Units.MiB;
     const uint PageBytesMax = 4096;
+    const uint SpareBlocks = 64;
 
     readonly int _order;
     readonly int _clusterBits;
@@ -32,17 +31,24 @@ sealed class RefcountMap : IDisposable
 
     /// <param name="header">Of the image.</param>
     /// <param name="tableCount">Entries of its table of blocks.</param>
-    public RefcountMap(Qcow2Header header, int tableCount)
+    /// <param name="fileBytes">Of the file: it may become longer by three times the disk.</param>
+    public RefcountMap(Qcow2Header header, int tableCount, ulong fileBytes)
     {
         (_order, _clusterBits) = (header.RefcountOrder, header.ClusterBits);
         BlockBits = header.ClusterBits + 3 - header.RefcountOrder;
         PageBytes = (uint)Math.Min(header.ClusterBytes, PageBytesMax);
+        ulong clusters = (fileBytes >> _clusterBits) + 3 * (header.SizeBytes >> _clusterBits);
+        ulong blocks = (clusters >> BlockBits) + SpareBlocks;
+        MemoryBytes = Math.Min(blocks, MemoryBytesMax >> _clusterBits) << _clusterBits;
         _counts = AlignedRegion.Map(MemoryBytes, RegionResidency.Lazy);
-        _tableBits = AlignedRegion.Map(MemoryBytes >> _order, RegionResidency.Lazy);
+        _tableBits = AlignedRegion.Map(Math.Max(MemoryBytes >> _order, 1), RegionResidency.Lazy);
         _isDirty = new NativeArray<byte>(MemoryBytes / PageBytes, RegionResidency.Lazy);
         _slots = new int[tableCount];
         Array.Fill(_slots, -1);
     }
+
+    /// <summary>Of blocks at most; address space until they are used.</summary>
+    public ulong MemoryBytes { get; }
 
     /// <summary>A block counts 2^this clusters.</summary>
     public int BlockBits { get; }

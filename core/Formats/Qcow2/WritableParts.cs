@@ -19,10 +19,10 @@ public sealed class WritableParts : IDisposable
     const int RefcountTableOffset = 48;
     const ulong GrowthStepDefault = 8 * Units.MiB;
 
-    WritableParts(Qcow2Header header, AlignedRegion head, AlignedRegion table)
+    WritableParts(Qcow2Header header, AlignedRegion head, AlignedRegion table, ulong fileBytes)
     {
         (Head, RefcountTable) = (head, table);
-        Counts = new RefcountMap(header, (int)(table.LengthBytes / 8));
+        Counts = new RefcountMap(header, (int)(table.LengthBytes / 8), fileBytes);
         HeadBytes = Counts.PageBytes;
     }
 
@@ -83,7 +83,7 @@ public sealed class WritableParts : IDisposable
             return OpenRefusal.Rule($"'{path}' ends before its table of reference counts: it was cut");
         AlignedRegion head = AlignedRegion.Map(Math.Min(header.ClusterBytes, 4096), RegionResidency.Resident);
         AlignedRegion table = AlignedRegion.Map(tableBytes, RegionResidency.Resident);
-        WritableParts made = new(header, head, table)
+        WritableParts made = new(header, head, table, reader.SizeBytes)
         {
             CanGrow = growth.CanGrow,
             GrowthStepBytes = growth.StepBytes ?? GrowthStepDefault,
@@ -119,7 +119,7 @@ public sealed class WritableParts : IDisposable
             if (!IsPlace(reader, header, offset))
                 wrong = Text($"has a block of reference counts at {offset}, where none can be");
             else if (Counts.IsFull)
-                wrong = Text($"has more than {RefcountMap.MemoryBytes} bytes of reference counts");
+                wrong = Text($"has more than {Counts.MemoryBytes} bytes of reference counts");
             if (wrong != null)
                 return Fault.None;
             Fault fault = reader.Read(offset, Counts.AddBlock(number, offset));

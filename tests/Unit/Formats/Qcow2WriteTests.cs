@@ -6,6 +6,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Formats;
 
+[Trait("System", "None")] // a long search of a model
 public sealed class Qcow2WriteTests
 {
     [Fact]
