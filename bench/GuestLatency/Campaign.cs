@@ -43,6 +43,9 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             if (settings.HasAbsorb)
                 foreach (GuestLoad load in _loads)
                     RunAbsorbing(round, load, cancel);
+            if (settings.HasHardware)
+                foreach (GuestLoad load in _loads)
+                    RunHardware(round, load, cancel);
             if (settings.HasCopiesOnly)
                 foreach (GuestLoad load in _loads)
                     RunCopiesOnly(round, load, cancel);
@@ -125,6 +128,15 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             cancel
         );
         Add(new GuestRun(new RowKey(RowKey.Absorb, load.Name, OurHost.OurName), round, guest, pace));
+    }
+
+    /// <summary>What our backup made the disk do in this round, without us.</summary>
+    void RunHardware(int round, GuestLoad load, CancellationToken cancel)
+    {
+        RowKey ours = new(RowKey.Backup, load.Name, OurHost.OurName);
+        double copyMiBPerSecond = _runs.Find(run => run.Round == round && run.Row == ours)!.MiBPerSecond;
+        GuestFigures guest = FioHardware.Run(workspace.Prepare(), load, copyMiBPerSecond, SecondsOf(load), cancel);
+        Add(new GuestRun(new RowKey(RowKey.Hardware, load.Name, FioHardware.Name), round, guest, null));
     }
 
     double SecondsOf(GuestLoad load) =>

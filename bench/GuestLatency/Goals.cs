@@ -35,6 +35,7 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
     };
 
     const double SlowP99Growth = 2;
+    const double HardwareFactor = 1.3;
 
     /// <summary>Given to our job when its target is going to hang.</summary>
     public const uint HungTimeoutMs = 1000;
@@ -50,6 +51,8 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
             Add(RowKey.Backup, load, ByDefault);
             Add(RowKey.Absorb, load, Absorbing);
         }
+        foreach (GuestLoad load in GuestLoad.All)
+            AddHardware(load);
         AddBesideQemu(GuestLoad.Rated);
         foreach (GuestLoad load in GuestLoad.All.Where(load => load.RatePerSecond == 0))
             Ratio(
@@ -95,6 +98,15 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
         Ratio($"{name}: IOPS / without a backup", ours, quiet, Iops, atLeast: bound.Kept);
         Ratio($"{name}: p99 / without a backup", ours, quiet, P99, atMost: bound.P99);
         Ratio($"{name}: backup's MiB/s / without a guest", ours, alone, Pace, atLeast: bound.Pace);
+    }
+
+    /// <summary>Where the disk gives less than the goals above ask for, this one decides.</summary>
+    void AddHardware(GuestLoad load)
+    {
+        RowKey ours = Ours(RowKey.Backup, load);
+        RowKey allowed = new(RowKey.Hardware, load.Name, FioHardware.Name);
+        Ratio($"{load.Name}: IOPS / what the disk allows", ours, allowed, Iops, atLeast: 1 / HardwareFactor);
+        Ratio($"{load.Name}: p99 / what the disk allows", ours, allowed, P99, atMost: HardwareFactor);
     }
 
     void AddBesideQemu(GuestLoad load)

@@ -61,6 +61,11 @@ static class Program
         Description = "Also ours with 16 MiB for writes that are answered before they land.",
     };
 
+    static readonly Option<bool> Hardware = new("--hardware")
+    {
+        Description = "Also the same work done by fio itself: what the disk allows.",
+    };
+
     static readonly Option<bool> OursOnly = new("--ours-only") { Description = "Without QEMU." };
 
     static readonly Option<string?> Load = new("--load")
@@ -98,6 +103,7 @@ static class Program
             Reads,
             CopiesOnly,
             Absorb,
+            Hardware,
             Smoke,
             OursOnly,
             Load,
@@ -145,6 +151,7 @@ static class Program
                 parsed.GetValue(Reads),
                 parsed.GetValue(CopiesOnly),
                 parsed.GetValue(Absorb),
+                parsed.GetValue(Hardware),
                 parsed.GetValue(OursOnly),
                 parsed.GetValue(Load),
                 parsed.GetValue(Warm),

@@ -1,0 +1,206 @@
+// What people type, against what they would type else: qcow2 images by qemu-img, points in time by restic, a served
+// disk by qemu-nbd. Each pair by turns, the whole process measured, files in one folder.
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using FastBackup.Base;
+using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
+
+namespace FastBackup.Bench.Report;
+
+/// <summary>Threads: one.</summary>
+/// <param name="folder">With room for four times the size.</param>
+/// <param name="sizeBytes">Of the disk: half random, half zeroes and text.</param>
+/// <param name="roundCount">At least 1.</param>
+/// <param name="cancel">Ends what runs.</param>
+sealed class CommandSection(string folder, ulong sizeBytes, int roundCount, CancellationToken cancel)
+{
+    const string Password = "bench";
+    static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
+
+    readonly CommandRace _race = new(folder, roundCount, cancel);
+    readonly Section _section = new(
+        "Commands",
+        "Whole commands, start and end included, on one disk by turns; speed is theirs / ours of the time, so more is "
+            + "better."
+    );
+
+    public Section Run()
+    {
+        MakeDisk();
+        Try("qemu-img", RunQcow2);
+        Try("restic", RunRepository);
+        Try("nbdcopy", RunServer, "qemu-nbd");
+        RunStart();
+        return _section;
+    }
+
+    void Try(string program, Action run, string? more = null)
+    {
+        string[] missing = [.. new[] { program, more }.OfType<string>().Where(one => SystemPrograms.Find(one) == null)];
+        _section.Missing.AddRange(missing);
+        if (missing.Length == 0)
+            run();
+    }
+
+    void RunQcow2()
+    {
+        Do("qemu-img", "convert", "-O", "qcow2", "disk.img", "disk.qcow2");
+        CommandRace.Ratios read = Race(
+            OurCommand.With(["backup", "disk.qcow2", "ours.img", "--force", "--quiet"]),
+            new RaceCommand(
+                "qemu-img",
+                ["convert", "-O", "raw", "-t", "none", "-T", "none", "disk.qcow2", "theirs.img"]
+            )
+        );
+        Add("read of a qcow2 image, ours / qemu-img convert", read.Speed);
+        Add("CPU of that read, ours / qemu-img convert", read.Cpu, isSmallerBetter: true);
+        CommandRace.Ratios packed = Race(
+            OurCommand.With(
+                [
+                    "backup",
+                    "disk.img",
+                    "ours.qcow2",
+                    "--target-format",
+                    "qcow2",
+                    "--compress",
+                    "zstd",
+                    "--force",
+                    "--quiet",
+                ]
+            ),
+            new RaceCommand(
+                "qemu-img",
+                [
+                    .. (string[])["convert", "-c", "-O", "qcow2", "-o", "compression_type=zstd", "-m", "16"],
+                    .. (string[])["-T", "none", "disk.img", "theirs.qcow2"],
+                ]
+            )
+        );
+        Add("compressed qcow2 target (zstd), ours / qemu-img convert -c", packed.Speed);
+        Add("CPU of that target, ours / qemu-img convert -c", packed.Cpu, isSmallerBetter: true);
+        Remove("ours.img", "theirs.img", "ours.qcow2", "theirs.qcow2", "disk.qcow2");
+    }
+
+    void RunRepository()
+    {
+        string[] ours = ["--repo", "ours.repo", "--password-file", "password"];
+        (string, string)[] theirs =
+        [
+            ("RESTIC_REPOSITORY", Path.Combine(folder, "theirs.repo")),
+            ("RESTIC_PASSWORD", Password),
+            ("RESTIC_CACHE_DIR", Path.Combine(folder, "cache")),
+        ];
+        string passwordPath = Path.Combine(folder, "password");
+        File.WriteAllText(passwordPath, Password);
+        File.SetUnixFileMode(passwordPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        RaceCommand restic = new("restic", ["-q", "backup", "disk.img"], () => Renew("theirs.repo", theirs), theirs);
+        CommandRace.Ratios first = Race(
+            OurCommand.With(["backup", "disk.img", .. ours, "--quiet"], () => Renew("ours.repo", theirs)),
+            restic
+        );
+        Add("first backup into a repository, ours / restic", first.Speed);
+        Add("CPU of that backup, ours / restic", first.Cpu, isSmallerBetter: true);
+        CommandRace.Ratios restore = Race(
+            OurCommand.With(
+                ["repo", "restore", "ours.repo", "ours.img", "--password-file", "password", "--quiet"],
+                () => Remove("ours.img")
+            ),
+            new RaceCommand(
+                "restic",
+                ["-q", "restore", "latest", "--target", "restored"],
+                () => Remove("restored"),
+                theirs
+            )
+        );
+        Add("restore from a repository, ours / restic", restore.Speed);
+        Remove("ours.img", "restored", "ours.repo", "theirs.repo", "cache");
+    }
+
+    /// <summary>A repository that is new.</summary>
+    void Renew(string name, (string, string)[] environment)
+    {
+        Remove(name);
+        if (name == "theirs.repo")
+            Do(new RaceCommand("restic", ["-q", "init"], null, environment));
+        else
+            Do(OurCommand.With(["repo", "init", name, "--password-file", "password"]));
+    }
+
+    void RunServer()
+    {
+        string[] serve = [.. OurCommand.Words, "serve", "disk.img", "--read-only", "--quiet"];
+        string[] theirs = ["qemu-nbd", "-r", "-f", "raw", "--cache=none", "--aio=io_uring", "disk.img"];
+        CommandRace.Ratios copy = Race(
+            new RaceCommand("nbdcopy", ["--", "[", .. serve, "]", "null:"]),
+            new RaceCommand("nbdcopy", ["--", "[", .. theirs, "]", "null:"])
+        );
+        Add("nbdcopy of a disk from our server / from qemu-nbd", copy.Speed);
+        Add("CPU of server and nbdcopy together, ours / qemu-nbd's", copy.Cpu, isSmallerBetter: true);
+    }
+
+    void RunStart()
+    {
+        RaceCommand command = OurCommand.With(["--version"]);
+        List<double> times = [];
+        for (int i = 0; i < 20; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            Do(command);
+            times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        }
+        _section.Commands.Add(command.Line);
+        Add("start of the command (--version), ms", Spread.Of(times), isSmallerBetter: true);
+    }
+
+    CommandRace.Ratios Race(RaceCommand ours, RaceCommand theirs)
+    {
+        _section.Commands.Add(ours.Line);
+        _section.Commands.Add(theirs.Line);
+        return _race.Run(ours, theirs);
+    }
+
+    void Add(string name, Spread value, bool isSmallerBetter = false) =>
+        _section.Figures.Add(GoalBook.Judge(name, value, isSmallerBetter));
+
+    /// <summary>By turns a MiB of random data, one of text and two that were never written.</summary>
+    void MakeDisk()
+    {
+        byte[] piece = new byte[Units.MiB];
+        Prng random = new(1);
+        using FileStream file = File.Create(Path.Combine(folder, "disk.img"));
+        file.SetLength((long)sizeBytes);
+        for (ulong offset = 0; offset < sizeBytes; offset += 4 * Units.MiB)
+        {
+            cancel.ThrowIfCancellationRequested();
+            file.Position = (long)offset;
+            random.Fill(piece);
+            file.Write(piece);
+            for (int i = 0; i < piece.Length; i++)
+                piece[i] = (byte)('a' + piece[i] % 8);
+            file.Write(piece);
+        }
+        file.Flush(flushToDisk: true);
+    }
+
+    void Do(string program, params string[] arguments) => Do(new RaceCommand(program, arguments));
+
+    void Do(RaceCommand command)
+    {
+        using RunningProgram running = new(folder, command.Program, command.Arguments, command.Environment);
+        _ = running.WaitForSuccess(s_limit, cancel);
+    }
+
+    void Remove(params string[] names)
+    {
+        foreach (string path in names.Select(name => Path.Combine(folder, name)))
+            if (Directory.Exists(path))
+                Directory.Delete(path, recursive: true);
+            else
+                File.Delete(path);
+    }
+}

@@ -1,0 +1,26 @@
+// A part of a report: some figures of one kind, the commands that gave them, and what was not here to compare with.
+using System.Collections.Generic;
+
+namespace FastBackup.Bench.Report;
+
+/// <param name="Title">For people.</param>
+/// <param name="About">What was measured, in a sentence or two.</param>
+sealed record Section(string Title, string About)
+{
+    public List<Figure> Figures { get; init; } = [];
+
+    /// <summary>As they were run, one after the other, round by round.</summary>
+    public List<string> Commands { get; init; } = [];
+
+    /// <summary>Programs that are not installed: their figures are not there.</summary>
+    public List<string> Missing { get; init; } = [];
+
+    /// <summary>Backup speed against guest latency; empty where that is not measured.</summary>
+    public List<FrontierPoint> Frontier { get; init; } = [];
+}
+
+/// <param name="Load">Of the guest.</param>
+/// <param name="Who">Whose backup.</param>
+/// <param name="BackupMiBPerSecond">Median of its speed.</param>
+/// <param name="GuestP99Us">Median of the guest's slowest hundredth.</param>
+sealed record FrontierPoint(string Load, string Who, double BackupMiBPerSecond, double GuestP99Us);
