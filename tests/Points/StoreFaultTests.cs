@@ -151,9 +151,9 @@ public sealed class StoreFaultTests
     public void StoreThatGoesOnFailing_IsToldOnce()
     {
         FaultyStore inner = new();
-        inner.FailAt(1, int.MaxValue, StoreFailure.Before);
+        inner.FailAt(0, int.MaxValue, StoreFailure.Before);
         List<string> told = [];
-        using RetryingStore store = new(inner, TimeSpan.FromSeconds(0.3), CancellationToken.None, 2, told.Add);
+        using RetryingStore store = new(inner, TimeSpan.FromSeconds(0.6), CancellationToken.None, 2, told.Add);
         for (int i = 0; i < 2; i++)
             _ = Assert.Throws<RepositoryException>(() => store.List(StoreKind.Key));
         Assert.EndsWith("; it is tried again for 0 min", Assert.Single(told), StringComparison.Ordinal);
