@@ -8,7 +8,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Hosts.Monitor;
 
-public sealed class ImageNodeTests
+public sealed class ImageNodeTests : IDisposable
 {
     const string Size = "8M"; // of the scene's disk
 
@@ -20,13 +20,15 @@ public sealed class ImageNodeTests
         _scene = new MonitorScene();
     }
 
+    public void Dispose() => _scene.Dispose();
+
     QmpConnection Client => _scene.Client;
 
     /// <summary>As people keep a chain with QEMU: images made by its tool, each based on the one before.</summary>
     [Fact]
     public void FullAndIncremental_IntoImagesOfQemus()
     {
-        using MonitorScene scene = _scene;
+        MonitorScene scene = _scene;
         string full = Create("full.qcow2", Size);
         _ = Client.Run("block-dirty-bitmap-add", ("node", "vda"), ("name", "b"));
         _ = Client.Run("blockdev-add", Over("t", full, "inner"));
@@ -66,7 +68,7 @@ public sealed class ImageNodeTests
     [Fact]
     public void NewImages_AreMadeWithTheirFiles()
     {
-        using MonitorScene scene = _scene;
+        MonitorScene scene = _scene;
         (string full, string inc) = (scene.Folder["full.qcow2"], scene.Folder["inc.qcow2"]);
         _ = Client.Run("block-dirty-bitmap-add", ("node", "vda"), ("name", "b"));
         JsonObject making = new() { ["size"] = MonitorScene.DiskBytes, ["compress"] = "zstd" };
@@ -109,7 +111,7 @@ public sealed class ImageNodeTests
     [Fact]
     public void AnImage_IsASource_AndWhatItLiesOnIsNobodyElses()
     {
-        using MonitorScene scene = _scene;
+        MonitorScene scene = _scene;
         string disk = scene.Folder["vda.img"];
         string image = scene.Folder["x.qcow2"];
         Tool.Run("qemu-img", "convert", "-U", "-c", "-f", "raw", "-O", "qcow2", disk, image);
@@ -131,7 +133,7 @@ public sealed class ImageNodeTests
     [Fact]
     public void WhatIsRefused_LeavesNothing()
     {
-        using MonitorScene scene = _scene;
+        MonitorScene scene = _scene;
         string image = Create("x.qcow2", Size);
         string raw = scene.AddHole("x.img");
         Assert.Equal(
