@@ -66,7 +66,15 @@ public sealed class PackageTests : IDisposable
         MissLibrary();
     }
 
-    void MakeMachine() => Run("mmdebstrap", "--variant=apt", "--skip=cleanup/apt", CodeName()!, _folder["machine"]);
+    void MakeMachine() =>
+        Run(
+            "mmdebstrap",
+            "--variant=apt",
+            "--skip=cleanup/apt",
+            "--aptopt=Acquire::Retries \"3\"",
+            CodeName()!,
+            _folder["machine"]
+        );
 
     void MakePackages()
     {
@@ -104,7 +112,7 @@ public sealed class PackageTests : IDisposable
             "-F _fastbackup",
             Inside("source /usr/share/bash-completion/completions/fastbackup; complete -p")
         );
-        foreach (string unit in new[] { "serve@.service", "backup@.service", "backup@.timer" })
+        foreach (string unit in new[] { "serve@.service", "serve@.socket", "run@.service", "run@.timer" })
             Assert.True(File.Exists(_folder["machine/usr/lib/systemd/system/fastbackup-" + unit]), unit);
         Assert.Equal("", Inside("cd / && find usr/share/doc/fastbackup -name copyright -empty"));
     }
