@@ -97,7 +97,8 @@ sealed class CommandSection(string folder, ulong sizeBytes, int roundCount, Canc
         ];
         string passwordPath = Path.Combine(folder, "password");
         File.WriteAllText(passwordPath, Password);
-        File.SetUnixFileMode(passwordPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(passwordPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         RaceCommand restic = new("restic", ["-q", "backup", "disk.img"], () => Renew("theirs.repo", theirs), theirs);
         CommandRace.Ratios first = Race(
             OurCommand.With(["backup", "disk.img", .. ours, "--quiet"], () => Renew("ours.repo", theirs)),

@@ -11,6 +11,7 @@ static class GoalBook
 {
     sealed record Bounds(double? AtLeast, double? AtMost);
 
+    static readonly JsonSerializerOptions s_options = new() { PropertyNameCaseInsensitive = true };
     static readonly Dictionary<string, Bounds> s_bounds = Read();
 
     /// <param name="name">Of the figure.</param>
@@ -38,7 +39,6 @@ static class GoalBook
     static Dictionary<string, Bounds> Read()
     {
         using System.IO.Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("goals.json")!;
-        JsonSerializerOptions options = new() { PropertyNameCaseInsensitive = true };
-        return JsonSerializer.Deserialize<Dictionary<string, Bounds>>(stream, options)!;
+        return JsonSerializer.Deserialize<Dictionary<string, Bounds>>(stream, s_options)!;
     }
 }
