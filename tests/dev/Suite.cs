@@ -20,11 +20,6 @@ sealed record Suite(
     bool HasReport
 )
 {
-    /// <summary>
-    /// It waits about as much as it computes and measures nothing: one more such suite may run at the same time.
-    /// </summary>
-    public bool IsShared { get; init; }
-
     /// <summary>A suite that takes longer hangs: it is ended and counts as failed.</summary>
     public static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(10);
 }

@@ -1,6 +1,5 @@
-// What 'test' runs, in order: each test project as it is, the kernel tests once more for each narrower vector width,
-// then the programs of ProgramSteps. Suites that wait for peers and clocks half of their time come first, the longest
-// of them at the head: two of them run at a time. With --quick: what finds most in little time, and needs no other
+// What 'test' runs, in order: each test project as it is, the kernel tests once more for each narrower
+// vector width, then the programs of ProgramSteps. With --quick: what finds most in little time, and needs no other
 // program and no privilege.
 using System;
 using System.Collections.Generic;
@@ -21,12 +20,6 @@ static class SuitePlan
     ];
 
     static readonly string[] KernelTests = ["/*/FastBackup.Tests.Unit.Bitmaps*", "/*/*/JitWidthTests"];
-
-    /// <summary>The longest, longest first.</summary>
-    static readonly string[] LongProjects = ["hosts", "abi", "unit", "cli"];
-
-    /// <summary>Has as many programs at once as there are processors, each bound to one.</summary>
-    const string BoundProject = "windows";
 
     static readonly string[] QuickProjects = ["interop", "tidy", "unit"];
 
@@ -54,19 +47,8 @@ static class SuitePlan
         foreach ((string name, string width) in Widths)
             suites.Add(Of(unit) with { Name = name, Arguments = filters, Environment = [new(width, "0")] });
 
-        IEnumerable<Suite> shared = suites.Where(suite => suite.Name != BoundProject);
-        return
-        [
-            .. shared.OrderBy(PlaceOf).Select(suite => suite with { IsShared = true }),
-            .. suites.Where(suite => suite.Name == BoundProject),
-            .. ProgramSteps.All.Select(Of),
-        ];
-    }
-
-    static int PlaceOf(Suite suite)
-    {
-        int place = Array.IndexOf(LongProjects, suite.Name);
-        return place < 0 ? LongProjects.Length : place;
+        suites.AddRange(ProgramSteps.All.Select(Of));
+        return suites;
     }
 
     static Suite OfCompiledCommand(ProgramProject project)

@@ -39,7 +39,7 @@ static class SuiteRunner
                 tail.Dequeue();
             // The quiet reporter prints failures and skips only.
             if (suite.HasReport && line.Length > 0 && ++shownCount <= ShownLineMax)
-                PrintLine(suite, line);
+                PrintLine(line);
         }
         ChildResult result = await ChildProcess.RunAsync(
             ChildProcess.Dotnet,
@@ -53,8 +53,7 @@ static class SuiteRunner
             return Judge(result, XunitReport.TryRead(report));
         if (result.IsSuccess)
             return Outcome.Passed();
-        foreach (string line in tail.SkipWhile(string.IsNullOrWhiteSpace))
-            PrintLine(suite, line);
+        PrintTail(tail);
         return Outcome.OfFailure(result.Describe());
     }
 
@@ -69,9 +68,12 @@ static class SuiteRunner
         return reported;
     }
 
-    /// <summary>Suites that run at the same time have their lines between each other's.</summary>
-    static void PrintLine(Suite suite, string line) =>
-        Console.WriteLine(
-            $"    {suite.Name}: {(line.Length <= ShownWidthMax ? line : line[..ShownWidthMax] + " ...")}"
-        );
+    static void PrintTail(IEnumerable<string> lines)
+    {
+        foreach (string line in lines.SkipWhile(string.IsNullOrWhiteSpace))
+            PrintLine(line);
+    }
+
+    static void PrintLine(string line) =>
+        Console.WriteLine("    " + (line.Length <= ShownWidthMax ? line : line[..ShownWidthMax] + " ..."));
 }

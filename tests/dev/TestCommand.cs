@@ -1,5 +1,5 @@
-// The verb 'test': packages, format, build, suites, totals. Two suites at a time where they wait half of their time,
-// else one: the machine's processors belong to what measures or computes.
+// The verb 'test': packages, format, build, suites, totals. One process at a time: the machine's processors
+// belong to the test that runs.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
@@ -46,8 +46,8 @@ static class TestCommand
             suites.RemoveAll(suite => !suite.Name.Contains(filter, StringComparison.OrdinalIgnoreCase));
         bool isAll = filter is null && !isQuick;
         Console.WriteLine(
-            $"test: format, build and {suites.Count} suites"
-                + (isAll ? "; about 25 minutes on two processors (--quick: 3)" : "")
+            $"test: format, build and {suites.Count} suites one after the other"
+                + (isAll ? "; about half an hour on two processors (--quick: 3)" : "")
         );
         Tally tally = new();
         if (!isQuick)
@@ -138,30 +138,16 @@ static class TestCommand
         DirectoryInfo reports = Directory.CreateTempSubdirectory("fastbackup-reports-");
         try
         {
-            Queue<Suite> shared = new(suites.Where(suite => suite.IsShared));
-            await Task.WhenAll(RunAllAsync(shared), RunAllAsync(shared));
-            await RunAllAsync(new Queue<Suite>(suites.Where(suite => !suite.IsShared)));
+            foreach (Suite suite in suites)
+            {
+                using Step step = Step.Begin(suite.Name);
+                Outcome outcome = await SuiteRunner.RunAsync(suite, reports.FullName, cancel);
+                tally.Add(suite.Name, outcome, step.Elapsed);
+            }
         }
         finally
         {
             reports.Delete(recursive: true);
         }
-
-        async Task RunAllAsync(Queue<Suite> waiting)
-        {
-            while (TryTake(waiting) is { } suite)
-            {
-                using Step step = Step.Begin(suite.Name);
-                Outcome outcome = await SuiteRunner.RunAsync(suite, reports.FullName, cancel);
-                lock (tally)
-                    tally.Add(suite.Name, outcome, step.Elapsed);
-            }
-        }
-    }
-
-    static Suite? TryTake(Queue<Suite> waiting)
-    {
-        lock (waiting)
-            return waiting.TryDequeue(out Suite? suite) ? suite : null;
     }
 }
