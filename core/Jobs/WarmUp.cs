@@ -1,7 +1,6 @@
 // The time before the point in time of some jobs in which guests' writes are looked at, so that much of what they will
 // overwrite first is captured in that instant already (WarmSet). It ends by the clock; who has no use for it has none.
 using System;
-using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Filter;
 using FastBackup.Pacing;
@@ -12,7 +11,7 @@ namespace FastBackup.Jobs;
 /// <summary>Threads: the reactor's.</summary>
 /// <param name="loop">Of the jobs.</param>
 /// <param name="jobs">Created, none begun.</param>
-public sealed class WarmUp(IIoLoop loop, IReadOnlyList<Job> jobs)
+public sealed class WarmUp(IIoLoop loop, Job[] jobs)
 {
     /// <summary>Of what may be asked for.</summary>
     public const uint MsMax = 10_000;
