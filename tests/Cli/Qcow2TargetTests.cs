@@ -34,6 +34,19 @@ public sealed class Qcow2TargetTests : IDisposable
     }
 
     [Fact]
+    public void AnImage_IsReplacedByForce()
+    {
+        Qemu("create", "-q", "-f", "qcow2", "copy.qcow2", "64M");
+        Run("backup", "disk.img", "copy.qcow2").Expect(1);
+        Run("backup", "disk.img", "copy.qcow2", "--force").Expect(0);
+        Run("backup", "disk.img", "copy.qcow2", "--force", "--compress", "zstd").Expect(0);
+        Qemu("check", "-q", "-f", "qcow2", "copy.qcow2");
+        Qemu("compare", "-q", "-f", "qcow2", "-F", "raw", "copy.qcow2", "disk.img");
+        string refused = Run("backup", "disk.img", "copy.qcow2", "--force", "--target-format", "raw").Expect(1).Error;
+        Assert.Contains("is an image of format qcow2", refused, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AnImage_BecomesAnImageOfItsDisk()
     {
         Qemu("convert", "-c", "-O", "qcow2", "disk.img", "packed.qcow2");

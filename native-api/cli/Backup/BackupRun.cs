@@ -209,7 +209,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             MayResume = request.IsResumed,
             ResumeWord = "--resume",
             IsLockIgnored = request.IsLockIgnored,
-            Format = request.Format,
+            Format = shape == null ? request.Format : FormatRule.Raw, // an image replaces an image
             Source = source?.Identity,
             SourceStorage =
                 _backing == null ? _source.Storage : LayeredStorage.Of(_source.Storage, _backing.Device.Storage),
