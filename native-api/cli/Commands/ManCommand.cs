@@ -2,7 +2,6 @@
 using System;
 using System.Collections.Generic;
 using System.CommandLine;
-using System.CommandLine.Completions;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -26,20 +25,10 @@ static class ManCommand
     /// <param name="examples">Takes those of this command.</param>
     public static void AddTo(RootCommand root, Dictionary<Command, string[]> examples)
     {
-        Argument<string?> name = new("COMMAND")
-        {
-            Description = "The command whose page it is; that of all of them when left out.",
-            Arity = ArgumentArity.ZeroOrOne,
-            HelpName = "COMMAND", // not all that it may be
-        };
-        name.CompletionSources.Add(_ => root.Subcommands.Select(one => new CompletionItem(one.Name)));
-        name.Validators.Add(result =>
-        {
-            string asked = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-            string[] names = [.. root.Subcommands.Select(one => one.Name)];
-            if (asked.Length > 0 && !names.Contains(asked))
-                result.AddError($"command '{asked}' is not known; the commands are {string.Join(", ", names)}");
-        });
+        Argument<string?> name = CommandNameArgument.Create(
+            root,
+            "The command whose page it is; that of all of them when left out."
+        );
         Option<string?> folder = RepositoryOptions.CreatePath(
             "--to",
             "Write all pages into this folder, which is made where it is missing."

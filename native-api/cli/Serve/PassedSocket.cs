@@ -22,7 +22,7 @@ sealed record PassedSocket(int Fd, EndPoint? Local)
     public PassedListener Listener => new(Fd);
 
     /// <summary>Whether this process was given any.</summary>
-    public static bool IsGiven =>
+    static bool IsGiven =>
         OperatingSystem.IsLinux()
         && int.TryParse(Variable("LISTEN_PID"), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
         && process == Environment.ProcessId;
