@@ -10,19 +10,7 @@ namespace FastBackup.Tests.Cli;
 
 public sealed class ToolPackageTests : IDisposable
 {
-    static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3);
-
-    readonly TempFolder _folder = new();
-
-    public ToolPackageTests()
-    {
-        const string sources = """
-            <configuration>
-              <packageSources><clear /><add key="folder" value="packages" /></packageSources>
-            </configuration>
-            """;
-        File.WriteAllText(_folder["nuget.config"], sources);
-    }
+    readonly PackageFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
@@ -31,8 +19,8 @@ public sealed class ToolPackageTests : IDisposable
     {
         // As it was built with these tests: nothing of the tree is restored or compiled.
         string project = Repository.PathOf("native-api/cli");
-        Dotnet("pack", project, "-c", "Release", "--no-build", "-o", "packages", "-nologo");
-        Dotnet("tool", "install", "fastbackup", "--tool-path", "tools", "--configfile", "nuget.config");
+        _folder.Dotnet("pack", project, "-c", "Release", "--no-build", "-o", "packages", "-nologo");
+        _folder.Dotnet("tool", "install", "fastbackup", "--tool-path", "tools", "--configfile", "nuget.config");
         using RunningProgram tool = new(
             _folder.Path,
             _folder["tools/fastbackup"],
@@ -40,17 +28,5 @@ public sealed class ToolPackageTests : IDisposable
             ("DOTNET_ROOT", Path.GetDirectoryName(Environment.ProcessPath)!)
         );
         Assert.Matches(@"^\d+\.\d+\.\d+\n$", tool.Wait().Expect(0).Output);
-    }
-
-    void Dotnet(params string[] arguments)
-    {
-        using RunningProgram running = new(
-            _folder.Path,
-            "dotnet",
-            arguments,
-            ("NUGET_PACKAGES", _folder["cache"]),
-            ("MSBUILDDISABLENODEREUSE", "1")
-        );
-        _ = running.Wait(s_limit).Expect(0);
     }
 }

@@ -9,19 +9,7 @@ namespace FastBackup.Tests.Interop;
 
 public sealed class HostPackageTests : IDisposable
 {
-    static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3);
-
-    readonly TempFolder _folder = new();
-
-    public HostPackageTests()
-    {
-        const string sources = """
-            <configuration>
-              <packageSources><clear /><add key="folder" value="packages" /></packageSources>
-            </configuration>
-            """;
-        File.WriteAllText(_folder["nuget.config"], sources);
-    }
+    readonly PackageFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
@@ -30,7 +18,7 @@ public sealed class HostPackageTests : IDisposable
     {
         // As they were built with these tests: nothing of the tree is restored or compiled.
         string bindings = Repository.PathOf("interop/Host");
-        Dotnet("pack", bindings, "-c", "Release", "--no-build", "-o", "packages", "-nologo");
+        _folder.Dotnet("pack", bindings, "-c", "Release", "--no-build", "-o", "packages", "-nologo");
         Assert.Single(Directory.GetFiles(_folder["packages"], "*.snupkg"));
         string package = Path.GetFileNameWithoutExtension(Directory.GetFiles(_folder["packages"], "*.nupkg").Single());
         string version = package["FastBackup.Interop.Host.".Length..];
@@ -46,7 +34,7 @@ public sealed class HostPackageTests : IDisposable
             """;
         File.WriteAllText(_folder["host.csproj"], project);
         File.WriteAllText(_folder["Program.cs"], program);
-        Dotnet("build", "-c", "Release", "-o", "built", "-nologo", "-v", "quiet", "-nodeReuse:false");
+        _folder.Dotnet("build", "-c", "Release", "-o", "built", "-nologo", "-v", "quiet", "-nodeReuse:false");
         using RunningProgram host = new(
             _folder.Path,
             "dotnet",
@@ -54,17 +42,5 @@ public sealed class HostPackageTests : IDisposable
             ("LD_LIBRARY_PATH", Path.GetDirectoryName(BuiltLibrary.BaselineFile)!)
         );
         Assert.Equal("True\n", host.Wait().Expect(0).Output);
-    }
-
-    void Dotnet(params string[] arguments)
-    {
-        using RunningProgram running = new(
-            _folder.Path,
-            "dotnet",
-            arguments,
-            ("NUGET_PACKAGES", _folder["cache"]),
-            ("MSBUILDDISABLENODEREUSE", "1")
-        );
-        _ = running.Wait(s_limit).Expect(0);
     }
 }
