@@ -95,6 +95,8 @@ public static class DeviceOpener
             BufferAlignBytes = direct.IsUsed ? Math.Max(direct.AlignBytes, file.MemoryAlignBytes) : 1,
             IsZeroInitialised = options.CreateBytes != null && !options.IsContentKept,
             CanTellSize = true,
+            CanZeroFast = true,
+            ReadsThroughCache = !direct.IsUsed,
             IsReadOnly = options.IsReadOnly,
             IsHeadGuarded = options.IsHeadGuarded && format == null,
             InFlightMax = options.InFlightMax,

@@ -40,7 +40,7 @@ public sealed class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask, IMarkedW
     readonly BoundedQueue<ulong> _stalled; // the port was full: pushed again when it has delivered something
     readonly PageConflicts _pages;
     readonly FileTransfer _transfer;
-    readonly RangeClearing _clearing = new();
+    readonly RangeClearing _clearing;
     readonly RequestLanes _lanes; // what waits for a slot or for the share of its lane
     readonly BoundedQueue<ulong> _finished; // completions that may not run inside Submit
     readonly AlignedRegion _zeroes;
@@ -90,6 +90,7 @@ public sealed class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask, IMarkedW
         _pages = new PageConflicts(_slots, limits, isAllBuffered: file == buffered);
         _zeroes = AlignedRegion.Map(256 * Units.KiB, RegionResidency.Resident);
         _transfer = new FileTransfer(file, buffered, limits, _zeroes);
+        _clearing = new RangeClearing(isRangeWritten: isBlockDevice);
         ReadsAsZero = limits.IsZeroInitialised;
     }
 
@@ -268,7 +269,7 @@ public sealed class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask, IMarkedW
         return request.Operation switch
         {
             BlockOperation.Map => FileStep.Map,
-            BlockOperation.WriteZeroes or BlockOperation.Discard => _clearing.FirstStep(request),
+            BlockOperation.WriteZeroes or BlockOperation.Discard => _clearing.FirstStep(request, ref refusal),
             _ => FileStep.Transfer,
         };
     }
@@ -345,7 +346,7 @@ public sealed class FileDevice : IBlockDevice, IFileIoOwner, ILoopTask, IMarkedW
         else if (isRefused && (slot.Step = _clearing.AfterRefusal(slot, isOnce)) != FileStep.Finished)
             Push(key, slot);
         else
-            Finish(key, slot, isRefused ? Fault.None : FaultOf(slot, result));
+            Finish(key, slot, isRefused ? RangeClearing.RefusalOf(slot.Request) : FaultOf(slot, result));
     }
 
     /// <summary>Durable zeroes need a flush of their own; a durable write was one already.</summary>

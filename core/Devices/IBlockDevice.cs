@@ -75,6 +75,12 @@ public enum BlockFlags : byte
 
     /// <summary>Flush: what was written since BeginImage is a whole image after it; its mark goes, durably.</summary>
     Seal = 8,
+
+    /// <summary>
+    /// WriteZeroes: only where the range need not be written, else it fails at once with Unsupported, and the range may
+    /// be zero in part. For devices whose <see cref="BlockLimits.CanZeroFast"/> is set.
+    /// </summary>
+    FastOnly = 16,
 }
 
 /// <summary>Fixed facts of a device that is open.</summary>
@@ -105,6 +111,13 @@ public sealed record BlockLimits
 
     /// <summary>It answers <see cref="BlockOperation.Size"/>.</summary>
     public bool CanTellSize { get; init; }
+
+    /// <summary>It knows <see cref="BlockFlags.FastOnly"/>: mostly it can, and says at once where it cannot.</summary>
+    public bool CanZeroFast { get; init; }
+
+    /// <summary>What was read is kept near for a while: a read whose data is thrown away makes the next one fast.
+    /// </summary>
+    public bool ReadsThroughCache { get; init; }
 
     /// <summary>Requests that one device carries out at once without allocating; more wait inside it.</summary>
     public uint InFlightMax { get; init; } = 1024;

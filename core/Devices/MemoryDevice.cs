@@ -35,6 +35,7 @@ public sealed class MemoryDevice : IBlockDevice, ILoopTask
             RequestAlignBytes = 1,
             BufferAlignBytes = 1,
             IsZeroInitialised = isZeroInitialised,
+            CanZeroFast = true,
         };
         ReadsAsZero = isZeroInitialised;
         _content = AlignedRegion.Map(capacityBytes, RegionResidency.Lazy);

@@ -315,9 +315,13 @@ sealed class NbdNegotiation(IServedDisks disks)
         NbdExportFlags flags = NbdExportFlags.HasFlags | NbdExportFlags.CanFlush | NbdExportFlags.CanMultiConnect;
         if (IsStructured)
             flags |= NbdExportFlags.CanDontFragment;
-        return disk.IsReadOnly || disk.Device.Limits.IsReadOnly
-            ? flags | NbdExportFlags.ReadOnly
-            : flags | NbdExportFlags.CanFua | NbdExportFlags.CanTrim | NbdExportFlags.CanWriteZeroes;
+        if (disk.Device.Limits.ReadsThroughCache)
+            flags |= NbdExportFlags.CanCache;
+        if (disk.IsReadOnly || disk.Device.Limits.IsReadOnly)
+            return flags | NbdExportFlags.ReadOnly;
+        if (disk.Device.Limits.CanZeroFast)
+            flags |= NbdExportFlags.CanFastZero;
+        return flags | NbdExportFlags.CanFua | NbdExportFlags.CanTrim | NbdExportFlags.CanWriteZeroes;
     }
 
     ServedDisk? Find(ReadOnlySpan<byte> name) => disks.Find(Encoding.UTF8.GetString(name));

@@ -36,7 +36,7 @@ readonly record struct NbdRequestRule(ServedDisk Disk, bool IsStructured, bool I
             return head.OffsetBytes == 0 && head.LengthBytes == 0 ? 0u : Errnos.EINVAL;
         if (!new Extent(head.OffsetBytes, head.LengthBytes).IsWithin(Disk.Device.Limits.CapacityBytes))
             return isWrite && head.Command != NbdCommand.Trim ? Errnos.ENOSPC : (uint)Errnos.EINVAL;
-        bool isTransfer = head.Command is NbdCommand.Read or NbdCommand.Write;
+        bool isTransfer = head.Command is NbdCommand.Read or NbdCommand.Write or NbdCommand.Cache;
         bool isWhole = (head.Flags & NbdCommandFlags.DontFragment) != 0;
         if (isTransfer && head.LengthBytes > (isWhole ? UnfragmentedBytesMax : NbdExport.PayloadBytesDefault))
             return NbdAnswers.TooLong;
@@ -44,14 +44,16 @@ readonly record struct NbdRequestRule(ServedDisk Disk, bool IsStructured, bool I
         return isAnswerless || !IsKnown(head.Command) ? (uint)Errnos.EINVAL : 0;
     }
 
-    static bool IsKnown(NbdCommand command) =>
-        command
-            is NbdCommand.Read
-                or NbdCommand.Write
-                or NbdCommand.Flush
-                or NbdCommand.Trim
-                or NbdCommand.WriteZeroes
-                or NbdCommand.BlockStatus;
+    bool IsKnown(NbdCommand command) =>
+        command == NbdCommand.Cache
+            ? Disk.Device.Limits.ReadsThroughCache
+            : command
+                is NbdCommand.Read
+                    or NbdCommand.Write
+                    or NbdCommand.Flush
+                    or NbdCommand.Trim
+                    or NbdCommand.WriteZeroes
+                    or NbdCommand.BlockStatus;
 
     /// <summary>FUA may stand at every command.</summary>
     NbdCommandFlags Known(NbdCommand command)
@@ -62,6 +64,9 @@ readonly record struct NbdRequestRule(ServedDisk Disk, bool IsStructured, bool I
         return command switch
         {
             NbdCommand.Read when IsStructured => known | NbdCommandFlags.DontFragment,
+            NbdCommand.WriteZeroes when Disk.Device.Limits.CanZeroFast => known
+                | NbdCommandFlags.NoHole
+                | NbdCommandFlags.FastZero,
             NbdCommand.WriteZeroes => known | NbdCommandFlags.NoHole,
             NbdCommand.BlockStatus => known | NbdCommandFlags.OneExtent,
             _ => known,

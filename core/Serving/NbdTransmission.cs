@@ -276,6 +276,8 @@ sealed class NbdTransmission : IBlockOwner, IDisposable
                 return TryIssueStatus(key, request);
             case NbdCommand.Flush:
                 return TryIssueEmpty(key, request, 0);
+            case NbdCommand.Cache:
+                return TryIssueEmpty(key, request, PieceBytesMax);
             default:
                 return TryIssueEmpty(key, request, EmptyPieceBytesMax);
         }
@@ -316,14 +318,16 @@ sealed class NbdTransmission : IBlockOwner, IDisposable
         return true;
     }
 
-    /// <summary>The next piece of what has no data; the one after it follows when it has ended.</summary>
+    /// <summary>The next piece of what has no answer with data; the one after it follows when it has ended.</summary>
     bool TryIssueEmpty(ulong key, NbdRequest request, ulong mostBytes)
     {
         ulong bytes = Math.Min(mostBytes, request.LengthBytes - request.IssuedBytes);
-        if (!TryTakePiece(key, request, bytes, 0, out ulong pieceKey))
+        ulong memoryBytes = request.Command == NbdCommand.Cache ? bytes : 0; // what is read is thrown away
+        if (!TryTakePiece(key, request, bytes, memoryBytes, out ulong pieceKey))
             return false;
         BlockOperation operation = request.Command switch
         {
+            NbdCommand.Cache => BlockOperation.Read,
             NbdCommand.Flush => BlockOperation.Flush,
             NbdCommand.Trim => BlockOperation.Discard,
             _ => BlockOperation.WriteZeroes,
@@ -351,6 +355,8 @@ sealed class NbdTransmission : IBlockOwner, IDisposable
         BlockFlags flags = isFua ? BlockFlags.Fua : BlockFlags.None;
         if (operation == BlockOperation.WriteZeroes && (request.Flags & NbdCommandFlags.NoHole) == 0)
             flags |= BlockFlags.MayUnmap;
+        if (operation == BlockOperation.WriteZeroes && (request.Flags & NbdCommandFlags.FastZero) != 0)
+            flags |= BlockFlags.FastOnly;
         if (operation == BlockOperation.Read)
             flags |= BlockFlags.Padded; // a lease is whole pages
         _disk.Device.Submit(

@@ -11,6 +11,7 @@ enum NbdCommand : ushort
     Disconnect = 2,
     Flush = 3,
     Trim = 4,
+    Cache = 5,
     WriteZeroes = 6,
     BlockStatus = 7,
 }
@@ -27,6 +28,9 @@ enum NbdCommandFlags : ushort
 
     /// <summary>BlockStatus: one extent a context.</summary>
     OneExtent = 8,
+
+    /// <summary>WriteZeroes: only where that is faster than to write them.</summary>
+    FastZero = 16,
 
     /// <summary>Extended headers: the length is that of the payload. On each Write.</summary>
     PayloadLength = 32,
@@ -48,4 +52,6 @@ enum NbdExportFlags : ushort
 
     /// <summary>A flush on one connection covers what was answered on all.</summary>
     CanMultiConnect = 256,
+    CanCache = 1024,
+    CanFastZero = 2048,
 }

@@ -3,8 +3,7 @@
 //   connections  one, and more where the server says that they are one disk (multi-conn); a request goes to the one
 //                that has the fewest (NbdLink)
 //   pieces       what is longer than the server takes in one request is asked for piece by piece
-//   zeroes       by the server's write-zeroes, else by writing from one shared buffer. Not by fast-zero: an answer
-//                "not fast" would have to be followed by the same zeroes, over the wire
+//   zeroes       by the server's write-zeroes, fast or in pieces (NbdZeroing), else by writing from one shared buffer
 //   flush        what a server lacks is left out: without flush it keeps nothing back, a discard is a hint;
 //                without FUA a write is followed by a flush
 //   server gone  NbdReturn: the requests wait, the server is reached again and asked for all that it has not answered,
@@ -46,6 +45,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
     readonly AlignedRegion? _zeroes;
     readonly NbdUnflushed? _unflushed; // null: nothing to keep in mind
     readonly NbdReturn _return;
+    readonly NbdZeroing _zeroing = new();
 
     readonly List<NbdLink> _links = [];
     NbdExport _export;
@@ -70,6 +70,8 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
             BufferAlignBytes = 1,
             IsReadOnly = remote.IsReadOnly || _export.Can(NbdExportFlags.ReadOnly),
             InFlightMax = InFlightMax,
+            CanZeroFast = _export.CanZeroFast,
+            ReadsThroughCache = _export.Can(NbdExportFlags.CanCache),
         };
         if (!Limits.IsReadOnly && !_export.Can(NbdExportFlags.CanWriteZeroes))
             _zeroes = AlignedRegion.Map(ZeroBytes, RegionResidency.Resident);
@@ -151,7 +153,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
     void Begin(in BlockRequest request)
     {
         Check.That(_slots.TryTake(out ulong key, out NbdSlot slot));
-        slot.Begin(request, Command(request, out bool isAsked));
+        Take(slot, request, out bool isAsked);
         Fault refusal = _broken.IsFault ? _broken : Refusal(request);
         if (refusal.IsNone && isAsked && (request.LengthBytes > 0 || request.Operation == BlockOperation.Flush))
         {
@@ -163,8 +165,15 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
         EndSoon(key, slot, refusal);
     }
 
+    /// <param name="slot">Begins with it.</param>
     /// <param name="request">Any.</param>
     /// <param name="isAsked">False: there is nothing to ask the server for.</param>
+    void Take(NbdSlot slot, in BlockRequest request, out bool isAsked)
+    {
+        slot.Begin(request, Command(request, out isAsked));
+        _zeroing.Begin(slot, _export);
+    }
+
     NbdCommand Command(in BlockRequest request, out bool isAsked)
     {
         NbdCommand command = request.Operation switch
@@ -197,6 +206,8 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
             return new Fault(FaultKind.Range, 0, request.OffsetBytes);
         if (isWrite && Limits.IsReadOnly)
             return new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes);
+        if (NbdZeroing.MustRefuse(request, _export))
+            return new Fault(FaultKind.Unsupported, Errnos.EOPNOTSUPP, request.OffsetBytes);
         return Units.IsAligned(request.OffsetBytes | request.LengthBytes, Limits.RequestAlignBytes)
             ? Fault.None
             : new Fault(FaultKind.Align, 0, request.OffsetBytes);
@@ -205,6 +216,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
     /// <summary>The next piece of a request; a flush has no bytes.</summary>
     void Queue(ulong key, NbdSlot slot)
     {
+        ulong shortMost = _export.IsExtended ? ulong.MaxValue : ShortLengthMax;
         ulong mostBytes = slot.Command switch
         {
             NbdCommand.Flush => 0,
@@ -213,7 +225,8 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
                 _export.PayloadBytesMax
             ),
             NbdCommand.Read or NbdCommand.Write => _export.PayloadBytesMax,
-            _ => _export.IsExtended ? ulong.MaxValue : ShortLengthMax,
+            NbdCommand.WriteZeroes => NbdZeroing.PieceBytesMax(slot, _export, shortMost),
+            _ => shortMost,
         };
         slot.BeginPiece(Math.Min(mostBytes, slot.Request.LengthBytes - slot.DoneBytes));
         slot.FlushMark = _unflushed?.End ?? 0;
@@ -244,6 +257,11 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
     void INbdLinkOwner.OnAnswered(ulong key, NbdSlot slot)
     {
         bool isOurs = !_return.Owns(key);
+        if (_zeroing.TryAgain(slot))
+        {
+            Queue(key, slot);
+            return;
+        }
         bool mustFlush = isOurs && slot.Fault.IsNone && !TryKeepInMind(slot);
         slot.DoneBytes += slot.PieceBytes;
         bool isMap = slot.Command == NbdCommand.BlockStatus; // what is missing its owner asks for
@@ -396,7 +414,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
 
     void INbdReturning.Ask(ulong key, NbdSlot slot, in BlockRequest request)
     {
-        slot.Begin(request, Command(request, out _));
+        Take(slot, request, out _);
         Queue(key, slot);
     }
 
@@ -420,7 +438,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
             bool isOpen = _slots.TryGetAt(i, out ulong key, out NbdSlot slot) && slot.State != NbdSlotState.Finished;
             if (!isOpen || _return.Owns(key))
                 continue;
-            slot.Begin(slot.Request, Command(slot.Request, out _));
+            Take(slot, slot.Request, out _);
             _held.Enqueue(key);
         }
     }

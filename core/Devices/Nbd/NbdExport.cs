@@ -39,11 +39,19 @@ sealed record NbdExport
 
     public bool Can(NbdExportFlags what) => (Flags & what) != 0;
 
+    /// <summary>Or say at once that it cannot.</summary>
+    public bool CanZeroFast => Can(NbdExportFlags.CanWriteZeroes) && Can(NbdExportFlags.CanFastZero);
+
     /// <summary>Whether this, found later, is to all appearance the same disk, and as able.</summary>
     /// <returns>Null, or how it is not, as the end of a sentence that begins with the server.</returns>
     public string? DiffersFrom(NbdExport before)
     {
-        const NbdExportFlags hints = NbdExportFlags.HasFlags | NbdExportFlags.CanMultiConnect | NbdExportFlags.ReadOnly;
+        const NbdExportFlags hints =
+            NbdExportFlags.HasFlags
+            | NbdExportFlags.CanMultiConnect
+            | NbdExportFlags.ReadOnly
+            | NbdExportFlags.CanCache
+            | NbdExportFlags.CanFastZero;
         if (SizeBytes != before.SizeBytes)
             return string.Create(
                 CultureInfo.InvariantCulture,

@@ -201,6 +201,8 @@ sealed class NbdLink : IStreamOwner, INbdAsker, IDisposable
             flags |= NbdCommandFlags.Fua;
         if (slot.Command == NbdCommand.WriteZeroes && (asked & BlockFlags.MayUnmap) == 0)
             flags |= NbdCommandFlags.NoHole;
+        if (slot.IsFast)
+            flags |= NbdCommandFlags.FastZero;
         if (slot.Command == NbdCommand.Write && _export.IsExtended)
             flags |= NbdCommandFlags.PayloadLength;
         return flags;

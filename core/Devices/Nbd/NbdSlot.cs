@@ -31,6 +31,9 @@ sealed class NbdSlot
     public ulong FlushMark;
     public NbdCommand Command;
     public NbdSlotState State;
+
+    /// <summary>Zeroes: only where they are fast. The piece is as long as the request then.</summary>
+    public bool IsFast;
     public bool IsAnswered;
     public ulong DoneBytes;
 
@@ -56,7 +59,7 @@ sealed class NbdSlot
     public void Begin(in BlockRequest request, NbdCommand command)
     {
         (Request, Command, State) = (request, command, NbdSlotState.Queued);
-        (DoneBytes, EntryCount, Link) = (0, 0, null);
+        (DoneBytes, EntryCount, Link, IsFast) = (0, 0, null, false);
         BeginPiece(0);
     }
 

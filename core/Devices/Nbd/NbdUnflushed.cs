@@ -56,7 +56,7 @@ sealed class NbdUnflushed
 
     /// <summary>Zeroes or a discard; there is room for one.</summary>
     public void Add(BlockOperation operation, in Extent range, BlockFlags flags) =>
-        Put(new Entry(operation, range, default, flags & ~BlockFlags.Fua));
+        Put(new Entry(operation, range, default, flags & BlockFlags.MayUnmap));
 
     /// <summary>A flush has succeeded that began when End was this.</summary>
     public void Drop(ulong end) => _start = Math.Max(_start, end);

@@ -28,6 +28,18 @@ sealed class ClusterClearing(
     readonly Qcow2Header _header = parts.Header;
     readonly bool _isDataRaw = (parts.Header.AutoclearFeatures & HeaderParser.DataFileIsRaw) != 0;
 
+    /// <summary>Whole clusters become zero by their entries, whatever is below.</summary>
+    public static bool CanByEntries(Qcow2Header header) =>
+        header.Version >= 3 && (header.AutoclearFeatures & HeaderParser.DataFileIsRaw) == 0;
+
+    /// <summary>Nothing of a range need be written where entries can do it.</summary>
+    public static bool IsByEntries(Qcow2Header header, in BlockRequest request)
+    {
+        ulong end = request.OffsetBytes + request.LengthBytes;
+        return Units.IsAligned(request.OffsetBytes, header.ClusterBytes)
+            && (Units.IsAligned(end, header.ClusterBytes) || end == header.SizeBytes);
+    }
+
     /// <summary>Zeroes, or a discard, where there is no table, are nothing as far as that goes.</summary>
     /// <returns>False: the table is needed.</returns>
     public bool TryPassOver(Qcow2Slot slot, ulong tableEndBytes)

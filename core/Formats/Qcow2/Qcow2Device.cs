@@ -79,6 +79,9 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
             BufferAlignBytes = _data.Limits.BufferAlignBytes,
             IsReadOnly = parts.Writable == null,
             InFlightMax = InFlightMax,
+            CanZeroFast = parts.Writable != null && ClusterClearing.CanByEntries(_header),
+            ReadsThroughCache =
+                _data.Limits.ReadsThroughCache && parts.Backing?.Limits is null or { ReadsThroughCache: true },
         };
         Storage = LayeredStorage.Of(parts.File.Storage, parts.DataFile?.Storage, parts.Backing?.Storage);
     }
@@ -198,6 +201,8 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
             && !new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(Limits.CapacityBytes)
         )
             slot.Fault = new Fault(FaultKind.Range, 0, request.OffsetBytes);
+        else if ((request.Flags & BlockFlags.FastOnly) != 0 && !ClusterClearing.IsByEntries(_header, request))
+            slot.Fault = new Fault(FaultKind.Unsupported, Errnos.EOPNOTSUPP, request.OffsetBytes);
         Advance(slot);
         if (IsAtEnd(slot))
             FinishLater(slot);

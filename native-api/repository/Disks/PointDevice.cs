@@ -74,6 +74,7 @@ sealed class PointDevice : RequestFront
             BufferAlignBytes = 1,
             IsReadOnly = overlay == null,
             InFlightMax = AtOnceMax,
+            ReadsThroughCache = true,
         };
         // More than processors: some wait for the store while others open what has come.
         int count = Math.Max(ThreadsMin, 2 * Workers.CountUsual);

@@ -82,9 +82,15 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
 
     public uint ErrorOfNext { get; set; }
 
+    /// <summary>It says so where zeroes are wanted only if they are fast.</summary>
+    public bool IsZeroSlow { get; set; }
+
     public int LeftBytes { get; private set; }
 
     public List<NbdCommand> Commands { get; } = [];
+
+    /// <summary>Of each WriteZeroes.</summary>
+    public List<(NbdCommandFlags Flags, int LengthBytes)> Zeroes { get; } = [];
 
     public bool HasClosed => _isClosed;
 
@@ -269,6 +275,11 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
         byte[] payload = [.. _arrived[headBytes..(headBytes + payloadBytes)]];
         _arrived.RemoveRange(0, headBytes + payloadBytes);
         Commands.Add(command);
+        NbdCommandFlags flags = (NbdCommandFlags)BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(4));
+        if (command == NbdCommand.WriteZeroes)
+            Zeroes.Add((flags, length));
+        if (IsZeroSlow && (flags & NbdCommandFlags.FastZero) != 0)
+            ErrorOfNext = Errnos.EOPNOTSUPP;
         if (command != NbdCommand.Disconnect)
             _answers.Add(Serve(command, isFua, cookie, offset, length, payload));
         return true;

@@ -158,6 +158,44 @@ public sealed class SimulatedFileDeviceTests
     }
 
     [Fact]
+    public void ZeroesThatMustBeFast_AreNeverWritten()
+    {
+        const BlockFlags fast = BlockFlags.FastOnly;
+        Fault refused = new(FaultKind.Unsupported, Errnos.EOPNOTSUPP, 4096);
+        using SimulatedLoop loop = new(1, new SimulatedFaults { RefusesAllocate = true });
+        using FileDevice device = loop.OpenFile(1 << 20, out SimulatedDisk disk, 512);
+        disk.Content.AsSpan().Fill(7);
+        Assert.Equal(refused, Run(loop, device, BlockOperation.WriteZeroes, 4096, 8192, fast | BlockFlags.MayUnmap));
+        Assert.Equal(refused, Run(loop, device, BlockOperation.WriteZeroes, 4096, 8192, fast));
+        Assert.Equal(1ul, loop.FileIo.Counts[FileOperation.Punch]);
+        Assert.False(loop.FileIo.Counts.ContainsKey(FileOperation.Write));
+        Assert.True(disk.Content.AsSpan().IndexOfAnyExcept((byte)7) < 0);
+        Assert.True(Run(loop, device, BlockOperation.WriteZeroes, 4096, 8192).IsNone);
+        Assert.True(loop.FileIo.Counts.ContainsKey(FileOperation.Write));
+    }
+
+    /// <summary>The kernel writes them itself where a block device has no command for that, and says nothing.</summary>
+    [Fact]
+    public void ZeroesOfABlockDevice_AreFastOnly_WhereTheyMayDeallocate()
+    {
+        RangeClearing file = new(isRangeWritten: false);
+        RangeClearing disk = new(isRangeWritten: true);
+        BlockRequest request = new() { Operation = BlockOperation.WriteZeroes, Flags = BlockFlags.FastOnly };
+        Fault none = default;
+        Fault refusal = default;
+        Assert.Equal(FileStep.Clear, file.FirstStep(request, ref none));
+        _ = disk.FirstStep(request, ref refusal);
+        Assert.Equal((0, Errnos.EOPNOTSUPP), (none.Errno, refusal.Errno));
+        request.Flags |= BlockFlags.MayUnmap;
+        Assert.Equal(FileStep.Clear, disk.FirstStep(request, ref none));
+        FileSlot slot = new();
+        slot.Begin(request);
+        slot.ClearOperation = disk.OperationOf(request);
+        Assert.Equal(FileStep.Finished, disk.AfterRefusal(slot, isOnce: false));
+        Assert.True(none.IsNone);
+    }
+
+    [Fact]
     public void RefusedDiscard_IsSuccess()
     {
         using SimulatedLoop loop = new(1, new SimulatedFaults { RefusesAllocate = true });

@@ -168,6 +168,22 @@ public sealed class NbdServerTests
     }
 
     [Fact]
+    public void FastZeroes_AreOfferedAndMade_WhereTheDiskKnowsThem()
+    {
+        using ServedWorld world = new();
+        world.Disk.Content(0, 8192).Fill(7);
+        RawClient client = world.Connect();
+        client.Send(RawClient.Flags(), RawClient.Option(1, Encoding.ASCII.GetBytes("disk")));
+        byte[] disk = world.Receive(client, 18 + 10)[18..];
+        const int fastZero = 1 << 11;
+        const int cache = 1 << 10;
+        Assert.Equal(fastZero, BinaryPrimitives.ReadUInt16BigEndian(disk.AsSpan(8)) & (fastZero | cache));
+        client.Send(RawClient.Request(6, 1, 100, 5000, 0x10));
+        Assert.Equal((0u, 1ul), Simple(world.Receive(client, 16)));
+        Assert.Equal(8192 - 5000, world.Disk.Content(0, 8192).Count((byte)7));
+    }
+
+    [Fact]
     public void BadWrite_IsRefused_AndItsBytesArePassedOver()
     {
         using ServedWorld world = new();
