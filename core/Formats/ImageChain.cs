@@ -81,9 +81,7 @@ public static class ImageChain
         {
             using DeviceReader reader = new(loop, device);
             _ = Qcow2Snapshot.TryReadAll(reader, header, out List<Qcow2Snapshot> snapshots, out _);
-            List<Qcow2Bitmap> bitmaps = [];
-            if (header.Bitmaps is { } table && (header.AutoclearFeatures & Qcow2Bitmap.IsConsistent) != 0)
-                _ = Qcow2Bitmap.TryReadAll(reader, table, out bitmaps);
+            _ = Qcow2Bitmap.TryReadAll(reader, header, out List<Qcow2Bitmap> bitmaps);
             layer = layer with { Snapshots = snapshots, Bitmaps = bitmaps };
         }
         device.Dispose();

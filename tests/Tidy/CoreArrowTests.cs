@@ -20,7 +20,7 @@ public sealed partial class CoreArrowTests
         ["Bitmaps"] = ["Base", "Memory"],
         ["Ports"] = ["Base", "Memory", "Interop"],
         ["Devices"] = ["Base", "Memory", "Ports", "Interop"],
-        ["Formats"] = ["Base", "Memory", "Ports", "Devices"],
+        ["Formats"] = ["Base", "Memory", "Ports", "Devices", "Bitmaps"],
         ["Runtime"] = ["Base", "Memory", "Ports", "Interop"],
         ["Pacing"] = ["Base"],
         ["Copy"] = ["Base", "Memory", "Ports", "Devices", "Bitmaps"],

@@ -34,6 +34,11 @@ public sealed record FileOpenOptions
     /// <summary>See <see cref="BlockLimits.IsHeadGuarded"/>.</summary>
     public bool IsHeadGuarded { get; init; }
 
+    /// <summary>
+    /// Of an image that is written to: who opens it records all writes in its bitmaps, and stores them at the end.
+    /// </summary>
+    public bool KeepsBitmaps { get; init; }
+
     public uint InFlightMax { get; init; } = InFlightDefault;
 
     /// <summary>For a server's disk.</summary>

@@ -18,21 +18,20 @@ ref struct HeaderParser(ReadOnlySpan<byte> head)
     public const int LeastBytes = 72;
 
     const uint Magic = 0x514649fb;
-    const int LeastBytes3 = 104;
+    public const int LeastBytes3 = 104;
     const int CompressionOffset = 104;
     const uint L1BytesMax = 32 << 20;
     public const uint RefcountTableBytesMax = 8 << 20;
     const uint SnapshotsMax = 65536;
     const uint BackingNameMax = 1023;
-    const uint BitmapsMax = 65535;
-    const ulong DirectoryBytesMax = BitmapsMax * 1024UL;
+    const ulong DirectoryBytesMax = Qcow2Bitmap.CountMax * 1024UL;
 
     /// <summary>Among the bits that a writer who does not know them clears.</summary>
     public const ulong DataFileIsRaw = 2;
 
     const uint BackingFormatExtension = 0xe2792aca;
     const uint FeatureNamesExtension = 0x6803f857;
-    const uint BitmapsExtension = 0x23852875;
+    public const uint BitmapsExtension = 0x23852875;
     const uint DataFileExtension = 0x44415441;
     const int FeatureNameBytes = 48;
 
@@ -155,10 +154,17 @@ ref struct HeaderParser(ReadOnlySpan<byte> head)
             _wrong = Text($"has an extension for bitmaps of {bytes.Length} bytes in place of 24");
             return;
         }
+        if (Word(4) < 3 || (Long(88) & Qcow2Bitmap.IsConsistent) == 0)
+            return; // what it says is not true any more
+        if (_bitmaps != null || BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]) != 0)
+        {
+            _wrong = "has an extension for bitmaps that no writer makes";
+            return;
+        }
         uint count = BinaryPrimitives.ReadUInt32BigEndian(bytes);
         ulong length = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
         ulong offset = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
-        if (count is 0 or > BitmapsMax || length is 0 or > DirectoryBytesMax)
+        if (count is 0 or > Qcow2Bitmap.CountMax || length is 0 or > DirectoryBytesMax)
             _wrong = Text($"has {count} bitmaps in a directory of {length} bytes, which no image has");
         else
             _bitmaps = new Qcow2BitmapTable(count, length, offset);

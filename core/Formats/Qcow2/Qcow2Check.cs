@@ -25,7 +25,6 @@ public sealed class Qcow2Check : IDisposable
     // Bits that have no meaning yet, and are zero.
     const ulong L1Reserved = 0x7f00_0000_0000_01ff;
     const ulong L2Reserved = 0x3f00_0000_0000_01fe;
-    const ulong BitmapReserved = 0xff00_0000_0000_01fe;
 
     readonly IImageReader _reader;
     readonly Qcow2Header _header;
@@ -98,10 +97,10 @@ public sealed class Qcow2Check : IDisposable
 
     string? CountBitmaps()
     {
-        if (_header.Bitmaps is not { } table || (_header.AutoclearFeatures & Qcow2Bitmap.IsConsistent) == 0)
+        if (_header.Bitmaps is not { } table)
             return null;
         Use(table.DirectoryOffsetBytes, table.DirectoryBytes, "the directory of bitmaps");
-        if (Qcow2Bitmap.TryReadAll(_reader, table, out List<Qcow2Bitmap> all) is { } wrong)
+        if (Qcow2Bitmap.TryReadAll(_reader, _header, out List<Qcow2Bitmap> all) is { } wrong)
         {
             _findings.Corrupt(wrong);
             return null;
@@ -123,7 +122,7 @@ public sealed class Qcow2Check : IDisposable
             {
                 ulong entry = BinaryPrimitives.ReadUInt64BigEndian(entries.AsSpan(at));
                 ulong offset = entry & EntryReader.OffsetMask;
-                bool isWrong = (entry & BitmapReserved) != 0 || offset != 0 && (entry & 1) != 0;
+                bool isWrong = (entry & BitmapReading.Reserved) != 0 || offset != 0 && (entry & 1) != 0;
                 if (isWrong || !Units.IsAligned(offset, _header.ClusterBytes))
                     _findings.Corrupt($"{name} has an entry that no writer makes");
                 else if (offset != 0)

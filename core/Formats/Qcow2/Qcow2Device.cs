@@ -111,6 +111,12 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
     /// <summary>Why it takes no more writes, a clause for people; null: it does.</summary>
     public string? FailedBecause => _writer?.FailedBecause;
 
+    /// <summary>Who opened it records in the bitmaps of the image, and stores them.</summary>
+    public bool KeepsBitmaps => _parts.Writable is { KeepsBitmaps: true } && _header.Version >= 3;
+
+    /// <summary>Its file becomes longer when something is written behind its end.</summary>
+    public bool CanGrow => _parts.Writable is { CanGrow: true };
+
     ulong IImageOwner.NextSerial => _nextSerial;
 
     ulong IImageOwner.OldestSerial

@@ -54,7 +54,7 @@ public sealed record Qcow2Header
     /// <summary>Of the file with guest data, where that was recorded.</summary>
     public string? DataFileName { get; init; }
 
-    /// <summary>Persistent bitmaps, as far as their extension is there and kept.</summary>
+    /// <summary>Persistent bitmaps; null: there are none, or a writer that does not know them was here since.</summary>
     public Qcow2BitmapTable? Bitmaps { get; init; }
 
     /// <summary>Names for features that the file has brought with it: type, bit, name.</summary>

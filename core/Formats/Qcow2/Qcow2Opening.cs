@@ -103,6 +103,8 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
                 $"the tables of '{options.Path}' and what it is based on take more than "
                     + string.Create(CultureInfo.InvariantCulture, $"{L1BytesMax} bytes")
             );
+        if (BitmapReading.WhatIsWrong(reader, header) is { } wrong)
+            return OpenRefusal.Rule($"'{layer.Path}' is corrupt: {wrong}; look at it with 'fastbackup check'");
         refusal = header.HasDataFile ? TryOpenData(layer, header) : default;
         if (refusal.IsNone)
         {
@@ -112,7 +114,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
         return refusal.IsNone && layer == _layers[0] && !options.IsReadOnly ? TryReadCounts(reader, layer) : refusal;
     }
 
-    static OpenRefusal TryReadCounts(DeviceReader reader, Layer layer)
+    OpenRefusal TryReadCounts(DeviceReader reader, Layer layer)
     {
         bool canGrow = BorrowedDevice.Behind(layer.File) is FileDevice { IsBlockDevice: false };
         OpenRefusal refusal = WritableParts.TryRead(
@@ -121,7 +123,8 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
             layer.L1!,
             layer.Path,
             (canGrow, null),
-            out WritableParts? writable
+            out WritableParts? writable,
+            options.KeepsBitmaps
         );
         layer.Writable = writable;
         return refusal;

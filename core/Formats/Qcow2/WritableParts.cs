@@ -43,6 +43,12 @@ public sealed class WritableParts : IDisposable
     /// <summary>By so much at once.</summary>
     public ulong GrowthStepBytes { get; init; } = GrowthStepDefault;
 
+    /// <summary>Who opened it records what is written in the bitmaps of the image, and stores them.</summary>
+    public bool KeepsBitmaps { get; init; }
+
+    /// <summary>The directory of bitmaps, all of them in use; null: there is none, or nobody keeps them.</summary>
+    internal AlignedRegion? Directory { get; private set; }
+
     /// <summary>Bits that say what a writer who does not know them has made untrue.</summary>
     internal ulong Autoclear
     {
@@ -61,6 +67,7 @@ public sealed class WritableParts : IDisposable
     /// <param name="l1">Its L1 table, big endian.</param>
     /// <param name="path">For people.</param>
     /// <param name="growth">Whether the file can become longer, and by how much it does at once.</param>
+    /// <param name="keepsBitmaps">See <see cref="KeepsBitmaps"/>.</param>
     /// <param name="parts">Null when refused. Owner: the caller.</param>
     /// <returns>None, or why it cannot be written.</returns>
     public static OpenRefusal TryRead(
@@ -69,7 +76,8 @@ public sealed class WritableParts : IDisposable
         NativeArray<ulong> l1,
         string path,
         (bool CanGrow, ulong? StepBytes) growth,
-        out WritableParts? parts
+        out WritableParts? parts,
+        bool keepsBitmaps = false
     )
     {
         parts = null;
@@ -87,6 +95,7 @@ public sealed class WritableParts : IDisposable
         {
             CanGrow = growth.CanGrow,
             GrowthStepBytes = growth.StepBytes ?? GrowthStepDefault,
+            KeepsBitmaps = keepsBitmaps,
         };
         string? wrong = null;
         Fault fault = reader.Read(0, head.Slice(0, (int)Math.Min(head.LengthBytes, reader.SizeBytes)));
@@ -96,6 +105,8 @@ public sealed class WritableParts : IDisposable
             fault = made.ReadBlocks(reader, header, out wrong);
         if (fault.IsNone)
             wrong ??= made.MarkTables(header, l1);
+        if (fault.IsNone && wrong == null && header.Bitmaps != null)
+            fault = made.TakeBitmaps(reader, header, out wrong);
         if (fault.IsNone && wrong == null)
         {
             parts = made;
@@ -151,6 +162,35 @@ public sealed class WritableParts : IDisposable
         return wrong;
     }
 
+    /// <summary>Nothing of a guest goes where bitmaps lie; and the directory, as it is to be while it is written to.
+    /// </summary>
+    Fault TakeBitmaps(IImageReader reader, Qcow2Header header, out string? wrong)
+    {
+        Qcow2BitmapTable place = header.Bitmaps!;
+        wrong = Qcow2Bitmap.TryReadAll(reader, header, out List<Qcow2Bitmap> all);
+        wrong ??= Mark(header, place.DirectoryOffsetBytes, place.DirectoryBytes);
+        List<byte> bytes = [];
+        foreach (Qcow2Bitmap bitmap in all)
+        {
+            bytes.AddRange((bitmap with { Flags = bitmap.Flags | Qcow2Bitmap.InUse }).ToEntry());
+            if (wrong != null || bitmap.UselessBecause != null)
+                continue;
+            wrong = BitmapReading.TryReadTable(reader, header, bitmap, out ulong[] table, out Fault fault);
+            if (fault.IsFault)
+                return fault;
+            wrong ??= Mark(header, bitmap.TableOffsetBytes, bitmap.TableBytes);
+            foreach (ulong entry in table)
+                if ((entry & EntryReader.OffsetMask) is > 0 and var host)
+                    wrong ??= Mark(header, host, header.ClusterBytes);
+        }
+        if (!KeepsBitmaps || wrong != null)
+            return Fault.None;
+        Check.That((ulong)bytes.Count == place.DirectoryBytes);
+        Directory = AlignedRegion.Map(place.DirectoryBytes, RegionResidency.Resident);
+        bytes.ToArray().CopyTo(Directory.Slice(0, bytes.Count));
+        return Fault.None;
+    }
+
     string? Mark(Qcow2Header header, ulong offset, ulong length)
     {
         if (length == 0)
@@ -177,6 +217,7 @@ public sealed class WritableParts : IDisposable
         Counts.Dispose();
         Head.Dispose();
         RefcountTable.Dispose();
+        Directory?.Dispose();
     }
 
     static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -2,7 +2,8 @@
 //
 //   header       bits that say what a write is about to make untrue (that QEMU's bitmaps have every write, and what is
 //                not known here) are taken from it, durably. The extensions themselves stay. That the data file is raw
-//                stays true
+//                stays true. Where the bitmaps are kept they stay believed, and say that they are in use from here on:
+//                until they are stored (BitmapStoring), they are not right
 //   last cluster where the file ends within it the file becomes longer, by zeroes; a data file becomes as long as the
 //                disk
 using System;
@@ -33,12 +34,13 @@ sealed class WriteGate : IDisposable
         (_parts, _writable, _owner) = (parts, parts.Writable!, owner);
         _steps = new FileSteps(parts.File, OnEnd);
         _dataSteps = parts.DataFile == null ? null : new FileSteps(parts.DataFile, OnDataEnd);
-        ulong kept = parts.Header.AutoclearFeatures & HeaderParser.DataFileIsRaw;
+        ulong known = HeaderParser.DataFileIsRaw | (_writable.KeepsBitmaps ? Qcow2Bitmap.IsConsistent : 0);
+        ulong kept = parts.Header.AutoclearFeatures & known;
         _isHeaderFit = parts.Header.AutoclearFeatures == kept;
         if (!_isHeaderFit)
             _writable.Autoclear = kept;
         FileBytes = WantedBytes(parts.File, Units.AlignUp(FileCapacity, parts.Header.ClusterBytes));
-        IsOpen = _isHeaderFit && FileBytes == FileCapacity && !IsDataShort;
+        IsOpen = _isHeaderFit && _writable.Directory == null && FileBytes == FileCapacity && !IsDataShort;
     }
 
     public bool IsOpen { get; private set; }
@@ -65,6 +67,11 @@ sealed class WriteGate : IDisposable
         AddEnd(_steps, _parts.File, FileBytes);
         if (!_isHeaderFit)
             _steps.AddWrite(0, _writable.Head.Start, _writable.HeadBytes);
+        if (_writable.Directory is { } directory)
+        {
+            Qcow2BitmapTable place = _parts.Header.Bitmaps!;
+            _steps.AddWrite(place.DirectoryOffsetBytes, directory.Start, place.DirectoryBytes);
+        }
         _steps.AddFlush();
         _steps.Run();
     }

@@ -22,8 +22,11 @@ sealed record BackupRequest
     /// <summary>The checkpoint to be made when the copy is whole; null: none.</summary>
     public string? Checkpoint { get; init; }
 
-    /// <summary>The dirty bitmap of the source's server that says what is copied; null: none.</summary>
+    /// <summary>The dirty bitmap of the source, an image or a server's, that says what is copied; null: none.</summary>
     public string? Bitmap { get; init; }
+
+    /// <summary>The bitmap of the image that begins anew when the copy is whole; null: none.</summary>
+    public string? ClearedBitmap { get; init; }
 
     /// <summary>Of disks of servers.</summary>
     public RemoteOpenOptions Remote { get; init; } = new();

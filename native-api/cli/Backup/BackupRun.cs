@@ -31,7 +31,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     BackupTracker? _tracker;
     CopyRecord? _record; // null: the copy cannot be gone on with
     ResumedCopy? _resumed;
-    HierarchicalBitmap? _marked; // by the source's server
+    HierarchicalBitmap? _marked; // by the source's server, or in its image
     BackingImage? _backing;
     string _point = ""; // of the tracker, at which the copy began
 
@@ -78,8 +78,12 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             request.IsLockIgnored,
             request.Format,
             out _source,
-            remote: request.Remote
+            isReadOnly: request.ClearedBitmap == null,
+            remote: request.Remote,
+            keepsBitmaps: true
         );
+        if (refusal.IsNone && request.ClearedBitmap != null)
+            refusal = SourceBitmap.CanClear(engine, request, _source!);
         if (refusal.IsNone)
             refusal = Qcow2Target.Check(request, _source!.Limits.CapacityBytes);
         if (!refusal.IsNone)
@@ -87,7 +91,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         if (request.Tracker != null)
             refusal = TryOpenTracker(engine, request.Tracker);
         else if (request.Bitmap != null)
-            refusal = RemoteBitmap.TryRead(engine, request, _source!, interruption, out _marked);
+            refusal = _source is Qcow2Device image
+                ? SourceBitmap.TryRead(engine, request, image, out _marked)
+                : RemoteBitmap.TryRead(engine, request, _source!, interruption, out _marked);
         if (!refusal.IsNone)
             return refusal;
         if (request.Image is { Backing: not null })
@@ -352,6 +358,8 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             output.Doubt($"the copy is whole, but tracker '{request.Tracker}' could not be told so: {unsaid}");
         if (isWhole && publishing.IsNone)
             _tracker?.EndPoint(_point);
+        if (isWhole && publishing.IsNone && request.ClearedBitmap != null)
+            publishing = SourceBitmap.Clear(engine, request, _source!);
         foreach (string word in _place?.Words ?? [])
             output.Warning(word);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;

@@ -46,7 +46,7 @@ sealed class RemoteBitmap : IBlockOwner, IDisposable
     {
         changed = null;
         if (!TlsTransport.Schemes.IsMeant(request.Source))
-            return OpenRefusal.Rule($"source '{request.Source}' is no server's: --bitmap names a bitmap of a server");
+            return OpenRefusal.Rule($"source '{request.Source}' is no qcow2 image and no server's: none has bitmaps");
         FileOpenOptions options = new()
         {
             Path = request.Source,

@@ -29,6 +29,7 @@ static class BackupCommand
         "fastbackup backup backup.img /dev/vg0/web --force        (restore)",
         "fastbackup backup nbd://host/web backup.img",
         "fastbackup backup nbd://host/web backup.img --bitmap daily      (what is marked in it)",
+        "fastbackup backup vm.qcow2 mon.qcow2 --backing sun.qcow2 --bitmap b0 --clear-bitmap b0",
         "fastbackup backup disk.img copy.img --tracker disk.img.track   (what has changed)",
         "fastbackup backup disk.img copy.img --tracker disk.img.track --since monday --checkpoint tuesday",
         "fastbackup backup disk.img inc1.qcow2 --backing full.qcow2 --tracker disk.img.track",
@@ -48,20 +49,9 @@ static class BackupCommand
         Option<BackupSync> sync = CreateSync();
         Option<ulong?> speed = SizeOption.Create("--speed", "At most so many bytes a second.", CheckSpeed);
         Option<GuestPriority?> guestPriority = GuestPriorityOption.Create();
-        Option<ulong?> cluster = SizeOption.Create(
-            "--cluster",
-            "Unit of copying: a power of two, 4KiB..1GiB; 64KiB by default.",
-            CheckCluster
-        );
+        Option<ulong?> cluster = CreateCluster();
         Option<ulong?> memory = MemoryOption.Create();
-        Option<bool> force = FlagOption.Create(
-            "--force",
-            "Replace an existing TARGET or left-over TARGET.partial; overwrite a block device or remote disk."
-        );
-        Option<bool> resume = FlagOption.Create(
-            "--resume",
-            "Go on with the TARGET.partial of an interrupted run, if there is one; TARGET becomes SOURCE as of now."
-        );
+        (Option<bool> force, Option<bool> resume) = CreateReplacing();
         Option<string?> tracker = TrackCommand.CreateTrackerOption(
             "Tracker of SOURCE: into a TARGET that exists, the last copy, goes only what has changed since."
         );
@@ -70,6 +60,7 @@ static class BackupCommand
             "With --tracker: TARGET is the copy of this checkpoint."
         );
         Option<string?> bitmap = CreateBitmapOption([tracker, sync, resume, force]);
+        Option<string?> cleared = CreateClearOption(bitmap, [tracker, resume], sync);
         Option<uint?> reconnect = ReconnectOption.Create();
         Option<string?> checkpoint = CheckpointCommand.CreateOption(
             "--checkpoint",
@@ -90,6 +81,7 @@ static class BackupCommand
             since,
             checkpoint,
             bitmap,
+            cleared,
             reconnect,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
@@ -98,7 +90,20 @@ static class BackupCommand
         };
         command.Validators.Add(result => CheckPoints(result, tracker, [since, checkpoint], resume));
         s_image.AddTo(command, target, sync, [tracker, bitmap], cluster);
-        Option[] others = [sync, speed, guestPriority, cluster, force, resume, since, checkpoint, bitmap, reconnect];
+        Option[] others =
+        [
+            sync,
+            speed,
+            guestPriority,
+            cluster,
+            force,
+            resume,
+            since,
+            checkpoint,
+            bitmap,
+            cleared,
+            reconnect,
+        ];
         s_repository.AddTo(command, source, target, tracker, [.. others, .. s_image.All]);
         command.SetAction(parsed =>
             s_repository.IsMeant(parsed)
@@ -112,6 +117,7 @@ static class BackupCommand
                         Since = parsed.GetValue(since),
                         Checkpoint = parsed.GetValue(checkpoint),
                         Bitmap = parsed.GetValue(bitmap),
+                        ClearedBitmap = parsed.GetValue(cleared),
                         Remote = ReconnectOption.Options(parsed.GetValue(reconnect)),
                         Sync = parsed.GetValue(sync),
                         SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
@@ -150,16 +156,44 @@ static class BackupCommand
     {
         Option<string?> option = new("--bitmap")
         {
-            Description = "Into TARGET, an earlier copy, goes only what this dirty bitmap of SOURCE's server marks.",
+            Description = "Into TARGET, an earlier copy, goes only what this dirty bitmap of SOURCE marks.",
             HelpName = "NAME",
         };
         option.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && result.Tokens[0].Value.Length == 0)
-                result.AddError("--bitmap is empty; give the name of a dirty bitmap of SOURCE's server");
+                result.AddError(
+                    "--bitmap is empty; give the name of a dirty bitmap of SOURCE, an image or a server's disk"
+                );
             foreach (Option other in others)
                 if (result.GetResult(other) is { Implicit: false })
                     result.AddError($"--bitmap completes an earlier copy by itself: leave {other.Name} out");
+        });
+        return option;
+    }
+
+    /// <summary>A copy of less than the bitmap marks does not make it begin anew.</summary>
+    static Option<string?> CreateClearOption(Option<string?> bitmap, Option[] others, Option<BackupSync> sync)
+    {
+        Option<string?> option = new("--clear-bitmap")
+        {
+            Description = "This dirty bitmap of SOURCE, a qcow2 image, begins anew when the copy is whole.",
+            HelpName = "NAME",
+        };
+        option.Validators.Add(result =>
+        {
+            string name = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+            if (name.Length == 0)
+                result.AddError("--clear-bitmap is empty; give the name of a dirty bitmap of SOURCE");
+            foreach (Option other in others)
+                if (result.GetResult(other) is { Implicit: false })
+                    result.AddError($"--clear-bitmap goes with a full copy or with --bitmap: leave {other.Name} out");
+            if (result.GetResult(sync) != null && result.GetValue(sync) != BackupSync.Full)
+                result.AddError("--clear-bitmap goes with a full copy or with --bitmap: leave --sync top out");
+            if (result.GetResult(bitmap) is { Tokens: [{ Value: var copied }] } && copied != name)
+                result.AddError(
+                    $"--bitmap copies what '{copied}' marks: --clear-bitmap cannot clear '{name}' for that"
+                );
         });
         return option;
     }
@@ -212,6 +246,21 @@ static class BackupCommand
                 Math.Round(result.BytesPerSecond)
             ),
             JsonEvents.Readable.BackupDoneEvent
+        );
+
+    static Option<ulong?> CreateCluster() =>
+        SizeOption.Create("--cluster", "Unit of copying: a power of two, 4KiB..1GiB; 64KiB by default.", CheckCluster);
+
+    static (Option<bool> Force, Option<bool> Resume) CreateReplacing() =>
+        (
+            FlagOption.Create(
+                "--force",
+                "Replace an existing TARGET or left-over TARGET.partial; overwrite a block device or remote disk."
+            ),
+            FlagOption.Create(
+                "--resume",
+                "Go on with the TARGET.partial of an interrupted run, if there is one; TARGET becomes SOURCE as of now."
+            )
         );
 
     static Option<BackupSync> CreateSync() =>

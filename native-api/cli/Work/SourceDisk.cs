@@ -21,6 +21,7 @@ static class SourceDisk
     /// <param name="device">Open and not empty, or null.</param>
     /// <param name="isReadOnly">Nothing is written to it.</param>
     /// <param name="remote">Of a server's disk; null: what is usual.</param>
+    /// <param name="keepsBitmaps">Of an image that may be written to: nothing of it is but its bitmaps.</param>
     /// <param name="formatWord">How people say what it is.</param>
     /// <returns>None, or why not.</returns>
     public static OpenRefusal TryOpen(
@@ -32,6 +33,7 @@ static class SourceDisk
         out IBlockDevice? device,
         bool isReadOnly = true,
         RemoteOpenOptions? remote = null,
+        bool keepsBitmaps = false,
         string formatWord = "--format"
     )
     {
@@ -41,6 +43,7 @@ static class SourceDisk
             IsReadOnly = isReadOnly,
             IsLockIgnored = isLockIgnored,
             Format = format,
+            KeepsBitmaps = keepsBitmaps,
             Remote = remote ?? new(),
         };
         OpenRefusal refusal = ImageOpener.TryOpen(loop, options, out device, TlsTransport.Schemes);
