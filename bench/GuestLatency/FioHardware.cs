@@ -56,6 +56,8 @@ static class FioHardware
             Us(read, "50.000000") + Us(write, "50.000000"),
             Us(read, "99.000000") + Us(write, "99.000000"),
             ((double)read["clat_ns"]!["max"]! + (double)write["clat_ns"]!["max"]!) / 1000,
+            [],
+            [],
             (int)guest["error"]! == 0 ? 0 : 1
         );
     }

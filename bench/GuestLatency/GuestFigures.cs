@@ -10,9 +10,22 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="P50Us">Median latency.</param>
 /// <param name="P99Us">99 in a hundred were at most so long; of reads and writes apart, the longer.</param>
 /// <param name="MaxUs">The longest.</param>
+/// <param name="Shares">0.01 to 1: of which latencies are told; empty where it is no guest by NBD.</param>
+/// <param name="LatenciesUs">So long at most took that share of all requests; 0 without any.</param>
 /// <param name="ErrorCount">Writes that failed, in the guest's whole life.</param>
-sealed record GuestFigures(int Count, double Seconds, double P50Us, double P99Us, double MaxUs, int ErrorCount)
+sealed record GuestFigures(
+    int Count,
+    double Seconds,
+    double P50Us,
+    double P99Us,
+    double MaxUs,
+    double[] Shares,
+    double[] LatenciesUs,
+    int ErrorCount
+)
 {
+    static readonly double[] s_shares = [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1];
+
     public double Iops => Seconds > 0 ? Count / Seconds : 0;
 
     static double P99(IEnumerable<GuestWrite> writes)
@@ -41,6 +54,8 @@ sealed record GuestFigures(int Count, double Seconds, double P50Us, double P99Us
             At(0.5),
             Math.Max(P99(felt.Where(one => one.IsRead)), P99(felt.Where(one => !one.IsRead))),
             latenciesUs.Length == 0 ? 0 : latenciesUs[^1],
+            s_shares,
+            [.. s_shares.Select(At)],
             errorCount
         );
     }

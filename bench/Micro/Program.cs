@@ -1,5 +1,5 @@
 // Micro benchmarks. Usage, from the repository root, with "dotnet run -c Release --project bench/Micro --" before:
-//   bitmap [--peer-hbitmap] [--lazy] [--repetitions n]   the bitmap table once, with ratios
+//   bitmap [--peer-hbitmap] [--peer-roaring] [--lazy] [--repetitions n] [--json]   the bitmap table once, with ratios
 //   bitmap --smoke                                       the same on 2^18 bits in a few seconds, for the tests
 //   (anything else)                                      BenchmarkDotNet: --list flat, --filter '*Zero*', ...
 //   --job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*   each of these once, for the tests
@@ -30,5 +30,5 @@ TableOptions options = new(
         : 7,
     IsResident: Array.IndexOf(args, "--lazy") < 0
 );
-bool withPeer = Array.IndexOf(args, "--peer-hbitmap") >= 0;
-return TableReport.Run(options, withPeer);
+TablePeers peers = new(Array.IndexOf(args, "--peer-hbitmap") >= 0, Array.IndexOf(args, "--peer-roaring") >= 0);
+return TableReport.Run(options, peers, isJson: Array.IndexOf(args, "--json") >= 0);

@@ -86,6 +86,39 @@ public static partial class DiskContent
         return isEqual;
     }
 
+    /// <summary>Whether every second piece of two files is equal, from the first on.</summary>
+    /// <param name="left">At least so long.</param>
+    /// <param name="right">At least so long.</param>
+    /// <param name="sizeBytes">A multiple of two pieces.</param>
+    /// <param name="pieceBytes">Of those that are compared, and of those that are not.</param>
+    /// <param name="cancel">Ends it.</param>
+    public static bool IsEverySecondEqual(
+        string left,
+        string right,
+        ulong sizeBytes,
+        ulong pieceBytes,
+        CancellationToken cancel
+    )
+    {
+        using SafeFileHandle leftFile = File.OpenHandle(left);
+        using SafeFileHandle rightFile = File.OpenHandle(right);
+        byte[] leftPiece = new byte[pieceBytes];
+        byte[] rightPiece = new byte[pieceBytes];
+        for (ulong offset = 0; offset < sizeBytes; offset += 2 * pieceBytes)
+        {
+            cancel.ThrowIfCancellationRequested();
+            int leftCount = RandomAccess.Read(leftFile, leftPiece, (long)offset);
+            int rightCount = RandomAccess.Read(rightFile, rightPiece, (long)offset);
+            if (
+                leftCount != leftPiece.Length
+                || rightCount != leftCount
+                || !leftPiece.AsSpan().SequenceEqual(rightPiece)
+            )
+                return false;
+        }
+        return true;
+    }
+
     /// <summary>Whether a file has no holes.</summary>
     public static unsafe bool IsAllocated(string path, ulong sizeBytes)
     {

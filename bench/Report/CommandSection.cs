@@ -1,23 +1,21 @@
-// What people type, against what they would type else: qcow2 images by qemu-img, points in time by restic, a served
-// disk by qemu-nbd. Each pair by turns, the whole process measured, files in one folder.
+// What people type, against what they would type else: qcow2 images by qemu-img, points in time by restic.
+// Each pair by turns, the whole process measured, files in one folder.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using FastBackup.Base;
 using FastBackup.Bench.Peers;
 using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Report;
 
 /// <summary>Threads: one.</summary>
-/// <param name="folder">With room for four times the size.</param>
-/// <param name="sizeBytes">Of the disk: half random, half zeroes and text.</param>
+/// <param name="folder">With disk.img, and room for three more of it.</param>
 /// <param name="roundCount">At least 1.</param>
 /// <param name="cancel">Ends what runs.</param>
-sealed class CommandSection(string folder, ulong sizeBytes, int roundCount, CancellationToken cancel)
+sealed class CommandSection(string folder, int roundCount, CancellationToken cancel)
 {
     const string Password = "bench";
     static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
@@ -31,19 +29,17 @@ sealed class CommandSection(string folder, ulong sizeBytes, int roundCount, Canc
 
     public Section Run()
     {
-        MakeDisk();
         Try("qemu-img", RunQcow2);
         Try("restic", RunRepository);
-        Try("nbdcopy", RunServer, "qemu-nbd");
         RunStart();
         return _section;
     }
 
-    void Try(string program, Action run, string? more = null)
+    void Try(string program, Action run)
     {
-        string[] missing = [.. new[] { program, more }.OfType<string>().Where(one => SystemPrograms.Find(one) == null)];
-        _section.Missing.AddRange(missing);
-        if (missing.Length == 0)
+        if (SystemPrograms.Find(program) == null)
+            _section.Missing.Add(program);
+        else
             run();
     }
 
@@ -132,18 +128,6 @@ sealed class CommandSection(string folder, ulong sizeBytes, int roundCount, Canc
             Do(OurCommand.With(["repo", "init", name, "--password-file", "password"]));
     }
 
-    void RunServer()
-    {
-        string[] serve = [.. OurCommand.Words, "serve", "disk.img", "--read-only", "--quiet"];
-        string[] theirs = ["qemu-nbd", "-r", "-f", "raw", "--cache=none", "--aio=io_uring", "disk.img"];
-        CommandRace.Ratios copy = Race(
-            new RaceCommand("nbdcopy", ["--", "[", .. serve, "]", "null:"]),
-            new RaceCommand("nbdcopy", ["--", "[", .. theirs, "]", "null:"])
-        );
-        Add("nbdcopy of a disk from our server / from qemu-nbd", copy.Speed);
-        Add("CPU of server and nbdcopy together, ours / qemu-nbd's", copy.Cpu, isSmallerBetter: true);
-    }
-
     void RunStart()
     {
         RaceCommand command = OurCommand.With(["--version"]);
@@ -167,26 +151,6 @@ sealed class CommandSection(string folder, ulong sizeBytes, int roundCount, Canc
 
     void Add(string name, Spread value, bool isSmallerBetter = false) =>
         _section.Figures.Add(GoalBook.Judge(name, value, isSmallerBetter));
-
-    /// <summary>By turns a MiB of random data, one of text and two that were never written.</summary>
-    void MakeDisk()
-    {
-        byte[] piece = new byte[Units.MiB];
-        Prng random = new(1);
-        using FileStream file = File.Create(Path.Combine(folder, "disk.img"));
-        file.SetLength((long)sizeBytes);
-        for (ulong offset = 0; offset < sizeBytes; offset += 4 * Units.MiB)
-        {
-            cancel.ThrowIfCancellationRequested();
-            file.Position = (long)offset;
-            random.Fill(piece);
-            file.Write(piece);
-            for (int i = 0; i < piece.Length; i++)
-                piece[i] = (byte)('a' + piece[i] % 8);
-            file.Write(piece);
-        }
-        file.Flush(flushToDisk: true);
-    }
 
     void Do(string program, params string[] arguments) => Do(new RaceCommand(program, arguments));
 

@@ -10,19 +10,19 @@ static class CopySection
     const string Program = "Throughput";
 
     /// <param name="size">Of the disk.</param>
+    /// <param name="memorySize">Of the one in memory.</param>
     /// <param name="roundCount">At least 1.</param>
-    /// <param name="folder">On a disk; null: a temporary one.</param>
+    /// <param name="folder">On a disk.</param>
     /// <param name="cancel">Ends what runs.</param>
-    public static Section Run(string size, int roundCount, string? folder, CancellationToken cancel)
+    public static Section Run(string size, string memorySize, int roundCount, string folder, CancellationToken cancel)
     {
-        string[] place = folder == null ? [] : ["--dir", folder];
         string rounds = BenchProgram.Text($"{roundCount}");
         Section section = new(
             "Copies",
             "A full backup of random data, raw to raw, into a new target and over an old one; CPU is that of the job."
         );
-        Add(section, "", ["--size", size, "--rounds", rounds, .. place], cancel);
-        Add(section, "in memory, ", ["--size", "512MiB", "--rounds", rounds, "--tmpfs"], cancel);
+        Add(section, "", ["--size", size, "--rounds", rounds, "--dir", folder], cancel);
+        Add(section, "in memory, ", ["--size", memorySize, "--rounds", rounds, "--tmpfs"], cancel);
         return section;
     }
 

@@ -1,9 +1,11 @@
 // The goals of this report's own figures: goals.json, by the names of the figures. What other benchmarks measure brings
 // its goals along, where this book has none.
 using System.Collections.Generic;
+using System.Linq;
 using System.Reflection;
 using System.Text.Json;
 using FastBackup.Bench.Peers;
+using static System.StringComparison;
 
 namespace FastBackup.Bench.Report;
 
@@ -27,7 +29,7 @@ static class GoalBook
     /// <param name="isSmallerBetter">As of the figure; where there is a goal, that tells.</param>
     public static Figure Judge(string name, Spread value, double? atLeast, double? atMost, bool? isSmallerBetter)
     {
-        if (s_bounds.TryGetValue(name, out Bounds? bounds))
+        if (Find(name) is { } bounds)
             (atLeast, atMost) = (bounds.AtLeast, bounds.AtMost);
         bool? isLess =
             atMost != null ? true
@@ -35,6 +37,12 @@ static class GoalBook
             : isSmallerBetter;
         return new Figure(name, value, atLeast, atMost, isLess);
     }
+
+    /// <summary>By the whole name, else by its beginning: the book writes that with a star behind it.</summary>
+    static Bounds? Find(string name) =>
+        s_bounds.TryGetValue(name, out Bounds? bounds)
+            ? bounds
+            : s_bounds.FirstOrDefault(one => one.Key[^1] == '*' && name.StartsWith(one.Key[..^1], Ordinal)).Value;
 
     static Dictionary<string, Bounds> Read()
     {

@@ -40,8 +40,10 @@ static class Pages
             foreach (Figure figure in section.Figures)
                 page.AppendLine($"| {figure.Name} | {Value(figure)} | {Goal(figure)} | {Verdict(figure)} |");
             page.AppendLine();
-            if (section.Missing.Count > 0)
-                page.AppendLine(NotHere(section)).AppendLine();
+            foreach (Chart chart in section.Charts)
+                AddTable(page, chart);
+            foreach (string line in Notes(section))
+                page.AppendLine(line).AppendLine();
             foreach (string command in section.Commands)
                 page.AppendLine("    " + command);
             page.AppendLine();
@@ -84,12 +86,38 @@ static class Pages
             );
         }
         page.AppendLine("</table></div>");
-        if (section.Missing.Count > 0)
-            page.AppendLine($"<p>{Escape(NotHere(section))}</p>");
+        foreach (Chart chart in section.Charts)
+            AddChart(page, chart);
+        foreach (string line in Notes(section))
+            page.AppendLine($"<p>{Escape(line)}</p>");
         page.AppendLine($"<pre>{Escape(string.Join('\n', section.Commands))}</pre>");
     }
 
-    const string Noisy = "This run is noisy: others used the machine when it began. Do not believe its figures.";
+    static void AddTable(StringBuilder page, Chart chart)
+    {
+        page.AppendLine(ChartTable.Caption(chart) + ":").AppendLine();
+        foreach ((int index, string[] row) in ChartTable.Of(chart).Index())
+        {
+            page.AppendLine($"| {string.Join(" | ", row)} |");
+            if (index == 0)
+                page.AppendLine("|" + string.Concat(Enumerable.Repeat("---|", row.Length)));
+        }
+        page.AppendLine();
+    }
+
+    static void AddChart(StringBuilder page, Chart chart)
+    {
+        page.AppendLine($"<h3>{Escape(chart.Title)}</h3><div class=\"wide\">{Plots.Lines(chart)}</div>");
+        page.AppendLine($"<details><summary>{Escape(ChartTable.Caption(chart))}</summary><div class=\"wide\"><table>");
+        foreach ((int index, string[] row) in ChartTable.Of(chart).Index())
+        {
+            string tag = index == 0 ? "<th>" : "<td class=\"number\">";
+            page.AppendLine($"<tr>{string.Concat(row.Select(cell => tag + Escape(cell)))}</tr>");
+        }
+        page.AppendLine("</table></div></details>");
+    }
+
+    const string Noisy = "This run is noisy: others used the machine while it went on. Do not believe its figures.";
 
     static IEnumerable<string> Head(ReportDocument report)
     {
@@ -102,8 +130,14 @@ static class Pages
         yield return BenchProgram.Text($"{metCount} of {count} goals are met. Ratios are taken within each round.");
     }
 
-    static string NotHere(Section section) =>
-        $"Not installed, so not compared with: {string.Join(", ", section.Missing)}.";
+    static IEnumerable<string> Notes(Section section)
+    {
+        if (section.Trouble is { } trouble)
+            yield return "Not measured: " + trouble;
+        if (section.Missing.Count > 0)
+            yield return $"Not installed, so not compared with: {string.Join(", ", section.Missing)}.";
+        yield return BenchProgram.Text($"Took {section.Seconds:F0} s; {section.BudgetSeconds:F0} s are meant for it.");
+    }
 
     public static string Value(Figure figure) => figure.Value.ToText("G4");
 

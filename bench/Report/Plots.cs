@@ -41,15 +41,51 @@ static class Plots
                 label.OffsetX = 6;
             }
         }
-        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic
-        {
-            IntegerTicksOnly = true,
-            LabelFormatter = value => Math.Pow(10, value).ToString("0", CultureInfo.InvariantCulture),
-        };
+        plot.Axes.Left.TickGenerator = PowersOfTen();
         plot.ShowLegend(Alignment.UpperRight);
         Style(plot.Legend);
         return Svg(plot);
     }
+
+    /// <summary>Lines with a marker at each point.</summary>
+    public static string Lines(Chart chart)
+    {
+        Plot plot = New(chart.Across, chart.Up);
+        for (int i = 0; i < chart.Lines.Count; i++)
+        {
+            (double Across, double Up)[] points =
+            [
+                .. chart
+                    .Lines[i]
+                    .Across.Zip(chart.Lines[i].Up)
+                    .Where(point => !(chart.IsAcrossLog && point.First <= 0) && !(chart.IsUpLog && point.Second <= 0)),
+            ];
+            if (points.Length == 0)
+                continue;
+            var line = plot.Add.Scatter(
+                points.Select(point => chart.IsAcrossLog ? Math.Log10(point.Across) : point.Across).ToArray(),
+                points.Select(point => chart.IsUpLog ? Math.Log10(point.Up) : point.Up).ToArray()
+            );
+            line.Color = Color.FromHex(s_colours[i % s_colours.Length]);
+            line.LinePattern = i < s_colours.Length ? LinePattern.Solid : LinePattern.Dashed;
+            line.MarkerSize = 5;
+            line.LegendText = chart.Lines[i].Name;
+        }
+        if (chart.IsAcrossLog)
+            plot.Axes.Bottom.TickGenerator = PowersOfTen();
+        if (chart.IsUpLog)
+            plot.Axes.Left.TickGenerator = PowersOfTen();
+        plot.ShowLegend(Edge.Bottom);
+        Style(plot.Legend);
+        return Svg(plot);
+    }
+
+    static ScottPlot.TickGenerators.NumericAutomatic PowersOfTen() =>
+        new()
+        {
+            IntegerTicksOnly = true,
+            LabelFormatter = value => Math.Pow(10, value).ToString("0.######", CultureInfo.InvariantCulture),
+        };
 
     /// <summary>Ratios beside their goals: a bar that reaches the line has met it.</summary>
     /// <param name="figures">With goals.</param>

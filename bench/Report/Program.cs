@@ -3,11 +3,8 @@
 using System;
 using System.Collections.Generic;
 using System.CommandLine;
-using System.Diagnostics;
-using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Reflection;
 using System.Threading;
 using System.Threading.Tasks;
 using FastBackup.Base;
@@ -81,44 +78,18 @@ static class Program
         bool isQuick = !parsed.GetValue(Full);
         if (parsed.GetValue(Full) && parsed.GetValue(Quick))
             throw new PeerException("give one of --quick and --full");
-        string? place = parsed.GetValue(Folder);
-        string folder = place ?? DiskFolder.Default();
+        string folder = parsed.GetValue(Folder) ?? DiskFolder.Default();
         DiskFolder.RequireSpace(folder, (isQuick ? 5ul : 16) * Units.GiB);
-        long start = Stopwatch.GetTimestamp();
-        string host = HostLine.Describe(folder);
-        double load = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
-        List<Section> sections = [];
-        Do("copies", () => CopySection.Run(isQuick ? "1GiB" : "4GiB", 3, place, cancel));
-        Do(
-            "guests",
-            () => GuestSection.Run(isQuick ? "1GiB" : "3GiB", isQuick ? 1 : 3, isQuick ? 2 : 3, place, cancel)
-        );
-        Do("commands", () => Commands(folder, isQuick ? Units.GiB : 4 * Units.GiB, cancel));
-        string version = typeof(Program)
-            .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
-            .InformationalVersion;
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        ReportDocument report = new(version, host, isQuick ? "quick" : "full", seconds, load, sections);
-        Write(report, parsed.GetValue(Out)!);
-        return 0;
-
-        void Do(string name, Func<Section> measure)
-        {
-            Console.Error.WriteLine(
-                BenchProgram.Text($"{Stopwatch.GetElapsedTime(start).TotalSeconds, 6:F0} s  {name}")
-            );
-            sections.Add(measure());
-        }
-    }
-
-    static Section Commands(string folder, ulong sizeBytes, CancellationToken cancel)
-    {
+        Console.Error.WriteLine("building command and library ahead of time ...");
+        BuiltFiles.Build(cancel);
         string own = Directory
             .CreateDirectory(Path.Combine(folder, "fb-report-" + Guid.NewGuid().ToString("n")))
             .FullName;
         try
         {
-            return new CommandSection(own, sizeBytes, 3, cancel).Run();
+            ReportPlan plan = isQuick ? ReportPlan.Quick : ReportPlan.Full;
+            Write(new ReportRun(plan, own, HostLine.Describe(folder), cancel).Run(), parsed.GetValue(Out)!);
+            return 0;
         }
         finally
         {

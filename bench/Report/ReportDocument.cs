@@ -12,17 +12,19 @@ namespace FastBackup.Bench.Report;
 /// <param name="Host">Processor, kernel, file system, load at the beginning.</param>
 /// <param name="Mode">Quick or full.</param>
 /// <param name="Seconds">That it took.</param>
-/// <param name="LoadBefore">Of the machine, before anything was run: above 0.5 the figures are noisy.</param>
+/// <param name="OtherLoad">Processors that others used, before or after: above 0.2 the figures are noisy.</param>
 /// <param name="Sections">In their order.</param>
 sealed record ReportDocument(
     string Version,
     string Host,
     string Mode,
     double Seconds,
-    double LoadBefore,
+    double OtherLoad,
     List<Section> Sections
 )
 {
+    const double NoiseMax = 0.2;
+
     static readonly JsonSerializerOptions s_options = new()
     {
         WriteIndented = true,
@@ -31,8 +33,8 @@ sealed record ReportDocument(
 
     public IEnumerable<Figure> Figures => Sections.SelectMany(section => section.Figures);
 
-    /// <summary>Others used the machine when it began.</summary>
-    public bool IsNoisy => LoadBefore > 0.5;
+    /// <summary>Others used the machine, when it began or ended.</summary>
+    public bool IsNoisy => OtherLoad > NoiseMax;
 
     public string ToJson() => JsonSerializer.Serialize(this, s_options);
 

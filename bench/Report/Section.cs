@@ -17,6 +17,18 @@ sealed record Section(string Title, string About)
 
     /// <summary>Backup speed against guest latency; empty where that is not measured.</summary>
     public List<FrontierPoint> Frontier { get; init; } = [];
+
+    /// <summary>Lines, where figures alone do not tell enough.</summary>
+    public List<Chart> Charts { get; init; } = [];
+
+    /// <summary>That it took.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>That it may take on two processors, for all to fit into the time of the report.</summary>
+    public double BudgetSeconds { get; init; }
+
+    /// <summary>Why it has no figures; null: it has.</summary>
+    public string? Trouble { get; init; }
 }
 
 /// <param name="Load">Of the guest.</param>

@@ -5,6 +5,7 @@ using System;
 using System.Diagnostics;
 using System.Text.Json;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Jobs;
@@ -18,11 +19,12 @@ static class CopyChild
     /// <param name="sourcePath">A file with data.</param>
     /// <param name="targetPath">Made anew, or overwritten.</param>
     /// <param name="isFresh">Whether it is made.</param>
-    public static int Run(string sourcePath, string targetPath, bool isFresh)
+    /// <param name="isFragmented">Copies what a bitmap names: every second granule.</param>
+    public static int Run(string sourcePath, string targetPath, bool isFresh, bool isFragmented)
     {
         try
         {
-            Console.WriteLine(JsonSerializer.Serialize(Copy(sourcePath, targetPath, isFresh)));
+            Console.WriteLine(JsonSerializer.Serialize(Copy(sourcePath, targetPath, isFresh, isFragmented)));
             return 0;
         }
         catch (PeerException exception)
@@ -32,7 +34,7 @@ static class CopyChild
         }
     }
 
-    static CopyReport Copy(string sourcePath, string targetPath, bool isFresh)
+    static CopyReport Copy(string sourcePath, string targetPath, bool isFresh, bool isFragmented)
     {
         long start = Stopwatch.GetTimestamp();
         Fault fault = Engine.TryOpen(new EngineOptions(), out Engine? opened);
@@ -44,7 +46,11 @@ static class CopyChild
         FileDevice target = Open(engine, new FileOpenOptions { Path = targetPath, CreateBytes = createBytes });
         try
         {
-            using MeasuredJob job = new(engine, source, target, new BackupOptions());
+            using DirtyBitmap? bitmap = isFragmented ? EverySecond(source.Limits.CapacityBytes) : null;
+            BackupOptions options = new();
+            if (bitmap != null)
+                options = options with { Sync = BackupSync.Bitmap, Bitmap = bitmap, BitmapMode = BitmapMode.Never };
+            using MeasuredJob job = new(engine, source, target, options);
             double openSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             job.Run();
             return job.Report(openSeconds);
@@ -54,6 +60,16 @@ static class CopyChild
             engine.Reactor.Invoke(source.Dispose);
             engine.Reactor.Invoke(target.Dispose);
         }
+    }
+
+    static DirtyBitmap EverySecond(ulong sizeBytes)
+    {
+        Fault fault = DirtyBitmap.TryCreate("fragments", sizeBytes, FragmentedCopy.GranuleBytes, out var bitmap);
+        if (fault.IsFault)
+            throw new PeerException($"cannot make a bitmap: {fault}");
+        for (ulong bit = 0; bit < bitmap!.Bits.BitCount; bit += 2)
+            bitmap.Bits.SetBits(bit, 1);
+        return bitmap;
     }
 
     static FileDevice Open(Engine engine, FileOpenOptions options)

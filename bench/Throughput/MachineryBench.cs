@@ -9,6 +9,7 @@ using System;
 using System.Collections.Generic;
 using System.Text.Json;
 using FastBackup.Base;
+using FastBackup.Bench.Peers;
 using FastBackup.Devices;
 using FastBackup.Jobs;
 using FastBackup.Runtime;

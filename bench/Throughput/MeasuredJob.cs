@@ -41,6 +41,8 @@ sealed class MeasuredJob : ILoopTask, IJobListener, IDisposable
         engine.Reactor.Invoke(() =>
         {
             disk = new Disk(engine.Reactor, _source, "source");
+            if (options.Bitmap is { } bitmap) // nothing is in flight: the moment is now
+                new QuiescedChange(engine.Reactor, [disk], () => disk.Add(bitmap)).Begin();
             refusal = BackupJob.TryCreate(engine.Reactor, disk, _target, engine.Pool, options, hasView: false, out job);
         });
         if (!refusal.IsNone)

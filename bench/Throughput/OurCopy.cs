@@ -18,9 +18,15 @@ static class OurCopy
 
     static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(20);
 
-    public static (CopyRun Run, CopyReport Report) Run(CopyPlan plan, bool isFresh, CancellationToken cancel)
+    public static (CopyRun Run, CopyReport Report) Run(CopyPlan plan, bool isFresh, CancellationToken cancel) =>
+        Run(plan, isFresh ? "--fresh" : "--overwrite", cancel);
+
+    /// <param name="plan">What to copy.</param>
+    /// <param name="how">An option of the hidden verb.</param>
+    /// <param name="cancel">Ends it.</param>
+    public static (CopyRun Run, CopyReport Report) Run(CopyPlan plan, string how, CancellationToken cancel)
     {
-        string[] arguments = [CopyVerb, plan.SourcePath, plan.TargetPath, isFresh ? "--fresh" : "--overwrite"];
+        string[] arguments = [CopyVerb, plan.SourcePath, plan.TargetPath, how];
         (CopyReport report, ProcessUse whole) = RunChild<CopyReport>(arguments, cancel);
         CopyRun run = new(Name, plan.SizeBytes, report.WallSeconds, report.Job, whole, report.PeakResidentBytes);
         return (run, report);

@@ -41,6 +41,11 @@ static class Program
         Description = "Search the ceiling over many block sizes and depths first.",
     };
 
+    static readonly Option<bool> Fragmented = new("--fragmented")
+    {
+        Description = "Instead: what a dirty bitmap names, every second 64 KiB, against QEMU.",
+    };
+
     static readonly Option<bool> Keep = new("--keep") { Description = "Keep the source for the next run." };
 
     static readonly Option<bool> Json = new("--json") { Description = "One JSON document on standard output." };
@@ -55,6 +60,7 @@ static class Program
             Tmpfs,
             Smoke,
             Thorough,
+            Fragmented,
             Keep,
             Json,
             CopyCommand(),
@@ -87,6 +93,8 @@ static class Program
                 parsed.GetValue(Keep),
                 isTmpfs || (folder != null && DiskFolder.IsInMemory(folder))
             );
+            if (parsed.GetValue(Fragmented))
+                return FragmentedRun.Run(settings, parsed.GetValue(Json), cancel);
             return FullRun.Run(settings, parsed.GetValue(Json), cancel);
         }
         catch (PeerException exception)
@@ -107,16 +115,23 @@ static class Program
         Argument<string> target = new("target");
         Option<bool> fresh = new("--fresh");
         Option<bool> overwrite = new("--overwrite");
+        Option<bool> fragmented = new(FragmentedCopy.OurOption);
         Command command = new(OurCopy.CopyVerb, "One copy of ours; prints its report.")
         {
             source,
             target,
             fresh,
             overwrite,
+            fragmented,
         };
         command.Hidden = true;
         command.SetAction(parsed =>
-            CopyChild.Run(parsed.GetValue(source)!, parsed.GetValue(target)!, parsed.GetValue(fresh))
+            CopyChild.Run(
+                parsed.GetValue(source)!,
+                parsed.GetValue(target)!,
+                parsed.GetValue(fresh),
+                parsed.GetValue(fragmented)
+            )
         );
         return command;
     }

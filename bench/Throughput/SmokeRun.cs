@@ -1,9 +1,11 @@
 // The small run that the tests make: everything once, with assertions on work done, never on time. Peers
 // that are missing are named and left out; those that are here run too, so that their drivers cannot rot.
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using FastBackup.Base;
+using FastBackup.Bench.Peers;
 using FastBackup.Tests.Qmp;
 
 namespace FastBackup.Bench.Throughput;
@@ -27,6 +29,8 @@ static class SmokeRun
         // That each was equal was checked on the way, by an exception.
         int comparedWanted = 2 * (QemuStorageDaemon.IsPresent ? 2 : 1);
         failureCount += Check("targets compared", campaign.ComparedCount, comparedWanted, comparedWanted);
+        List<(CopyRun Ours, CopyRun? Theirs)> fragmented = FragmentedRun.Rounds(workspace, settings, cancel);
+        failureCount += Check("fragmented copies", fragmented.Count, 1, 1);
         foreach (MachineryRow row in OurCopy.RunMachinery(isSmoke: true, cancel))
         {
             string name = $"{row.Name}, {row.BufferBytes / Units.KiB} KiB:";

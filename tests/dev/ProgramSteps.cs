@@ -21,6 +21,7 @@ static class ProgramSteps
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
         new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*"),
         new("throughput", "bench/Throughput", "--smoke"),
+        new("bench-growth", "bench/Growth", "--smoke"),
         new("bench-points", "bench/Points", "--smoke"),
         new("report", "bench", "smoke"),
         new("guest-latency", "bench/GuestLatency", "--smoke"),

@@ -1,8 +1,11 @@
-// Prints the bitmap table: our times, QEMU's published times scaled to this run by memcpy, and, when the peer was built
-// on this machine, its times in this very run. A ratio above 1 means that we are faster.
+// Prints the bitmap table: our times, QEMU's published times scaled to this run by memcpy, and of peers that were asked
+// for their times in this very run. A ratio above 1 means that we are faster.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
+using System.Text.Json;
+using FastBackup.Bench.Micro.Peers;
 
 namespace FastBackup.Bench.Micro.Bitmaps;
 
@@ -38,29 +41,65 @@ static class TableReport
         ["reset_exclusive"] = "reset_range",
     };
 
-    public static int Run(TableOptions options, bool withPeer)
+    /// <param name="Operation">As of the table.</param>
+    /// <param name="Density">Of one bits.</param>
+    /// <param name="Nanoseconds">Ours, of the whole.</param>
+    /// <param name="Hbitmap">Nanoseconds of QEMU's, for as many items; null where it has no such operation.</param>
+    /// <param name="Roaring">The same of CRoaring.</param>
+    sealed record JsonRow(string Operation, double Density, double Nanoseconds, double? Hbitmap, double? Roaring);
+
+    sealed record Document(string[] MissingPrograms, JsonRow[] Rows);
+
+    /// <param name="options">What to measure.</param>
+    /// <param name="peers">Against whom.</param>
+    /// <param name="isJson">One document instead of the table.</param>
+    /// <returns>0, or 1 without a peer that was asked for; then the table is there all the same.</returns>
+    public static int Run(TableOptions options, TablePeers peers, bool isJson)
     {
-        List<TableRow> peer = [];
-        if (withPeer && !PeerHbitmap.TryRun(options, peer))
-            return 1;
+        List<TableRow> hbitmap = [];
+        bool isBuilt = !peers.HasHbitmap || PeerHbitmap.TryRun(options, hbitmap);
+        List<TableRow> roaring = peers.HasRoaring ? new PeerRoaring(options).Run() : [];
         BitmapTable table = new(options);
         table.Run();
+        if (isJson)
+        {
+            JsonRow[] rows =
+            [
+                .. table.Rows.Select(row => new JsonRow(
+                    row.Operation,
+                    row.Density,
+                    row.Nanoseconds,
+                    Theirs(row, hbitmap),
+                    Theirs(row, roaring)
+                )),
+            ];
+            Write(JsonSerializer.Serialize(new Document(isBuilt ? [] : ["hbitmap (source of QEMU)"], rows)));
+            return 0;
+        }
         string kind = options.IsResident ? "resident" : "lazy";
         Write($"2^{options.BitCountLog2} bits, {kind}, third fastest of {options.Repetitions}");
         Write($"memcpy {table.MemcpyGigabytesPerSecond:F1} GB/s; published figures are scaled by {Scale(table):F2}");
         Write(
             $"{"operation", -16} {"density", 7} {"ours", 12} {"per item", 9}"
-                + $" {"published", 12} {"ratio", 6} {"peer now", 12} {"ratio", 6}"
+                + $" {"published", 12} {"ratio", 6} {"hbitmap now", 12} {"ratio", 6} {"Roaring now", 12} {"ratio", 6}"
         );
         foreach (TableRow row in table.Rows)
-            WriteRow(table, row, peer);
+            WriteRow(table, row, hbitmap, roaring);
         Write($"hash {table.Hash}");
-        return 0;
+        return isBuilt ? 0 : 1;
+    }
+
+    /// <summary>What a peer took for as many items as we had.</summary>
+    static double? Theirs(TableRow row, List<TableRow> peer)
+    {
+        string name = PeerName.GetValueOrDefault(row.Operation, row.Operation);
+        TableRow? found = peer.Find(other => other.Operation == name && other.Density == row.Density);
+        return found == null ? null : found.Nanoseconds / found.Items * row.Items;
     }
 
     static double Scale(BitmapTable table) => PublishedMemcpyGigabytesPerSecond / table.MemcpyGigabytesPerSecond;
 
-    static void WriteRow(BitmapTable table, TableRow row, List<TableRow> peer)
+    static void WriteRow(BitmapTable table, TableRow row, List<TableRow> hbitmap, List<TableRow> roaring)
     {
         string name = PeerName.GetValueOrDefault(row.Operation, row.Operation);
         int density = Array.IndexOf(BitmapTable.Densities, row.Density);
@@ -70,15 +109,16 @@ static class TableReport
             if (operation == name || (row.Operation == "reset_all" && operation == "reset_range"))
                 published = nanoseconds[density] * (isPerItem ? row.Items : 1) * Scale(table);
         }
-        TableRow? found = peer.Find(other => other.Operation == name && other.Density == row.Density);
-        double now = found == null ? double.NaN : found.Nanoseconds / found.Items * row.Items;
+        double hbitmapNow = Theirs(row, hbitmap) ?? double.NaN;
+        double roaringNow = Theirs(row, roaring) ?? double.NaN;
         string ours = FormattableString.Invariant(
             $"{row.Operation, -16} {row.Density, 7:G} {Text(row.Nanoseconds), 12}"
         );
         double perItem = row.Nanoseconds / row.Items;
         Write(
             $"{ours} {perItem, 9:F1} {Text(published), 12} {Ratio(published, row), 6}"
-                + $" {Text(now), 12} {Ratio(now, row), 6}"
+                + $" {Text(hbitmapNow), 12} {Ratio(hbitmapNow, row), 6}"
+                + $" {Text(roaringNow), 12} {Ratio(roaringNow, row), 6}"
         );
     }
 

@@ -12,3 +12,8 @@ sealed record TableRow(string Operation, double Density, double Nanoseconds, ulo
 /// <param name="Repetitions">The third fastest is the estimate.</param>
 /// <param name="IsResident">Huge pages, taken at creation; false for the default, lazy bitmaps.</param>
 sealed record TableOptions(int BitCountLog2, int Repetitions, bool IsResident);
+
+/// <summary>Against whom.</summary>
+/// <param name="HasHbitmap">QEMU's, built here.</param>
+/// <param name="HasRoaring">CRoaring, by Roaring.Net.</param>
+readonly record struct TablePeers(bool HasHbitmap, bool HasRoaring);

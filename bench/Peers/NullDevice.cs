@@ -6,10 +6,10 @@ using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Ports;
 
-namespace FastBackup.Bench.Throughput;
+namespace FastBackup.Bench.Peers;
 
 /// <summary>Threads: the loop's.</summary>
-sealed class NullDevice(IIoLoop loop, string name, ulong capacityBytes) : IBlockDevice, ILoopTask
+public sealed class NullDevice(IIoLoop loop, string name, ulong capacityBytes) : IBlockDevice, ILoopTask
 {
     readonly record struct Finished(IBlockOwner Owner, ulong UserData, BlockResult Result);
 

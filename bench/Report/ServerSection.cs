@@ -1,0 +1,193 @@
+// NBD, both ends: a disk read by nbdcopy from our server and from qemu-nbd, a guest's small requests at our server and
+// at qemu-storage-daemon with the processor time of each server for them, and an export read by our command and by
+// nbdcopy from one and the same server.
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text.Json.Nodes;
+using System.Threading;
+using FastBackup.Bench.Peers;
+using FastBackup.Tests.Processes;
+using FastBackup.Tests.Qmp;
+
+namespace FastBackup.Bench.Report;
+
+/// <summary>Threads: one.</summary>
+/// <param name="folder">With disk.img, and room for two more of it.</param>
+/// <param name="roundCount">At least 1.</param>
+/// <param name="seconds">That a guest is watched.</param>
+/// <param name="cancel">Ends what runs.</param>
+sealed class ServerSection(string folder, int roundCount, int seconds, CancellationToken cancel)
+{
+    const string Guest = "fio";
+    const string Copier = "nbdcopy";
+    const string Server = "qemu-nbd";
+    static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
+
+    readonly record struct Load(string Name, string Pattern, int Depth);
+
+    readonly record struct Served(double Iops, double CpuUs);
+
+    static readonly Load[] s_loads =
+    [
+        new("reads at depth 1", "randread", 1),
+        new("reads at depth 16", "randread", 16),
+        new("writes at depth 1", "randwrite", 1),
+        new("writes at depth 16", "randwrite", 16),
+    ];
+
+    readonly CommandRace _race = new(folder, roundCount, cancel);
+    readonly Section _section = new(
+        "NBD",
+        "Our server and our client against QEMU's server and nbdcopy, by turns, on one disk; small requests are 4 KiB."
+    );
+
+    public Section Run()
+    {
+        Try(RunCopyFromServers, Copier, Server);
+        Try(RunClients, Copier, Server);
+        Try(RunGuests, Guest, QemuStorageDaemon.Program);
+        return _section;
+    }
+
+    void Try(Action run, params string[] programs)
+    {
+        string[] missing = [.. programs.Where(one => SystemPrograms.Find(one) == null)];
+        _section.Missing.AddRange(missing.Except(_section.Missing));
+        if (missing.Length == 0)
+            run();
+    }
+
+    void RunCopyFromServers()
+    {
+        string[] serve = [BuiltFiles.Command, "serve", "disk.img", "--read-only", "--quiet"];
+        string[] theirs = [Server, "-r", "-f", "raw", "--cache=none", "--aio=io_uring", "disk.img"];
+        RaceCommand fromOurs = new(Copier, ["--", "[", .. serve, "]", "null:"]);
+        RaceCommand fromTheirs = new(Copier, ["--", "[", .. theirs, "]", "null:"]);
+        CommandRace.Ratios copy = Race(fromOurs, fromTheirs);
+        Add("nbdcopy of a disk from our server / from qemu-nbd", copy.Speed, isSmallerBetter: false);
+        Add("CPU of server and nbdcopy together, ours / qemu-nbd's", copy.Cpu, isSmallerBetter: true);
+    }
+
+    void RunClients()
+    {
+        string socket = SocketPath("client");
+        string[] serve = ["-r", "-t", "-e", "8", "-f", "raw", "--cache=none", "--aio=io_uring", "-k", socket];
+        using RunningProgram server = new(folder, Server, [.. serve, "disk.img"]);
+        WaitFor(socket, server);
+        string uri = "nbd+unix:///?socket=" + socket;
+        CommandRace.Ratios read = Race(
+            OurCommand.With(["backup", uri, "copy.img", "--quiet"], RemoveCopy),
+            new RaceCommand(Copier, ["--flush", uri, "copy.img"], RemoveCopy)
+        );
+        Add("read of an export to a file, our client / nbdcopy", read.Speed, isSmallerBetter: false);
+        Add("CPU of that client, ours / nbdcopy", read.Cpu, isSmallerBetter: true);
+        RemoveCopy();
+    }
+
+    void RemoveCopy() => File.Delete(Path.Combine(folder, "copy.img"));
+
+    void RunGuests()
+    {
+        string ourSocket = SocketPath("ours");
+        string theirSocket = SocketPath("theirs");
+        string path = Path.Combine(folder, "guest.img");
+        File.Copy(Path.Combine(folder, "disk.img"), path, overwrite: true);
+        string[] exports =
+        [
+            .. QemuStorageDaemon.RawFile("disk", path, isDirect: true),
+            .. (string[])["--nbd-server", $"addr.type=unix,addr.path={theirSocket}"],
+            .. (string[])["--export", "type=nbd,id=guest,node-name=disk,name=guest,writable=on"],
+        ];
+        List<(Load Load, Served Ours, Served Theirs)> rounds = [];
+        for (int round = 0; round < roundCount; round++)
+            foreach (Load load in s_loads)
+            {
+                Served ours = default;
+                Served theirs = default;
+                for (int turn = 0; turn < 2; turn++)
+                    if (turn == round % 2)
+                        ours = Serve(
+                            load,
+                            ourSocket,
+                            BuiltFiles.Command,
+                            ["serve", path, "--socket", ourSocket, "--quiet"]
+                        );
+                    else
+                        theirs = Serve(load, theirSocket, QemuStorageDaemon.Program, exports);
+                rounds.Add((load, ours, theirs));
+            }
+        foreach (var of in rounds.GroupBy(one => one.Load.Name))
+        {
+            Add(
+                $"{of.Key}: IOPS of our server / QEMU's",
+                Spread.Of(of.Select(one => one.Ours.Iops / one.Theirs.Iops)),
+                isSmallerBetter: false
+            );
+            Add(
+                $"{of.Key}: the server's CPU per request, ours / QEMU's",
+                Spread.Of(of.Select(one => one.Ours.CpuUs / one.Theirs.CpuUs)),
+                isSmallerBetter: true
+            );
+        }
+        File.Delete(path);
+    }
+
+    /// <summary>A guest at one server, which ends after it.</summary>
+    Served Serve(Load load, string socket, string program, string[] arguments)
+    {
+        File.Delete(socket);
+        using RunningProgram server = new(folder, program, arguments);
+        WaitFor(socket, server);
+        string[] options =
+        [
+            .. (string[])["--name=guest", "--output-format=json", "--ioengine=nbd", "--bs=4k", "--time_based"],
+            .. (string[])["--rw=" + load.Pattern, $"--uri=nbd+unix:///guest?socket={socket}", "--randrepeat=0"],
+            "--iodepth=" + load.Depth.ToString(CultureInfo.InvariantCulture),
+            "--runtime=" + seconds.ToString(CultureInfo.InvariantCulture),
+        ];
+        if (!_section.Commands.Exists(line => line.Contains(load.Pattern, StringComparison.Ordinal)))
+            _section.Commands.Add($"{Guest} {string.Join(' ', options)}   ({Path.GetFileName(program)})");
+        ProcessUse before = ProcessUse.Of(server.Id);
+        using RunningProgram guest = new(folder, Guest, options);
+        _ = guest.WaitForSuccess(s_limit, cancel);
+        double cpuSeconds = (ProcessUse.Of(server.Id) - before).CpuSeconds;
+        string output = guest.Output;
+        JsonNode job = JsonNode.Parse(output[output.IndexOf('{', StringComparison.Ordinal)..])!["jobs"]![0]!;
+        JsonNode way = job[load.Pattern == "randread" ? "read" : "write"]!;
+        double count = (double)way["total_ios"]!;
+        if ((int)job["error"]! != 0 || count == 0)
+            throw new PeerException("the guest had errors, or did nothing");
+        server.Interrupt();
+        _ = server.Wait(s_limit);
+        return new Served((double)way["iops"]!, cpuSeconds / count * 1e6);
+    }
+
+    /// <summary>Short: the kernel takes 107 bytes.</summary>
+    static string SocketPath(string name) =>
+        Path.Combine(Path.GetTempPath(), $"fb-report-{Environment.ProcessId}-{name}.sock");
+
+    void WaitFor(string socket, RunningProgram server)
+    {
+        DateTime limit = DateTime.UtcNow + s_limit;
+        while (!File.Exists(socket))
+        {
+            cancel.ThrowIfCancellationRequested();
+            if (server.HasExited || DateTime.UtcNow > limit)
+                throw new PeerException("a server did not come up: " + server.Said);
+            Thread.Sleep(10);
+        }
+    }
+
+    CommandRace.Ratios Race(RaceCommand ours, RaceCommand theirs)
+    {
+        _section.Commands.Add(ours.Line);
+        _section.Commands.Add(theirs.Line);
+        return _race.Run(ours, theirs);
+    }
+
+    void Add(string name, Spread value, bool isSmallerBetter) =>
+        _section.Figures.Add(GoalBook.Judge(name, value, isSmallerBetter));
+}
