@@ -19,7 +19,7 @@ static class CommandTree
 
     public static int Run(string[] arguments)
     {
-        ParseResult parsed = Create().Parse(arguments, s_configuration);
+        ParseResult parsed = Create([]).Parse(arguments, s_configuration);
         string? wrong =
             CommandLineWords.CheckBytes(arguments)
             ?? CommandLineWords.CheckOptions(parsed, arguments)
@@ -40,7 +40,15 @@ static class CommandTree
         return parsed.Invoke(configuration);
     }
 
-    static RootCommand Create()
+    /// <summary>The tree as pages of a reference.</summary>
+    public static CommandPage Reference()
+    {
+        Dictionary<Command, string[]> examples = [];
+        return CommandPage.Of(Create(examples), examples);
+    }
+
+    /// <param name="examples">Takes the command lines of each command.</param>
+    static RootCommand Create(Dictionary<Command, string[]> examples)
     {
         Command backup = BackupCommand.Create();
         Command compare = CompareCommand.Create();
@@ -76,25 +84,22 @@ static class CommandTree
             check,
         };
         root.Directives.Clear();
-        Dictionary<Command, string[]> examples = new()
-        {
-            [root] = [DemoCommand.Examples[0], BackupCommand.Examples[0], CompareCommand.Examples[0]],
-            [backup] = BackupCommand.Examples,
-            [compare] = CompareCommand.Examples,
-            [demo] = DemoCommand.Examples,
-            [doctor] = DoctorCommand.Examples,
-            [ctl] = CtlCommand.Examples,
-            [top] = TopCommand.Examples,
-            [live] = LiveBackupCommand.Examples,
-            [serve] = ServeCommand.Examples,
-            [track] = TrackCommand.Examples,
-            [checkpoint] = CheckpointCommand.Examples,
-            [repo] = RepoCommand.Examples,
-            [run] = RunCommand.Examples,
-            [info] = InfoCommand.Examples,
-            [map] = MapCommand.Examples,
-            [check] = CheckCommand.Examples,
-        };
+        examples[root] = [DemoCommand.Examples[0], BackupCommand.Examples[0], CompareCommand.Examples[0]];
+        examples[backup] = BackupCommand.Examples;
+        examples[compare] = CompareCommand.Examples;
+        examples[demo] = DemoCommand.Examples;
+        examples[doctor] = DoctorCommand.Examples;
+        examples[ctl] = CtlCommand.Examples;
+        examples[top] = TopCommand.Examples;
+        examples[live] = LiveBackupCommand.Examples;
+        examples[serve] = ServeCommand.Examples;
+        examples[track] = TrackCommand.Examples;
+        examples[checkpoint] = CheckpointCommand.Examples;
+        examples[repo] = RepoCommand.Examples;
+        examples[run] = RunCommand.Examples;
+        examples[info] = InfoCommand.Examples;
+        examples[map] = MapCommand.Examples;
+        examples[check] = CheckCommand.Examples;
         CompletionCommand.AddTo(root, examples);
         ManCommand.AddTo(root, examples);
         HelpCommand.AddTo(root, s_configuration);

@@ -10,13 +10,15 @@ namespace FastBackup.Tests.Cli;
 
 public sealed partial class RepositoryDocumentTests
 {
+    const string Page = "native-api/docs/repository.md";
+
     [Fact]
     public void Examples_Run()
     {
         Requires.Command("restic");
         using TempFolder folder = new();
         Disks.Sparse(folder["disk.img"], 5_000_000, (0, 2_000_000));
-        string page = File.ReadAllText(Repository.PathOf("native-api/docs/repository.md"));
+        string page = File.ReadAllText(Repository.PathOf(Page));
         MatchCollection blocks = BlockPattern().Matches(page);
         Assert.Equal(2, blocks.Count);
         foreach (Match block in blocks)
@@ -33,6 +35,35 @@ public sealed partial class RepositoryDocumentTests
         }
         Disks.AssertEqual(folder["disk.img"], folder["new.img"]);
         Disks.AssertEqual(folder["disk.img"], folder["by-restic.img"]);
+    }
+
+    [Fact]
+    public void SeveralDisks_AreOnePoint()
+    {
+        using DocumentShell shell = new();
+        Disks.Random(shell["system.img"], 2_000_000);
+        Disks.Random(shell["data.img"], 1_000_000, seed: 2);
+        _ = shell.Run("fastbackup repo init repo\n" + CommandBlock.Read(Page, "several").Script);
+        Disks.AssertEqual(shell["data.img"], shell["new.img"]);
+        Disks.AssertEqual(shell["data.img"], shell["folder/data"]);
+        Disks.AssertEqual(shell["system.img"], shell["folder/system"]);
+    }
+
+    [Fact]
+    public void APoint_IsTheDiskOfAMachine()
+    {
+        Requires.Command("nbdinfo");
+        Requires.Command("qemu-system-x86_64");
+        using DocumentShell shell = new();
+        Disks.Sparse(shell["web.img"], 4_000_256, (0, 1_000_000));
+        string script =
+            "fastbackup repo init repo\nfastbackup backup web.img --repo repo --disk web\n"
+            + CommandBlock
+                .Read(Page, "as a disk")
+                .Script.Replace("&\n", "&\nready web.sock\n", System.StringComparison.Ordinal)
+            + "kill $(cat qemu.pid)\n";
+        string machine = "-m 64 -display none -daemonize -pidfile qemu.pid";
+        Assert.Contains("hole,zero", shell.Run(script.Replace("...", machine, System.StringComparison.Ordinal)));
     }
 
     [GeneratedRegex("<!-- sh: run -->\n```sh\n(.*?)```", RegexOptions.Singleline)]

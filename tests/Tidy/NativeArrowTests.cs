@@ -88,7 +88,7 @@ public sealed class NativeArrowTests
             "Serve",
             "Track",
         ],
-        [""] = [.. CliGround, "Commands"],
+        [""] = [.. CliGround, "Commands", "Reference"],
     };
 
     /// <summary>The repository's top says what went wrong, to all of it.</summary>

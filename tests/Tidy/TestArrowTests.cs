@@ -32,6 +32,7 @@ public sealed partial class TestArrowTests
         ["tests/Schedules"] = [],
         ["tests/Shared"] = [],
         ["tests/Simulation"] = [],
+        ["tests/Site"] = [],
         ["tests/Stress"] = [],
         ["tests/Tidy"] = ["tests/Simulation"], // how a planted bug is read
         ["tests/Unit"] = [],

@@ -64,6 +64,8 @@ static class Commands
         ("systemd-analyze", "systemd"),
         ("mmdebstrap", "mmdebstrap"),
         ("dh", "debhelper"),
+        ("chromium", "chromium"),
+        ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "fonts-dejavu-core"),
     ];
 
     public static (string Command, string Package)[] Missing() =>
