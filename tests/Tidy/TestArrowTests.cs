@@ -25,6 +25,7 @@ public sealed partial class TestArrowTests
     {
         ["tests/Abi"] = [],
         ["tests/Cli"] = [],
+        ["tests/Fuzz"] = [],
         ["tests/Hosts"] = [],
         ["tests/Interop"] = [],
         ["tests/Mutation"] = ["tests/dev"],

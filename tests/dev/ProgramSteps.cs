@@ -18,6 +18,7 @@ static class ProgramSteps
         // 20 million guest operations, or what two processors make of them in 150 s.
         new("simulation", "tests/Simulation", "--seeds 1..6700 --seconds 150"),
         new("simulation-bugs", "tests/Simulation", "--bugs"),
+        new("fuzz-nbd", "tests/Fuzz", "--sessions 20000"),
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
         new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*"),
         new("throughput", "bench/Throughput", "--smoke"),

@@ -11,4 +11,5 @@ global using Vector512Kernel = FastBackup.Bitmaps.Kernels.VectorKernel<
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("FastBackup.Tests.Unit")]
+[assembly: InternalsVisibleTo("FastBackup.Tests.Fuzz")]
 [assembly: InternalsVisibleTo("FastBackup.Bench.Micro")]

@@ -36,6 +36,9 @@ sealed class SimulatedStreams(IIoLoop loop, ulong seed) : IStreamIo, ILoopTask
     /// <summary>The longest time between an event and its completion.</summary>
     public ulong LatencyNsMax { get; set; } = 200 * Units.NsPerUs;
 
+    /// <summary>Each call moves some of what it could move, at least a byte; else all of it.</summary>
+    public bool IsTearing { get; set; } = true;
+
     public uint InFlightCount { get; private set; }
 
     public bool HasWork => false; // timers do it
@@ -148,12 +151,14 @@ sealed class SimulatedStreams(IIoLoop loop, ulong seed) : IStreamIo, ILoopTask
 
     unsafe StreamResult Send(in StreamCommand command, Stream other, int room)
     {
-        int count = 1 + (int)_prng.Below(Math.Min((ulong)room, command.LengthBytes));
+        int count = CountOf(Math.Min((ulong)room, command.LengthBytes));
         // SAFETY: the pusher owns LengthBytes at Buffer until the completion.
         foreach (byte one in new ReadOnlySpan<byte>((void*)command.Buffer, count))
             other.Arrived.Enqueue(one);
         return new StreamResult(Fault.None, (ulong)count);
     }
+
+    int CountOf(ulong most) => IsTearing ? 1 + (int)_prng.Below(most) : (int)most;
 
     StreamResult Connect(Stream stream)
     {
@@ -184,7 +189,7 @@ sealed class SimulatedStreams(IIoLoop loop, ulong seed) : IStreamIo, ILoopTask
     unsafe StreamResult Receive(Stream stream)
     {
         ulong most = Math.Min((ulong)stream.Arrived.Count, stream.Inward.LengthBytes);
-        int count = 1 + (int)_prng.Below(most);
+        int count = CountOf(most);
         // SAFETY: as Send.
         foreach (ref byte one in new Span<byte>((void*)stream.Inward.Buffer, count))
             one = stream.Arrived.Dequeue();
