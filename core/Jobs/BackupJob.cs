@@ -237,7 +237,7 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
         _hasBegun = true;
         bool isByBitmap = _options.Sync is BackupSync.Incremental or BackupSync.Bitmap;
         _filter.Target.BeginImage(
-            isByBitmap ? _options.Bitmap!.Serial
+            isByBitmap && _options.Bitmap!.Serial != _options.CompletingSerial ? _options.Bitmap.Serial
             : _options.Sync == BackupSync.None ? UnfinishedMark.NeverWhole
             : 0
         );

@@ -75,6 +75,12 @@ public sealed record BackupOptions
     /// </summary>
     public bool IsBitmapStillToCome { get; init; }
 
+    /// <summary>
+    /// As long as the bitmap has this serial it names all in which the target may differ from the disk, as a copy has
+    /// left it that was interrupted: a success makes the target whole. 0: nobody says so.
+    /// </summary>
+    public ulong CompletingSerial { get; init; }
+
     /// <summary>Goes with a bitmap and only with one; Incremental has OnSuccess by itself.</summary>
     public BitmapMode? BitmapMode { get; init; }
 

@@ -277,6 +277,9 @@ FB_API int32_t FB_CALL fb_queue_dispatch(fb_queue queue, uint32_t capacity, uint
 /* With PARTIAL: what lies at path, or is left over as path.partial, is replaced, unless a program holds its lock. With
  * both: a block device may be overwritten. */
 #define FB_DEVICE_REPLACE 128u
+/* With PARTIAL, of a file: a path.partial of create_bytes that an interrupted copy has left is opened as it is, to go
+ * on with (fb_backup_unfinished), and stays when nothing is written to it. With none there a new one is made. */
+#define FB_DEVICE_RESUME 256u
 
 #define FB_FORMAT_UNSAID 0u /* as the flags say: raw, or refused */
 #define FB_FORMAT_RAW 1u    /* raw, whatever it looks like */
@@ -803,14 +806,33 @@ typedef struct fb_backup_options {
   uint32_t warm_ms;           /* device mode: for so long guests' writes are looked at before the point in time, so that
                                  it has what they overwrite first; at most 10000. 0 = up to 200 ms, where guests write
                                  much and the job is a long one; FB_NO_WARM_UP: none */
+  const char *record;         /* path of a file that says what of the copy is not on the target for certain, so that it
+                                 can be gone on with after an interruption (fb_backup_unfinished); NULL: none */
+  uint32_t record_length;     /* 0 to 4095 bytes, no NUL inside */
+  uint32_t record_since_length; /* with a record 1 to 1023, else 0 */
+  const char *record_since;   /* a checkpoint of the disk that is there already */
 } fb_backup_options;
 
 /* [setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.
+ * With a record this call waits for storage. The disk has a tracker, the target is a file or block device of this
+ * machine, and sync is neither top nor none. The file is made, or has an older record of this disk and target. It is
+ * written a second after the start, later every 32 s, each time behind a flush of the target, and at the end; a copy
+ * that is whole takes it away.
  *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (id in use, bitmap busy, target or scratch in use or does not answer),
  *   FB_E_NO_SPACE (target too small), FB_E_ALIGN, FB_E_NO_MEMORY, FB_E_UNSUPPORTED; the text names the value and the
  *   rule */
 FB_API fb_status FB_CALL fb_backup_create(fb_disk disk, fb_device target, const fb_backup_options *options,
                                           fb_job *out);
+
+/* As fb_checkpoint_bitmap, but the bitmap has what is left of an interrupted copy by its record, and what has changed
+ * since the record's checkpoint: all in which the target may differ from the disk. A job with FB_SYNC_BITMAP and
+ * FB_BITMAP_MODE_NEVER that copies it, best with the same record again, makes the target the disk at its own point in
+ * time. target is the copy's, open for writing; that nobody else has written to it meanwhile is the host's to know.
+ *   FB_E_INVALID: no whole record, of another disk, target or size, or the checkpoint is gone; the text says which */
+FB_API fb_status FB_CALL fb_backup_unfinished(fb_disk disk, fb_device target, const char *record,
+                                              uint32_t record_length, const char *name, uint32_t name_length,
+                                              uint64_t granularity, fb_queue queue, uint64_t user_data,
+                                              fb_bitmap *out);
 
 /* [setup] Takes the point in time as soon as the guest writes under way have ended, and copies. The completion comes
  * when the job has ended: FB_OK, FB_E_CANCELED, or the root cause.
@@ -924,7 +946,8 @@ FB_API fb_status FB_CALL fb_job_statistics(fb_job job, fb_statistics *out);
 /* [setup] The job of an id that lives. FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE: no such job. */
 FB_API fb_status FB_CALL fb_job_find(fb_engine engine, const char *id, uint32_t id_length, fb_job *out);
 
-/* [setup] FB_OK, FB_E_HANDLE; FB_E_STATE: it has started and not ended, or snapshot reads have not. */
+/* [setup] Waits for the record of a job that has one, 10 s at most.
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: it has started and not ended, or snapshot reads have not. */
 FB_API fb_status FB_CALL fb_job_close(fb_job job);
 
 /* [any] The disk as it was at the job's point in time, from the start of the job to its end; for jobs with

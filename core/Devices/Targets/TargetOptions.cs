@@ -13,7 +13,7 @@ public sealed record TargetOptions
     /// <summary>Whether an existing file or a left-over partial may be replaced, a block device overwritten.</summary>
     public bool MayReplace { get; init; }
 
-    /// <summary>A left-over partial is gone on with instead.</summary>
+    /// <summary>A left-over partial is gone on with instead, or what is on a block device.</summary>
     public bool MayResume { get; init; }
 
     /// <summary>Of a new file; a block device has its own.</summary>

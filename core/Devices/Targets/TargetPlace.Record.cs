@@ -53,12 +53,4 @@ public sealed partial class TargetPlace
         if (isIt)
             _ = _calls.Unlink(_entry.FolderFd, RecordName);
     }
-
-    /// <summary>What has been written to the unfinished copy is durable. Blocks as long as the file system does.
-    /// </summary>
-    public Fault FlushPartial()
-    {
-        int result = _fd < 0 ? -Errnos.EBADF : _calls.Flush(_fd);
-        return result < 0 ? Errnos.ToFault(-result) : Fault.None;
-    }
 }

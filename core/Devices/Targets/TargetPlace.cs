@@ -55,7 +55,8 @@ public sealed partial class TargetPlace : IDisposable
     /// </summary>
     public bool HasLeftover { get; private set; }
 
-    /// <summary>That partial is what will be written.</summary>
+    /// <summary>That partial is what will be written, or the block device that an earlier run has begun to write.
+    /// </summary>
     public bool IsResumed { get; private set; }
 
     /// <summary>A sentence when the folder may not be the one that was meant; else null.</summary>
@@ -180,7 +181,8 @@ public sealed partial class TargetPlace : IDisposable
             return RefuseSource(_options);
         if (_options.SourceStorage?.Shares(kin) == true)
             return RefuseKin();
-        return _options.MayReplace
+        IsResumed = _options.MayResume;
+        return _options.MayReplace || IsResumed
             ? default
             : Exists($"target '{given}' is a block device; give {_options.ReplaceWord} to overwrite what is on it");
     }

@@ -15,6 +15,7 @@ using System;
 using System.Buffers.Binary;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
+using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
 using FastBackup.Ports.Linux;
 using FastBackup.Tracking.Format;
@@ -29,6 +30,7 @@ public sealed class ResumeFile(int fd) : IDisposable
     const int HeadBytes = 4096;
     const uint Version = 1;
     const int SubjectAt = 32;
+    const uint OwnerOnly = 0x180; // 0600
 
     byte[] _slot = [];
     ulong _sequence;
@@ -40,6 +42,61 @@ public sealed class ResumeFile(int fd) : IDisposable
 
     static ulong SlotBytes(CopySubject subject) =>
         HeadBytes + Units.AlignUp(Units.DivCeil(Units.DivCeil(subject.DiskBytes, subject.ClusterBytes), 8), HeadBytes);
+
+    /// <summary>Opens a file that is named as a record, for this process alone.</summary>
+    /// <param name="path">A symbolic link is none.</param>
+    /// <param name="mayMake">It is made if there is none.</param>
+    /// <param name="file">Null when refused.</param>
+    /// <param name="isNew">Nothing is in it.</param>
+    /// <returns>None, or why not. Threads: any that may wait.</returns>
+    public static OpenRefusal TryOpen(string path, bool mayMake, out ResumeFile? file, out bool isNew)
+    {
+        (file, isNew) = (null, false);
+        NameCalls calls = NameCalls.Kernel;
+        int flags = Files.O_RDWR | Files.O_NONBLOCK | Folders.O_NOFOLLOW | (mayMake ? Files.O_CREAT : 0);
+        int fd = calls.Open(Files.AT_FDCWD, path, flags, OwnerOnly);
+        if (fd < 0)
+            return OpenRefusal.Of(path, "open record", Errnos.ToFault(-fd));
+        int result = calls.Look(fd, out NameLook look);
+        string? wrong =
+            result < 0 || !look.IsFile ? $"'{path}' is no file, so no record of a copy can be in it"
+            : calls.Lock(fd, Files.LOCK_EX | Files.LOCK_NB) < 0
+                ? $"'{path}' is in use, as the record of a job that runs is; give another path"
+            : null;
+        if (wrong == null)
+            (file, isNew) = (new ResumeFile(fd), look.SizeBytes == 0);
+        else
+            NameCalls.Close(fd);
+        return wrong == null ? default : OpenRefusal.Rule(wrong);
+    }
+
+    /// <summary>As above, for a copy that begins: what is there must be an older record of the same one.</summary>
+    /// <param name="path">As above.</param>
+    /// <param name="subject">Of the copy.</param>
+    /// <param name="file">As above.</param>
+    /// <param name="isNew">As above.</param>
+    public static OpenRefusal TryClaim(string path, CopySubject subject, out ResumeFile? file, out bool isNew)
+    {
+        OpenRefusal refusal = TryOpen(path, mayMake: true, out file, out isNew);
+        if (!refusal.IsNone || isNew || file!.Judge(path, subject) is not { } wrong)
+            return refusal;
+        file.Dispose();
+        file = null;
+        return OpenRefusal.Rule(wrong);
+    }
+
+    string? Judge(string path, CopySubject subject)
+    {
+        bool isRecord = TryRead(out CopySubject? before, out HierarchicalBitmap? left);
+        left?.Dispose();
+        if (!isRecord)
+            return $"'{path}' is there, and is no whole record of a copy; give another path";
+        if (!before!.IsOfSame(subject))
+            return $"record '{path}' is of a copy of another disk, or onto another target; give another path";
+        if (before.ClusterBytes != subject.ClusterBytes)
+            Forget(); // its slots have another length
+        return null;
+    }
 
     /// <summary>The last whole record.</summary>
     /// <param name="subject">Of what it is; null: there is none.</param>

@@ -108,6 +108,7 @@ public static unsafe partial class LibFastBackup
     /// <summary>with CREATE: path is a folder, or a new file that loses its name at once</summary>
     public const uint FB_DEVICE_NAMELESS = 64;
     public const uint FB_DEVICE_REPLACE = 128;
+    public const uint FB_DEVICE_RESUME = 256;
 
     /// <summary>as the flags say: raw, or refused</summary>
     public const uint FB_FORMAT_UNSAID = 0;

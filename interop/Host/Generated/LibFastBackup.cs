@@ -658,7 +658,13 @@ public static unsafe partial class LibFastBackup
         fb_bitmap* @out
     );
 
-    /// <summary>[setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.</summary>
+    /// <summary>
+    /// [setup] A job in state created: nothing is read, written or frozen yet. options may be NULL: a full backup.
+    /// With a record this call waits for storage. The disk has a tracker, the target is a file or block device of this
+    /// machine, and sync is neither top nor none. The file is made, or has an older record of this disk and target. It is
+    /// written a second after the start, later every 32 s, each time behind a flush of the target, and at the end; a copy
+    /// that is whole takes it away.
+    /// </summary>
     /// <returns>
     /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_STATE (id in use, bitmap busy, target or scratch in use or does not answer),<br/>
     /// FB_E_NO_SPACE (target too small), FB_E_ALIGN, FB_E_NO_MEMORY, FB_E_UNSUPPORTED; the text names the value and the<br/>
@@ -670,6 +676,27 @@ public static unsafe partial class LibFastBackup
         fb_device target,
         fb_backup_options* options,
         fb_job* @out
+    );
+
+    /// <summary>
+    /// As fb_checkpoint_bitmap, but the bitmap has what is left of an interrupted copy by its record, and what has changed
+    /// since the record's checkpoint: all in which the target may differ from the disk. A job with FB_SYNC_BITMAP and
+    /// FB_BITMAP_MODE_NEVER that copies it, best with the same record again, makes the target the disk at its own point in
+    /// time. target is the copy's, open for writing; that nobody else has written to it meanwhile is the host's to know.
+    /// </summary>
+    /// <returns>FB_E_INVALID: no whole record, of another disk, target or size, or the checkpoint is gone; the text says which</returns>
+    [LibraryImport(Library)]
+    public static partial int fb_backup_unfinished(
+        fb_disk disk,
+        fb_device target,
+        byte* record,
+        uint record_length,
+        byte* name,
+        uint name_length,
+        ulong granularity,
+        fb_queue queue,
+        ulong user_data,
+        fb_bitmap* @out
     );
 
     /// <summary>
@@ -766,7 +793,8 @@ public static unsafe partial class LibFastBackup
     [LibraryImport(Library)]
     public static partial int fb_job_find(fb_engine engine, byte* id, uint id_length, fb_job* @out);
 
-    /// <summary>[setup] FB_OK, FB_E_HANDLE; FB_E_STATE: it has started and not ended, or snapshot reads have not.</summary>
+    /// <summary>[setup] Waits for the record of a job that has one, 10 s at most.</summary>
+    /// <returns>FB_OK, FB_E_HANDLE; FB_E_STATE: it has started and not ended, or snapshot reads have not.</returns>
     [LibraryImport(Library)]
     public static partial int fb_job_close(fb_job job);
 

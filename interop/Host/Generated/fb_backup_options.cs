@@ -69,4 +69,19 @@ public unsafe struct fb_backup_options
     /// much and the job is a long one; FB_NO_WARM_UP: none
     /// </summary>
     public uint warm_ms;
+
+    /// <summary>
+    /// path of a file that says what of the copy is not on the target for certain, so that it
+    /// can be gone on with after an interruption (fb_backup_unfinished); NULL: none
+    /// </summary>
+    public byte* record;
+
+    /// <summary>0 to 4095 bytes, no NUL inside</summary>
+    public uint record_length;
+
+    /// <summary>with a record 1 to 1023, else 0</summary>
+    public uint record_since_length;
+
+    /// <summary>a checkpoint of the disk that is there already</summary>
+    public byte* record_since;
 }

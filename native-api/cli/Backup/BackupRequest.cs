@@ -52,8 +52,11 @@ sealed record BackupRequest
     /// <summary>May replace a file, replace a left-over partial, overwrite a block device.</summary>
     public bool IsForced { get; init; }
 
-    /// <summary>A left-over partial is gone on with.</summary>
+    /// <summary>A left-over partial is gone on with, or a block device that an interrupted run has left.</summary>
     public bool IsResumed { get; init; }
+
+    /// <summary>Where the record of a copy onto a block device is kept; null: there is none.</summary>
+    public string? Record { get; init; }
 
     /// <summary>Raw when --format raw was given: then no content is looked at.</summary>
     public FormatRule Format { get; init; }

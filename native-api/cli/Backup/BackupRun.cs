@@ -29,11 +29,9 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     BackupJob? _job;
     bool _hasStarted;
     BackupTracker? _tracker;
-    CopyRecord? _record; // null: the copy cannot be gone on with
-    ResumedCopy? _resumed;
+    Resumption? _resumption; // null: the copy cannot be gone on with
     HierarchicalBitmap? _marked; // by the source's server, or in its image
     BackingImage? _backing;
-    string _point = ""; // of the tracker, at which the copy began
 
     public BackupResult Execute()
     {
@@ -56,8 +54,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             if (!_hasStarted)
             {
                 _place?.Undo(); // refused, or an exception: nothing was copied
-                if (_resumed == null)
-                    _tracker?.EndPoint(_point);
+                _resumption?.Withdraw();
             }
             _place?.Dispose();
             // After a bug the kernel may still own buffers: then memory ends with the process.
@@ -112,8 +109,11 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             IsIncremental && request.Image == null ? TryOpenLast(engine)
             : TlsTransport.Schemes.IsMeant(request.Target) ? TryOpenRemote(engine)
             : TryOpenPlace(engine);
-        if (refusal.IsNone && _place is { PartialPath: not null } && request.Image == null)
-            refusal = TryMakeRecord(engine);
+        if (refusal.IsNone && _place != null && request.Image == null)
+        {
+            _resumption = new Resumption(request, _place, _tracker);
+            refusal = _resumption.TryBegin(engine, _source!, (FileDevice)_target!);
+        }
         if (!refusal.IsNone)
             return refusal;
         BackupOptions options = new()
@@ -131,7 +131,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     bool IsIncremental => _tracker is { FullReason: null } || _marked != null;
 
     /// <summary>All that is to be copied; null: everything is.</summary>
-    HierarchicalBitmap? Named => _resumed?.Left ?? _marked ?? (IsIncremental ? _tracker!.Changed : null);
+    HierarchicalBitmap? Named => _resumption?.Resumed?.Left ?? _marked ?? (IsIncremental ? _tracker!.Changed : null);
 
     /// <summary>All that lies behind an offset is copied.</summary>
     bool CoversFrom(ulong offsetBytes) =>
@@ -212,7 +212,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             Path = request.Target,
             SizeBytes = shape?.FileBytesMax ?? _source.Limits.CapacityBytes,
             MayReplace = request.IsForced,
-            MayResume = request.IsResumed,
+            MayResume = IsResumed,
             ResumeWord = "--resume",
             IsLockIgnored = request.IsLockIgnored,
             Format = shape == null ? request.Format : FormatRule.Raw, // an image replaces an image
@@ -222,6 +222,8 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             SourceName = _source.Name,
         };
         OpenRefusal refusal = TargetPlace.TryPlan(NameCalls.Kernel, wanted, out _place);
+        if (refusal.IsNone)
+            refusal = CheckRecord(_place!.PartialPath != null);
         if (!refusal.IsNone)
             return refusal;
         if (shape != null && _place!.PartialPath == null)
@@ -246,33 +248,31 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             : new OpenRefusal(fault, $"cannot give its length to '{place.PartialPath}', which is whole: {fault}");
     }
 
-    /// <summary>Goes on with an interrupted copy, or makes that possible for this one.</summary>
-    OpenRefusal TryMakeRecord(Engine engine)
-    {
-        FileDevice target = (FileDevice)_target!;
-        if (_place!.IsResumed)
-        {
-            OpenRefusal refusal = ResumedCopy.TryOpen(_place, _source!, target, _tracker, out _resumed);
-            if (!refusal.IsNone)
-                return refusal;
-            _point = _resumed!.Subject.Point;
-            _record = new CopyRecord(engine, _place, _resumed.Subject, _resumed.File);
-            return default;
-        }
-        if (request.Sync != BackupSync.Full)
-            return default;
-        ulong pointNs = 0;
-        string name = "unfinished copy " + _place.PartialPath;
-        if (_tracker?.TryBeginPoint(name, out pointNs) == true)
-            _point = name;
-        _record = CopyRecord.TryBegin(_source!, target, request.ClusterBytes, _point, pointNs, engine, _place);
-        return default;
-    }
+    /// <summary>By force a device is begun anew where there is nothing to go on with.</summary>
+    bool IsResumed =>
+        request.IsResumed && (request.Record == null || !request.IsForced || System.IO.File.Exists(request.Record));
+
+    OpenRefusal CheckRecord(bool isFile) =>
+        isFile && request.Record != null
+            ? OpenRefusal.Rule($"target '{request.Target}' is a file, whose record lies beside it: leave --record out")
+        : !isFile && IsResumed && request.Record == null
+            ? OpenRefusal.Rule(
+                $"target '{request.Target}' is a block device, whose record is where --record of the interrupted run "
+                    + "has said: give --record"
+            )
+        : default;
 
     OpenRefusal TryOpenRemote(Engine engine)
     {
         if (request.IsResumed)
-            return OpenRefusal.Rule("only a copy into a file can be resumed: leave --resume out");
+            return OpenRefusal.Rule(
+                "only a copy into a file or onto a block device of this machine can be resumed, nobody can tell "
+                    + "whether a server's disk is the same one: leave --resume out"
+            );
+        if (request.Record != null)
+            return OpenRefusal.Rule(
+                "nobody can tell later whether a server's disk is the same one: leave --record out"
+            );
         if (!request.IsForced)
             return new OpenRefusal(
                 new Fault(FaultKind.State, Errnos.EEXIST),
@@ -316,7 +316,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     {
         BackupJob job = _job!;
         WriteStart(engine);
-        WriteResume();
+        _resumption?.WriteResume(_source!.Limits.CapacityBytes, output);
         WorkEngine.Warn(engine, output);
         SourceDisk.WarnOfUse(_source!, "source", output);
         if (_backing != null)
@@ -325,6 +325,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             output.Doubt(doubt);
         if (SourceDisk.IsUnfinished(_source!))
             output.Warning($"source '{request.Source}' is marked: a backup onto it has not ended, it may hold no disk");
+        CopyRecord? record = _resumption?.Record;
         job.Listener = this;
         long start = Stopwatch.GetTimestamp();
         TimeSpan cpuStart = Environment.CpuUsage.TotalTime;
@@ -336,7 +337,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             {
                 _hasStarted = true;
                 engine.Reactor.Invoke(() => job.Start(engine.Reactor));
-                _record?.Begin(job);
+                record?.Begin(job);
                 WorkEngine.Wait(
                     engine,
                     _concluded,
@@ -344,20 +345,20 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
                     () => job.Cancel(),
                     view.IntervalMs,
                     () => show(Picture(job.Query())),
-                    _record == null ? null : _record.Tick
+                    record == null ? null : record.Tick
                 );
             }
         );
         JobProgress progress = job.Query();
         bool isWhole = progress.IsSuccess && engine.Reactor.Failure == null;
         OpenRefusal publishing = isWhole && _place != null ? Publish(_place) : default;
-        _record?.End(isWhole && publishing.IsNone);
-        if (_record?.Trouble is { } trouble)
+        record?.End(isWhole && publishing.IsNone);
+        if (record?.Trouble is { } trouble)
             output.Warning(trouble);
         if (isWhole && publishing.IsNone && _tracker?.Commit() is { IsFault: true } unsaid)
             output.Doubt($"the copy is whole, but tracker '{request.Tracker}' could not be told so: {unsaid}");
         if (isWhole && publishing.IsNone)
-            _tracker?.EndPoint(_point);
+            _tracker?.EndPoint(_resumption?.Point ?? "");
         if (isWhole && publishing.IsNone && request.ClearedBitmap != null)
             publishing = SourceBitmap.Clear(engine, request, _source!);
         foreach (string word in _place?.Words ?? [])
@@ -384,9 +385,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
     {
         string kept =
             IsIncremental && _place == null ? $"'{request.Target}' is between two copies: run again to complete it"
-            : _place?.PartialPath is { } unfinished && _record is { IsKept: true }
-                ? $"the unfinished copy is kept in '{unfinished}'; run again with --resume to go on with it, "
-                    + "or with --force to start anew"
+            : _resumption?.Advice is { } advice ? advice
             : _place?.PartialPath is { } partial
                 ? $"the unfinished copy is kept in '{partial}'; remove it, or run again with --force to start anew"
             : $"'{request.Target}' holds an unfinished copy: run again to start anew";
@@ -408,19 +407,6 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
             : $"cannot write target '{_place?.PartialPath ?? request.Target}'";
         string why = SourceDisk.Explain(progress.IsSourceFault ? _source : _target, progress.Fault);
         return $"{where}: {why}, {done}; {kept}";
-    }
-
-    void WriteResume()
-    {
-        if (_resumed is not { } copy)
-            return;
-        (ulong leftBytes, ulong allBytes) = (copy.Left.CountBytes(), _source!.Limits.CapacityBytes);
-        string changed = copy.ChangedBytes > 0 ? $", {ByteSize.Format(copy.ChangedBytes)} of it changed since" : "";
-        output.Line($"resumed: {ByteSize.Format(leftBytes)} of {ByteSize.Format(allBytes)} left{changed}");
-        output.Event(
-            new ResumeEvent("resume", _place!.PartialPath!, leftBytes, copy.ChangedBytes, allBytes),
-            JsonEvents.Readable.ResumeEvent
-        );
     }
 
     /// <summary>How much is to be copied, or why all: said before anything is opened for writing.</summary>
@@ -474,7 +460,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
 
     public void Dispose()
     {
-        _record?.Dispose();
+        _resumption?.Record?.Dispose();
         _concluded.Dispose();
     }
 
@@ -485,7 +471,7 @@ sealed class BackupRun(BackupRequest request, Output output, Interruption interr
         // A device that does not answer keeps its last requests: it is closed when they have ended.
         _target?.DisposeWhenIdle();
         _tracker?.Dispose();
-        _resumed?.Left.Dispose();
+        _resumption?.Resumed?.Left.Dispose();
         _marked?.Dispose();
         _source?.DisposeWhenIdle();
         _backing?.Device.DisposeWhenIdle();

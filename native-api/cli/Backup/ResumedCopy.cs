@@ -5,7 +5,6 @@ using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
-using FastBackup.Devices.Targets;
 using FastBackup.Tracking.Resume;
 
 namespace FastBackup.Cli;
@@ -16,13 +15,13 @@ namespace FastBackup.Cli;
 /// <param name="ChangedBytes">Of it, copied before and written to since.</param>
 sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitmap Left, ulong ChangedBytes)
 {
-    /// <param name="place">Of the file.</param>
+    /// <param name="records">Where its record is.</param>
     /// <param name="source">The disk, at rest.</param>
-    /// <param name="target">The file, open.</param>
+    /// <param name="target">The file or block device, open.</param>
     /// <param name="tracker">The disk's; null: none was given.</param>
     /// <param name="copy">Null when refused.</param>
     public static OpenRefusal TryOpen(
-        TargetPlace place,
+        RecordPlace records,
         IBlockDevice source,
         FileDevice target,
         BackupTracker? tracker,
@@ -30,14 +29,12 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
     )
     {
         copy = null;
-        string partial = place.PartialPath!;
-        Fault fault = place.TryOpenRecord(out int fd);
-        if (fault.IsFault)
-            return Refuse($"'{partial}' has no record of what is in it ('{place.RecordPath}': {fault})");
-        ResumeFile file = new(fd);
-        OpenRefusal refusal = file.TryRead(out CopySubject? subject, out HierarchicalBitmap? left)
-            ? Check(subject!, place, source, target, tracker, left!, out ulong changedBytes)
-            : Refuse($"'{place.RecordPath}' is no whole record of what is in '{partial}'", out changedBytes);
+        OpenRefusal refusal = records.TryOpen(out ResumeFile? file);
+        if (file == null)
+            return Refuse(refusal.Sentence);
+        refusal = file.TryRead(out CopySubject? subject, out HierarchicalBitmap? left)
+            ? Check(subject!, records, source, target, tracker, left!, out ulong changedBytes)
+            : Refuse($"'{records.Path}' is no whole record of what is in '{records.CopyPath}'", out changedBytes);
         if (refusal.IsNone)
         {
             copy = new ResumedCopy(subject!, file, left!, changedBytes);
@@ -50,7 +47,7 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
 
     static OpenRefusal Check(
         CopySubject subject,
-        TargetPlace place,
+        RecordPlace records,
         IBlockDevice source,
         FileDevice target,
         BackupTracker? tracker,
@@ -74,7 +71,7 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
         if (fault.IsFault)
             return Refuse($"nobody can tell whether source '{source.Name}' was written to since ({fault})");
         if (!subject.IsOfSame(now!))
-            return Refuse($"'{place.RecordPath}' is of a copy of another disk, or into another file");
+            return Refuse($"'{records.Path}' is of a copy of another disk, or {Elsewhere(target)}");
         if (subject.Point.Length > 0 && tracker != null)
         {
             ulong before = left.CountBytes();
@@ -89,6 +86,8 @@ sealed record ResumedCopy(CopySubject Subject, ResumeFile File, HierarchicalBitm
         string advice = tracker == null ? " and no --tracker was given" : ", and its tracker does not tell where";
         return Refuse($"source '{source.Name}' was written to since the copy was interrupted{advice}");
     }
+
+    static string Elsewhere(FileDevice target) => target.IsBlockDevice ? "onto another target" : "into another file";
 
     static OpenRefusal Refuse(string why) =>
         OpenRefusal.Rule($"{why}: it cannot be resumed; give --force instead of --resume to start anew");

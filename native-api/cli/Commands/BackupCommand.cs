@@ -52,20 +52,14 @@ static class BackupCommand
         Option<ulong?> cluster = CreateCluster();
         Option<ulong?> memory = MemoryOption.Create();
         (Option<bool> force, Option<bool> resume) = CreateReplacing();
+        Option<string?> record = CreateRecordOption();
         Option<string?> tracker = TrackCommand.CreateTrackerOption(
             "Tracker of SOURCE: into a TARGET that exists, the last copy, goes only what has changed since."
         );
-        Option<string?> since = CheckpointCommand.CreateOption(
-            "--since",
-            "With --tracker: TARGET is the copy of this checkpoint."
-        );
-        Option<string?> bitmap = CreateBitmapOption([tracker, sync, resume, force]);
+        (Option<string?> since, Option<string?> checkpoint) = CreatePoints();
+        Option<string?> bitmap = CreateBitmapOption([tracker, sync, resume, record, force]);
         Option<string?> cleared = CreateClearOption(bitmap, [tracker, resume], sync);
         Option<uint?> reconnect = ReconnectOption.Create();
-        Option<string?> checkpoint = CheckpointCommand.CreateOption(
-            "--checkpoint",
-            "With --tracker: makes this checkpoint when the copy is whole."
-        );
         Command command = new("backup", "Copy a disk to a file or another disk, or into a repository.")
         {
             source,
@@ -77,6 +71,7 @@ static class BackupCommand
             memory,
             force,
             resume,
+            record,
             tracker,
             since,
             checkpoint,
@@ -98,6 +93,7 @@ static class BackupCommand
             cluster,
             force,
             resume,
+            record,
             since,
             checkpoint,
             bitmap,
@@ -127,6 +123,7 @@ static class BackupCommand
                         UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
                         IsForced = parsed.GetValue(force),
                         IsResumed = parsed.GetValue(resume),
+                        Record = parsed.GetValue(record),
                         IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
                         Format = parsed.GetValue(CommonOptions.Format),
                         Image = s_image.Read(parsed, target),
@@ -149,6 +146,30 @@ static class BackupCommand
                 }
         if (result.GetResult(resume) != null && result.GetResult(points[0]) != null)
             result.AddError("--resume goes on with a full copy: leave --since out");
+    }
+
+    static (Option<string?> Since, Option<string?> Checkpoint) CreatePoints() =>
+        (
+            CheckpointCommand.CreateOption("--since", "With --tracker: TARGET is the copy of this checkpoint."),
+            CheckpointCommand.CreateOption(
+                "--checkpoint",
+                "With --tracker: makes this checkpoint when the copy is whole."
+            )
+        );
+
+    static Option<string?> CreateRecordOption()
+    {
+        Option<string?> option = new("--record")
+        {
+            Description = "Onto a block device: keep in FILE what is left, so that --resume can go on.",
+            HelpName = "FILE",
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && result.Tokens[0].Value.Length == 0)
+                result.AddError("--record is empty; give the name of a file");
+        });
+        return option;
     }
 
     /// <param name="others">That make no sense beside it.</param>

@@ -12,7 +12,7 @@ using FastBackup.Pacing;
 
 namespace FastBackup.Native.Calls;
 
-static class BackupCalls
+static partial class BackupCalls
 {
     const uint FlagsKnown =
         Fb.BackupManualFinalize
@@ -36,17 +36,23 @@ static class BackupCalls
         Answer answer = host == null ? Answer.Ok : StructSize.TryRead(host, BackupOptionsStruct.SizeFirst, out given);
         BackupOptions? options = null;
         if (answer.IsOk)
-            answer = TryTranslate(disk, given, out options);
+            answer = TryTranslate(disk, target, given, out options);
         if (answer.IsOk && !ReferenceEquals(disk.Engine, target.Engine))
             answer = Answer.Invalid("disk and target are of different engines");
         DeviceObject? scratch = null;
         if (answer.IsOk)
             answer = TryFindScratch(given, disk, out scratch);
         EngineObject engine = disk.Engine!;
+        JobRecord? record = null;
+        if (answer.IsOk)
+            answer = TryOpenRecord(disk, target, given, out record);
         if (answer.IsOk && !engine.TryRetain(isChild: true))
             answer = Answer.Handle(EngineObject.Noun);
         if (!answer.IsOk)
+        {
+            record?.Withdraw();
             return answer.Tell();
+        }
         JobObject? job = null;
         BackupMemory? memory = null;
         try
@@ -59,6 +65,7 @@ static class BackupCalls
                 ScratchBytesMax = given.ScratchBytesMax,
                 HasView = (given.Flags & Fb.BackupSnapshot) != 0,
                 Options = options!,
+                Record = record,
             };
             if (BackupMemory.IsPossible(options!)) // else the engine's rules refuse it
                 _ = BackupMemory.TryTake(disk.Core.CapacityBytes, options!, request.HasView, out memory);
@@ -71,11 +78,19 @@ static class BackupCalls
         {
             memory?.Dispose();
             if (job == null)
+            {
+                record?.Withdraw();
                 engine.Release(isChild: true);
+            }
         }
     }
 
-    static unsafe Answer TryTranslate(DiskObject disk, in BackupOptionsStruct given, out BackupOptions? options)
+    static unsafe Answer TryTranslate(
+        DiskObject disk,
+        DeviceObject target,
+        in BackupOptionsStruct given,
+        out BackupOptions? options
+    )
     {
         options = null;
         Answer answer = CheckNumbers(given);
@@ -86,6 +101,7 @@ static class BackupCalls
             return answer;
         _ = HostGuestPriority.TryRead(given.GuestPriority, out GuestPriority priority); // checked with the others
         DirtyBitmap? dirty = null;
+        ulong completingSerial = 0;
         if (given.Bitmap != 0)
         {
             if (HandleTable.Find<BitmapObject>(given.Bitmap) is not { } bitmap)
@@ -95,12 +111,14 @@ static class BackupCalls
             if (bitmap.IsPersistent && given.BitmapMode != (uint)BitmapMode.Never + 1)
                 return Answer.State(PersistentBitmaps.Rule(bitmap.Dirty!.Name) + "; use it with FB_BITMAP_MODE_NEVER");
             dirty = bitmap.Dirty;
+            completingSerial = bitmap.SerialCompleting(target);
         }
         options = new BackupOptions
         {
             Id = id.Length == 0 ? null : id,
             Sync = (BackupSync)given.Sync,
             Bitmap = dirty,
+            CompletingSerial = completingSerial,
             BitmapMode = given.BitmapMode == 0 ? null : (BitmapMode)(given.BitmapMode - 1),
             SpeedBytesPerSecond = given.Speed,
             GuestPriority = priority,

@@ -203,7 +203,7 @@ static class CheckpointCalls
                 queueId,
                 userData,
                 result,
-                (dirty, end) => Fill(disk!, points, point, dirty, end),
+                (bitmap, end) => Fill(disk!, points, point, left: null, bitmap.Dirty!, end),
                 () => PointsInHand.GiveBack(disk!, points)
             )
             : answer.Tell();
@@ -213,10 +213,23 @@ static class CheckpointCalls
     }
 
     /// <summary>In the moment.</summary>
-    static void Fill(DiskObject disk, DiskPoints points, string since, DirtyBitmap bitmap, Action<Fault> end)
+    /// <param name="disk">Of the bitmap.</param>
+    /// <param name="points">Of its tracker, in hand; given back at the end.</param>
+    /// <param name="since">One that is there.</param>
+    /// <param name="left">What the bitmap gains beside; null: nothing. Used up.</param>
+    /// <param name="bitmap">Has begun to record.</param>
+    /// <param name="end">Told once.</param>
+    internal static void Fill(
+        DiskObject disk,
+        DiskPoints points,
+        string since,
+        HierarchicalBitmap? left,
+        DirtyBitmap bitmap,
+        Action<Fault> end
+    )
     {
         bitmap.BeginFill();
-        if (!SinceFill.Begin(disk, points, since, left: null, bitmap, s_fills, () => end(Fault.None)))
+        if (!SinceFill.Begin(disk, points, since, left, bitmap, s_fills, () => end(Fault.None)))
             end(Fault.None);
     }
 
@@ -224,10 +237,14 @@ static class CheckpointCalls
     {
         points = null;
         disk = HandleTable.Find<DiskObject>(diskId);
-        if (disk is not { } found)
-            return Answer.Handle(DiskObject.Noun);
+        return disk == null ? Answer.Handle(DiskObject.Noun) : Take(disk, out points);
+    }
+
+    /// <summary>Takes a disk's points in hand. Threads: any that may wait.</summary>
+    internal static Answer Take(DiskObject disk, out DiskPoints? points)
+    {
         DiskPoints? taken = null;
-        Answer answer = found.Engine!.RunUnlessStopped(found, () => PointsInHand.TryTake(found, out taken));
+        Answer answer = disk.Engine!.RunUnlessStopped(disk, () => PointsInHand.TryTake(disk, out taken));
         points = taken;
         return answer;
     }

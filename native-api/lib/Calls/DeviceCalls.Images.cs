@@ -37,6 +37,8 @@ static partial class DeviceCalls
             return Answer.Invalid("a server's disk has no format here: the server opens its images");
         if (isNew && (given.Flags & Fb.DevicePartial) == 0)
             return Answer.Invalid("a new image is partial until it is whole: FB_DEVICE_PARTIAL is missing");
+        if (isNew && (given.Flags & Fb.DeviceResume) != 0)
+            return Answer.Invalid("a new image is begun anew: leave FB_DEVICE_RESUME out");
         if (!isNew && (given.Packing | given.PackingLevel | given.BackingFormat | given.BackingLength) != 0)
             return Answer.Invalid("packing and backing go with FB_DEVICE_CREATE and FB_FORMAT_QCOW2");
         if (!isNew)
@@ -109,10 +111,9 @@ static partial class DeviceCalls
         );
         if (shape == null)
             return (refusal, null, null);
-        bool mayReplace = (flags & Fb.DeviceReplace) != 0;
         (refusal, IBlockDevice? file, TargetPlace? place) = OpenPartial(
             engine,
-            mayReplace,
+            flags,
             options with
             {
                 CreateBytes = shape.FileBytesMax,

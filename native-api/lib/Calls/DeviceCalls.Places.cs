@@ -18,9 +18,10 @@ namespace FastBackup.Native.Calls;
 static partial class DeviceCalls
 {
     internal const string ReplaceWord = "FB_DEVICE_REPLACE";
+    internal const string ResumeWord = "FB_DEVICE_RESUME";
     internal const string IgnoreWord = "FB_DEVICE_IGNORE_LOCKS";
 
-    const uint PlaceFlags = Fb.DevicePartial | Fb.DeviceNameless | Fb.DeviceReplace;
+    const uint PlaceFlags = Fb.DevicePartial | Fb.DeviceNameless | Fb.DeviceReplace | Fb.DeviceResume;
 
     /// <summary>One of the flags of this file is set.</summary>
     static bool IsPlace(uint flags) => (flags & PlaceFlags) != 0;
@@ -31,7 +32,9 @@ static partial class DeviceCalls
             Fb.DevicePartial | Fb.DeviceNameless => Answer.Invalid(
                 "a partial file has a name: not with FB_DEVICE_NAMELESS"
             ),
-            0 => Answer.Invalid("FB_DEVICE_REPLACE goes with FB_DEVICE_PARTIAL or FB_DEVICE_NAMELESS"),
+            0 => Answer.Invalid("FB_DEVICE_REPLACE goes with FB_DEVICE_PARTIAL or NAMELESS, RESUME with PARTIAL"),
+            _ when (flags & Fb.DeviceResume) != 0 && (flags & (Fb.DeviceReplace | Fb.DeviceNameless)) != 0 =>
+                Answer.Invalid("FB_DEVICE_RESUME goes on with what is there: not with REPLACE or NAMELESS"),
             _ => (flags & Fb.DeviceCreate) != 0 ? Answer.Ok : Answer.Invalid("FB_DEVICE_CREATE is missing"),
         };
 
@@ -43,13 +46,13 @@ static partial class DeviceCalls
     {
         bool mayReplace = (flags & Fb.DeviceReplace) != 0;
         return (flags & Fb.DevicePartial) != 0
-            ? DeviceMaking.Open(engine, () => OpenPartial(engine, mayReplace, options), out device)
+            ? DeviceMaking.Open(engine, () => OpenPartial(engine, flags, options), out device)
             : DeviceMaking.Open(engine, () => OpenNameless(engine, mayReplace, options), out device);
     }
 
     static (OpenRefusal, IBlockDevice?, TargetPlace?) OpenPartial(
         EngineObject engine,
-        bool mayReplace,
+        uint flags,
         FileOpenOptions options
     )
     {
@@ -57,8 +60,10 @@ static partial class DeviceCalls
         {
             Path = options.Path,
             SizeBytes = options.CreateBytes!.Value,
-            MayReplace = mayReplace,
+            MayReplace = (flags & Fb.DeviceReplace) != 0,
             ReplaceWord = ReplaceWord,
+            MayResume = (flags & Fb.DeviceResume) != 0,
+            ResumeWord = ResumeWord,
             IsLockIgnored = options.IsLockIgnored,
             IgnoreWord = IgnoreWord,
         };

@@ -55,12 +55,12 @@ static class DiskBitmapCalls
         ulong queueId,
         ulong userData,
         ulong* result,
-        Action<DirtyBitmap, Action<Fault>> fill,
+        Action<BitmapObject, Action<Fault>> fill,
         Action withdraw
     ) => Add(id, name, nameLength, granularity, queueId, userData, new(IsEnabled: true, fill, withdraw), result).Tell();
 
     /// <summary>What becomes of a bitmap in its moment.</summary>
-    sealed record AddedBitmap(bool IsEnabled, Action<DirtyBitmap, Action<Fault>>? Fill, Action? Withdraw);
+    sealed record AddedBitmap(bool IsEnabled, Action<BitmapObject, Action<Fault>>? Fill, Action? Withdraw);
 
     static unsafe Answer Add(
         ulong id,
@@ -131,7 +131,7 @@ static class DiskBitmapCalls
         if (wanted.Fill == null)
             end(Fault.None);
         else
-            wanted.Fill(bitmap.Dirty, end);
+            wanted.Fill(bitmap, end);
     }
 
     public static int Remove(ulong id, ulong bitmapId, ulong queueId, ulong userData) =>

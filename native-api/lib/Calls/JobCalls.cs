@@ -14,6 +14,7 @@ namespace FastBackup.Native.Calls;
 static partial class JobCalls
 {
     const uint IdBytesMax = 255;
+    const int RecordMaxMs = 10_000;
 
     public static unsafe int Start(ulong id, ulong queueId, ulong userData) =>
         TransactionCalls.Start(&id, &userData, 1, 0, queueId);
@@ -128,6 +129,8 @@ static partial class JobCalls
         if (HandleTable.Find<JobObject>(id) is not { } job)
             return Answer.Handle(JobObject.Noun).Tell();
         EngineObject engine = job.Engine!;
+        if (job.Record is { } record && !engine.Reactor.MustNotWait) // it asks the job once more what is left
+            _ = EngineTurns.WaitUntil(engine, job, () => !job.HasEnded || record.IsClosed, RecordMaxMs);
         Answer answer = engine.Run(job, job.CloseIfOver);
         if (!answer.IsOk)
             return answer.Tell();

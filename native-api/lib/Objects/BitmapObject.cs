@@ -12,6 +12,8 @@ namespace FastBackup.Native.Objects;
 sealed class BitmapObject : EngineChild, IHandleKind
 {
     HierarchicalBitmap? _own;
+    DeviceObject? _completed;
+    ulong _completingSerial;
 
     /// <summary>One of its own.</summary>
     /// <param name="bits">Its bits.</param>
@@ -50,6 +52,12 @@ sealed class BitmapObject : EngineChild, IHandleKind
 
     /// <summary>The disk's tracker keeps it, as a point of its name.</summary>
     public bool IsPersistent { get; set; }
+
+    /// <summary>Until it forgets something it names all in which a target may differ from the disk.</summary>
+    public void SetCompleting(DeviceObject target) => (_completed, _completingSerial) = (target, Dirty!.Serial);
+
+    /// <summary>The bitmap's serial while it names all that; 0: it does not, or nobody knows.</summary>
+    public ulong SerialCompleting(DeviceObject target) => ReferenceEquals(_completed, target) ? _completingSerial : 0;
 
     /// <summary>Other bits from now on: those of a truncate that needed room.</summary>
     public void Replace(HierarchicalBitmap bits, ulong sizeMaxBytes)

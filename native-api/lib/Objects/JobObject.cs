@@ -158,7 +158,7 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
         if (HasBegun)
             Record?.End(isWhole);
         else
-            Record?.Dispose();
+            Record?.Withdraw();
     }
 
     /// <summary>A read or discard of the snapshot, on the reactor's thread.</summary>

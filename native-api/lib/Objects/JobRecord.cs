@@ -16,7 +16,6 @@ using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
-using FastBackup.Interop.Linux;
 using FastBackup.Ports.Linux;
 using FastBackup.Tracking.Resume;
 
@@ -28,7 +27,6 @@ sealed class JobRecord : IDisposable
     const int FirstMs = 1000;
     const int RarestMs = 32_000;
     const int RunningMax = 256; // as many jobs as a monitor has
-    const uint OwnerOnly = 0x180; // 0600
 
     static readonly PatientThreads s_threads = new(RunningMax);
 
@@ -36,14 +34,22 @@ sealed class JobRecord : IDisposable
     readonly ResumeFile _file;
     readonly int _targetFd;
     readonly CopySubject _subject;
+    readonly bool _isNew;
     readonly object _gate = new();
     bool _isOver;
     bool _isWhole;
+    bool _isClosed;
 
-    JobRecord(string path, ResumeFile file, int targetFd, CopySubject subject, DeviceObject target) =>
-        (_path, _file, _targetFd, _subject, Target) = (path, file, targetFd, subject, target);
+    JobRecord(string path, ResumeFile file, bool isNew, int targetFd, CopySubject subject, DeviceObject target)
+    {
+        (_path, _file, _isNew) = (path, file, isNew);
+        (_targetFd, _subject, Target) = (targetFd, subject, target);
+    }
 
     public DeviceObject Target { get; }
+
+    /// <summary>Nothing will be written any more. Threads: any.</summary>
+    public bool IsClosed => Volatile.Read(ref _isClosed);
 
     /// <summary>Opens or makes the file. Threads: any that may wait.</summary>
     /// <param name="disk">Of the job.</param>
@@ -73,50 +79,15 @@ sealed class JobRecord : IDisposable
             out CopySubject? subject
         );
         ResumeFile? file = null;
+        bool isNew = false;
         OpenRefusal refusal = fault.IsNone
-            ? TryOpenFile(path, subject!, out file)
+            ? ResumeFile.TryClaim(path, subject!, out file, out isNew)
             : OpenRefusal.Of(path, "keep a record in", fault);
         if (refusal.IsNone)
-            record = new JobRecord(path, file!, targetFd, subject!, target);
+            record = new JobRecord(path, file!, isNew, targetFd, subject!, target);
         else
             NameCalls.Close(targetFd);
         return refusal;
-    }
-
-    static OpenRefusal TryOpenFile(string path, CopySubject subject, out ResumeFile? file)
-    {
-        file = null;
-        NameCalls calls = NameCalls.Kernel;
-        const int flags = Files.O_RDWR | Files.O_CREAT | Files.O_NONBLOCK;
-        int fd = calls.Open(Files.AT_FDCWD, path, flags | Folders.O_NOFOLLOW, OwnerOnly);
-        if (fd < 0)
-            return OpenRefusal.Of(path, "open record", Errnos.ToFault(-fd));
-        ResumeFile opened = new(fd);
-        int result = calls.Look(fd, out NameLook look);
-        string? wrong =
-            result < 0 || !look.IsFile ? $"'{path}' is no file, so no record of a copy can be in it"
-            : calls.Lock(fd, Files.LOCK_EX | Files.LOCK_NB) < 0 ? $"record '{path}' is that of a job that runs"
-            : null;
-        if (wrong == null && look.SizeBytes > 0)
-            wrong = Judge(opened, path, subject);
-        if (wrong == null)
-            file = opened;
-        else
-            opened.Dispose();
-        return wrong == null ? default : OpenRefusal.Rule(wrong);
-    }
-
-    static string? Judge(ResumeFile file, string path, CopySubject subject)
-    {
-        bool isRecord = file.TryRead(out CopySubject? before, out HierarchicalBitmap? left);
-        left?.Dispose();
-        if (!isRecord)
-            return $"'{path}' is there, and is no whole record of a copy; give another path";
-        if (!before!.IsOfSame(subject))
-            return $"record '{path}' is of a copy of another disk, or onto another target; give another path";
-        if (before.ClusterBytes != subject.ClusterBytes)
-            file.Forget(); // its slots have another length
-        return null;
     }
 
     /// <summary>The job has its point in time.</summary>
@@ -125,6 +96,19 @@ sealed class JobRecord : IDisposable
     {
         if (!s_threads.TryRun("fb-record", () => Run(tryAddLeft)))
             Dispose(); // a copy without a record
+    }
+
+    /// <summary>There will be no copy: a file that was made for it goes again.</summary>
+    public void Withdraw()
+    {
+        if (!_isNew || !s_threads.TryRun("fb-record", Remove))
+            Dispose();
+    }
+
+    void Remove()
+    {
+        _ = NamedFile.Remove(_path, _file.Fd);
+        Dispose();
     }
 
     /// <summary>The job has ended.</summary>
@@ -187,5 +171,6 @@ sealed class JobRecord : IDisposable
     {
         _file.Dispose();
         NameCalls.Close(_targetFd);
+        Volatile.Write(ref _isClosed, true);
     }
 }

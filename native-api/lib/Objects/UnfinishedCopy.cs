@@ -15,6 +15,14 @@ namespace FastBackup.Native.Objects;
 
 static class UnfinishedCopy
 {
+    /// <summary>A second descriptor of a target that is a file or block device of this machine, for whoever looks at
+    /// it or flushes it for himself. Threads: the reactor's.</summary>
+    /// <returns>The caller's; negative: it is none, or cannot be written to.</returns>
+    public static int OpenAgain(DeviceObject target) =>
+        target.Device is FileDevice { Fd: var own }
+            ? NameCalls.Kernel.Open(Files.AT_FDCWD, $"/proc/self/fd/{own}", Files.O_RDWR)
+            : -1;
+
     /// <param name="path">Of the record.</param>
     /// <param name="disk">The copy's disk.</param>
     /// <param name="targetFd">The copy's target.</param>

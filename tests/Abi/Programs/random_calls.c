@@ -332,6 +332,13 @@ static void call_cold(random_caller *self) {
     options->bitmap.id = tag % 3 == 0 ? bitmap.id : 0;
     options->scratch.id = tag % 7 == 0 ? handle(self, FB_KIND_DEVICE) : 0;
     options->scratch_bytes_max = tag % 14 == 0 ? number(self) : 0;
+    options->record = tag % 11 == 0 ? "/nowhere/record" : NULL;
+    options->record_length = tag % 11 == 0 ? 15 : (uint32_t)(tag % 17 == 0);
+    options->record_since = tag % 11 == 0 ? "monday" : NULL;
+    options->record_since_length = tag % 11 == 0 ? (uint32_t)(tag >> 9) % 7 : 0;
+    if (tag % 64 == 0)
+      valid(fb_backup_unfinished(disk, device, "/nowhere/record", (uint32_t)(tag >> 9) % 16, "bitmap-0", 8, 0, queue,
+                                 tag, &made_bitmap));
     valid(fb_backup_create(disk, device, tag % 5 == 0 ? NULL : options, &made_job));
     keep(self, made_job.id);
     break;

@@ -1064,6 +1064,19 @@ static unsafe class Exports
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "fb_backup_unfinished", CallConvs = [typeof(CallConvCdecl)])]
+    public static int BackupUnfinished(ulong disk, ulong target, byte* record, uint recordLength, byte* name, uint nameLength, ulong granularity, ulong queue, ulong userData, ulong* @out)
+    {
+        try
+        {
+            return BackupCalls.Unfinished(disk, target, record, recordLength, name, nameLength, granularity, queue, userData, @out);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "fb_job_start", CallConvs = [typeof(CallConvCdecl)])]
     public static int JobStart(ulong job, ulong queue, ulong userData)
     {

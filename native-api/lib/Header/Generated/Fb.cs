@@ -36,6 +36,7 @@ static class Fb
     public const uint DeviceProbeFormat = 16;
     public const uint DeviceReadOnly = 1;
     public const uint DeviceReplace = 128;
+    public const uint DeviceResume = 256;
     public const uint DiskBitmapDisabled = 1;
     public const uint EngineHasIoUring = 2;
     public const uint EngineHostDriven = 2;

@@ -37,6 +37,7 @@ sealed class AddBitmapAction(
     ulong _granuleBytes;
     string _since = since ?? "";
     HierarchicalBitmap? _left; // of an unfinished copy
+    DeviceObject? _unfinished; // its target
 
     public override string Type => "block-dirty-bitmap-add";
 
@@ -59,7 +60,7 @@ sealed class AddBitmapAction(
     {
         if (since != null || target == null)
             return QmpError.Generic("x-unfinished needs x-target, and names its checkpoint itself: not with x-since");
-        if (OpenAgain(plan, target, _disk!, out _, out int fd) is { } error)
+        if (OpenAgain(plan, target, _disk!, out _unfinished, out int fd) is { } error)
             return error;
         FileDevice disk = (FileDevice)_disk!.Core.Device; // it has a tracker
         OpenRefusal refusal = UnfinishedCopy.TryRead(record, disk, fd, _points!, out _since, out _left);
@@ -141,6 +142,8 @@ sealed class AddBitmapAction(
         _bitmap!.Dirty!.SetEnabled(!isDisabled);
         _disk!.Core.Add(_bitmap.Dirty);
         _disk.Bitmaps.Add(name, _bitmap);
+        if (_unfinished != null)
+            _bitmap.SetCompleting(_unfinished);
         if (_points != null)
             _bitmap.Dirty.BeginFill();
     }

@@ -44,7 +44,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     public override void TakeMemory()
     {
-        BackupOptions options = Options("", bitmap: null);
+        BackupOptions options = Options("", bitmap: null, target: null);
         if (_mayHaveMemory && BackupMemory.IsPossible(options)) // else, and after a fault, the check says what is wrong
             _ = BackupMemory.TryTake(Source.Core.CapacityBytes, options, HasView, out _memory);
     }
@@ -125,7 +125,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     public override void Abandon(PlanContext plan)
     {
-        _record?.Dispose();
+        _record?.Withdraw();
         _record = null;
         if (Job is { IsClosed: false })
             plan.Jobs.Forget(Job);
@@ -186,7 +186,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             Scratch = scratch,
             ScratchBytesMax = (ulong)arguments.ScratchBytes,
             HasView = HasView,
-            Options = Options(id, bitmap),
+            Options = Options(id, bitmap, target),
             Record = _record,
             IsOfMonitor = true,
         };
@@ -249,7 +249,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
 
     uint ClusterBytes => System.Math.Max(ClusterBytesMin, (uint)arguments.MinClusterBytes);
 
-    BackupOptions Options(string id, PlannedBitmap? bitmap)
+    BackupOptions Options(string id, PlannedBitmap? bitmap, DeviceObject? target)
     {
         FilterOptions filter = new()
         {
@@ -266,6 +266,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             Id = id,
             Sync = arguments.Sync,
             Bitmap = bitmap?.Bitmap.Dirty,
+            CompletingSerial = target == null ? 0 : bitmap?.Bitmap.SerialCompleting(target) ?? 0,
             IsBitmapStillToCome = bitmap is { IsToCome: true },
             BitmapMode = arguments.BitmapMode,
             SpeedBytesPerSecond = (ulong)arguments.Speed,

@@ -11,12 +11,9 @@
 //   Abandon     instead of Apply
 //   Release     on the monitor's thread, at the end
 using System;
-using FastBackup.Devices;
-using FastBackup.Interop.Linux;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
-using FastBackup.Ports.Linux;
 using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
@@ -109,8 +106,7 @@ abstract class PlanAction
         return answer.IsOk ? error : QmpError.Of(answer);
     }
 
-    /// <summary>A second descriptor of a target that is a file or block device of this machine, for whoever looks at
-    /// it or flushes it for himself. Threads: one that may wait, in Prepare.</summary>
+    /// <summary>A second descriptor of a target: see UnfinishedCopy. Threads: one that may wait, in Prepare.</summary>
     /// <param name="plan">What the action is part of.</param>
     /// <param name="node">Of the target.</param>
     /// <param name="source">The disk that goes there.</param>
@@ -130,8 +126,7 @@ abstract class PlanAction
         Answer answer = plan.Turns.RunUnlessStopped(() =>
         {
             error = plan.Nodes.FindTarget(node, source, out found);
-            if (error == null && found!.Device is FileDevice { Fd: var own })
-                again = NameCalls.Kernel.Open(Files.AT_FDCWD, $"/proc/self/fd/{own}", Files.O_RDWR);
+            again = error == null ? UnfinishedCopy.OpenAgain(found!) : -1;
             return Answer.Ok;
         });
         (target, fd) = (found, Math.Max(-1, again));

@@ -27,4 +27,8 @@ public unsafe partial struct BackupOptionsStruct
     public ulong Scratch;
     public uint GuestPriority;
     public uint WarmMs;
+    public byte* Record;
+    public uint RecordLength;
+    public uint RecordSinceLength;
+    public byte* RecordSince;
 }
