@@ -6,6 +6,7 @@
 // to the result's granules. A source with a dirty byte past the result's end is a Range fault, and nothing
 // changes: dropping it would lose a dirty bit. An empty source is fine. The result may be one of the sources.
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
@@ -73,8 +74,15 @@ public sealed partial class HierarchicalBitmap
         ulong lineCount = System.Math.Min(source.LeafLines, LeafLines); // past it the source has no dirty bit
         for (ulong line = source.NextDirtyLine(0, lineCount); line != NotFound; )
         {
-            MergeLine(source, line);
-            line = source.NextDirtyLine(line + 1, lineCount);
+            ulong block = line / BlockLines;
+            ulong end = System.Math.Min(lineCount, (block + 1) * BlockLines);
+            PrefetchBlocks(source, block + PrefetchBlocksAhead, lineCount);
+            ulong merged = 0;
+            for (ulong rest = source.BlockMask(block) & MaskBetween(line, end - 1); rest != 0; rest &= rest - 1)
+                if (StoreLine(source, block * BlockLines + (uint)BitOperations.TrailingZeroCount(rest)))
+                    merged |= rest & (0 - rest);
+            RaiseBlock(block, merged);
+            line = source.NextDirtyLine(end, lineCount);
         }
         return Fault.None;
     }
@@ -121,16 +129,52 @@ public sealed partial class HierarchicalBitmap
     /// <summary>Adds one line of a bitmap of the same granularity, beside other threads.</summary>
     void MergeLine(HierarchicalBitmap source, ulong line)
     {
-        for (ulong word = line * LineWords; word < (line + 1) * LineWords; word++)
+        if (StoreLine(source, line))
+            RaiseSummaries(1, line);
+    }
+
+    /// <summary>As MergeLine, without the summaries: they are the caller's.</summary>
+    /// <returns>False when the source's line is zero.</returns>
+    bool StoreLine(HierarchicalBitmap source, ulong line)
+    {
+        uint words = BitmapKernels.NonZeroWords(in source.Leaf(line * LineWords));
+        if (words == 0)
+            return false;
+        Line fresh = default; // of each word, what it gains; read once, for others may set more meanwhile
+        Line seen = default;
+        ulong gained = 0;
+        for (uint rest = words; rest != 0; rest &= rest - 1)
         {
-            ulong bits = Volatile.Read(ref source.Leaf(word));
-            if (bits == 0)
-                continue;
-            ulong seen = Volatile.Read(ref Leaf(word));
-            if ((seen & bits) != bits)
-                StoreOnes(word, bits, seen);
+            int word = BitOperations.TrailingZeroCount(rest);
+            seen[word] = Volatile.Read(ref Leaf(line * LineWords + (uint)word));
+            fresh[word] = Volatile.Read(ref source.Leaf(line * LineWords + (uint)word)) & ~seen[word];
+            gained += (uint)BitOperations.PopCount(fresh[word]);
         }
-        RaiseSummaries(1, line);
+        if (gained == 0)
+            return true;
+        _count.Add(line, gained); // before any store: it never understates
+        ulong tooMany = 0;
+        for (uint rest = words; rest != 0; rest &= rest - 1)
+        {
+            int word = BitOperations.TrailingZeroCount(rest);
+            if (fresh[word] == 0)
+                continue;
+            ref ulong target = ref Leaf(line * LineWords + (uint)word);
+            ulong before = Interlocked.CompareExchange(ref target, seen[word] | fresh[word], seen[word]);
+            if (before == seen[word])
+                continue;
+            tooMany += (uint)BitOperations.PopCount(fresh[word]);
+            StoreOnes(line * LineWords + (uint)word, fresh[word], before); // counts for itself
+        }
+        if (tooMany > 0)
+            _count.Subtract(line, tooMany);
+        return true;
+    }
+
+    [InlineArray((int)LineWords)]
+    struct Line
+    {
+        ulong _first;
     }
 
     /// <summary>Moves every dirty bit into another bitmap while other threads go on setting bits here.</summary>

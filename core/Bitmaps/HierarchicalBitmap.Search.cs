@@ -57,14 +57,69 @@ public sealed partial class HierarchicalBitmap
         area = default;
         if (maxBytes == 0)
             return new Fault(FaultKind.Invalid);
-        Fault fault = NextDirty(startBytes, endBytes, out ulong first);
-        if (fault.IsFault || first == NotFound)
-            return fault;
+        if (!IsRange(startBytes, endBytes))
+            return new Fault(FaultKind.Range, 0, startBytes);
+        if (startBytes == endBytes)
+            return Fault.None;
+        ulong firstBit = NextOne(startBytes >> _granularityShift, BitsFor(endBytes, _granularityShift));
+        if (firstBit == NotFound)
+            return Fault.None;
+        ulong first = Math.Max(firstBit << _granularityShift, startBytes);
         ulong limit = first + Math.Min(maxBytes, endBytes - first);
-        ulong endBit = BitsFor(limit, _granularityShift);
-        ulong end = FindZero(0, (first >> _granularityShift) + 1, endBit) << _granularityShift;
+        ulong end = NextZero(firstBit + 1, BitsFor(limit, _granularityShift)) << _granularityShift;
         area = new Extent(first, Math.Min(end, limit) - first);
         return Fault.None;
+    }
+
+    /// <summary>As FindOne in level 0, for walks: most runs begin in the word in which the last one ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    ulong NextOne(ulong from, ulong end)
+    {
+        ulong word = Volatile.Read(ref Leaf(from >> 6)) & (ulong.MaxValue << (int)from);
+        if (word == 0)
+            return NextOneFar(from, end);
+        ulong found = (from & ~63UL) + (uint)BitOperations.TrailingZeroCount(word);
+        return found < end ? found : NotFound;
+    }
+
+    /// <summary>
+    /// The rest of the line, then level 1: what it does not name is not looked at, which would be a miss. Where it leads
+    /// into another block of lines, those of a block further on are asked for: the walk will want them.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    ulong NextOneFar(ulong from, ulong end)
+    {
+        if (_topLevel == 0)
+            return FindOne(0, from, end);
+        ulong found = FindOneInLine(0, from);
+        if (found != NotFound)
+            return found < end ? found : NotFound;
+        ulong line = (from >> LineShift) + 1;
+        ulong endLine = ((end - 1) >> LineShift) + 1;
+        while (true)
+        {
+            ulong next = line < endLine ? FindOne(1, line, endLine) : NotFound;
+            if (next == NotFound)
+                return NotFound;
+            if (next / BlockLines != (line - 1) / BlockLines)
+                PrefetchBlocks(this, next / BlockLines + PrefetchBlocksAhead, endLine);
+            found = FindOneInLine(0, next << LineShift);
+            if (found != NotFound)
+                return found < end ? found : NotFound;
+            line = next + 1; // cleared meanwhile, or a summary that a claim has left
+        }
+    }
+
+    /// <summary>As FindZero in level 0, for walks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    ulong NextZero(ulong from, ulong end)
+    {
+        if (from >= end)
+            return end;
+        ulong zeros = ~Volatile.Read(ref Leaf(from >> 6)) & (ulong.MaxValue << (int)from);
+        return zeros == 0
+            ? FindZero(0, from, end)
+            : Math.Min((from & ~63UL) + (uint)BitOperations.TrailingZeroCount(zeros), end);
     }
 
     /// <summary>Whether the byte at a position is dirty, and how far that stays so.</summary>

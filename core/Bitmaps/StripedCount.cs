@@ -10,6 +10,7 @@
 // Bulk clears subtract from the base, once, afterwards. Read takes the base first: if it misses that subtraction the
 // sum is too high, and if it does not, the stripes read later still hold what the setters had added.
 // If setters added after their store, a claim could subtract a bit that is not yet counted and hide another.
+using System;
 using System.Threading;
 using FastBackup.Base;
 
@@ -30,6 +31,30 @@ struct StripedCount
     public readonly void Add(ulong lineIndex, ulong count) => Interlocked.Add(ref Stripe(lineIndex), (long)count);
 
     public readonly void Subtract(ulong lineIndex, ulong count) => Interlocked.Add(ref Stripe(lineIndex), -(long)count);
+
+    /// <summary>As Add for each of some lines.</summary>
+    /// <param name="firstLine">The first of them.</param>
+    /// <param name="endLine">Behind the last.</param>
+    /// <param name="countEach">Bits of each.</param>
+    public readonly void AddLines(ulong firstLine, ulong endLine, ulong countEach)
+    {
+        const ulong last = BitmapShape.StripeCount - 1;
+        for (ulong stripe = 0; stripe <= last; stripe++)
+        {
+            ulong lines = (endLine + last - stripe) / (last + 1) - (firstLine + last - stripe) / (last + 1);
+            if (lines > 0)
+                Add(stripe, lines * countEach);
+        }
+    }
+
+    /// <summary>As Subtract for many lines.</summary>
+    /// <param name="counts">Of each stripe: the sum over its lines, which are a stripe count apart.</param>
+    public readonly void Subtract(ReadOnlySpan<ulong> counts)
+    {
+        for (int stripe = 0; stripe < counts.Length; stripe++)
+            if (counts[stripe] > 0)
+                Subtract((ulong)stripe, counts[stripe]);
+    }
 
     /// <summary>Subtracts bits that were cleared in many lines. Threads: any.</summary>
     public void SubtractFromBase(ulong count) => Interlocked.Add(ref _base, -(long)count);

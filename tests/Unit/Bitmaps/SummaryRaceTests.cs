@@ -54,6 +54,42 @@ public sealed class SummaryRaceTests
         AssertOnly(bitmap, Far + 5 * Line);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void RangeIsCleared_ASetInOneOfItsLinesMeanwhile_IsFound(bool isBefore)
+    {
+        using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(BitCount, 1);
+        bitmap.SetBits(Far, 20 * Line);
+        void SetOne(HierarchicalBitmap it, int level) => it.SetBits(Far + 9 * Line, level == 1 ? 1ul : 0);
+        Watch.Before = isBefore ? SetOne : null;
+        Watch.After = isBefore ? null : SetOne;
+        bitmap.ResetRange<Watch>(Far, Far + 20 * Line - 1);
+        AssertOnly(bitmap, Far + 9 * Line);
+    }
+
+    [Fact]
+    public void RangeIsCleared_ASetWhileTheLineAboveIs_IsFound()
+    {
+        using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(BitCount, 1);
+        bitmap.SetBits(Far, 64 * Line);
+        Watch.Before = (it, level) => it.SetBits(Far + 5 * Line, level == 2 ? 1ul : 0);
+        bitmap.ResetRange<Watch>(Far, Far + 64 * Line - 1);
+        AssertOnly(bitmap, Far + 5 * Line);
+    }
+
+    [Fact]
+    public void RangeIsCleared_AnotherClearerTakesTheLineAboveForZeroMeanwhile_TheSetIsFound()
+    {
+        using HierarchicalBitmap bitmap = HierarchicalBitmap.Create(BitCount, 1);
+        bitmap.SetBits(Far, 2 * Line);
+        bitmap.SetBits(Far + 70 * Line, 1); // its summary is in the same line of level 1
+        Watch.Before = (it, level) => it.SetBits(Far + 9, level == 1 ? 1ul : 0);
+        Watch.After = (it, level) => Assert.True(level != 1 || it.TryClaim(Far + 70 * Line));
+        bitmap.ResetRange<Watch>(Far, Far + 2 * Line - 1);
+        AssertOnly(bitmap, Far + 9);
+    }
+
     static void AssertOnly(HierarchicalBitmap bitmap, ulong bit)
     {
         (Watch.Before, Watch.After) = (null, null);
