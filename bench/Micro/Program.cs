@@ -2,7 +2,7 @@
 //   bitmap [--peer-hbitmap] [--peer-roaring] [--lazy] [--repetitions n] [--json]   the bitmap table once, with ratios
 //   bitmap --smoke                                       the same on 2^18 bits in a few seconds, for the tests
 //   (anything else)                                      BenchmarkDotNet: --list flat, --filter '*Zero*', ...
-//   --job dry --inProcess --filter *RingNoOp* *ZeroDetection* *HostCall*   each of these once, for the tests
+//   --job dry --inProcess --filter *                     each of them once, for the tests
 //   --job short --inProcess --filter *HostCall*          what a host in .NET pays per call
 using System;
 using System.Collections.Generic;

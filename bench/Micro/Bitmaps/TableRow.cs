@@ -9,7 +9,7 @@ sealed record TableRow(string Operation, double Density, double Nanoseconds, ulo
 
 /// <summary>What to measure.</summary>
 /// <param name="BitCountLog2">28 for the published table.</param>
-/// <param name="Repetitions">The third fastest is the estimate.</param>
+/// <param name="Repetitions">The fastest is the estimate.</param>
 /// <param name="IsResident">Huge pages, taken at creation; false for the default, lazy bitmaps.</param>
 sealed record TableOptions(int BitCountLog2, int Repetitions, bool IsResident);
 

@@ -91,6 +91,15 @@ public unsafe class HostCallBenchmarks : IDisposable
         return sum;
     }
 
+    [Benchmark(OperationsPerInvoke = Calls, Description = "look a handle up")]
+    public int Lookup()
+    {
+        uint kinds = 0;
+        for (int i = 0; i < Calls; i++)
+            kinds |= fb_handle_kind(_bitmap.id);
+        return AllOk(kinds == FB_KIND_BITMAP ? FB_OK : (int)kinds);
+    }
+
     [Benchmark(OperationsPerInvoke = Calls, Description = "write_begin + write_end")]
     public int Pair()
     {
