@@ -1,11 +1,11 @@
 // Setting and clearing long ranges beside other threads. What a single bit pays for itself, a block of 64 lines (a word
-// of level 1) or a batch of blocks pays once: the count, and the look at the summaries. The order of the stores stays that
-// of the argument in HierarchicalBitmap.cs, for each line: all of a block's lines are stored (S1, C1), then its bits in
-// level 1 are looked at (S2) or cleared (C2), then those lines are looked at again (C3).
+// of level 1) or a batch of blocks pays once: the count, and the look at the summaries. The order of the stores stays
+// that of the argument in HierarchicalBitmap.cs, for each line: all of a block's lines are stored (S1, C1), then its
+// bits in level 1 are looked at (S2) or cleared (C2), then those lines are looked at again (C3).
 //
 // The words themselves are exchanged one by one: only an atomic exchange tells which bits it has changed, without which
 // the count would be wrong for ever once a claim falls between a plain read and a plain store. That is the floor: eight
-// locked instructions a line, 5 to 20 cycles each. Who is alone with the bitmap needs none (HierarchicalBitmap.Bulk.cs).
+// locked instructions a line, 8 to 20 cycles each. Who is alone with the bitmap needs none (HierarchicalBitmap.Bulk.cs).
 using System;
 using System.Numerics;
 using System.Runtime.CompilerServices;

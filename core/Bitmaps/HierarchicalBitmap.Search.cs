@@ -83,8 +83,8 @@ public sealed partial class HierarchicalBitmap
     }
 
     /// <summary>
-    /// The rest of the line, then level 1: what it does not name is not looked at, which would be a miss. Where it leads
-    /// into another block of lines, those of a block further on are asked for: the walk will want them.
+    /// The rest of the line, then level 1: what it does not name is not looked at, which would be a miss. Where it
+    /// leads into another block of lines, those of a block further on are asked for: the walk will want them.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     ulong NextOneFar(ulong from, ulong end)

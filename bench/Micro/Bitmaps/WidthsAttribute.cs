@@ -1,5 +1,5 @@
-// One job for each width that the bitmap's kernels have: the switches take widths away from the just-in-time compiler. In
-// this very process (--inProcess) nothing can be taken away, and there is one job only.
+// One job for each width that the bitmap's kernels have: the switches take widths away from the just-in-time compiler.
+// In this very process (--inProcess) nothing can be taken away, and there is one job only.
 using System;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;

@@ -1,5 +1,5 @@
-// What a tracked disk's write pays for being remembered: marking a granule in the live map. One that is marked already is
-// a read; the first mark also goes into the mirror that outlives a kill, a call into the kernel.
+// What a tracked disk's write pays for being remembered: marking a granule in the live map. One that is marked already
+// is a read; the first mark also goes into the mirror that outlives a kill, a call into the kernel.
 using System;
 using System.IO;
 using BenchmarkDotNet.Attributes;
