@@ -5,7 +5,7 @@
 //
 // The words themselves are exchanged one by one: only an atomic exchange tells which bits it has changed, without which
 // the count would be wrong for ever once a claim falls between a plain read and a plain store. That is the floor: eight
-// locked instructions a line, 8 to 20 cycles each. Who is alone with the bitmap needs none (HierarchicalBitmap.Bulk.cs).
+// locked instructions a line, 8 to 20 cycles each. Who is alone with the bitmap needs none: HierarchicalBitmap.Bulk.cs.
 using System;
 using System.Numerics;
 using System.Runtime.CompilerServices;

@@ -1,6 +1,6 @@
 // Every operation on a whole bitmap of 2^24 bits (2 MiB, a TiB at 64 KiB), by density, by width, and warm or cold: in
-// the caches from being loaded, or after 64 MiB of something else went through them. One call an iteration, because most
-// of them change the bitmap, which is loaded again before each.
+// the caches from being loaded, or after 64 MiB of something else went through them. One call an iteration: most of
+// them change the bitmap, which is loaded again before each.
 using System;
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
