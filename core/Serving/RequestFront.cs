@@ -26,6 +26,7 @@ public abstract class RequestFront : IBlockDevice, ILoopTask
     readonly Queue<BlockRequest> _waiting = new();
     readonly Queue<ulong> _ended = new(); // completions that may not run inside Submit
     bool _isDeferred;
+    bool _isLeaving;
 
     /// <param name="loop">Drives it.</param>
     /// <param name="atOnceMax">Requests that are let through at a time.</param>
@@ -52,8 +53,23 @@ public abstract class RequestFront : IBlockDevice, ILoopTask
     public void Dispose()
     {
         Check.That(InFlightCount == 0);
+        OnClosed();
         GC.SuppressFinalize(this); // nobody has one
     }
+
+    public void DisposeWhenIdle()
+    {
+        _isLeaving = true;
+        OnLeaving();
+        if (InFlightCount == 0)
+            Dispose();
+    }
+
+    /// <summary>What is under way is wanted by nobody any more; <see cref="OnClosed"/> follows its end.</summary>
+    protected virtual void OnLeaving() { }
+
+    /// <summary>The end: nothing is in flight.</summary>
+    protected virtual void OnClosed() { }
 
     /// <summary>Hands a request on; its end comes by <see cref="Finish"/>.</summary>
     /// <returns>None; QueueFull: later; else why it is refused.</returns>
@@ -107,6 +123,8 @@ public abstract class RequestFront : IBlockDevice, ILoopTask
         (IBlockOwner owner, ulong userData) = (slot.Owner, slot.UserData);
         _slots.Free(key);
         owner.OnBlockCompleted(userData, result);
+        if (_isLeaving && InFlightCount == 0)
+            Dispose();
     }
 
     void DeferOnce(bool isWanted)

@@ -14,6 +14,7 @@ static class ExportTable
         ("fb_engine_", "EngineCalls"),
         ("fb_queue_", "QueueCalls"),
         ("fb_device_", "DeviceCalls"),
+        ("fb_repository_", "RepositoryCalls"),
         ("fb_bitmap_", "BitmapCalls"),
         ("fb_disk_", "DiskCalls"),
         ("fb_disk_bitmap_", "DiskBitmapCalls"),

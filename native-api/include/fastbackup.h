@@ -369,6 +369,45 @@ typedef struct fb_path_options {
  *   that an earlier run has left there */
 FB_API fb_status FB_CALL fb_path_check(const fb_path_options *options);
 
+/* A point in time of a disk in a restic repository, as the target of one job (docs/repository.md): what is copied goes
+ * there chunk by chunk, compressed and encrypted. */
+#define FB_REPOSITORY_CREATE 1u /* where there is no repository, one is made, with this password */
+
+typedef struct fb_repository_options {
+  uint32_t struct_size;
+  uint32_t flags;                /* FB_REPOSITORY_CREATE */
+  const char *repository;        /* UTF-8: a folder, a rest: or an s3: name; its credentials are the environment's */
+  const char *password_file;     /* mode 0600; NULL: FASTBACKUP_PASSWORD or ..._PASSWORD_FILE of the environment */
+  const char *host;              /* whose disk it is; NULL: this machine's */
+  const char *disk;              /* what it is called there */
+  const char *parent;            /* NULL: the job copies all. Else 8 digits or more of the point from which is taken */
+                                 /* what a bitmap does not name; or "latest", if the disk has its checkpoint */
+  const char *tag;               /* a word on the point; NULL: none */
+  uint64_t disk_bytes;           /* of the disk: it is the device's capacity */
+  uint32_t repository_length;    /* 1 to 4095 bytes, no NUL inside */
+  uint32_t password_file_length; /* 0 to 4095 bytes */
+  uint32_t host_length;          /* 0 to 200 bytes */
+  uint32_t disk_length;          /* 1 to 200 bytes */
+  uint32_t parent_length;        /* 0 to 64 bytes */
+  uint32_t tag_length;           /* 0 to 200 bytes */
+  uint32_t chunk_bytes;          /* 128 KiB to 8 MiB, at most the engine's; 0: the parent's, else by the size */
+  uint32_t pack_bytes;           /* of the repository's files: 16 to 128 MiB, four in memory; 0 = 16 MiB */
+} fb_repository_options;
+
+/* [setup] Opens the repository and locks it, as others may too, until the point is there or the device is closed. Reads
+ * its index: waits for the store. The device is the target of one job: with sync full, or with a parent a bitmap; its
+ * clusters are chunks unless cluster_bytes says more. A job that starts with a checkpoint (fb_checkpoint_add)
+ * names that in the point. Error policy ignore and bitmap mode always do not go with it.
+ *   FB_OK, FB_E_INVALID (also: no such repository, a wrong password), FB_E_HANDLE, FB_E_STATE (locked), FB_E_IO,
+ *   FB_E_NO_SPACE, FB_E_NO_MEMORY; the error text is a sentence that names the value, and never the password */
+FB_API fb_status FB_CALL fb_repository_open(fb_engine engine, const fb_repository_options *options, fb_device *out);
+
+/* [any] The point that the job has made: 64 digits and a NUL, cut at capacity; length is that of all. Durable
+ * when the job has ended with FB_OK. With capacity 0 point and length may be NULL.
+ *   FB_OK; FB_E_STATE: there is none, and the error text says what went wrong; FB_E_INVALID (no such device),
+ *   FB_E_HANDLE */
+FB_API fb_status FB_CALL fb_repository_point(fb_device device, char *point, uint32_t capacity, uint32_t *length);
+
 /* A device that the host brings: its own block layer under the engine. */
 #define FB_IO_READ 0u
 #define FB_IO_WRITE 1u

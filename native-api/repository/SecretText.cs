@@ -41,12 +41,21 @@ static class SecretText
         }
     }
 
+    /// <summary>Starting programs is the host's affair where this is a guest in one: the library's project says so.
+    /// </summary>
+    const string NoCommands = "FastBackup.RunsNoCommands";
+
     /// <param name="command">As a shell reads it.</param>
     /// <param name="what">For sentences: "password command".</param>
     /// <returns>What it has written.</returns>
     /// <exception cref="RepositoryException">Refused.</exception>
     public static string FromCommand(string command, string what)
     {
+        if (AppContext.TryGetSwitch(NoCommands, out bool isOn) && isOn)
+            throw new RepositoryException(
+                RepositoryError.Refused,
+                $"the {what} is not run by a library inside of another program; give a file"
+            );
         ProcessStartInfo start = new("/bin/sh", ["-c", command])
         {
             RedirectStandardInput = true,

@@ -145,6 +145,9 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>of fb_monitor_open</summary>
     public const uint FB_PATH_MONITOR = 3;
+
+    /// <summary>where there is no repository, one is made, with this password</summary>
+    public const uint FB_REPOSITORY_CREATE = 1;
     public const uint FB_IO_READ = 0;
     public const uint FB_IO_WRITE = 1;
     public const uint FB_IO_WRITE_ZEROES = 2;

@@ -167,6 +167,30 @@ public static unsafe partial class LibFastBackup
     [LibraryImport(Library)]
     public static partial int fb_path_check(fb_path_options* options);
 
+    /// <summary>
+    /// [setup] Opens the repository and locks it, as others may too, until the point is there or the device is closed. Reads
+    /// its index: waits for the store. The device is the target of one job: with sync full, or with a parent a bitmap; its
+    /// clusters are chunks unless cluster_bytes says more. A job that starts with a checkpoint (fb_checkpoint_add)
+    /// names that in the point. Error policy ignore and bitmap mode always do not go with it.
+    /// </summary>
+    /// <returns>
+    /// FB_OK, FB_E_INVALID (also: no such repository, a wrong password), FB_E_HANDLE, FB_E_STATE (locked), FB_E_IO,<br/>
+    /// FB_E_NO_SPACE, FB_E_NO_MEMORY; the error text is a sentence that names the value, and never the password<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_repository_open(fb_engine engine, fb_repository_options* options, fb_device* @out);
+
+    /// <summary>
+    /// [any] The point that the job has made: 64 digits and a NUL, cut at capacity; length is that of all. Durable
+    /// when the job has ended with FB_OK. With capacity 0 point and length may be NULL.
+    /// </summary>
+    /// <returns>
+    /// FB_OK; FB_E_STATE: there is none, and the error text says what went wrong; FB_E_INVALID (no such device),<br/>
+    /// FB_E_HANDLE<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_repository_point(fb_device device, byte* point, uint capacity, uint* length);
+
     /// <summary>[setup] FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_ALIGN, FB_E_UNSUPPORTED.</summary>
     [LibraryImport(Library)]
     public static partial int fb_device_register(fb_engine engine, fb_device_ops* ops, fb_device* @out);

@@ -44,14 +44,16 @@ sealed class RepositoryWork(RepositoryPlace place, Output output, Interruption i
     {
         if (Repository != null)
             return Repository;
-        string password = PasswordSource.Read(place);
+        string password = ReadPassword();
         return Repository = OpenedRepository.Open(StoreAddress.Open(place.Address, output.Warning, Cancel), password);
     }
+
+    string ReadPassword() => PasswordSource.Read(place.PasswordFile, place.PasswordCommand, "--password-file");
 
     /// <summary>Makes one.</summary>
     public OpenedRepository Create()
     {
-        string password = PasswordSource.Read(place);
+        string password = ReadPassword();
         return Repository = OpenedRepository.Create(StoreAddress.Open(place.Address, output.Warning, Cancel), password);
     }
 

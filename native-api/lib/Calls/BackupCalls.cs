@@ -9,6 +9,7 @@ using FastBackup.Native.Header;
 using FastBackup.Native.Objects;
 using FastBackup.Native.Structs;
 using FastBackup.Pacing;
+using FastBackup.Repositories;
 
 namespace FastBackup.Native.Calls;
 
@@ -85,6 +86,10 @@ static partial class BackupCalls
         }
     }
 
+    /// <summary>Of a point in a repository: its chunks are larger than the usual clusters.</summary>
+    static uint SectorBytesOf(DeviceObject target) =>
+        target.Device is PointTarget ? target.Device.Limits.RequestAlignBytes : 0;
+
     static unsafe Answer TryTranslate(
         DiskObject disk,
         DeviceObject target,
@@ -142,7 +147,10 @@ static partial class BackupCalls
                     Fb.NoTimeout => 0,
                     uint limit => limit,
                 },
-                ClusterBytes = ClusterBytesOf(given),
+                ClusterBytes =
+                    given.ClusterBytes == 0
+                        ? System.Math.Max(ClusterBytesOf(given), SectorBytesOf(target))
+                        : given.ClusterBytes,
                 TaskMax = given.TaskMax == 0 ? FilterOptions.TaskMaxDefault : given.TaskMax,
                 CaptureBytesMax = given.CaptureBytesMax == 0 ? ulong.MaxValue : given.CaptureBytesMax,
                 TakesGuestReads = (given.Flags & Fb.BackupTakeGuestReads) != 0,

@@ -50,6 +50,9 @@ sealed class JobsToStart
     /// <returns>Pending, or why not: then nothing was started.</returns>
     public Answer Start(IStartWork? startWork)
     {
+        if (startWork is CheckpointMaking checkpoint)
+            foreach (JobObject job in _jobs)
+                checkpoint.Name(job);
         QueueSlot?[] slots = new QueueSlot?[_jobs.Length];
         Answer answer = Answer.Ok;
         for (int i = 0; i < slots.Length && answer.IsOk; i++)

@@ -11,6 +11,7 @@ using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Jobs;
 using FastBackup.Native.Errors;
+using FastBackup.Repositories;
 using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Objects;
@@ -26,6 +27,8 @@ sealed class CheckpointMaking : IStartWork
     QueueSlot? _slot;
     Fault _fault;
     int _leftCount;
+    string _name = "";
+    ulong _createdNs;
 
     CheckpointMaking(EngineObject engine, DiskObject[] disks) => (_engine, _disks) = (engine, disks);
 
@@ -51,6 +54,7 @@ sealed class CheckpointMaking : IStartWork
     {
         Answer answer = _engine.RunUnlessStopped(_disks[0], TakeAll);
         ulong nowNs = PointClock.NowNs();
+        (_name, _createdNs) = (name, nowNs);
         for (int i = 0; answer.IsOk && i < _disks.Length; i++)
         {
             OpenRefusal refusal = _inHand[i].PrepareAdd(name, nowNs);
@@ -115,6 +119,14 @@ sealed class CheckpointMaking : IStartWork
 
     /// <summary>Whom the end is told.</summary>
     public void SetStarter(QueueSlot slot) => _slot = slot;
+
+    /// <summary>Jobs that start in the same instant: their points in repositories say so. Threads: any, before it.
+    /// </summary>
+    public void Name(JobObject job)
+    {
+        if (job.Target.Device is PointTarget point && Array.IndexOf(_disks, job.Disk) >= 0)
+            point.Checkpoint = (_name, _createdNs);
+    }
 
     /// <summary>As soon as the disks are quiet.</summary>
     public void BeginAlone() => new QuiescedChange(_engine.Reactor, Disks, () => _ = DoQuiesced()).Begin();

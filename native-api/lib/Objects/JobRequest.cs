@@ -5,6 +5,7 @@ using FastBackup.Devices.Opening;
 using FastBackup.Jobs;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
+using FastBackup.Repositories;
 
 namespace FastBackup.Native.Objects;
 
@@ -43,6 +44,8 @@ sealed record JobRequest
             return Answer.State("the target has a disk: guests could write to it");
         if (Target.HasJob)
             return Answer.State("the target is used by another job already");
+        if (Target.Device is PointTarget point && PointRules.Refuse(Disk, point, Options) is { } wrong)
+            return Answer.Invalid(wrong);
         ScratchSpace? space = null;
         Answer answer =
             Scratch == null ? Answer.Ok : JobScratch.TryMake(Disk, Scratch, ScratchBytesMax, Options.Filter, out space);

@@ -108,6 +108,11 @@ public partial struct PathOptionsStruct
     public const uint SizeFirst = 56;
 }
 
+public partial struct RepositoryOptionsStruct
+{
+    public const uint SizeFirst = 96;
+}
+
 public partial struct StatisticsStruct
 {
     public const uint SizeFirst = 240;

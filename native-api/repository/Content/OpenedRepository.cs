@@ -71,6 +71,9 @@ sealed class OpenedRepository : IDisposable
         return made;
     }
 
+    /// <summary>There is a repository, whatever may be wrong with it.</summary>
+    public static bool IsThere(IStore store) => TrySizeOfConfig(store) != null;
+
     /// <param name="store">Where; owned from now on.</param>
     /// <param name="password">Of any key file.</param>
     public static OpenedRepository Open(IStore store, string password)

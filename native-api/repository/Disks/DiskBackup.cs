@@ -9,8 +9,6 @@
 // point of it: whatever ends before leaves packs that nobody needs.
 using System;
 using System.Collections.Concurrent;
-using System.Collections.Generic;
-using System.Text.Json;
 using System.Threading;
 using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
@@ -25,15 +23,13 @@ sealed class DiskBackup : IDisposable
     const int LanesMax = 64;
     const int SettleLookMs = 20;
 
-    /// <summary>Of segments and folders: what has not changed shall be the same bytes.</summary>
-    const string NoTime = "1970-01-01T00:00:00Z";
-
     readonly OpenedRepository _repository;
     readonly PointDraft _draft;
     readonly Engine _engine;
     readonly IBlockDevice _source;
     readonly BackupPlan _plan;
     readonly DiskLayout _layout;
+    readonly DiskFolder _folder;
     readonly CancellationToken _cancel;
     readonly SegmentDraft[] _segments;
     readonly BlockingCollection<DeviceLane> _read = [];
@@ -58,6 +54,7 @@ sealed class DiskBackup : IDisposable
     {
         (_repository, _draft, _engine, _source, _plan, _cancel) = (repository, draft, engine, source, plan, cancel);
         _layout = DiskLayout.Of(source.Limits.CapacityBytes, plan.ChunkBytes);
+        _folder = new DiskFolder(draft, _layout);
         _segments = new SegmentDraft[_layout.SegmentCount];
         Progress = new DiskProgress(_layout.SizeBytes);
         _zeroes = new byte[plan.ChunkBytes];
@@ -211,8 +208,7 @@ sealed class DiskBackup : IDisposable
         SegmentDraft segment = _segments[chunk / _layout.ChunksPerSegment];
         if (!segment.Put(chunk % _layout.ChunksPerSegment, id) || _layout.SegmentBytes == 0)
             return;
-        TreeNode file = FileNode(DiskLayout.SegmentName, _layout.BytesOf(segment.Index), NoTime, segment.Chunks);
-        segment.Folder = _draft.AddTree([file], codec);
+        segment.Folder = _folder.AddSegment(segment.Index, segment.Chunks, codec);
         _segments[segment.Index] = new SegmentDraft(segment.Index, 0) { Folder = segment.Folder };
     }
 
@@ -221,15 +217,11 @@ sealed class DiskBackup : IDisposable
         BlobCodec codec = _repository.Codecs.Rent();
         try
         {
-            string time = RepositoryTime.Format(_draft.Head.Time);
-            List<TreeNode> disk = [];
+            DiskDocument document = Describe(_draft.Sink.StoredBytes - storedBytes);
             if (_layout.SegmentBytes == 0)
-                disk.Add(FileNode(DiskLayout.ImageName, _layout.SizeBytes, time, _segments[0].Chunks));
+                _folder.AddImage(_segments[0].Chunks, document, codec);
             else
-                foreach (SegmentDraft segment in _segments)
-                    disk.Add(PointDraft.FolderNode(DiskLayout.FolderOf(segment.Index), segment.Folder, NoTime));
-            disk.Add(AddDocument(time, _draft.Sink.StoredBytes - storedBytes, codec));
-            _draft.Add(_plan.Disk, _draft.AddTree([.. disk], codec));
+                _folder.Add(Array.ConvertAll(_segments, segment => segment.Folder), document, codec);
         }
         finally
         {
@@ -237,9 +229,8 @@ sealed class DiskBackup : IDisposable
         }
     }
 
-    TreeNode AddDocument(string time, ulong storedBytes, BlobCodec codec)
-    {
-        DiskDocument document = new(
+    DiskDocument Describe(ulong storedBytes) =>
+        new(
             1,
             _draft.Head.Host,
             _plan.Disk,
@@ -247,7 +238,7 @@ sealed class DiskBackup : IDisposable
             _layout.SizeBytes,
             _layout.ChunkBytes,
             _layout.SegmentBytes,
-            time,
+            RepositoryTime.Format(_draft.Head.Time),
             _plan.Changed != null ? "incremental" : "full",
             _plan.FullReason,
             _plan.Parent?.Snapshot.Id.ToString(),
@@ -256,19 +247,4 @@ sealed class DiskBackup : IDisposable
             Progress.ReadBytes,
             storedBytes
         );
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, Documents.Readable.DiskDocument);
-        BlobId id = BlobId.Of(json);
-        _ = _draft.Sink.Add(id, BlobKind.Content, json, codec);
-        return FileNode(DiskLayout.DocumentName, (ulong)json.Length, time, [id]);
-    }
-
-    static TreeNode FileNode(string name, ulong sizeBytes, string time, BlobId[] content) =>
-        new()
-        {
-            Name = name,
-            Type = TreeNode.FileType,
-            SizeBytes = sizeBytes,
-            Time = time,
-            Content = content,
-        };
 }

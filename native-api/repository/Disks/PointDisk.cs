@@ -95,6 +95,9 @@ sealed class PointDisk
         return low;
     }
 
+    /// <summary>The list in which a part's file is.</summary>
+    public BlobId FolderOf(int part) => _parts[part].Folder;
+
     /// <summary>Where each blob of a part lies on the disk, in order.</summary>
     /// <exception cref="RepositoryException">Damaged.</exception>
     public List<DiskExtent> Load(int part)

@@ -28,9 +28,12 @@ sealed class PointDraft : IDisposable
         Sink = new PackSink(repository, head.PackBytes, cancel);
     }
 
-    public PointHead Head { get; }
+    public PointHead Head { get; private set; }
 
     public PackSink Sink { get; }
+
+    /// <summary>T0 has come after the draft was made. Before any disk is added.</summary>
+    public void SetTime(DateTime time) => Head = Head with { Time = time };
 
     /// <summary>A disk is whole.</summary>
     /// <param name="disk">Its name; no other one has it.</param>

@@ -271,6 +271,32 @@ static unsafe class Exports
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "fb_repository_open", CallConvs = [typeof(CallConvCdecl)])]
+    public static int RepositoryOpen(ulong engine, RepositoryOptionsStruct* options, ulong* @out)
+    {
+        try
+        {
+            return RepositoryCalls.Open(engine, options, @out);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, engine);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_repository_point", CallConvs = [typeof(CallConvCdecl)])]
+    public static int RepositoryPoint(ulong device, byte* point, uint capacity, uint* length)
+    {
+        try
+        {
+            return RepositoryCalls.Point(device, point, capacity, length);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, device);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "fb_device_register", CallConvs = [typeof(CallConvCdecl)])]
     public static int DeviceRegister(ulong engine, DeviceOpsStruct* ops, ulong* @out)
     {

@@ -1,4 +1,4 @@
-// What blockdev-add may be told, for drivers file, host_device, nbd, qcow2 and raw; in the order of QEMU's schema.
+// What blockdev-add may be told, for drivers file, host_device, nbd, qcow2, raw and x-repository; in the order of QEMU's schema.
 // Hints that have no meaning here are taken and forgotten.
 // Source: QEMU 7.2 qapi/block-core.json, BlockdevOptions.
 using System;
@@ -12,7 +12,7 @@ namespace FastBackup.Native.Monitor.Nodes;
 
 sealed record NodeArguments
 {
-    static readonly string[] s_drivers = ["file", "host_device", "nbd", "qcow2", "raw"];
+    static readonly string[] s_drivers = ["file", "host_device", "nbd", "qcow2", "raw", "x-repository"];
     static readonly string[] s_discard = ["ignore", "unmap"];
     static readonly string[] s_detectZeroes = ["off", "on", "unmap"];
     static readonly string[] s_onOffAuto = ["auto", "on", "off"];
@@ -48,6 +48,9 @@ sealed record NodeArguments
 
     /// <summary>An image format, by which what it lies on is read.</summary>
     public bool IsImage => Driver == "qcow2";
+
+    /// <summary>Of driver x-repository.</summary>
+    public PointMaking? Point { get; private init; }
 
     /// <summary>Of driver qcow2: the image is made, with its file; null: it is there.</summary>
     public ImageMaking? New { get; private init; }
@@ -85,6 +88,7 @@ sealed record NodeArguments
             "raw" => ReadOver(arguments, read),
             "qcow2" => ReadImage(arguments, read),
             "nbd" => ReadRemote(arguments, read),
+            "x-repository" => ReadPoint(arguments, read),
             _ => ReadFile(arguments, read),
         };
         _ = arguments.End();
@@ -122,6 +126,22 @@ sealed record NodeArguments
             FileName = path.Length > 0 ? $"nbd+unix:///{export}?socket={Escape(path)}" : $"nbd://{address}/{export}",
             Remote = new RemoteOpenOptions { ReconnectNs = seconds * Units.NsPerSecond },
         };
+    }
+
+    static NodeArguments ReadPoint(ArgumentReader arguments, NodeArguments read)
+    {
+        PointMaking making = new(arguments.Text("repository"), arguments.Text("disk"))
+        {
+            PasswordFile = arguments.OptionalText("password-file"),
+            Host = arguments.OptionalText("host"),
+            SizeBytes = arguments.Integer("size"),
+            Parent = arguments.OptionalText("parent"),
+            ChunkBytes = arguments.OptionalInteger("chunk-size"),
+            PackBytes = arguments.OptionalInteger("pack-size"),
+            Tag = arguments.OptionalText("tag"),
+            MayCreate = arguments.Bool("create") ?? false,
+        };
+        return read with { FileName = making.Repository, Point = making };
     }
 
     static string Escape(string text) => Uri.EscapeDataString(text).Replace("%2F", "/", StringComparison.Ordinal);

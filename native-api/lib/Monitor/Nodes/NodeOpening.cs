@@ -15,6 +15,7 @@ using FastBackup.Interop.Linux;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
+using FastBackup.Repositories;
 
 namespace FastBackup.Native.Monitor.Nodes;
 
@@ -246,6 +247,10 @@ sealed class NodeOpening
                 : null;
         if (level.File != null)
             return null;
+        if (level.Point is { } point)
+            return level.IsReadOnly ? QmpError.Generic("a point in a repository is written to: it cannot be read-only")
+                : point.Check() is { } odd ? QmpError.Generic(odd)
+                : null;
         if (level.IsRemote)
             return DeviceSchemes.Known.Check(level.FileName) is { } bad
                 ? QmpError.Generic($"'{level.FileName}' {bad}")
@@ -361,6 +366,12 @@ sealed class NodeOpening
     IBlockDevice? OpenFile()
     {
         NodeArguments level = Innermost;
+        if (level.Point is { } point)
+        {
+            OpenRefusal refusal = point.TryOpen(_turns.Engine.Reactor, out PointTarget? target);
+            _problem = target == null ? QmpError.Of(Answer.Of(refusal)) : null;
+            return target;
+        }
         if (!level.IsRemote && (_problem = CheckType(level)) != null)
             return null;
         FileOpenOptions options = new()

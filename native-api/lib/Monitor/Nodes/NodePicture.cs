@@ -5,6 +5,7 @@ using System;
 using System.Collections.Generic;
 using FastBackup.Devices;
 using FastBackup.Native.Objects;
+using FastBackup.Repositories;
 
 namespace FastBackup.Native.Monitor.Nodes;
 
@@ -19,6 +20,12 @@ sealed record NodePicture(string Name, string Driver, string FileName, bool IsRe
     }
 
     const int BitmapsOfTurn = 128; // 0.1 to 0.4 ms
+
+    /// <summary>Of a target in a repository: the point, once it is made; null: there is none.</summary>
+    public string? Point { get; private init; }
+
+    /// <summary>Of a target in a repository: what last went wrong; null: nothing.</summary>
+    public string? Words { get; private init; }
 
     BitmapObject[] _toCome = [];
     int _next;
@@ -50,7 +57,11 @@ sealed record NodePicture(string Name, string Driver, string FileName, bool IsRe
             node.IsReadOnly,
             node.IsDirect,
             node.Device.Device.Limits.CapacityBytes
-        ).With(node.Disk);
+        )
+        {
+            Point = (node.Device.Device as PointTarget)?.Point,
+            Words = (node.Device.Device as PointTarget)?.Words,
+        }.With(node.Disk);
 
     NodePicture With(DiskObject? disk)
     {

@@ -98,7 +98,9 @@ sealed class NodeQuery(MonitorTurns turns, NodeTable nodes)
             ("bps_wr", s_zero),
             ("iops", s_zero),
             ("iops_rd", s_zero),
-            ("iops_wr", s_zero)
+            ("iops_wr", s_zero),
+            ("x-point", node.Point == null ? null : JsonValue.Of(node.Point)),
+            ("x-words", node.Words == null ? null : JsonValue.Of(node.Words))
         );
 
     static JsonValue Bitmap(NodePicture.Bitmap bitmap)

@@ -12,6 +12,7 @@ using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
 using FastBackup.Pacing;
+using FastBackup.Repositories;
 using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
@@ -26,6 +27,7 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
     BitmapObject? _bitmap;
     bool _mayHaveMemory;
     JobRecord? _record; // until the job is made, which has it then
+    uint _sectorBytes; // of the target
     BackupMemory? _memory; // taken before the job is made, which then has it
 
     public override string Type => "blockdev-backup";
@@ -36,11 +38,14 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
     public JobObject? Job { get; private set; }
 
     /// <summary>Of those that the check would refuse for their number, none gets memory before.</summary>
-    public override void Find(PlanContext plan) =>
+    public override void Find(PlanContext plan)
+    {
+        _sectorBytes = plan.Nodes.Find(arguments.Target)?.Device.Device.Limits.RequestAlignBytes ?? 0;
         _mayHaveMemory =
             Resolve(plan, arguments.Device, ref _source) == null
             && plan.CountBackup(Source, out uint ofDisk) <= JobsMax - plan.Jobs.All.Count
             && ofDisk <= Source.Core.FilterRoom;
+    }
 
     public override void TakeMemory()
     {
@@ -121,7 +126,11 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             : null;
 
     /// <summary>Its plan starts the job.</summary>
-    public override void Apply(PlanContext plan) { }
+    public override void Apply(PlanContext plan)
+    {
+        if (Job!.Target.Device is PointTarget point)
+            point.Checkpoint = plan.FindPoint(Source);
+    }
 
     public override void Abandon(PlanContext plan)
     {
@@ -247,7 +256,9 @@ sealed class BackupAction(BackupArguments arguments) : PlanAction
             : null;
     }
 
-    uint ClusterBytes => System.Math.Max(ClusterBytesMin, (uint)arguments.MinClusterBytes);
+    /// <summary>As QEMU a target that takes larger pieces only gets them.</summary>
+    uint ClusterBytes =>
+        System.Math.Max(System.Math.Max(ClusterBytesMin, _sectorBytes), (uint)arguments.MinClusterBytes);
 
     BackupOptions Options(string id, PlannedBitmap? bitmap, DeviceObject? target)
     {

@@ -18,6 +18,7 @@ sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, 
 {
     readonly Dictionary<DiskObject, uint> _backups = []; // found so far
     readonly List<DiskObject> _disks = []; // few: one after the other is looked at
+    readonly List<(DiskObject Disk, string Name, ulong CreatedNs)> _points = []; // few
     int _backupCount;
 
     public MonitorTurns Turns => turns;
@@ -39,6 +40,18 @@ sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, 
     {
         if (_disks.Count == 0 || (!ReferenceEquals(_disks[^1], disk) && !_disks.Contains(disk)))
             _disks.Add(disk);
+    }
+
+    /// <summary>A checkpoint is made at its instant. Threads: the one that prepares.</summary>
+    public void AddPoint(DiskObject disk, string name, ulong createdNs) => _points.Add((disk, name, createdNs));
+
+    /// <summary>The checkpoint of a disk that is made at its instant; null: none is.</summary>
+    public (string Name, ulong CreatedNs)? FindPoint(DiskObject disk)
+    {
+        foreach ((DiskObject one, string name, ulong createdNs) in _points)
+            if (ReferenceEquals(one, disk))
+                return (name, createdNs);
+        return null;
     }
 
     /// <summary>One more backup was found.</summary>

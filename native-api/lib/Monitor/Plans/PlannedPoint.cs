@@ -31,7 +31,10 @@ sealed class PlannedPoint(DiskObject disk, DiskPoints points, string what, strin
     /// <returns>Null, or why not: then Abandon.</returns>
     public QmpError? Prepare(PlanContext plan, bool isBitmap)
     {
-        OpenRefusal refusal = points.PrepareAdd(name, PointClock.NowNs(), isBitmap);
+        ulong nowNs = PointClock.NowNs();
+        OpenRefusal refusal = points.PrepareAdd(name, nowNs, isBitmap);
+        if (refusal.IsNone && !isBitmap)
+            plan.AddPoint(disk, name, nowNs);
         return refusal.IsNone ? AwaitReady(plan) : QmpError.Of(refusal);
     }
 

@@ -47,7 +47,8 @@ static class SchemaText
         object BlockInfo device:str type:str removable:bool locked:bool inserted?:BlockDeviceInfo
         object BlockDeviceInfo file:str node-name?:str ro:bool drv:str backing_file_depth:int encrypted:bool
           detect_zeroes:BlockdevDetectZeroesOptions bps:int bps_rd:int bps_wr:int iops:int iops_rd:int iops_wr:int
-          image:ImageInfo cache:BlockdevCacheInfo write_threshold:int dirty-bitmaps?:[BlockDirtyInfo]
+          image:ImageInfo cache:BlockdevCacheInfo write_threshold:int dirty-bitmaps?:[BlockDirtyInfo] x-point?:str
+          x-words?:str
         object ImageInfo filename:str format:str dirty-flag?:bool virtual-size:int
         object BlockdevCacheInfo writeback:bool direct:bool no-flush:bool
         object BlockDirtyInfo name?:str count:int granularity:int recording:bool busy:bool persistent:bool
@@ -84,8 +85,10 @@ static class SchemaText
           cache?:BlockdevCacheOptions read-only?:bool auto-read-only?:bool force-share?:bool
           detect-zeroes?:BlockdevDetectZeroesOptions
           | driver file=BlockdevOptionsFile host_device=BlockdevOptionsFile nbd=BlockdevOptionsNbd
-          qcow2=BlockdevOptionsQcow2 raw=BlockdevOptionsRaw
-        enum BlockdevDriver file host_device nbd qcow2 raw
+          qcow2=BlockdevOptionsQcow2 raw=BlockdevOptionsRaw x-repository=BlockdevOptionsXRepository
+        enum BlockdevDriver file host_device nbd qcow2 raw x-repository
+        object BlockdevOptionsXRepository repository:str password-file?:str host?:str disk:str size:int parent?:str
+          chunk-size?:int pack-size?:int tag?:str create?:bool
         object BlockdevOptionsNbd server:SocketAddress export?:str reconnect-delay?:int
         object SocketAddress type:SocketAddressType | type inet=InetSocketAddress unix=UnixSocketAddress
         enum BlockdevDiscardOptions ignore unmap

@@ -1,9 +1,8 @@
 // Where the password of a repository comes from: a file that only its owner can read, a command, or the environment, by
 // our names or restic's. Never the command line, which everybody on the machine sees; never shown, nor in an error.
 using System;
-using FastBackup.Repositories;
 
-namespace FastBackup.Cli;
+namespace FastBackup.Repositories;
 
 static class PasswordSource
 {
@@ -13,12 +12,12 @@ static class PasswordSource
     /// <summary>A new one, for add-key.</summary>
     static readonly string[] s_newPrefixes = ["FASTBACKUP_NEW_PASSWORD"];
 
-    /// <param name="place">Its file or command; neither: the environment says.</param>
+    /// <param name="file">Null: the command, or the environment says.</param>
+    /// <param name="command">As a shell reads it; null: the file, or the environment says.</param>
+    /// <param name="fileOption">How people give the file, for sentences.</param>
     /// <exception cref="RepositoryException">There is none, or it cannot be had.</exception>
-    public static string Read(RepositoryPlace place) =>
-        place.PasswordCommand is { } command
-            ? FromCommand(command)
-            : Read(place.PasswordFile, s_prefixes, "--password-file");
+    public static string Read(string? file, string? command, string fileOption) =>
+        command != null ? FromCommand(command) : Read(file, s_prefixes, fileOption);
 
     /// <summary>The second one of add-key.</summary>
     public static string ReadNew(string? file) => Read(file, s_newPrefixes, "--new-password-file");
