@@ -3,6 +3,7 @@
 using System;
 using FastBackup.Devices.Nbd;
 using FastBackup.Devices.Opening;
+using FastBackup.Devices.Rbd;
 using FastBackup.Ports;
 
 namespace FastBackup.Devices;
@@ -16,7 +17,7 @@ public sealed class DeviceSchemes
     public DeviceSchemes(params IDeviceScheme[] schemes) => _schemes = schemes;
 
     /// <summary>Every scheme that there is.</summary>
-    public static DeviceSchemes Known { get; } = new(new NbdScheme());
+    public static DeviceSchemes Known { get; } = new(new NbdScheme(), new RbdScheme());
 
     /// <summary>Whether a name means something else than a path.</summary>
     public bool IsMeant(string name) => Find(name) != null;

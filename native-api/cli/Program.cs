@@ -2,6 +2,7 @@
 using System;
 using System.IO;
 using System.Runtime.Versioning;
+using FastBackup.Devices.Rbd;
 using FastBackup.Ports;
 
 [assembly: SupportedOSPlatform("linux")]
@@ -11,6 +12,8 @@ namespace FastBackup.Cli;
 
 static class Program
 {
+    const int RbdCloseLimitMs = 10_000; // then Ceph finds out by itself that nobody has them
+
     static int Main(string[] arguments)
     {
         SystemPort.Current.BeginThread(null); // the threads that come inherit it
@@ -20,6 +23,7 @@ static class Program
         Console.SetOut(output);
         Console.SetError(error);
         int exitCode = Run(arguments, error);
+        RbdDevice.AwaitClosed(RbdCloseLimitMs);
         if (output.Failure == null)
             return exitCode;
         error.WriteLine($"fastbackup: the work ended with exit code {exitCode}, but stdout failed: {output.Failure}");

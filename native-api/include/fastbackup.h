@@ -295,7 +295,7 @@ FB_API int32_t FB_CALL fb_queue_dispatch(fb_queue queue, uint32_t capacity, uint
 typedef struct fb_device_options {
   uint32_t struct_size;
   uint32_t flags;          /* FB_DEVICE_* */
-  const char *path;        /* UTF-8, a regular file or a block device, or an nbd:// or nbd+unix:// name */
+  const char *path;        /* UTF-8, a regular file or a block device, or an nbd://, nbd+unix:// or rbd: name */
   uint32_t path_length;    /* 1 to 4095 bytes, no NUL inside */
   uint32_t in_flight_max;  /* requests at once: 4 to 4096; 0 = 1024 */
   uint64_t create_bytes;   /* with FB_DEVICE_CREATE, else 0: of the disk */

@@ -56,6 +56,7 @@ static class Commands
         ("ceph", "ceph-common"),
         ("ceph-mon", "ceph-mon"),
         ("ceph-osd", "ceph-osd"),
+        ("rbd", "ceph-common"),
         ("radosgw", "radosgw"),
         ("man", "man-db"),
         ("mandoc", "mandoc"),

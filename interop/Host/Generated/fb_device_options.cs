@@ -11,7 +11,7 @@ public unsafe struct fb_device_options
     /// <summary>FB_DEVICE_*</summary>
     public uint flags;
 
-    /// <summary>UTF-8, a regular file or a block device, or an nbd:// or nbd+unix:// name</summary>
+    /// <summary>UTF-8, a regular file or a block device, or an nbd://, nbd+unix:// or rbd: name</summary>
     public byte* path;
 
     /// <summary>1 to 4095 bytes, no NUL inside</summary>

@@ -1,6 +1,7 @@
 // TLS for the names nbds:// and nbds+unix://.
 using FastBackup.Devices;
 using FastBackup.Devices.Nbd;
+using FastBackup.Devices.Rbd;
 using FastBackup.Ports;
 
 namespace FastBackup.Native.Tls;
@@ -9,7 +10,7 @@ namespace FastBackup.Native.Tls;
 sealed class TlsTransport : INbdTransport
 {
     /// <summary>Every scheme that there is, with TLS.</summary>
-    public static DeviceSchemes Schemes { get; } = new(new NbdScheme(new TlsTransport()));
+    public static DeviceSchemes Schemes { get; } = new(new NbdScheme(new TlsTransport()), new RbdScheme());
 
     public string? TryOpen(IIoLoop loop, NbdUri uri, out IStreamIo? streams)
     {

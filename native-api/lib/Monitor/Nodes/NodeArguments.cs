@@ -1,4 +1,4 @@
-// What blockdev-add may be told, for drivers file, host_device, nbd, qcow2, raw and x-repository; in the order of QEMU's schema.
+// What blockdev-add may be told, for drivers file, host_device, nbd, qcow2, raw, rbd and x-repository; in the order of QEMU's schema.
 // Hints that have no meaning here are taken and forgotten.
 // Source: QEMU 7.2 qapi/block-core.json, BlockdevOptions.
 using System;
@@ -12,7 +12,7 @@ namespace FastBackup.Native.Monitor.Nodes;
 
 sealed record NodeArguments
 {
-    static readonly string[] s_drivers = ["file", "host_device", "nbd", "qcow2", "raw", "x-repository"];
+    static readonly string[] s_drivers = ["file", "host_device", "nbd", "qcow2", "raw", "rbd", "x-repository"];
     static readonly string[] s_discard = ["ignore", "unmap"];
     static readonly string[] s_detectZeroes = ["off", "on", "unmap"];
     static readonly string[] s_onOffAuto = ["auto", "on", "off"];
@@ -38,13 +38,13 @@ sealed record NodeArguments
     /// <summary>Nobody is asked whether the file is in use, and nobody told.</summary>
     public bool IsLockIgnored { get; private init; }
 
-    /// <summary>Of drivers file and host_device; of nbd the name of the disk, as other tools take it.</summary>
+    /// <summary>Of drivers file and host_device; of nbd and rbd the name of the disk, as other tools take it.</summary>
     public string FileName { get; private init; } = "";
 
     /// <summary>Of driver nbd.</summary>
     public RemoteOpenOptions Remote { get; private init; } = new();
 
-    public bool IsRemote => Driver == "nbd";
+    public bool IsRemote => Driver is "nbd" or "rbd";
 
     /// <summary>An image format, by which what it lies on is read.</summary>
     public bool IsImage => Driver == "qcow2";
@@ -88,6 +88,7 @@ sealed record NodeArguments
             "raw" => ReadOver(arguments, read),
             "qcow2" => ReadImage(arguments, read),
             "nbd" => ReadRemote(arguments, read),
+            "rbd" => ReadRbd(arguments, read),
             "x-repository" => ReadPoint(arguments, read),
             _ => ReadFile(arguments, read),
         };
@@ -126,6 +127,21 @@ sealed record NodeArguments
             FileName = path.Length > 0 ? $"nbd+unix:///{export}?socket={Escape(path)}" : $"nbd://{address}/{export}",
             Remote = new RemoteOpenOptions { ReconnectNs = seconds * Units.NsPerSecond },
         };
+    }
+
+    static NodeArguments ReadRbd(ArgumentReader arguments, NodeArguments read)
+    {
+        string name = "rbd:" + arguments.Text("pool") + "/";
+        if (arguments.OptionalText("namespace") is { } space)
+            name += space + "/";
+        name += arguments.Text("image");
+        if (arguments.OptionalText("snapshot") is { } snapshot)
+            name += "@" + snapshot;
+        if (arguments.OptionalText("conf") is { } conf)
+            name += ":conf=" + conf;
+        if (arguments.OptionalText("user") is { } user)
+            name += ":id=" + user;
+        return read with { FileName = name };
     }
 
     static NodeArguments ReadPoint(ArgumentReader arguments, NodeArguments read)

@@ -85,8 +85,10 @@ static class SchemaText
           cache?:BlockdevCacheOptions read-only?:bool auto-read-only?:bool force-share?:bool
           detect-zeroes?:BlockdevDetectZeroesOptions
           | driver file=BlockdevOptionsFile host_device=BlockdevOptionsFile nbd=BlockdevOptionsNbd
-          qcow2=BlockdevOptionsQcow2 raw=BlockdevOptionsRaw x-repository=BlockdevOptionsXRepository
-        enum BlockdevDriver file host_device nbd qcow2 raw x-repository
+          qcow2=BlockdevOptionsQcow2 raw=BlockdevOptionsRaw rbd=BlockdevOptionsRbd
+          x-repository=BlockdevOptionsXRepository
+        enum BlockdevDriver file host_device nbd qcow2 raw rbd x-repository
+        object BlockdevOptionsRbd pool:str namespace?:str image:str conf?:str snapshot?:str user?:str
         object BlockdevOptionsXRepository repository:str password-file?:str host?:str disk:str size:int parent?:str
           chunk-size?:int pack-size?:int tag?:str create?:bool
         object BlockdevOptionsNbd server:SocketAddress export?:str reconnect-delay?:int
