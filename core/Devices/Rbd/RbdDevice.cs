@@ -19,7 +19,6 @@ using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
 using FastBackup.Memory;
 using FastBackup.Ports;
-using FastBackup.Ports.Linux;
 
 namespace FastBackup.Devices.Rbd;
 
@@ -29,12 +28,10 @@ public sealed unsafe class RbdDevice : IBlockDevice, ILoopTask
     const uint AtOnceMax = 64;
     const uint InFlightMax = 1024;
     const ulong LongPartBytes = 256 * Units.MiB;
-    const int WaitingMax = 256; // threads of all images that wait for clusters
     const int NumberShift = 32;
 
     readonly record struct Ended(uint Slot, nint Result, uint Count, Fault Fault);
 
-    static readonly PatientThreads s_threads = new(WaitingMax);
     static readonly object s_one = new();
     static RbdDevice?[] s_open = new RbdDevice?[16];
     static int s_closingCount;
@@ -108,8 +105,8 @@ public sealed unsafe class RbdDevice : IBlockDevice, ILoopTask
             return; // a loop that has failed: what the library has keeps its image
         lock (s_one)
             s_closingCount++;
-        if (!s_threads.TryRun("fb-close", Close))
-            Close();
+        if (!RbdImage.Threads.TryRun("fb-close", Close))
+            EndClosing(); // it stays open: closing here would wait for the cluster, and guests with it
     }
 
     public void DisposeWhenIdle()
@@ -124,6 +121,11 @@ public sealed unsafe class RbdDevice : IBlockDevice, ILoopTask
     void Close()
     {
         _image.Close();
+        EndClosing();
+    }
+
+    static void EndClosing()
+    {
         lock (s_one)
         {
             s_closingCount--;
@@ -175,7 +177,7 @@ public sealed unsafe class RbdDevice : IBlockDevice, ILoopTask
             BlockResult result = request.Operation == BlockOperation.Map ? _image.Map(request) : CompareSize();
             End(new Ended(index, 0, result.Count, result.Fault));
         }
-        if (!s_threads.TryRun("fb-rbd", Run))
+        if (!RbdImage.Threads.TryRun("fb-rbd", Run))
             End(new Ended(index, 0, 0, new Fault(FaultKind.NoMemory, Errnos.EAGAIN)));
     }
 

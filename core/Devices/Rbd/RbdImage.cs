@@ -9,10 +9,12 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Threading;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
 using FastBackup.Ports;
+using FastBackup.Ports.Linux;
 
 namespace FastBackup.Devices.Rbd;
 
@@ -21,6 +23,8 @@ sealed unsafe class RbdImage
 {
     const int ConnectSeconds = 10;
     const int IdBytesMax = 128;
+    const int WaitingMax = 256;
+    const int StackBytes = 8 << 20;
 
     /// <summary>A walk fills these; the callback knows nothing else.</summary>
     struct Walk
@@ -47,11 +51,38 @@ sealed unsafe class RbdImage
 
     public RbdIdentity? Identity { get; private set; }
 
-    /// <summary>Any thread that may wait.</summary>
+    /// <summary>Threads that wait for clusters: with room for what the library puts on them, which is megabytes.</summary>
+    public static PatientThreads Threads { get; } = new(WaitingMax, StackBytes);
+
+    /// <summary>Any thread that may wait: another one does the work.</summary>
     /// <param name="name">Which image.</param>
     /// <param name="options">IsReadOnly, IsLockIgnored, and how long a cluster may not answer.</param>
     /// <param name="image">Null when refused.</param>
     public static OpenRefusal TryOpen(RbdName name, FileOpenOptions options, out RbdImage? image)
+    {
+        RbdImage? opened = null;
+        OpenRefusal refusal = default;
+        using ManualResetEventSlim ended = new();
+        void Run()
+        {
+            try
+            {
+                refusal = TryOpenHere(name, options, out opened);
+            }
+            finally
+            {
+                ended.Set();
+            }
+        }
+        image = null;
+        if (!Threads.TryRun("fb-rbd", Run))
+            return OpenRefusal.Of(name.Text, "start a thread for", new Fault(FaultKind.NoMemory, Errnos.EAGAIN));
+        ended.Wait();
+        image = opened;
+        return refusal;
+    }
+
+    static OpenRefusal TryOpenHere(RbdName name, FileOpenOptions options, out RbdImage? image)
     {
         image = null;
         if (name.Snapshot != null && !options.IsReadOnly)

@@ -9,9 +9,10 @@ namespace FastBackup.Ports.Linux;
 
 /// <summary>Threads: any.</summary>
 /// <param name="atOnceMax">Calls under way at most, 1 at least.</param>
-public sealed class PatientThreads(int atOnceMax)
+/// <param name="stackBytes">Of a thread: more for libraries of others.</param>
+public sealed class PatientThreads(int atOnceMax, int stackBytes = PatientThreads.StackBytesUsual)
 {
-    const int StackBytes = 256 * 1024;
+    const int StackBytesUsual = 256 * 1024;
 
     int _count;
 
@@ -35,7 +36,7 @@ public sealed class PatientThreads(int atOnceMax)
     {
         try
         {
-            new Thread(() => Run(name, call), StackBytes) { Name = name, IsBackground = true }.Start();
+            new Thread(() => Run(name, call), stackBytes) { Name = name, IsBackground = true }.Start();
             return true;
         }
         catch (OutOfMemoryException) // pthread_create(3): EAGAIN, a limit on threads
