@@ -1,5 +1,5 @@
-// Images of Ceph, in a real cluster: copied from and to, holes and snapshots, locked, and a cluster that is away or stops
-// in the middle, which holds no guest.
+// Images of Ceph, in a real cluster: copied from and to, holes and snapshots, locked, and a cluster that is away or
+// stops in the middle, which holds no guest.
 using System;
 using System.IO;
 using System.Linq;

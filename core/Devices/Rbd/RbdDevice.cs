@@ -23,7 +23,7 @@ using FastBackup.Ports;
 namespace FastBackup.Devices.Rbd;
 
 /// <summary>Threads: the loop's, unless a member says otherwise.</summary>
-public sealed unsafe class RbdDevice : IBlockDevice, ILoopTask
+public sealed class RbdDevice : IBlockDevice, ILoopTask
 {
     const uint AtOnceMax = 64;
     const uint InFlightMax = 1024;
@@ -190,7 +190,7 @@ public sealed unsafe class RbdDevice : IBlockDevice, ILoopTask
     }
 
     /// <summary>Hands the request, or its next part, to the library.</summary>
-    void Start(uint index, RbdSlot slot)
+    unsafe void Start(uint index, RbdSlot slot)
     {
         nint argument = (nint)((ulong)_number << NumberShift | index);
         int result = LibRbd.CreateCompletion(argument, &OnAnswer, out nint completion);
@@ -205,7 +205,7 @@ public sealed unsafe class RbdDevice : IBlockDevice, ILoopTask
         End(new Ended(index, result, 0, Fault.None));
     }
 
-    int Start(RbdSlot slot, nint completion)
+    unsafe int Start(RbdSlot slot, nint completion)
     {
         ref BlockRequest request = ref slot.Request;
         ulong offset = request.OffsetBytes + slot.DoneBytes;

@@ -19,7 +19,7 @@ using FastBackup.Ports.Linux;
 namespace FastBackup.Devices.Rbd;
 
 /// <summary>Threads: any; Close once, when nothing is under way.</summary>
-sealed unsafe class RbdImage
+sealed class RbdImage
 {
     const int ConnectSeconds = 10;
     const int IdBytesMax = 128;
@@ -27,7 +27,7 @@ sealed unsafe class RbdImage
     const int StackBytes = 8 << 20;
 
     /// <summary>A walk fills these; the callback knows nothing else.</summary>
-    struct Walk
+    unsafe struct Walk
     {
         public MapEntry* Entries;
         public uint Capacity;
@@ -51,7 +51,7 @@ sealed unsafe class RbdImage
 
     public RbdIdentity? Identity { get; private set; }
 
-    /// <summary>Threads that wait for clusters: with room for what the library puts on them, which is megabytes.</summary>
+    /// <summary>Threads that wait for clusters: with room for what the library puts on them.</summary>
     public static PatientThreads Threads { get; } = new(WaitingMax, StackBytes);
 
     /// <summary>Any thread that may wait: another one does the work.</summary>
@@ -166,7 +166,7 @@ sealed unsafe class RbdImage
         return Refuse(name, "open", result);
     }
 
-    OpenRefusal Examine(FileOpenOptions options)
+    unsafe OpenRefusal Examine(FileOpenOptions options)
     {
         int result = LibRbd.GetFeatures(Handle, out ulong features);
         if (result >= 0)
@@ -224,7 +224,7 @@ sealed unsafe class RbdImage
 
     /// <summary>Fills in which parts hold data, as far as there is room. Waits for the cluster.</summary>
     /// <param name="request">A Map within the image.</param>
-    public BlockResult Map(in BlockRequest request)
+    public unsafe BlockResult Map(in BlockRequest request)
     {
         ulong end = request.OffsetBytes + request.LengthBytes;
         Walk walk = new()
@@ -261,7 +261,7 @@ sealed unsafe class RbdImage
 
     /// <summary>On whatever thread the library likes, one after the other.</summary>
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    static int OnDifference(ulong offsetBytes, nuint lengthBytes, int exists, nint argument)
+    static unsafe int OnDifference(ulong offsetBytes, nuint lengthBytes, int exists, nint argument)
     {
         ref Walk walk = ref *(Walk*)argument; // SAFETY: Map's own, until its call returns
         if (exists == 0)
@@ -277,7 +277,7 @@ sealed unsafe class RbdImage
     }
 
     /// <returns>False: there is no room.</returns>
-    static bool Add(ref Walk walk, ulong offset, ulong end, ExtentKind kind)
+    static unsafe bool Add(ref Walk walk, ulong offset, ulong end, ExtentKind kind)
     {
         if (walk.Count > 0 && walk.Entries[walk.Count - 1].Kind == kind)
         {

@@ -36,7 +36,7 @@ static class PointRules
             && createdNs == parent.Document.CheckpointNs;
         return isThere
             ? null
-            : $"point {parent.Snapshot.Id.Short} is of checkpoint '{name}', which disk '{disk.Core.Name}' has not: what "
-                + "has changed since is not known; copy all, without a parent";
+            : $"point {parent.Snapshot.Id.Short} is of checkpoint '{name}', which disk '{disk.Core.Name}' has not: "
+                + "what has changed since is not known; copy all, without a parent";
     }
 }

@@ -1,6 +1,6 @@
 // A point in time as the target of a job: a live guest's disk goes straight into a repository. It takes whole chunks
-// only (RequestAlignBytes): what of a chunk the job's bitmap does not name the job reads from T0, never from the disk as
-// it is. What the job does not write at all is taken from the parent point by reference.
+// only (RequestAlignBytes): what of a chunk the job's bitmap does not name the job reads from T0, never from the disk
+// as it is. What the job does not write at all is taken from the parent point by reference.
 //
 //   write   -> as many threads as processors: SHA-256 -> known? -> zstd -> AES-CTR, Poly1305 -> pack -> store
 //   zeroes  -> a mark;   reading it is refused
@@ -97,7 +97,7 @@ sealed class PointTarget : RequestFront, IBlockDevice
     /// <summary>What a job's bitmap does not name is taken from there; null: the job copies all.</summary>
     public PointDisk? Parent { get; }
 
-    /// <summary>It is the last one because that has a checkpoint: by which the disk must know what has changed.</summary>
+    /// <summary>It is the last one, which has a checkpoint: by that the disk must know what has changed.</summary>
     public bool IsParentLatest => _options.Parent == PointTargetOptions.Latest;
 
     /// <summary>Of the disk's tracker, made in the same moment as T0; null: none. Set before a job ends.</summary>
@@ -109,7 +109,7 @@ sealed class PointTarget : RequestFront, IBlockDevice
     /// <summary>What last went wrong, a sentence; null: nothing. Threads: any.</summary>
     public string? Words => Volatile.Read(ref _words);
 
-    /// <summary>Opens the repository and looks for the parent. Waits for the store; any thread but the loop's.</summary>
+    /// <summary>Opens the repository, looks for the parent. Waits for the store; any thread but the loop's.</summary>
     /// <param name="loop">Drives it.</param>
     /// <param name="options">Checked.</param>
     /// <exception cref="RepositoryException">Refused; nothing is left behind.</exception>

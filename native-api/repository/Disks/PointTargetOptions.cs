@@ -23,7 +23,7 @@ sealed record PointTargetOptions
     /// <summary>Null: as the parent has it, else by the size.</summary>
     public ulong? ChunkBytes { get; init; }
 
-    /// <summary>Smaller than where a command has the machine for itself: a host may have little memory for it.</summary>
+    /// <summary>Smaller than where a command has the machine for itself: hosts may have little memory.</summary>
     public int PackBytes { get; init; } = PointHead.PackBytesMin;
 
     public string[] Tags { get; init; } = [];

@@ -32,7 +32,7 @@ static class TargetParent
             throw new RepositoryException(
                 fitting.Length == 0 ? RepositoryError.NotFound : RepositoryError.Refused,
                 Say($"repository '{repository.Store.Name}' has {fitting.Length} points of disk '{path}' that are ")
-                    + $"'{options.Parent}'; {(fitting.Length == 0 ? "the first one has no parent" : "give more digits")}"
+                    + $"'{options.Parent}'; {(fitting.Length == 0 ? "the first has no parent" : "give more digits")}"
             );
         PointDisk parent = PointDisk.Find(repository, fitting[0], path);
         if (Refuse(parent, options) is { } reason)

@@ -91,7 +91,8 @@ public sealed class RepositoryNodeTests : IDisposable
         Assert.Contains("copies no whole disk", Refuse("r1", ("sync", "none")), StringComparison.Ordinal);
         string ignoring = Refuse("r1", ("sync", "full"), ("on-source-error", "ignore"));
         Assert.Contains("no error can be ignored", ignoring, StringComparison.Ordinal);
-        Assert.Contains("has no parent", Refuse("r1", ("sync", "incremental"), ("bitmap", "b")), StringComparison.Ordinal);
+        string lonely = Refuse("r1", ("sync", "incremental"), ("bitmap", "b"));
+        Assert.Contains("has no parent", lonely, StringComparison.Ordinal);
         string always = Refuse("r1", ("sync", "full"), ("bitmap", "b"), ("bitmap-mode", "always"));
         Assert.Contains("bitmap-mode always", always, StringComparison.Ordinal);
         Run("r1");
@@ -117,7 +118,8 @@ public sealed class RepositoryNodeTests : IDisposable
         Assert.Contains("opens none of the 1 key files", Refused("r"), StringComparison.Ordinal);
         File.Delete(_scene.Folder["password"]);
         Assert.Contains("cannot read password file", Refused("r"), StringComparison.Ordinal);
-        Assert.Contains("none of the 1 key", Refused("r", ("password-file", WithMode(0x180))), StringComparison.Ordinal);
+        string other = Refused("r", ("password-file", WithMode(0x180)));
+        Assert.Contains("none of the 1 key", other, StringComparison.Ordinal);
         string open = Refused("r", ("password-file", WithMode(0x1A4)));
         Assert.Contains("can be read or written by others", open, StringComparison.Ordinal);
         _scene.Quit();
@@ -203,11 +205,7 @@ public sealed class RepositoryNodeTests : IDisposable
             ("disk", "system"),
             ("size", MonitorScene.DiskBytes),
         ];
-        return
-        [
-            .. usual.Where(one => !more.Any(two => two.Name == one.Name)),
-            .. more.Where(one => one.Value != null),
-        ];
+        return [.. usual.Where(one => !more.Any(two => two.Name == one.Name)), .. more.Where(one => one.Value != null)];
     }
 
     JsonNode Described(string node) =>

@@ -1,5 +1,5 @@
-// A real S3 server for tests, and a cluster with block devices: one node of Ceph on 127.0.0.1, in memory, that ends with
-// this. Two seconds to start.
+// A real S3 server for tests, and a cluster with block devices: one node of Ceph on 127.0.0.1, in memory, that ends
+// with this. Two seconds to start.
 using System;
 using System.Collections.Generic;
 using System.IO;

@@ -1,5 +1,5 @@
-// What blockdev-add may be told, for drivers file, host_device, nbd, qcow2, raw, rbd and x-repository; in the order of QEMU's schema.
-// Hints that have no meaning here are taken and forgotten.
+// What blockdev-add may be told, for drivers file, host_device, nbd, qcow2, raw, rbd and x-repository; in the order of
+// QEMU's schema. Hints that have no meaning here are taken and forgotten.
 // Source: QEMU 7.2 qapi/block-core.json, BlockdevOptions.
 using System;
 using FastBackup.Base;
