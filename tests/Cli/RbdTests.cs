@@ -76,6 +76,25 @@ public sealed class RbdTests : IDisposable
     }
 
     [Fact]
+    public void ExamplesOfThePage_Run()
+    {
+        _ = _ceph.Rbd("import", _folder["disk.img"], "rbd/vm7");
+        _ = _ceph.Rbd("snap", "create", "rbd/vm7@nightly");
+        _ = _ceph.Rbd("create", "rbd/copy", "--size", "64");
+        using DocumentShell shell = new();
+        File.Copy(_folder["disk.img"], shell["disk.img"]);
+        string script = CommandBlock.Read("native-api/docs/rbd.md", "images").Script;
+        _ = shell.Run(
+            $"export CEPH_CONF='{_ceph.Configuration}'\nfastbackup repo init repo\n"
+                + script
+                    .Replace("rbd:vms/", "rbd:rbd/", StringComparison.Ordinal)
+                    .Replace("/etc/ceph/west.conf", _ceph.Configuration, StringComparison.Ordinal)
+        );
+        Disks.AssertEqual(_folder["disk.img"], shell["vm7.img"]);
+        Assert.StartsWith("identical: ", Run("compare", "disk.img", Name("copy")).Expect(0).Output);
+    }
+
+    [Fact]
     public void WrongNames_AreRefusedInASentence()
     {
         Run("backup", Name("nothing"), "x.img").Expect(1).ExpectSentence($"cannot open '{Name("nothing")}'");

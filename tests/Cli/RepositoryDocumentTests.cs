@@ -66,6 +66,27 @@ public sealed partial class RepositoryDocumentTests
         Assert.Contains("hole,zero", shell.Run(script.Replace("...", machine, System.StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public void ALiveGuest_GoesIntoPoints_OneFromTheOther()
+    {
+        Requires.Command("qemu-io");
+        using DocumentShell shell = new();
+        Disks.Sparse(shell["disk.img"], 5_000_192, (0, 2_000_000));
+        string said = shell.Run(
+            "SIZE=5000192\nfastbackup repo init repo\nfastbackup track add disk.img\n"
+                + "fastbackup serve vda=disk.img --track --socket s --monitor vm7.sock &\nready vm7.sock\n"
+                + CommandBlock.Read(Page, "live").Script
+                + "qemu-io -f raw -c 'write -P 7 3M 100k' 'nbd+unix:///vda?socket=s'\n"
+                + CommandBlock.Read(Page, "live, again").Script
+                + "kill %1; wait %1 || true\nfastbackup repo verify repo --against disk.img\n"
+                + "fastbackup backup disk.img --repo repo --disk vda --tracker disk.img.track --json\n"
+        );
+        Assert.Contains("\"x-point\":", said);
+        Assert.Contains("to the byte", said);
+        // The command goes on from what the monitor's client has made.
+        Assert.Contains("\"mode\":\"incremental\"", said);
+    }
+
     [GeneratedRegex("<!-- sh: run -->\n```sh\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex BlockPattern();
 }

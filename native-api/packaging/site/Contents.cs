@@ -17,7 +17,15 @@ static class Contents
         ("Begin", ["README.md", "qemu.md", "packaging.md", "windows.md"]),
         (
             "Back up",
-            ["run.md", "repository.md", "tracking.md", "qcow2.md", "nbd.md", "native-api/hosts/nbdkit/README.md"]
+            [
+                "run.md",
+                "repository.md",
+                "tracking.md",
+                "qcow2.md",
+                "nbd.md",
+                "rbd.md",
+                "native-api/hosts/nbdkit/README.md",
+            ]
         ),
         ("By program", ["monitor.md", "pull-mode.md"]),
         (
