@@ -27,9 +27,9 @@ sealed class RbdImage
     const int StackBytes = 8 << 20;
 
     /// <summary>A walk fills these; the callback knows nothing else.</summary>
-    unsafe struct Walk
+    struct Walk
     {
-        public MapEntry* Entries;
+        public nint Entries; // MapEntry, room for Capacity
         public uint Capacity;
         public uint Count;
         public ulong EndBytes;
@@ -229,7 +229,7 @@ sealed class RbdImage
         ulong end = request.OffsetBytes + request.LengthBytes;
         Walk walk = new()
         {
-            Entries = (MapEntry*)request.Buffer,
+            Entries = request.Buffer,
             Capacity = request.MapCapacity,
             EndBytes = request.OffsetBytes,
         };
@@ -279,15 +279,16 @@ sealed class RbdImage
     /// <returns>False: there is no room.</returns>
     static unsafe bool Add(ref Walk walk, ulong offset, ulong end, ExtentKind kind)
     {
-        if (walk.Count > 0 && walk.Entries[walk.Count - 1].Kind == kind)
+        MapEntry* entries = (MapEntry*)walk.Entries; // SAFETY: as Map says
+        if (walk.Count > 0 && entries[walk.Count - 1].Kind == kind)
         {
-            walk.Entries[walk.Count - 1].LengthBytes += end - offset;
+            entries[walk.Count - 1].LengthBytes += end - offset;
         }
         else
         {
             if (walk.Count == walk.Capacity)
                 return false;
-            walk.Entries[walk.Count++] = new MapEntry
+            entries[walk.Count++] = new MapEntry
             {
                 OffsetBytes = offset,
                 LengthBytes = end - offset,
