@@ -43,6 +43,7 @@ static class Commands
         ("nbdkit", "nbdkit"),
         ("/usr/include/nbdkit-plugin.h", "nbdkit-plugin-dev"),
         ("nbdinfo", "libnbd-bin"),
+        ("nbd-client", "nbd-client"),
         ("/usr/lib/python3/dist-packages/nbd.py", "python3-libnbd"),
         ("openssl", "openssl"),
         ("bindfs", "bindfs"),

@@ -104,6 +104,8 @@ public sealed record NbdUri
             int mark = word.IndexOf('=', StringComparison.Ordinal);
             string name = mark < 0 ? word : word[..mark];
             string value = "";
+            if (made.IsTls && name == "tls-psk-file")
+                return "asks for a pre-shared key, which the platform's TLS does not have; give tls-certificates=DIR";
             bool isKnown = name == "socket" ? isUnix : made.IsTls && name is "tls-certificates" or "tls-hostname";
             if (!isKnown)
                 return $"has '{word}' behind its '?', which is not known with this scheme";

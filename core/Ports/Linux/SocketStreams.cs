@@ -5,7 +5,10 @@
 // and again once epoll tells of it. So a stream costs one epoll_ctl in its life, a busy one no epoll event at all, and
 // no event is lost between a look and a wait: what arrives in between makes the watched descriptor readable.
 // Cost: one epoll_wait a turn while commands are in flight, one call a transfer. Allocates for a stream, not a command.
-// Source: epoll(7), socket(7), connect(2) on EINPROGRESS, send(2) MSG_NOSIGNAL.
+// What a unix socket holds for its reader has a fixed bound, SO_SNDBUF of the sender: the usual 208 KiB cut a payload
+// of a MiB into five calls at each end with a wake-up for each. So it is raised, as far as net.core.wmem_max lets;
+// doctor tells where that is low. TCP sizes its buffers itself.
+// Source: epoll(7), socket(7), connect(2) on EINPROGRESS, send(2) MSG_NOSIGNAL, unix(7).
 using System;
 using System.Collections.Generic;
 using System.Net;
@@ -21,6 +24,9 @@ public sealed class SocketStreams : IStreamIo
     const int EventsMax = 64;
     const int Backlog = 128;
     const uint UnixMode = 0x180; // 0600
+
+    /// <summary>Wanted of a unix socket; the kernel gives net.core.wmem_max at most.</summary>
+    public const int SendBufferBytes = 2 << 20;
 
     /// <summary>Calls on one stream before another one has its turn.</summary>
     const int CallsPerTurn = 4;
@@ -216,6 +222,8 @@ public sealed class SocketStreams : IStreamIo
     {
         SocketStream stream = new(fd, null);
         _open.Add(fd, stream);
+        if (Get(fd, UnixSockets.SO_DOMAIN) == UnixSockets.AF_UNIX)
+            Set(fd, UnixSockets.SOL_SOCKET, UnixSockets.SO_SNDBUF, SendBufferBytes);
         Fault fault = Arm(stream);
         if (fault.IsNone)
             return new StreamResult(Fault.None, 0, stream);
@@ -228,12 +236,7 @@ public sealed class SocketStreams : IStreamIo
         int errno = 0;
         if (stream.IsConnecting) // writable: it has ended, well or not
         {
-            uint lengthBytes = sizeof(int);
-            // SAFETY: both are of this frame, written during the call only.
-            if (
-                UnixSockets.GetOption(stream.Fd, UnixSockets.SOL_SOCKET, UnixSockets.SO_ERROR, &errno, &lengthBytes) < 0
-            )
-                errno = Marshal.GetLastPInvokeError();
+            errno = Get(stream.Fd, UnixSockets.SO_ERROR);
             return new StreamResult(Errnos.ToFault(errno));
         }
         SocketAddress address = stream.Address!;
@@ -280,6 +283,8 @@ public sealed class SocketStreams : IStreamIo
             return Errnos.ToFault(Marshal.GetLastPInvokeError());
         if (domain != UnixSockets.AF_UNIX)
             Set(fd, UnixSockets.IPPROTO_TCP, UnixSockets.TCP_NODELAY);
+        else
+            Set(fd, UnixSockets.SOL_SOCKET, UnixSockets.SO_SNDBUF, SendBufferBytes);
         SocketStream made = new(fd, bytes);
         _open.Add(fd, made);
         Fault fault = isListener ? Listen(fd, bytes, domain) : Fault.None;
@@ -308,11 +313,19 @@ public sealed class SocketStreams : IStreamIo
         return Fault.None;
     }
 
-    static unsafe void Set(int fd, int level, int option)
-    {
-        int on = 1;
+    static unsafe void Set(int fd, int level, int option, int value = 1) =>
         // SAFETY: four bytes of this frame, read during the call only.
-        _ = UnixSockets.SetOption(fd, level, option, &on, sizeof(int));
+        _ = UnixSockets.SetOption(fd, level, option, &value, sizeof(int));
+
+    /// <returns>An option of SOL_SOCKET; an error number where there is none.</returns>
+    static unsafe int Get(int fd, int option)
+    {
+        int value = 0;
+        uint lengthBytes = sizeof(int);
+        // SAFETY: both are of this frame, written during the call only.
+        return UnixSockets.GetOption(fd, UnixSockets.SOL_SOCKET, option, &value, &lengthBytes) < 0
+            ? Marshal.GetLastPInvokeError()
+            : value;
     }
 
     /// <summary>From here on epoll tells of edges, beginning with what is already so.</summary>

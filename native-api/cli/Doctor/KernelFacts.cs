@@ -14,6 +14,9 @@ static class KernelFacts
     /// <summary>0 = anybody may use io_uring, 1 = a group, 2 = nobody.</summary>
     public static string? IoUringDisabled => FirstLine("/proc/sys/kernel/io_uring_disabled");
 
+    /// <summary>Bytes that a socket may be given to hold for its reader.</summary>
+    public static string? SendBufferMax => FirstLine("/proc/sys/net/core/wmem_max");
+
     /// <summary>"always", "madvise" or "never": the word in brackets.</summary>
     public static string? HugePages =>
         FirstLine("/sys/kernel/mm/transparent_hugepage/enabled")

@@ -5,6 +5,7 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using FastBackup.Bitmaps.Kernels;
 using FastBackup.Interop.Linux;
+using FastBackup.Ports.Linux;
 using FastBackup.Runtime;
 
 namespace FastBackup.Cli;
@@ -36,6 +37,7 @@ static class MachineExamination
             ExamineCores(),
             ExamineMemory(),
             ExamineDigests(),
+            ExamineSockets(KernelFacts.SendBufferMax),
         ];
 
     public static EngineOptions EngineOptions => new() { BufferBytes = Engine.BufferBytesDefault() };
@@ -93,6 +95,23 @@ static class MachineExamination
         return bytes >= 4 * BufferBytes
             ? new Finding("memory", found)
             : new Finding("memory", found, "give less with --memory, for example 16MiB");
+    }
+
+    /// <summary>Of unix sockets, over which NBD is served.</summary>
+    /// <param name="limit">As the kernel writes it; null: it is hidden.</param>
+    public static Finding ExamineSockets(string? limit)
+    {
+        const ulong wantedBytes = SocketStreams.SendBufferBytes;
+        if (!ulong.TryParse(limit, out ulong bytes))
+            return new Finding("socket buffer", "the limit is hidden");
+        string found = "limit " + ByteSize.Format(bytes);
+        return bytes >= wantedBytes
+            ? new Finding("socket buffer", found)
+            : new Finding(
+                "socket buffer",
+                found,
+                Phrases.Text($"sysctl net.core.wmem_max={wantedBytes} as root, for fewer calls between NBD's two ends")
+            );
     }
 
     static Finding ExamineDigests() =>

@@ -27,7 +27,7 @@ static class Contents
                 "native-api/hosts/nbdkit/README.md",
             ]
         ),
-        ("By program", ["monitor.md", "pull-mode.md"]),
+        ("By program", ["monitor.md", "pull-mode.md", "nbd-matrix.md"]),
         (
             "C library",
             [

@@ -59,6 +59,7 @@ public sealed class NbdUriTests
     [InlineData("nbd://h/x?tls-hostname=b", "has 'tls-hostname=b' behind its '?'")]
     [InlineData("nbds://h/x?tls-certificates=", "has no value behind 'tls-certificates='")]
     [InlineData("nbds://h/x?tls-verify-peer=false", "which is not known with this scheme")]
+    [InlineData("nbds://h/x?tls-psk-file=keys", "asks for a pre-shared key, which the platform's TLS does not have")]
     [InlineData("nbd://h/x#y", "has a '#'")]
     [InlineData("nbd://h/%", "a bad % sequence")]
     [InlineData("nbd://h/%4", "a bad % sequence")]
