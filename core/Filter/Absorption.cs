@@ -3,15 +3,20 @@
 // Such a write needs only devices that answer its guest anyway: what it overwrites is saved, or is being read from the
 // source. Its data is copied here, it is recorded and counted in flight, its guest is told, and then it goes the way of
 // every write. So a quiesced moment waits for it, like for any write under way: it is on the right side of each T0,
-// in each bitmap, and nothing of it is left when the last point in time has gone. Requests are numbered as they come:
+// in each bitmap, and nothing of it is left when the last point in time has gone. Requests are numbered as they come,
+// and those that are answered here as they are answered:
 //
 //   a write        waits for those answered before it that overlap it, and never passes them
 //   a read         is answered from the newest of them, if that has all of it; else it waits, too
 //   flush and FUA  wait for all that were answered before
 //
-// How much is answered early is bounded three ways: bytes, count, and age (when the oldest has not landed for some
-// milliseconds, guests wait as without this). One that the device fails was told as done: every flush says so from
-// then on, and nothing is answered early any more.
+// How much is answered early is bounded three ways: bytes, count, and age (of the oldest that has not landed). Beyond a
+// bound guests wait as without this, or until one has landed and there is room again, whichever comes first. The count
+// follows the disk: as many as it takes in half of the age, found as a connection finds its window (one more while all
+// land in time, a fifth less when one did not, once for what was answered since). So on a saturated disk each guest
+// waits for his turn among the guests, not for the whole of what was answered before.
+//
+// One that the device fails was told as done: every flush says so from then on, and nothing is answered early any more.
 //
 // Cost: a copy of the data, and a look at each of at most CountMax ranges a request while there are any. All memory is
 // taken at construction. Knows nothing of watchers; does no I/O.
@@ -27,12 +32,17 @@ sealed class Absorption : IDisposable
 {
     const uint UnitBytes = 4096;
     const uint CountMax = 256;
+    const uint CountMin = 4;
     const ulong LengthBytesMax = 256 * Units.KiB;
     const ulong AgeNsMax = 4 * Units.NsPerMs;
+
+    const ulong LandNsWanted = AgeNsMax / 2; // BusyWindow cuts when they take longer, too
 
     readonly AlignedRegion _region;
     readonly UnitRuns _units;
     readonly uint _countMax;
+    uint _countLimit; // what the disk takes in time
+    ulong _limitOrder; // who was answered before the limit was set says nothing about it
     GuestSlot? _oldest; // links in order of their numbers
     GuestSlot? _youngest;
     ulong _awaitedOrder; // of the last request that found itself out of turn
@@ -43,6 +53,7 @@ sealed class Absorption : IDisposable
     public Absorption(ulong sizeBytes, uint slotCount)
     {
         _countMax = Math.Min(CountMax, Math.Max(1, slotCount / 4));
+        _countLimit = _countMax;
         _units = new UnitRuns((uint)Math.Clamp(sizeBytes / UnitBytes, 1, 1 << 28));
         _region = AlignedRegion.Map((ulong)_units.Count * UnitBytes, RegionResidency.Resident);
     }
@@ -60,8 +71,8 @@ sealed class Absorption : IDisposable
     public bool TryTake(GuestSlot slot, ulong nowNs)
     {
         ulong lengthBytes = slot.Request.LengthBytes;
-        bool isTooOld = _oldest != null && nowNs - _oldest.ArrivedNs > AgeNsMax;
-        if (Lost.IsFault || isTooOld || _count == _countMax || lengthBytes > LengthBytesMax)
+        bool isTooOld = _oldest != null && nowNs - _oldest.AnsweredNs > AgeNsMax;
+        if (Lost.IsFault || isTooOld || _count >= _countLimit || lengthBytes > LengthBytesMax)
             return false;
         uint unitCount = (uint)Units.DivCeil(lengthBytes, UnitBytes);
         if (!_units.TryTake(unitCount, out uint unit))
@@ -70,19 +81,38 @@ sealed class Absorption : IDisposable
         Copy(slot.Request.Buffer, memory, lengthBytes);
         slot.Request.Buffer = memory;
         slot.IsAbsorbed = true;
+        slot.AnsweredNs = nowNs;
         Link(slot);
         return true;
     }
 
     /// <summary>A write that was taken over has ended at the device, or never will.</summary>
-    public void Release(GuestSlot slot, Fault fault)
+    /// <param name="slot">Which.</param>
+    /// <param name="fault">None: it has landed.</param>
+    /// <param name="nowNs">Of the loop's clock.</param>
+    public void Release(GuestSlot slot, Fault fault, ulong nowNs)
     {
         if (fault.IsFault && Lost.IsNone)
             Lost = fault;
+        Adapt(slot, nowNs - slot.AnsweredNs);
         Unlink(slot);
         slot.IsAbsorbed = false;
         uint unit = (uint)((ulong)(slot.Request.Buffer - _region.Start) / UnitBytes);
         _units.Return(unit, (uint)Units.DivCeil(slot.Request.LengthBytes, UnitBytes));
+    }
+
+    void Adapt(GuestSlot slot, ulong landNs)
+    {
+        if (landNs <= LandNsWanted)
+        {
+            if (_count >= _countLimit && _countLimit < _countMax)
+                _countLimit++;
+            return;
+        }
+        if (slot.Order <= _limitOrder)
+            return;
+        _countLimit = Math.Max(Math.Min(CountMin, _countMax), _countLimit - (_countLimit / 5) - 1);
+        _limitOrder = _youngest!.Order;
     }
 
     /// <summary>Whether nothing that was answered before a request has to land before it goes to the device.</summary>

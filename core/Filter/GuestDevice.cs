@@ -5,6 +5,7 @@ using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Copy;
 using FastBackup.Devices;
+using FastBackup.Pacing;
 using FastBackup.Ports;
 
 namespace FastBackup.Filter;
@@ -14,6 +15,7 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
     : IBlockOwner
 {
     readonly uint _countMax = Math.Max(1, disk.Device.Limits.InFlightMax / 2);
+    GuestSlot? _unanswered; // writes at the device whose guests wait; kept only beside an absorption
 
     /// <summary>Requests that the device has not answered.</summary>
     public uint Count { get; private set; }
@@ -44,6 +46,15 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
 
     public bool HasRoom => Count < _countMax;
 
+    /// <summary>A write to a part of the range is at the device whose guest has not been told.</summary>
+    public bool IsWritingUnanswered(in Extent extent)
+    {
+        for (GuestSlot? slot = _unanswered; slot != null; slot = slot.Next)
+            if (slot.Extent.Overlaps(extent))
+                return true;
+        return false;
+    }
+
     /// <param name="slot">Waits for nothing any more; a write is counted in flight.</param>
     /// <param name="nowNs">Of the loop's clock.</param>
     public void Submit(GuestSlot slot, ulong nowNs)
@@ -54,6 +65,8 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
         Count++;
         if (slot.IsWrite)
             Warm?.OnSubmit(slot);
+        if (KeepsUnanswered(slot))
+            Link(slot);
         BlockRequest request = default;
         request.Operation = slot.Request.Operation;
         request.Flags = slot.Request.Flags;
@@ -76,26 +89,65 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
             Warm?.OnEnd(slot, fault);
         if (slot.IsWrite)
             disk.EndWrite();
+        if (KeepsUnanswered(slot))
+            Unlink(slot);
+        ulong nowNs = loop.Clock.NowNs;
         if (slot.IsAbsorbed)
         {
-            if (absorption!.IsAwaited(slot))
-                disk.Pulse.SampleAwaited(slot.Request.LengthBytes, slot.ArrivedNs, slot.SubmittedNs, loop.Clock.NowNs);
+            if (fault.IsNone)
+                SampleLanded(slot, nowNs);
             queue.EndAbsorbed(slot, fault);
             return;
         }
-        ulong nowNs = loop.Clock.NowNs;
-        bool isTransfer = slot.Request.Operation is BlockOperation.Read or BlockOperation.Write;
-        if (isTransfer && fault.IsNone)
-            disk.Pulse.Sample(
-                slot.Request.Operation == BlockOperation.Write,
-                slot.Request.LengthBytes,
-                slot.ArrivedNs,
-                slot.SubmittedNs,
-                nowNs,
-                slot.WasQuiet
-            );
+        if (fault.IsNone)
+            Sample(slot, nowNs);
         if (slot.Request.Operation == BlockOperation.Read && fault.IsNone && slot.Request.LengthBytes > 0)
             disk.OfferToWatchers(slot.Request, slot.Epoch);
         queue.Complete(slot, fault, nowNs);
+    }
+
+    /// <summary>Tells those who adapt to guests; discards and zeroes compare with nothing.</summary>
+    void Sample(GuestSlot slot, ulong nowNs)
+    {
+        BlockOperation operation = slot.Request.Operation;
+        GuestClass kind;
+        if (operation == BlockOperation.Flush)
+            kind = GuestClass.Flush;
+        else if (operation is BlockOperation.Read or BlockOperation.Write)
+            kind = GuestPulse.ClassOf(operation == BlockOperation.Write, slot.Request.LengthBytes);
+        else
+            return;
+        disk.Pulse.Sample(kind, slot.ArrivedNs, slot.SubmittedNs, nowNs, slot.WasQuiet);
+    }
+
+    void SampleLanded(GuestSlot slot, ulong nowNs)
+    {
+        GuestClass kind = GuestPulse.ClassOf(isWrite: true, slot.Request.LengthBytes);
+        (ulong arrivedNs, ulong submittedNs) = (slot.ArrivedNs, slot.SubmittedNs);
+        disk.Pulse.SampleLanded(kind, arrivedNs, slot.AnsweredNs, submittedNs, nowNs, slot.WasQuiet);
+        if (absorption!.IsAwaited(slot))
+            disk.Pulse.SampleAwaited(kind, arrivedNs, submittedNs, nowNs);
+    }
+
+    /// <summary>The same from submission to completion: nobody is told in between.</summary>
+    bool KeepsUnanswered(GuestSlot slot) => absorption != null && slot is { IsWrite: true, IsAbsorbed: false };
+
+    void Link(GuestSlot slot)
+    {
+        (slot.Previous, slot.Next) = (null, _unanswered);
+        if (_unanswered != null)
+            _unanswered.Previous = slot;
+        _unanswered = slot;
+    }
+
+    void Unlink(GuestSlot slot)
+    {
+        if (slot.Previous == null)
+            _unanswered = slot.Next;
+        else
+            slot.Previous.Next = slot.Next;
+        if (slot.Next != null)
+            slot.Next.Previous = slot.Previous;
+        (slot.Previous, slot.Next) = (null, null);
     }
 }

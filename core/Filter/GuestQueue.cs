@@ -34,6 +34,7 @@ sealed class GuestQueue : ILoopTask
     readonly GuestSlot[] _slots;
     readonly ConcurrentRing<uint> _freeSlots;
     readonly Absorption? _absorption;
+    readonly EarlyAnswers _early;
 
     // --- touched only by the reactor's thread
     readonly DeadlineHeap<GuestSlot> _deadlines;
@@ -64,6 +65,7 @@ sealed class GuestQueue : ILoopTask
             _freeSlots.Put(i);
         }
         _device = new GuestDevice(loop, disk, this, slotCount, absorption);
+        _early = new EarlyAnswers(disk, _device);
     }
 
     public uint WaitingCount { get; private set; }
@@ -115,8 +117,8 @@ sealed class GuestQueue : ILoopTask
         }
         bool isOpen = !_disk.IsGateClosed;
         bool mayLand = isOpen && MayLand(slot);
-        if (isOpen && _absorption != null)
-            TryAbsorb(slot, mayLand);
+        if (isOpen && TryAbsorb(slot, mayLand))
+            mayLand = mayLand && IsInOrder(slot);
         if (mayLand)
             Land(slot, slot.ArrivedNs);
         else
@@ -128,7 +130,7 @@ sealed class GuestQueue : ILoopTask
     {
         if (slot.Request.Operation == BlockOperation.Read && _absorption?.TryRead(slot) == true)
         {
-            _disk.Pulse.SampleAnswered(slot.ArrivedNs, _loop.Clock.NowNs, slot.WasQuiet);
+            _disk.Pulse.SampleAnswered(isWrite: false, slot.ArrivedNs, _loop.Clock.NowNs, slot.WasQuiet);
             Complete(slot, Fault.None, _loop.Clock.NowNs);
         }
         else if (HasRoom(slot) && IsInOrder(slot))
@@ -143,40 +145,23 @@ sealed class GuestQueue : ILoopTask
 
     /// <summary>
     /// Answers a write that has not landed yet, if what it waits for is sure to come: see <see cref="Absorption"/>. It
-    /// is under way from here on: recorded, marked and counted.
+    /// is under way from here on: recorded, marked and counted. Its number is that of its answer: who was answered
+    /// while it waited lands before it.
     /// </summary>
-    void TryAbsorb(GuestSlot slot, bool mayLand)
+    bool TryAbsorb(GuestSlot slot, bool mayLand)
     {
-        bool isWanted = slot is { IsHook: false, Request: { Operation: BlockOperation.Write, LengthBytes: > 0 } };
-        if (!isWanted || (slot.Request.Flags & BlockFlags.Fua) != 0 || !MayAnswerEarly(slot.Extent))
-            return;
-        if (!mayLand && _disk.FindWhoCannotMark(slot.Extent) != null)
-            return;
-        if (!_absorption!.TryTake(slot, slot.ArrivedNs))
-            return;
-        _trace.Emit(TracePoint.Absorb, slot.Extent);
+        if (_absorption == null || slot.IsAbsorbed || !_early.Allow(slot, mayLand))
+            return false;
         ulong nowNs = _loop.Clock.NowNs;
+        if (!_absorption.TryTake(slot, nowNs))
+            return false;
+        slot.Order = ++_arrivalCount;
+        _trace.Emit(TracePoint.Absorb, slot.Extent);
         Begin(slot, nowNs);
-        _disk.Pulse.SampleAnswered(slot.ArrivedNs, nowNs, slot.WasQuiet);
+        _disk.Pulse.SampleAnswered(isWrite: true, slot.ArrivedNs, nowNs, slot.WasQuiet);
         _disk.Pulse.Depart(slot.ArrivedNs, nowNs);
         Tell(slot.Request.Owner, slot.Request.UserData, Fault.None);
-    }
-
-    /// <summary>
-    /// A write to the range needs only the source and its own device to land, and nobody can make it fail.
-    /// </summary>
-    bool MayAnswerEarly(in Extent extent)
-    {
-        bool isWanted = false;
-        foreach (IWriteWatcher watcher in _disk.Watchers)
-        {
-            if (watcher.MayFailGuests)
-                return false;
-            if (watcher.Protects(extent) && !watcher.IsClearing(extent))
-                return false;
-            isWanted |= watcher.WantsEarlyAnswers;
-        }
-        return isWanted;
+        return true;
     }
 
     /// <summary>Whether the write may land now; starts what it needs before.</summary>
@@ -270,7 +255,7 @@ sealed class GuestQueue : ILoopTask
         ulong deadlineNs = ulong.MaxValue;
         foreach (IWriteWatcher watcher in _disk.Watchers)
             if (watcher.Protects(slot.Extent))
-                deadlineNs = Math.Min(deadlineNs, watcher.WaitDeadlineNs(slot.ArrivedNs));
+                deadlineNs = Math.Min(deadlineNs, watcher.WaitDeadlineNs(slot.WaitsSinceNs));
         if (slot.IsScheduled && slot.DeadlineNs <= deadlineNs)
             return; // at worst it comes early, and is set anew then
         ForgetDeadline(slot);
@@ -341,7 +326,7 @@ sealed class GuestQueue : ILoopTask
             if (i >= _disk.Watchers.Length)
                 continue;
             IWriteWatcher watcher = _disk.Watchers[i];
-            if (!watcher.Protects(slot.Extent) || watcher.WaitDeadlineNs(slot.ArrivedNs) > nowNs)
+            if (!watcher.Protects(slot.Extent) || watcher.WaitDeadlineNs(slot.WaitsSinceNs) > nowNs)
                 continue;
             _trace.Emit(TracePoint.CbwTimeout, slot.Extent);
             if (!watcher.FailGuest(fault))
@@ -418,9 +403,13 @@ sealed class GuestQueue : ILoopTask
         _device.Submit(slot, _loop.Clock.NowNs);
     }
 
+    /// <summary>One that found no room in memory when it came may be answered now.</summary>
     void VisitWrite(GuestSlot slot)
     {
-        if (MayLand(slot))
+        bool mayLand = MayLand(slot);
+        if (!_disk.IsGateClosed && TryAbsorb(slot, mayLand))
+            mayLand = mayLand && IsInOrder(slot);
+        if (mayLand)
         {
             Unlink(slot);
             Land(slot, _loop.Clock.NowNs);
@@ -444,7 +433,7 @@ sealed class GuestQueue : ILoopTask
     {
         if (fault.IsFault)
             _trace.Emit(TracePoint.AbsorbLost, slot.Extent, fault.Errno);
-        _absorption!.Release(slot, fault);
+        _absorption!.Release(slot, fault, _loop.Clock.NowNs);
         Free(slot);
     }
 

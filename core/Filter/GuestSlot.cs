@@ -31,11 +31,17 @@ sealed class GuestSlot(GuestQueue queue, uint index) : DeadlineEntry, ILoopTask
     public Phase Step;
     public ulong ArrivedNs;
 
-    /// <summary>The number of its arrival.</summary>
+    /// <summary>The number of its arrival; of its answer, for one that is absorbed.</summary>
     public ulong Order;
+
+    /// <summary>When its guest was told, if that was before it landed.</summary>
+    public ulong AnsweredNs;
 
     /// <summary>A write whose guest was told already: its buffer is ours, and it is counted in flight.</summary>
     public bool IsAbsorbed;
+
+    /// <summary>Since when it waits, for those who limit that: one whose guest was told begins anew.</summary>
+    public ulong WaitsSinceNs => IsAbsorbed ? AnsweredNs : ArrivedNs;
 
     /// <summary>The disk's count of points in time when it went to the device.</summary>
     public ulong Epoch;
@@ -52,11 +58,11 @@ sealed class GuestSlot(GuestQueue queue, uint index) : DeadlineEntry, ILoopTask
     /// <summary>No other write to its blocks is or was at the device with it: <see cref="WarmSet"/>.</summary>
     public bool IsAlone;
 
-    // Links of the waiting list, in order of arrival.
+    // Links of the waiting list, in order of arrival; then of the unanswered writes at the device, in none.
     public GuestSlot? Previous;
     public GuestSlot? Next;
 
-    // Links of what is absorbed, in order of arrival.
+    // Links of what is absorbed, in order of the answers.
     public GuestSlot? OlderAbsorbed;
     public GuestSlot? YoungerAbsorbed;
 

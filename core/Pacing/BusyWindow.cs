@@ -14,6 +14,7 @@ namespace FastBackup.Pacing;
 sealed class BusyWindow
 {
     const uint HostMeanCount = 64;
+    const ulong LandNsWanted = 2 * Units.NsPerMs; // of writes that were answered before: half of what is allowed there
     const double TransportNs = 50_000; // between the guest and here: a virtio queue or a socket, and a wake-up
     const double LateShare = 0.01;
     const double SevereRatio = 4;
@@ -35,6 +36,7 @@ sealed class BusyWindow
     readonly GuestPulse _pulse;
     readonly RateSearch _search;
     readonly ChunkUnit _unit;
+    readonly UsefulWindow _useful;
 
     double _windowBytes;
     double _budget;
@@ -61,17 +63,25 @@ sealed class BusyWindow
             unit
         );
         _windowBytes = Math.Min(windowBytesMax, FirstWindowChunks * (ulong)chunkBytesMin);
+        _useful = new UsefulWindow(_windowBytes);
     }
 
     public GovernorTuning Tuning { get; set; }
 
-    public ulong Bytes => (ulong)_windowBytes;
+    public ulong Bytes => (ulong)Math.Min(_windowBytes, _useful.LimitBytes);
 
     /// <summary>What is usual on the idle disk is not known, or not any more.</summary>
     public bool WantsProbe { get; set; }
 
     /// <summary>The queue is another one from now on: until it has shrunk to the window nobody is judged.</summary>
     public void Settle() => (_isSettling, _wasFull, _budget) = (true, false, 0);
+
+    /// <summary>The copy stood still.</summary>
+    public void Resume()
+    {
+        Settle();
+        _useful.BeginAnew();
+    }
 
     /// <summary>It was in the way of a chunk: so it may grow.</summary>
     public void OnRefused() => _wasFull = true;
@@ -88,11 +98,16 @@ sealed class BusyWindow
     {
         if (_isSettling || sample.ArrivedNs < _settledNs)
             return;
+        if (sample.Class == GuestClass.LandedWrite)
+        {
+            Judge(sample.TotalNs / (double)LandNsWanted, mayGrow: true, sample.NowNs);
+            return;
+        }
+        if (sample.Class == GuestClass.AnsweredWrite && IsInTime(sample))
+            return;
         bool isHost = sample.Class == GuestClass.HostWrite;
         // A host's own I/O comes after the wait, and is not seen one by one: the wait may take what a mean one leaves.
-        double targetNs = isHost
-            ? (Tuning.TailFactor * HostTailRatio - 1) * _pulse.HostIdleMeanNs
-            : Allowed(Tuning.TailFactor, _pulse.Idle(sample.Class).TailNs);
+        double targetNs = isHost ? HostWaitTargetNs : Allowed(Tuning.TailFactor, IdleOf(sample.Class).TailNs);
         if (targetNs <= 0)
         {
             WantsProbe = true;
@@ -106,9 +121,30 @@ sealed class BusyWindow
             Judge(sample.TotalNs / targetNs, mayGrow: !isHost, sample.NowNs);
     }
 
-    /// <summary>A chunk was copied: what guests tell without a request that ends.</summary>
-    public void OnChunkDone(ulong nowNs)
+    double HostWaitTargetNs
     {
+        get
+        {
+            if (!_pulse.HasReports)
+                return (Tuning.TailFactor * HostTailRatio - 1) * _pulse.HostIdleMeanNs;
+            LatencySketch idle = _pulse.Idle(GuestClass.SmallWrite);
+            return Math.Max(0, Allowed(Tuning.TailFactor, idle.TailNs) - idle.MeanNs);
+        }
+    }
+
+    /// <summary>One that did not meet the device has no part in the hundredth that may be late.</summary>
+    bool IsInTime(in GuestSample sample) => sample.TotalNs <= Allowed(Tuning.TailFactor, IdleOf(sample.Class).TailNs);
+
+    /// <summary>An answer from memory is compared with what the device would have taken.</summary>
+    LatencySketch IdleOf(GuestClass kind) =>
+        _pulse.Idle(kind == GuestClass.AnsweredWrite ? GuestClass.SmallWrite : kind);
+
+    /// <summary>A chunk was copied: what guests tell without a request that ends.</summary>
+    /// <param name="lengthBytes">Of the chunk.</param>
+    /// <param name="nowNs">Now.</param>
+    public void OnChunkDone(ulong lengthBytes, ulong nowNs)
+    {
+        _useful.OnChunkDone(lengthBytes, _windowBytes, nowNs);
         if (_isSettling)
             return;
         // Requests that do not end tell nothing by themselves: their age does.

@@ -3,7 +3,8 @@
 //
 // A request that found the disk without a background copy teaches the idle latency of its class, by the time that it
 // was at the device. That is always on: it costs one clock read and a few adds per request that passes the reactor.
-// The host's own writes (hook mode) cost nothing more: see WriteMeter.
+// The host's own writes (hook mode) cost nothing more, and are known by their mean: see WriteMeter. Hosts that tell what
+// each request took (GuestReports) are known as well as those whose I/O is done here: while they do, that counts.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
@@ -19,6 +20,7 @@ public sealed class GuestPulse
     const ulong QuietNsMin = 50 * Units.NsPerMs;
     const ulong QuietNsMax = 400 * Units.NsPerMs;
     const ulong QuietGaps = 4;
+    const ulong ReportsNsMax = Units.NsPerSecond; // without one for so long hosts report no more
     const int ClassCount = (int)GuestClass.CopiedWrite + 1;
 
     readonly LatencySketch[] _idle = new LatencySketch[ClassCount];
@@ -28,6 +30,10 @@ public sealed class GuestPulse
     ulong _deviceNs;
     ulong _gapNs;
     ulong _arrivalNs;
+    ulong _reportedNs;
+    ulong _loadedNs; // a background copy was seen at the device
+    ulong _loadSeenNs; // and that is known up to here
+    bool _hasOnlyIdle = true; // nobody has loaded the disk since the reports were empty
 
     /// <param name="counts">The host's own writes.</param>
     public GuestPulse(IWriteCounts counts)
@@ -44,15 +50,22 @@ public sealed class GuestPulse
     public ulong LastNs { get; private set; }
 
     /// <summary>A request of a guest is out, as far as is known.</summary>
-    public bool IsGuestOut => InFlightCount > 0 || (IsHostMode && _meter.InFlightCount > 0);
+    public bool IsGuestOut => InFlightCount > 0 || ((IsHostMode || HasReports) && _meter.InFlightCount > 0);
+
+    /// <summary>What hosts tell of their own I/O.</summary>
+    internal GuestReports Reports { get; } = new();
+
+    /// <summary>Hosts do the I/O, and tell what each request takes.</summary>
+    public bool HasReports => _reportedNs != 0 && LastNs - Math.Min(LastNs, _reportedNs) <= ReportsNsMax;
 
     /// <summary>
     /// Without a request for so long the guests are gone: 50 ms, more for guests whose requests are far apart.
     /// </summary>
     public ulong QuietNs => Math.Clamp(QuietGaps * _gapNs, QuietNsMin, QuietNsMax);
 
-    /// <summary>The hosts do the I/O: none passed through the engine lately.</summary>
-    public bool IsHostMode => _deviceNs == 0 || LastNs - Math.Min(LastNs, _deviceNs) > Units.NsPerSecond;
+    /// <summary>The hosts do the I/O, and are known by counts alone: none passed through the engine lately.</summary>
+    public bool IsHostMode =>
+        !HasReports && (_deviceNs == 0 || LastNs - Math.Min(LastNs, _deviceNs) > Units.NsPerSecond);
 
     /// <summary>The mean time from one request to the next.</summary>
     public ulong GapNs => _gapNs;
@@ -83,6 +96,8 @@ public sealed class GuestPulse
         for (int i = _listeners.Count - 1; i >= 0; i--)
             if (ReferenceEquals(_listeners[i], listener))
                 _listeners.RemoveAt(i);
+        Reports.Clear(); // those of a loaded disk are not to be taken for others later
+        _hasOnlyIdle = _listeners.Count == 0;
     }
 
     /// <summary>A request has reached the reactor.</summary>
@@ -106,46 +121,76 @@ public sealed class GuestPulse
             listener.OnGuestsGone();
     }
 
-    /// <summary>A read or write was carried out.</summary>
+    /// <summary>The class of a read or write.</summary>
     /// <param name="isWrite">Else a read.</param>
     /// <param name="lengthBytes">Its size.</param>
-    /// <param name="arrivedNs">When it came.</param>
-    /// <param name="submittedNs">When it went to the device.</param>
-    /// <param name="nowNs">Now.</param>
-    /// <param name="wasQuiet">No background copy was at the device when it came.</param>
-    public void Sample(bool isWrite, ulong lengthBytes, ulong arrivedNs, ulong submittedNs, ulong nowNs, bool wasQuiet)
-    {
-        _deviceNs = nowNs;
-        GuestClass kind = (isWrite, lengthBytes > LargeBytes) switch
+    public static GuestClass ClassOf(bool isWrite, ulong lengthBytes) =>
+        (isWrite, lengthBytes > LargeBytes) switch
         {
             (false, false) => GuestClass.SmallRead,
             (false, true) => GuestClass.LargeRead,
             (true, false) => GuestClass.SmallWrite,
             (true, true) => GuestClass.LargeWrite,
         };
+
+    /// <summary>A read, a write or a flush was carried out.</summary>
+    /// <param name="kind">Its class.</param>
+    /// <param name="arrivedNs">When it came.</param>
+    /// <param name="submittedNs">When it went to the device.</param>
+    /// <param name="nowNs">Now.</param>
+    /// <param name="wasQuiet">No background copy was at the device when it came.</param>
+    public void Sample(GuestClass kind, ulong arrivedNs, ulong submittedNs, ulong nowNs, bool wasQuiet)
+    {
+        _deviceNs = nowNs;
         wasQuiet &= !IsLoaded;
         (wasQuiet ? QuietLatency : LoadedLatency).Add(nowNs - arrivedNs);
-        ulong waitNs = submittedNs - arrivedNs;
-        // A write that was copied first has its own copy on the device beside it: second choice.
-        if (wasQuiet && (waitNs == 0 || !_idle[(int)kind].IsKnown))
-            _idle[(int)kind].Add(nowNs - submittedNs);
-        if (wasQuiet && waitNs > 0)
-            _idle[(int)GuestClass.CopiedWrite].Add(nowNs - arrivedNs);
-        Tell(new GuestSample(kind, arrivedNs, waitNs, nowNs - arrivedNs, nowNs));
-    }
-
-    /// <summary>A write whose guest was told before has landed, and a flush or a read has waited for that.</summary>
-    public void SampleAwaited(ulong lengthBytes, ulong arrivedNs, ulong submittedNs, ulong nowNs)
-    {
-        GuestClass kind = lengthBytes > LargeBytes ? GuestClass.LargeWrite : GuestClass.SmallWrite;
+        if (wasQuiet)
+            Learn(kind, arrivedNs, submittedNs, nowNs);
         Tell(new GuestSample(kind, arrivedNs, submittedNs - arrivedNs, nowNs - arrivedNs, nowNs));
     }
 
+    /// <summary>A write whose guest was told before has landed.</summary>
+    /// <param name="kind">Its class.</param>
+    /// <param name="arrivedNs">When it came.</param>
+    /// <param name="answeredNs">When its guest was told.</param>
+    /// <param name="submittedNs">When it went to the device.</param>
+    /// <param name="nowNs">Now.</param>
+    /// <param name="wasQuiet">No background copy was at the device when it came.</param>
+    public void SampleLanded(
+        GuestClass kind,
+        ulong arrivedNs,
+        ulong answeredNs,
+        ulong submittedNs,
+        ulong nowNs,
+        bool wasQuiet
+    )
+    {
+        if (wasQuiet && !IsLoaded)
+            Learn(kind, arrivedNs, submittedNs, nowNs);
+        ulong landNs = nowNs - answeredNs;
+        Tell(new GuestSample(GuestClass.LandedWrite, answeredNs, landNs, landNs, nowNs));
+    }
+
+    /// <summary>Such a write has landed, and a flush or a read has waited for it.</summary>
+    /// <param name="kind">Its class.</param>
+    /// <param name="arrivedNs">When it came.</param>
+    /// <param name="submittedNs">When it went to the device.</param>
+    /// <param name="nowNs">Now.</param>
+    public void SampleAwaited(GuestClass kind, ulong arrivedNs, ulong submittedNs, ulong nowNs) =>
+        Tell(new GuestSample(kind, arrivedNs, submittedNs - arrivedNs, nowNs - arrivedNs, nowNs));
+
     /// <summary>A request was answered from memory: it says nothing of the device.</summary>
-    public void SampleAnswered(ulong arrivedNs, ulong nowNs, bool wasQuiet)
+    /// <param name="isWrite">Else a read.</param>
+    /// <param name="arrivedNs">When it came.</param>
+    /// <param name="nowNs">Now.</param>
+    /// <param name="wasQuiet">No background copy was at the device when it came.</param>
+    public void SampleAnswered(bool isWrite, ulong arrivedNs, ulong nowNs, bool wasQuiet)
     {
         _deviceNs = nowNs;
         (wasQuiet && !IsLoaded ? QuietLatency : LoadedLatency).Add(nowNs - arrivedNs);
+        ulong waitNs = nowNs - arrivedNs;
+        if (isWrite)
+            Tell(new GuestSample(GuestClass.AnsweredWrite, arrivedNs, waitNs, waitNs, nowNs));
     }
 
     /// <summary>A write of a host was granted after a wait.</summary>
@@ -169,11 +214,40 @@ public sealed class GuestPulse
         if (nowNs < NextLookNs)
             return;
         NextLookNs = nowNs + LookNs;
+        if (_listeners.Count > 0)
+        {
+            SeeReports(nowNs);
+            _hasOnlyIdle = false;
+        }
+        (_loadedNs, _loadSeenNs) = (IsLoaded ? nowNs : _loadedNs, nowNs);
         if (!_meter.Look(nowNs, out ulong newCount))
             return;
         LastNs = nowNs;
         if (newCount > 0 && IsHostMode)
             SeeArrivals(newCount, nowNs);
+    }
+
+    /// <summary>
+    /// Requests of hosts that have ended since the last look: their end is taken to be now. One counts for the idle disk
+    /// if no copy was seen there since before it began, and somebody has looked.
+    /// </summary>
+    void SeeReports(ulong nowNs)
+    {
+        ulong count = 0;
+        while (Reports.TryTake(out GuestClass kind, out ulong elapsedNs))
+        {
+            ulong begunNs = nowNs - Math.Min(nowNs, elapsedNs);
+            ulong sinceNs = begunNs - Math.Min(begunNs, LookNs);
+            bool wasQuiet = !IsLoaded && (_hasOnlyIdle || (_loadedNs < sinceNs && _loadSeenNs >= sinceNs));
+            (wasQuiet ? QuietLatency : LoadedLatency).Add(elapsedNs);
+            if (wasQuiet)
+                _idle[(int)kind].Add(elapsedNs);
+            (LastNs, _reportedNs) = (nowNs, nowNs);
+            count++;
+            Tell(new GuestSample(kind, begunNs, 0, elapsedNs, nowNs));
+        }
+        if (count > 0)
+            SeeArrivals(count, nowNs);
     }
 
     /// <summary>
@@ -217,6 +291,17 @@ public sealed class GuestPulse
 
     /// <summary>How long the requests that are out are out already, in the mean.</summary>
     public ulong MeanAgeNs(ulong nowNs) => InFlightCount == 0 ? 0 : nowNs - _arrivedSumNs / InFlightCount;
+
+    /// <summary>What a request on the idle disk took.</summary>
+    void Learn(GuestClass kind, ulong arrivedNs, ulong submittedNs, ulong nowNs)
+    {
+        ulong waitNs = submittedNs - arrivedNs;
+        // A write that was copied first has its own copy on the device beside it: second choice.
+        if (waitNs == 0 || !_idle[(int)kind].IsKnown)
+            _idle[(int)kind].Add(nowNs - submittedNs);
+        if (waitNs > 0 && kind != GuestClass.Flush)
+            _idle[(int)GuestClass.CopiedWrite].Add(nowNs - arrivedNs);
+    }
 
     void SeeArrivals(ulong count, ulong nowNs)
     {

@@ -1,16 +1,23 @@
 // One request of a guest, at its end, as those who adapt to guests see it.
 namespace FastBackup.Pacing;
 
-/// <summary>Requests that are comparable with each other. Discards, zeroes and flushes are in none.</summary>
+/// <summary>Requests that are comparable with each other. Discards and zeroes are in none.</summary>
 public enum GuestClass : byte
 {
     SmallRead,
     LargeRead,
     SmallWrite,
     LargeWrite,
+    Flush,
 
     /// <summary>A write that the host does itself: only its wait for a copy is known.</summary>
     HostWrite,
+
+    /// <summary>A write that was answered from memory, with its wait for room there: it did not meet the device.</summary>
+    AnsweredWrite,
+
+    /// <summary>And such a write when it has landed, with the time since its answer.</summary>
+    LandedWrite,
 
     /// <summary>Any write that waited for a copy, with that wait: only for what is learnt of the idle disk.</summary>
     CopiedWrite,

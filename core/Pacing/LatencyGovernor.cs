@@ -8,7 +8,8 @@
 // The two windows are remembered apart: the first request after a quiet time ends the filling to the quiet window
 // at once, and the guest going away gives it back without a search.
 //
-// Busy: BusyWindow judges requests and cuts and grows the window; ChunkUnit says how long a chunk is at least.
+// Busy: BusyWindow judges requests and cuts and grows the window, UsefulWindow bounds it where more gives no more rate;
+// ChunkUnit says how long a chunk is at least.
 // While a request is out, only a part of the window is refilled (the gate), so that the queue drains in front of the
 // second step of a copy-before-write.
 //
@@ -186,7 +187,7 @@ sealed class LatencyGovernor
         _unit.OnDone(lengthBytes, _window.Tuning.UnitGrowBelow, nowNs);
         _doneNs = nowNs;
         if (_mode == Mode.Busy)
-            _window.OnChunkDone(nowNs);
+            _window.OnChunkDone(lengthBytes, nowNs);
     }
 
     /// <summary>A guest's request has ended.</summary>
@@ -228,7 +229,7 @@ sealed class LatencyGovernor
     void BeBusy()
     {
         _mode = Mode.Busy;
-        _window.Settle();
+        _window.Resume();
         _pulse.RestartHostMean();
     }
 

@@ -677,6 +677,17 @@ FB_API fb_status FB_CALL fb_disk_write_begin(fb_disk disk, fb_queue queue, uint6
 /* [any] I/O path. Once for each write that was granted, when it has landed or failed. FB_OK, FB_E_HANDLE. */
 FB_API fb_status FB_CALL fb_disk_write_end(fb_disk disk);
 
+#define FB_REQUEST_READ 1u
+#define FB_REQUEST_WRITE 2u
+#define FB_REQUEST_FLUSH 3u
+
+/* [any] I/O path, hook mode, optional. What the host's own device took for one request of the guest, from its
+ *   submission there to its end: without the wait for a grant. With it a job knows the tails of reads, writes and
+ *   flushes and gives way to each; without it only the mean of the writes. For all requests of a disk or for none: a
+ *   sample is as good as all if it is fair. Wait-free, no clock, no system call; some may be left out under load.
+ *   length is 0 for a flush. FB_OK, FB_E_INVALID (kind), FB_E_HANDLE */
+FB_API fb_status FB_CALL fb_disk_report_request(fb_disk disk, uint32_t kind, uint64_t length, uint64_t elapsed_ns);
+
 /* Hook mode, "must read, may back up": what the host reads for its guest anyway need not be read again by a job with
  * FB_BACKUP_TAKE_GUEST_READS. Ask for the epoch before the read goes to the device; offer its data when it came back.
  *

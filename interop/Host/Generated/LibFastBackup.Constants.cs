@@ -181,6 +181,9 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>of a disk: guest writes are recorded</summary>
     public const uint FB_BITMAP_IS_ENABLED = 4;
+    public const uint FB_REQUEST_READ = 1;
+    public const uint FB_REQUEST_WRITE = 2;
+    public const uint FB_REQUEST_FLUSH = 3;
 
     /// <summary>records nothing until enabled</summary>
     public const uint FB_DISK_BITMAP_DISABLED = 1;

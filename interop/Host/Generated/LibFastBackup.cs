@@ -464,6 +464,16 @@ public static unsafe partial class LibFastBackup
     [LibraryImport(Library)]
     public static partial int fb_disk_write_end(fb_disk disk);
 
+    /// <summary>[any] I/O path, hook mode, optional. What the host's own device took for one request of the guest, from its</summary>
+    /// <returns>
+    /// submission there to its end: without the wait for a grant. With it a job knows the tails of reads, writes and<br/>
+    /// flushes and gives way to each; without it only the mean of the writes. For all requests of a disk or for none: a<br/>
+    /// sample is as good as all if it is fair. Wait-free, no clock, no system call; some may be left out under load.<br/>
+    /// length is 0 for a flush. FB_OK, FB_E_INVALID (kind), FB_E_HANDLE<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_disk_report_request(fb_disk disk, uint kind, ulong length, ulong elapsed_ns);
+
     /// <summary>
     /// Hook mode, "must read, may back up": what the host reads for its guest anyway need not be read again by a job with
     /// FB_BACKUP_TAKE_GUEST_READS. Ask for the epoch before the read goes to the device; offer its data when it came back.

@@ -10,6 +10,7 @@ using FastBackup.Native.Handles;
 using FastBackup.Native.Header;
 using FastBackup.Native.Objects;
 using FastBackup.Native.Structs;
+using FastBackup.Pacing;
 
 namespace FastBackup.Native.Calls;
 
@@ -142,6 +143,26 @@ static partial class DiskCalls
             return RefuseHandle(isDisk: true);
         disk.Core.EndWrite();
         return Status.Ok;
+    }
+
+    /// <summary>The I/O path.</summary>
+    public static int ReportRequest(ulong id, uint kind, ulong length, ulong elapsedNs)
+    {
+        DiskObject? disk = HandleTable.Find<DiskObject>(id);
+        if (disk == null)
+            return RefuseHandle(isDisk: true);
+        switch (kind)
+        {
+            case Fb.RequestRead:
+            case Fb.RequestWrite:
+                disk.Core.ReportRequest(GuestPulse.ClassOf(kind == Fb.RequestWrite, length), elapsedNs);
+                return Status.Ok;
+            case Fb.RequestFlush:
+                disk.Core.ReportRequest(GuestClass.Flush, elapsedNs);
+                return Status.Ok;
+            default:
+                return LastError.Set(Status.Invalid, $"kind: {kind} is no FB_REQUEST_*");
+        }
     }
 
     public static unsafe int Read(ulong id, ulong queueId, void* buffer, ulong offset, ulong length, ulong userData) =>

@@ -61,12 +61,22 @@ int main(void) {
   CHECK_IS(wait_one(queue).status, FB_E_CANCELED);
   CHECK_OK(fb_job_close(job));
 
+  /* What the host tells of its own requests counts like what passes the engine. */
+  CHECK(statistics.quiet_guests.count == 0);
+  CHECK_IS(fb_disk_report_request(disk, 0, 4096, 1000), FB_E_INVALID);
+  CHECK_IS(fb_disk_report_request(disk, FB_REQUEST_FLUSH + 1, 4096, 1000), FB_E_INVALID);
+  CHECK_OK(fb_disk_report_request(disk, FB_REQUEST_READ, 4096, 80000));
+  CHECK_OK(fb_disk_report_request(disk, FB_REQUEST_WRITE, 1 * MIB, 900000));
+  CHECK_OK(fb_disk_report_request(disk, FB_REQUEST_FLUSH, 0, 70000));
+
   /* Changed while it runs. */
   CHECK_OK(fb_backup_create(disk, to, NULL, &job));
   CHECK_IS(fb_job_start(job, queue, 2), FB_PENDING);
   CHECK_OK(fb_job_set_guest_priority(job, FB_GUEST_PRIORITY_OFF));
   CHECK_IS(wait_one(queue).status, FB_OK);
-  CHECK(statistics_of(job).guest_priority == FB_GUEST_PRIORITY_OFF);
+  statistics = statistics_of(job);
+  CHECK(statistics.guest_priority == FB_GUEST_PRIORITY_OFF);
+  CHECK(statistics.quiet_guests.count == 3 && statistics.quiet_guests.max_ns >= 800000);
   CHECK(memcmp(source.bytes, target.bytes, 16 * MIB) == 0);
   CHECK_OK(fb_job_close(job));
   CHECK_IS(fb_job_statistics(job, &statistics), FB_E_HANDLE);

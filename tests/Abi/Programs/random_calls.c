@@ -407,8 +407,9 @@ static void *run(void *argument) {
       valid((int64_t)fb_handle_kind(bitmap.id));
       if (fb_disk_write_begin(disk, queue, number(self), number(self) % 9000, disk.id) == FB_OK)
         valid(fb_disk_write_end(disk));
+      valid(fb_disk_report_request(disk, (uint32_t)number(self) % 5, number(self) % 99999, number(self)));
     }
-    self->calls += 3000;
+    self->calls += 4000;
     for (i = 0; i < 8; i++)
       call_bitmap(self);
     for (i = 0; i < 4; i++)

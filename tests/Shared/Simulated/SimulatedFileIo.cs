@@ -47,6 +47,14 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
         _held.Clear();
     }
 
+    /// <summary>Those of what was held for which this is true are on their way; the rest stays held.</summary>
+    public void ReleaseHeld(Predicate<FileCommand> isMeant)
+    {
+        foreach (FileCommand command in _held.FindAll(isMeant))
+            _commands.Enqueue(command, (clock.NowNs + 1, _sequence++));
+        _held.RemoveAll(isMeant);
+    }
+
     public SimulatedDisk Add(int fd, ulong capacityBytes, uint alignBytes = 1)
     {
         SimulatedDisk disk = new(fd, capacityBytes) { AlignBytes = alignBytes };

@@ -161,7 +161,7 @@ public sealed class BackupPacerTests : IDisposable
     void LearnTheIdleDisk()
     {
         for (int i = 0; i < 40; i++)
-            _pulse.Sample(false, 4096, NowNs - Units.NsPerMs, NowNs - Units.NsPerMs, NowNs, wasQuiet: true);
+            _pulse.Sample(GuestClass.SmallRead, NowNs - Units.NsPerMs, NowNs - Units.NsPerMs, NowNs, wasQuiet: true);
     }
 
     /// <summary>The source answers, and all that is begun ends.</summary>

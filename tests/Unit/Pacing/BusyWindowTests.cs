@@ -114,9 +114,9 @@ public sealed class BusyWindowTests
             Full(IdleNs);
         ulong grown = _window.Bytes;
         _pulse.Arrive(_nowNs);
-        _window.OnChunkDone(_nowNs + IdleNs);
+        _window.OnChunkDone(ChunkMin, _nowNs + IdleNs);
         Assert.Equal(grown, _window.Bytes);
-        _window.OnChunkDone(_nowNs + LateNs);
+        _window.OnChunkDone(ChunkMin, _nowNs + LateNs);
         Assert.Equal(grown / 2, _window.Bytes);
     }
 
@@ -125,7 +125,7 @@ public sealed class BusyWindowTests
         for (int i = 0; i < 300; i++)
         {
             _pulse.Arrive(_nowNs);
-            _pulse.Sample(false, 4096, _nowNs, _nowNs, _nowNs + IdleNs, wasQuiet: true);
+            _pulse.Sample(GuestClass.SmallRead, _nowNs, _nowNs, _nowNs + IdleNs, wasQuiet: true);
             _pulse.Depart(_nowNs, _nowNs + IdleNs);
             _nowNs += 10 * IdleNs;
         }

@@ -108,7 +108,7 @@ public sealed class ChunkUnitTests
         for (int i = 0; i < 10; i++)
         {
             _pulse.Arrive(_nowNs);
-            _pulse.Sample(false, 4096, _nowNs, _nowNs, _nowNs + SmallNs, wasQuiet: true);
+            _pulse.Sample(GuestClass.SmallRead, _nowNs, _nowNs, _nowNs + SmallNs, wasQuiet: true);
             _pulse.Depart(_nowNs, _nowNs + SmallNs);
             _nowNs += SmallNs;
         }

@@ -61,7 +61,13 @@ public sealed class GuestPulseTests : IGuestListener
     {
         _pulse.Join(this);
         for (int i = 0; i < 3; i++)
-            _pulse.Sample(isWrite, lengthBytes, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: true);
+            _pulse.Sample(
+                GuestPulse.ClassOf(isWrite, lengthBytes),
+                StartNs,
+                StartNs,
+                StartNs + 100 * Us,
+                wasQuiet: true
+            );
         Assert.Equal(kind, _samples[0].Class);
         for (GuestClass each = 0; each <= GuestClass.CopiedWrite; each++)
             Assert.Equal(each == kind, _pulse.Idle(each).IsKnown);
@@ -72,9 +78,9 @@ public sealed class GuestPulseTests : IGuestListener
     {
         _pulse.Join(this);
         IsLoading = true;
-        _pulse.Sample(false, 4096, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: true);
+        _pulse.Sample(GuestClass.SmallRead, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: true);
         IsLoading = false;
-        _pulse.Sample(false, 4096, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: false); // loaded when it came
+        _pulse.Sample(GuestClass.SmallRead, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: false); // loaded when it came
         Assert.Equal(0u, _pulse.IdleCount);
         Assert.Equal((2ul, 0ul), (_pulse.LoadedLatency.Count, _pulse.QuietLatency.Count));
         Assert.Equal(2, _samples.Count);
@@ -84,7 +90,7 @@ public sealed class GuestPulseTests : IGuestListener
     public void AWriteThatWasCopied_TeachesItsClassOnlyWhileThatIsUnknown()
     {
         for (int i = 0; i < 5; i++)
-            _pulse.Sample(true, 4096, StartNs, StartNs + 50 * Us, StartNs + 150 * Us, wasQuiet: true);
+            _pulse.Sample(GuestClass.SmallWrite, StartNs, StartNs + 50 * Us, StartNs + 150 * Us, wasQuiet: true);
         Assert.Equal(3u, _pulse.Idle(GuestClass.SmallWrite).Count);
         Assert.Equal(5u, _pulse.Idle(GuestClass.CopiedWrite).Count);
     }
@@ -99,11 +105,84 @@ public sealed class GuestPulseTests : IGuestListener
         _pulse.LookAtHosts(StartNs + 200 * Us);
         Assert.Equal((StartNs + 200 * Us, true), (_pulse.LastNs, _pulse.IsGuestOut));
         Assert.True(_pulse.IsHostMode);
-        _pulse.Sample(false, 4096, StartNs, StartNs, StartNs + 300 * Us, wasQuiet: true);
+        _pulse.Sample(GuestClass.SmallRead, StartNs, StartNs, StartNs + 300 * Us, wasQuiet: true);
         Assert.Equal((false, false), (_pulse.IsHostMode, _pulse.IsGuestOut));
         _counts.BegunCount = 6;
         _pulse.LookAtHosts(StartNs + 1001 * Ms); // and none through the engine for a second
         Assert.True(_pulse.IsHostMode);
+    }
+
+    [Fact]
+    public void WhatHostsReportOneByOne_IsKnownLikeWhatIsDoneHere_AndNoMeanIsTaken()
+    {
+        for (int i = 0; i < 4; i++)
+            _pulse.Reports.Add(GuestClass.SmallRead, 90 * Us); // from before there was a job
+        _pulse.Join(this);
+        _pulse.LookAtHosts(StartNs);
+        Assert.Equal(4, _samples.Count);
+        Assert.Equal(new GuestSample(GuestClass.SmallRead, StartNs - 90 * Us, 0, 90 * Us, StartNs), _samples[0]);
+        Assert.Equal(4u, _pulse.Idle(GuestClass.SmallRead).Count);
+        Assert.Equal((true, false, StartNs), (_pulse.HasReports, _pulse.IsHostMode, _pulse.LastNs));
+        _counts.BegunCount = 1; // a write is out
+        _pulse.LookAtHosts(StartNs + 200 * Us);
+        Assert.True(_pulse.IsGuestOut);
+        Assert.Equal(0ul, _pulse.HostCount);
+        _counts.EndedCount = 1;
+        _pulse.LookAtHosts(StartNs + 2 * Units.NsPerSecond);
+        _counts.BegunCount = 2;
+        _pulse.LookAtHosts(StartNs + 3 * Units.NsPerSecond); // they report no more: the mean again
+        Assert.Equal((false, true), (_pulse.HasReports, _pulse.IsHostMode));
+    }
+
+    [Fact]
+    public void WhatHostsReport_TeachesTheIdleDisk_OnlyIfNoCopyWasSeenSinceItBegan()
+    {
+        _pulse.Join(this);
+        _pulse.LookAtHosts(StartNs);
+        IsLoading = true;
+        _pulse.LookAtHosts(StartNs + 200 * Us);
+        IsLoading = false;
+        _pulse.Reports.Add(GuestClass.SmallWrite, 300 * Us); // began beside the copy
+        _pulse.LookAtHosts(StartNs + 400 * Us);
+        Assert.Equal((1, 0u), (_samples.Count, _pulse.IdleCount));
+        _pulse.LookAtHosts(StartNs + 600 * Us);
+        _pulse.LookAtHosts(StartNs + 800 * Us);
+        _pulse.Reports.Add(GuestClass.SmallWrite, 100 * Us);
+        _pulse.LookAtHosts(StartNs + 1000 * Us);
+        Assert.Equal((2, 1u), (_samples.Count, _pulse.IdleCount));
+        _pulse.Reports.Add(GuestClass.SmallWrite, 100 * Us);
+        _pulse.LookAtHosts(StartNs + 5000 * Us); // nobody has looked for long
+        Assert.Equal((3, 1u), (_samples.Count, _pulse.IdleCount));
+    }
+
+    [Fact]
+    public void WhatWasReportedBesideAJob_IsForgottenWithIt()
+    {
+        _pulse.Join(this);
+        _pulse.LookAtHosts(StartNs);
+        _pulse.Reports.Add(GuestClass.SmallWrite, 900 * Us);
+        _pulse.Leave(this);
+        _pulse.Join(this);
+        _pulse.LookAtHosts(StartNs + Ms);
+        Assert.Equal((0, 0u), (_samples.Count, _pulse.IdleCount));
+    }
+
+    [Fact]
+    public void Reports_AreTheNewest_InTheirOrder_AndOneMayTakeAnHour()
+    {
+        GuestReports reports = new();
+        for (ulong i = 0; i < 600; i++)
+            reports.Add(i % 2 == 0 ? GuestClass.Flush : GuestClass.LargeRead, i == 599 ? ulong.MaxValue : i);
+        for (ulong i = 600 - 512; i < 600; i++)
+        {
+            Assert.True(reports.TryTake(out GuestClass kind, out ulong elapsedNs));
+            Assert.Equal(i % 2 == 0 ? GuestClass.Flush : GuestClass.LargeRead, kind);
+            Assert.Equal(i == 599 ? 3600 * Units.NsPerSecond : i, elapsedNs);
+        }
+        Assert.False(reports.TryTake(out _, out _));
+        reports.Add(GuestClass.SmallRead, 0);
+        Assert.True(reports.TryTake(out _, out ulong none));
+        Assert.Equal(0ul, none);
     }
 
     [Fact]
@@ -120,7 +199,7 @@ public sealed class GuestPulseTests : IGuestListener
     void Request(ulong arrivedNs, ulong durationNs)
     {
         _pulse.Arrive(arrivedNs);
-        _pulse.Sample(false, 4096, arrivedNs, arrivedNs, arrivedNs + durationNs, wasQuiet: true);
+        _pulse.Sample(GuestClass.SmallRead, arrivedNs, arrivedNs, arrivedNs + durationNs, wasQuiet: true);
         _pulse.Depart(arrivedNs, arrivedNs + durationNs);
     }
 }

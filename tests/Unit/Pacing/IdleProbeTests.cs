@@ -98,7 +98,7 @@ public sealed class IdleProbeTests
     void Guest()
     {
         _pulse.Arrive(_nowNs);
-        _pulse.Sample(false, 4096, _nowNs - 50_000, _nowNs - 50_000, _nowNs, wasQuiet: true);
+        _pulse.Sample(GuestClass.SmallRead, _nowNs - 50_000, _nowNs - 50_000, _nowNs, wasQuiet: true);
         _pulse.Depart(_nowNs, _nowNs);
     }
 }

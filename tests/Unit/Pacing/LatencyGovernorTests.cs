@@ -137,7 +137,7 @@ public sealed class LatencyGovernorTests : IGuestListener
         Assert.True(governor.IsDrained);
         Assert.True(retryAtNs > _nowNs);
         for (int i = 0; i < 32; i++)
-            pulse.Sample(true, 4096, _nowNs, _nowNs, _nowNs + IdleNs, wasQuiet: true);
+            pulse.Sample(GuestClass.SmallWrite, _nowNs, _nowNs, _nowNs + IdleNs, wasQuiet: true);
         Assert.True(governor.MayStart(0, _nowNs + Ms, out _));
         Assert.False(governor.IsDrained);
     }
@@ -202,7 +202,7 @@ public sealed class LatencyGovernorTests : IGuestListener
         ulong arrivedNs = _nowNs;
         _pulse.Arrive(arrivedNs);
         _nowNs += latencyNs;
-        _pulse.Sample(true, 4096, arrivedNs, arrivedNs, _nowNs, isQuiet);
+        _pulse.Sample(GuestClass.SmallWrite, arrivedNs, arrivedNs, _nowNs, isQuiet);
         _pulse.Depart(arrivedNs, _nowNs);
     }
 }

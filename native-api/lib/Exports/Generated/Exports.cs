@@ -804,6 +804,19 @@ static unsafe class Exports
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "fb_disk_report_request", CallConvs = [typeof(CallConvCdecl)])]
+    public static int DiskReportRequest(ulong disk, uint kind, ulong length, ulong elapsedNs)
+    {
+        try
+        {
+            return DiskCalls.ReportRequest(disk, kind, length, elapsedNs);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, disk);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "fb_disk_read_epoch", CallConvs = [typeof(CallConvCdecl)])]
     public static int DiskReadEpoch(ulong disk, ulong* epoch)
     {

@@ -120,6 +120,9 @@ static class Fb
     public const uint PathTarget = 1;
     public const int Pending = 1;
     public const uint RepositoryCreate = 1;
+    public const uint RequestFlush = 3;
+    public const uint RequestRead = 1;
+    public const uint RequestWrite = 2;
     public const uint SnapshotExtentZero = 1;
     public const uint SyncBitmap = 3;
     public const uint SyncFull = 0;
