@@ -3,8 +3,8 @@
 //
 // A request that found the disk without a background copy teaches the idle latency of its class, by the time that it
 // was at the device. That is always on: it costs one clock read and a few adds per request that passes the reactor.
-// The host's own writes (hook mode) cost nothing more, and are known by their mean: see WriteMeter. Hosts that tell what
-// each request took (GuestReports) are known as well as those whose I/O is done here: while they do, that counts.
+// The host's own writes (hook mode) cost nothing more, and are known by their mean: see WriteMeter. Hosts that tell
+// what each request took (GuestReports) are known as well as those whose I/O is done here: while they do, that counts.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
@@ -228,8 +228,8 @@ public sealed class GuestPulse
     }
 
     /// <summary>
-    /// Requests of hosts that have ended since the last look: their end is taken to be now. One counts for the idle disk
-    /// if no copy was seen there since before it began, and somebody has looked.
+    /// Requests of hosts that have ended since the last look: their end is taken to be now. One counts for the idle
+    /// disk if no copy was seen there since before it began, and somebody has looked.
     /// </summary>
     void SeeReports(ulong nowNs)
     {

@@ -13,7 +13,7 @@ public enum GuestClass : byte
     /// <summary>A write that the host does itself: only its wait for a copy is known.</summary>
     HostWrite,
 
-    /// <summary>A write that was answered from memory, with its wait for room there: it did not meet the device.</summary>
+    /// <summary>A write answered from memory, with its wait for room there: it did not meet the device.</summary>
     AnsweredWrite,
 
     /// <summary>And such a write when it has landed, with the time since its answer.</summary>

@@ -1,5 +1,5 @@
-// How much of the busy window is of use. Where the copy is held up by something else - a slow target, a limit of speed -
-// a longer queue gives no more rate, and only makes the chunks larger that a guest's request meets.
+// How much of the busy window is of use. Where the copy is held up by something else, a slow target or a limit of
+// speed, a longer queue gives no more rate, and only makes the chunks larger that a guest's request meets.
 //
 // In spans long enough to count the rate is measured. Now and then a quarter of the window is tried for one span: if
 // that loses nothing, it is the limit, and a quarter of that is tried next. A disk that the queue keeps busy loses much

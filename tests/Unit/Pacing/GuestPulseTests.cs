@@ -80,7 +80,7 @@ public sealed class GuestPulseTests : IGuestListener
         IsLoading = true;
         _pulse.Sample(GuestClass.SmallRead, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: true);
         IsLoading = false;
-        _pulse.Sample(GuestClass.SmallRead, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: false); // loaded when it came
+        _pulse.Sample(GuestClass.SmallRead, StartNs, StartNs, StartNs + 100 * Us, wasQuiet: false);
         Assert.Equal(0u, _pulse.IdleCount);
         Assert.Equal((2ul, 0ul), (_pulse.LoadedLatency.Count, _pulse.QuietLatency.Count));
         Assert.Equal(2, _samples.Count);
