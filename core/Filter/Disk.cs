@@ -160,12 +160,6 @@ public sealed partial class Disk : ILoopMember, IDisposable
     /// <summary>Hook mode: the write that was granted has landed, or failed. Threads: any, wait-free.</summary>
     public void EndWrite() => CountOut();
 
-    /// <summary>Hook mode: what the host's own device took for one request, for those who adapt to guests.</summary>
-    /// <param name="kind">A read, a write or a flush: see <see cref="GuestPulse.ClassOf"/>.</param>
-    /// <param name="elapsedNs">From its submission to its end there.</param>
-    /// <remarks>Threads: any, wait-free. Cost: an atomic add and a store.</remarks>
-    public void ReportRequest(GuestClass kind, ulong elapsedNs) => Pulse.Reports.Add(kind, elapsedNs);
-
     /// <summary>Hook mode: to be asked before the host reads what it may offer. Threads: any, wait-free.</summary>
     public ulong ReadEpoch => Volatile.Read(ref _epoch);
 

@@ -11,7 +11,7 @@ using FastBackup.Base;
 
 namespace FastBackup.Pacing;
 
-/// <summary>Threads: the reactor's; the histograms any.</summary>
+/// <summary>Threads: the reactor's; Report and the histograms any.</summary>
 public sealed class GuestPulse
 {
     const ulong LargeBytes = 32 * Units.KiB;
@@ -26,6 +26,7 @@ public sealed class GuestPulse
     readonly LatencySketch[] _idle = new LatencySketch[ClassCount];
     readonly List<IGuestListener> _listeners = new(4);
     readonly WriteMeter _meter;
+    readonly GuestReports _reports = new();
     ulong _arrivedSumNs;
     ulong _deviceNs;
     ulong _gapNs;
@@ -52,8 +53,11 @@ public sealed class GuestPulse
     /// <summary>A request of a guest is out, as far as is known.</summary>
     public bool IsGuestOut => InFlightCount > 0 || ((IsHostMode || HasReports) && _meter.InFlightCount > 0);
 
-    /// <summary>What hosts tell of their own I/O.</summary>
-    internal GuestReports Reports { get; } = new();
+    /// <summary>Hook mode: what the host's own device took for one request.</summary>
+    /// <param name="kind">A read, a write or a flush: see <see cref="ClassOf"/>.</param>
+    /// <param name="elapsedNs">From its submission to its end there.</param>
+    /// <remarks>Threads: any, wait-free. Cost: an atomic add and a store.</remarks>
+    public void Report(GuestClass kind, ulong elapsedNs) => _reports.Add(kind, elapsedNs);
 
     /// <summary>Hosts do the I/O, and tell what each request takes.</summary>
     public bool HasReports => _reportedNs != 0 && LastNs - Math.Min(LastNs, _reportedNs) <= ReportsNsMax;
@@ -96,7 +100,7 @@ public sealed class GuestPulse
         for (int i = _listeners.Count - 1; i >= 0; i--)
             if (ReferenceEquals(_listeners[i], listener))
                 _listeners.RemoveAt(i);
-        Reports.Clear(); // those of a loaded disk are not to be taken for others later
+        _reports.Clear(); // those of a loaded disk are not to be taken for others later
         _hasOnlyIdle = _listeners.Count == 0;
     }
 
@@ -234,7 +238,7 @@ public sealed class GuestPulse
     void SeeReports(ulong nowNs)
     {
         ulong count = 0;
-        while (Reports.TryTake(out GuestClass kind, out ulong elapsedNs))
+        while (_reports.TryTake(out GuestClass kind, out ulong elapsedNs))
         {
             ulong begunNs = nowNs - Math.Min(nowNs, elapsedNs);
             ulong sinceNs = begunNs - Math.Min(begunNs, LookNs);

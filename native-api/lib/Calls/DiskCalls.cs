@@ -155,10 +155,10 @@ static partial class DiskCalls
         {
             case Fb.RequestRead:
             case Fb.RequestWrite:
-                disk.Core.ReportRequest(GuestPulse.ClassOf(kind == Fb.RequestWrite, length), elapsedNs);
+                disk.Core.Pulse.Report(GuestPulse.ClassOf(kind == Fb.RequestWrite, length), elapsedNs);
                 return Status.Ok;
             case Fb.RequestFlush:
-                disk.Core.ReportRequest(GuestClass.Flush, elapsedNs);
+                disk.Core.Pulse.Report(GuestClass.Flush, elapsedNs);
                 return Status.Ok;
             default:
                 return LastError.Set(Status.Invalid, $"kind: {kind} is no FB_REQUEST_*");

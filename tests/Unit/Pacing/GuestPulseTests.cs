@@ -116,7 +116,7 @@ public sealed class GuestPulseTests : IGuestListener
     public void WhatHostsReportOneByOne_IsKnownLikeWhatIsDoneHere_AndNoMeanIsTaken()
     {
         for (int i = 0; i < 4; i++)
-            _pulse.Reports.Add(GuestClass.SmallRead, 90 * Us); // from before there was a job
+            _pulse.Report(GuestClass.SmallRead, 90 * Us); // from before there was a job
         _pulse.Join(this);
         _pulse.LookAtHosts(StartNs);
         Assert.Equal(4, _samples.Count);
@@ -142,15 +142,15 @@ public sealed class GuestPulseTests : IGuestListener
         IsLoading = true;
         _pulse.LookAtHosts(StartNs + 200 * Us);
         IsLoading = false;
-        _pulse.Reports.Add(GuestClass.SmallWrite, 300 * Us); // began beside the copy
+        _pulse.Report(GuestClass.SmallWrite, 300 * Us); // began beside the copy
         _pulse.LookAtHosts(StartNs + 400 * Us);
         Assert.Equal((1, 0u), (_samples.Count, _pulse.IdleCount));
         _pulse.LookAtHosts(StartNs + 600 * Us);
         _pulse.LookAtHosts(StartNs + 800 * Us);
-        _pulse.Reports.Add(GuestClass.SmallWrite, 100 * Us);
+        _pulse.Report(GuestClass.SmallWrite, 100 * Us);
         _pulse.LookAtHosts(StartNs + 1000 * Us);
         Assert.Equal((2, 1u), (_samples.Count, _pulse.IdleCount));
-        _pulse.Reports.Add(GuestClass.SmallWrite, 100 * Us);
+        _pulse.Report(GuestClass.SmallWrite, 100 * Us);
         _pulse.LookAtHosts(StartNs + 5000 * Us); // nobody has looked for long
         Assert.Equal((3, 1u), (_samples.Count, _pulse.IdleCount));
     }
@@ -160,7 +160,7 @@ public sealed class GuestPulseTests : IGuestListener
     {
         _pulse.Join(this);
         _pulse.LookAtHosts(StartNs);
-        _pulse.Reports.Add(GuestClass.SmallWrite, 900 * Us);
+        _pulse.Report(GuestClass.SmallWrite, 900 * Us);
         _pulse.Leave(this);
         _pulse.Join(this);
         _pulse.LookAtHosts(StartNs + Ms);
