@@ -14,7 +14,7 @@ namespace FastBackup.Pacing;
 sealed class BusyWindow
 {
     const uint HostMeanCount = 64;
-    const ulong LandNsWanted = 2 * Units.NsPerMs; // of writes that were answered before: half of what is allowed there
+    const ulong LandNsWanted = 2 * Units.NsPerMs; // of writes that were answered before: half of their longest age
     const double TransportNs = 50_000; // between the guest and here: a virtio queue or a socket, and a wake-up
     const double LateShare = 0.01;
     const double SevereRatio = 4;
@@ -113,7 +113,7 @@ sealed class BusyWindow
             WantsProbe = true;
             return;
         }
-        if (sample.WaitNs > 0)
+        if (sample.WaitNs > 0 && sample.Class != GuestClass.AnsweredWrite) // it waits for room, not for a copy
             targetNs = Math.Max(targetNs, CopiedTargetNs);
         else if (!isHost && sample.TotalNs > _pulse.GapNs / 2)
             JudgeMean(sample.TotalNs / Allowed(1, _pulse.Idle(sample.Class).MeanNs), sample.NowNs);

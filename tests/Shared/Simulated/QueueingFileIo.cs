@@ -21,9 +21,15 @@ sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong s
     FileCommand _served;
     ulong _servedUntilNs = ulong.MaxValue; // of the pipe; MaxValue = idle
     ulong _sequence;
+    ulong _slowFreeNs;
     (int Fd, ulong OffsetBytes) _head;
 
     public string Name => profile.Name;
+
+    /// <summary>Writes to this file end no faster than so many bytes a second; 0 = as the disk does them.</summary>
+    public double SlowBytesPerSecond { get; init; }
+
+    public int SlowFd { get; init; }
 
     public uint InFlightCount =>
         (uint)(_reads.Count + _writes.Count + _delayed.Count) + (_servedUntilNs == ulong.MaxValue ? 0u : 1u);
@@ -53,10 +59,8 @@ sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong s
             {
                 clock.AdvanceTo(_servedUntilNs);
                 ulong delayNs = _prng.Chance(1, 50) ? profile.SlowDelayNs : profile.DelayNs;
-                _delayed.Enqueue(
-                    _served,
-                    (_servedUntilNs + delayNs + _prng.Below(profile.DelayNs / 2 + 1), _sequence++)
-                );
+                ulong endNs = _servedUntilNs + delayNs + _prng.Below(profile.DelayNs / 2 + 1);
+                _delayed.Enqueue(_served, (Math.Max(endNs, SlowEndNs(_served)), _sequence++));
                 _servedUntilNs = ulong.MaxValue;
                 Serve();
                 continue;
@@ -97,6 +101,14 @@ sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong s
         if (lengthBytes > 0)
             _head = (_served.File.Fd, _served.OffsetBytes + lengthBytes);
         _servedUntilNs = clock.NowNs + serviceNs;
+    }
+
+    ulong SlowEndNs(in FileCommand command)
+    {
+        if (SlowBytesPerSecond <= 0 || command.File.Fd != SlowFd || command.Operation != FileOperation.Write)
+            return 0;
+        ulong workNs = (ulong)(command.LengthBytes * 1e9 / SlowBytesPerSecond);
+        return _slowFreeNs = Math.Max(_slowFreeNs, clock.NowNs) + workNs;
     }
 
     static unsafe long Execute(in FileCommand command)

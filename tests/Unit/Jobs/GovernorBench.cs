@@ -22,16 +22,23 @@ sealed class GovernorBench
     readonly FileDevice _source;
     readonly FileDevice _target;
 
-    public GovernorBench(DeviceProfile profile, ModelLoad load, ulong seed = 1, ulong capacityBytes = 64 * Units.GiB)
+    public GovernorBench(
+        DeviceProfile profile,
+        ModelLoad load,
+        ulong seed = 1,
+        ulong capacityBytes = 64 * Units.GiB,
+        double targetBytesPerSecond = 0,
+        ulong absorbBytes = 0
+    )
     {
-        QueueingFileIo port = new(_clock, profile, seed);
+        QueueingFileIo port = new(_clock, profile, seed) { SlowFd = 2, SlowBytesPerSecond = targetBytesPerSecond };
         Reactor = new Reactor(port, _clock, ReactorLimits.Default);
         Assert.True(BufferPool.TryCreate((uint)Units.MiB, 64 << 10, 1024, out BufferPool? pool).IsNone);
         _pool = pool!;
         FileHandle file = new(1);
         _source = Open("source", file, capacityBytes);
         _target = Open("target", new FileHandle(2), capacityBytes);
-        Disk = new Disk(Reactor, _source, "disk");
+        Disk = new Disk(Reactor, _source, "disk", absorbBytes: absorbBytes);
         Guest = new ModelGuest(Reactor, Disk, file, load, seed + 1);
     }
 

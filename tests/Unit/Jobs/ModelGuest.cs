@@ -1,11 +1,13 @@
-// A guest in virtual time that writes 4 KiB at random places of a disk: at random times at a given rate (open loop), or
-// so many at a time (closed loop); through the engine (device mode) or by itself with the engine's leave (hook mode).
+// A guest in virtual time that writes 4 KiB at random places of a disk, or reads or flushes too: at random times at a
+// given rate (open loop), or so many at a time (closed loop); through the engine (device mode) or by itself with the
+// engine's leave (hook mode).
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Filter;
 using FastBackup.Memory;
+using FastBackup.Pacing;
 using FastBackup.Ports;
 using FastBackup.Runtime;
 
@@ -22,7 +24,7 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
     readonly ModelLoad _load;
     readonly Prng _prng;
     readonly AlignedRegion _buffer = AlignedRegion.Map(WriteBytes, RegionResidency.Resident);
-    readonly List<(ulong ArrivedNs, ulong OffsetBytes)> _requests = [];
+    readonly List<(BlockOperation Operation, ulong ArrivedNs, ulong OffsetBytes)> _requests = [];
     bool _isOn;
     bool _isLooping;
 
@@ -87,9 +89,19 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
 
     public void OnFileCompleted(ulong tag, in FileResult result)
     {
-        _disk.EndWrite();
+        (BlockOperation operation, ulong arrivedNs, _) = _requests[(int)tag];
+        if (operation == BlockOperation.Write)
+            _disk.EndWrite();
+        // Of a write that waited this is too much; they are few, and a real host has the time of the device at hand.
+        if (_load.Reports)
+            _disk.Pulse.Report(ClassOf(operation), _reactor.Clock.NowNs - arrivedNs);
         End(tag);
     }
+
+    static GuestClass ClassOf(BlockOperation operation) =>
+        operation == BlockOperation.Flush
+            ? GuestClass.Flush
+            : GuestPulse.ClassOf(operation == BlockOperation.Write, WriteBytes);
 
     void Later()
     {
@@ -99,11 +111,31 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
 
     void Begin()
     {
-        ulong spanBytes = _load.SpanBytes == 0 ? _disk.CapacityBytes : _load.SpanBytes;
-        ulong offsetBytes = _load.SpanStartBytes + _prng.Below(spanBytes / WriteBytes) * WriteBytes;
-        _requests.Add((_reactor.Clock.NowNs, offsetBytes));
+        ulong blockCount = (_load.SpanBytes == 0 ? _disk.CapacityBytes : _load.SpanBytes) / WriteBytes;
+        ulong block = _load.ZipfExponent > 0 ? Zipf(blockCount) : _prng.Below(blockCount);
+        bool isRead = _load.ReadPercent > 0 && _prng.Below(100) < _load.ReadPercent;
+        Begin(isRead ? BlockOperation.Read : BlockOperation.Write, _load.SpanStartBytes + (block * WriteBytes));
+    }
+
+    /// <summary>A block by its rank, the ranks scattered over the span.</summary>
+    ulong Zipf(ulong blockCount)
+    {
+        double exponent = 1 - _load.ZipfExponent;
+        double uniform = _prng.NextULong() / 18446744073709551616.0;
+        double rank = Math.Pow(((Math.Pow(blockCount, exponent) - 1) * uniform) + 1, 1 / exponent);
+        return (ulong)rank * 2_654_435_761 % blockCount;
+    }
+
+    void Begin(BlockOperation operation, ulong offsetBytes)
+    {
+        _requests.Add((operation, _reactor.Clock.NowNs, offsetBytes));
         ulong index = (ulong)_requests.Count - 1;
         OutCount++;
+        if (_load.IsHook && operation != BlockOperation.Write)
+        {
+            Write(index);
+            return;
+        }
         if (_load.IsHook)
         {
             Grant grant = _disk.BeginWrite(offsetBytes, WriteBytes, this, index, out _);
@@ -114,10 +146,10 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
         }
         GuestRequest request = new()
         {
-            Operation = BlockOperation.Write,
-            OffsetBytes = offsetBytes,
-            LengthBytes = WriteBytes,
-            Buffer = _buffer.Start,
+            Operation = operation,
+            OffsetBytes = operation == BlockOperation.Flush ? 0 : offsetBytes,
+            LengthBytes = operation == BlockOperation.Flush ? 0 : WriteBytes,
+            Buffer = operation == BlockOperation.Flush ? 0 : _buffer.Start,
             Owner = this,
             UserData = index,
         };
@@ -127,7 +159,12 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
     void Write(ulong index)
     {
         FileCommand command = default;
-        command.Operation = FileOperation.Write;
+        command.Operation = _requests[(int)index].Operation switch
+        {
+            BlockOperation.Read => FileOperation.Read,
+            BlockOperation.Flush => FileOperation.Flush,
+            _ => FileOperation.Write,
+        };
         command.File = _file;
         (command.OffsetBytes, command.LengthBytes) = (_requests[(int)index].OffsetBytes, WriteBytes);
         command.Buffer = _buffer.Start;
@@ -139,8 +176,11 @@ sealed class ModelGuest : IGuestOwner, IFileIoOwner, ILoopTask
     {
         OutCount--;
         ulong nowNs = _reactor.Clock.NowNs;
-        Ended.Add((nowNs, nowNs - _requests[(int)index].ArrivedNs));
-        if (_load.Depth > 0)
+        (BlockOperation operation, ulong arrivedNs, ulong offsetBytes) = _requests[(int)index];
+        Ended.Add((nowNs, nowNs - arrivedNs));
+        if (_load.FlushesEach && operation == BlockOperation.Write)
+            Begin(BlockOperation.Flush, offsetBytes);
+        else if (_load.Depth > 0)
             _reactor.StartTimer(nowNs + ThinkNs, this, 0);
     }
 }
