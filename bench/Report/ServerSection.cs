@@ -1,6 +1,6 @@
-// NBD, both ends: a disk read by nbdcopy from our server and from qemu-nbd, a guest's small requests at our server and
-// at qemu-storage-daemon with the processor time of each server for them, and an export read by our command and by
-// nbdcopy from one and the same server.
+// NBD, both ends: a disk read by nbdcopy from our server and from qemu-nbd, a guest's small requests at our server, at
+// qemu-storage-daemon and at nbdkit with the processor time of each server for them, and an export read by our command
+// and by nbdcopy from one and the same server.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -24,9 +24,16 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
     const string Guest = "fio";
     const string Copier = "nbdcopy";
     const string Server = "qemu-nbd";
+    const string Kit = "nbdkit";
     static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
-    readonly record struct Load(string Name, string Pattern, int Depth);
+    readonly record struct Load(string Name, string Pattern, int Depth, int Connections = 1);
+
+    /// <param name="Name">Of whose server it is, as figures say it.</param>
+    /// <param name="Socket">Where it listens.</param>
+    /// <param name="Program">In PATH, or a path.</param>
+    /// <param name="Arguments">One each.</param>
+    sealed record Host(string Name, string Socket, string Program, string[] Arguments);
 
     readonly record struct Served(double Iops, double CpuUs);
 
@@ -36,6 +43,8 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
         new("reads at depth 16", "randread", 16),
         new("writes at depth 1", "randwrite", 1),
         new("writes at depth 16", "randwrite", 16),
+        new("reads at depth 16 on 4 connections", "randread", 16, 4),
+        new("writes at depth 16 on 4 connections", "randwrite", 16, 4),
     ];
 
     readonly CommandRace _race = new(folder, roundCount, cancel);
@@ -48,7 +57,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
     {
         Try(RunCopyFromServers, Copier, Server);
         Try(RunClients, Copier, Server);
-        Try(RunGuests, Guest, QemuStorageDaemon.Program);
+        Try(RunGuests, Guest, QemuStorageDaemon.Program, Kit);
         return _section;
     }
 
@@ -101,38 +110,44 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
             .. (string[])["--nbd-server", $"addr.type=unix,addr.path={theirSocket}"],
             .. (string[])["--export", "type=nbd,id=guest,node-name=disk,name=guest,writable=on"],
         ];
-        List<(Load Load, Served Ours, Served Theirs)> rounds = [];
-        for (int round = 0; round < roundCount; round++)
-            foreach (Load load in s_loads)
-            {
-                Served ours = default;
-                Served theirs = default;
-                for (int turn = 0; turn < 2; turn++)
-                    if (turn == round % 2)
-                        ours = Serve(
-                            load,
-                            ourSocket,
-                            BuiltFiles.Command,
-                            ["serve", path, "--socket", ourSocket, "--quiet"]
-                        );
-                    else
-                        theirs = Serve(load, theirSocket, QemuStorageDaemon.Program, exports);
-                rounds.Add((load, ours, theirs));
-            }
-        foreach (var of in rounds.GroupBy(one => one.Load.Name))
+        string kitSocket = SocketPath("kit");
+        Host[] hosts =
+        [
+            new("our", ourSocket, BuiltFiles.Command, ["serve", path, "--socket", ourSocket, "--quiet"]),
+            new("QEMU's", theirSocket, QemuStorageDaemon.Program, exports),
+            new("nbdkit's", kitSocket, Kit, ["-f", "-U", kitSocket, "file", path]),
+        ];
+        foreach (Load load in s_loads)
         {
-            Add(
-                $"{of.Key}: IOPS of our server / QEMU's",
-                Spread.Of(of.Select(one => one.Ours.Iops / one.Theirs.Iops)),
-                isSmallerBetter: false
-            );
-            Add(
-                $"{of.Key}: the server's CPU per request, ours / QEMU's",
-                Spread.Of(of.Select(one => one.Ours.CpuUs / one.Theirs.CpuUs)),
-                isSmallerBetter: true
-            );
+            List<Served[]> rounds = [];
+            for (int round = 0; round < roundCount; round++)
+            {
+                Served[] served = new Served[hosts.Length];
+                for (int turn = 0; turn < hosts.Length; turn++)
+                {
+                    int next = (round + turn) % hosts.Length;
+                    served[next] = Serve(load, hosts[next].Socket, hosts[next].Program, hosts[next].Arguments);
+                }
+                rounds.Add(served);
+            }
+            for (int their = 1; their < hosts.Length; their++)
+                AddGuest(load, hosts[their].Name, [.. rounds.Select(one => (one[0], one[their]))]);
         }
         File.Delete(path);
+    }
+
+    void AddGuest(Load load, string whose, (Served Ours, Served Theirs)[] rounds)
+    {
+        Add(
+            $"{load.Name}: IOPS of our server / {whose}",
+            Spread.Of(rounds.Select(one => one.Ours.Iops / one.Theirs.Iops)),
+            isSmallerBetter: false
+        );
+        Add(
+            $"{load.Name}: the server's CPU per request, ours / {whose}",
+            Spread.Of(rounds.Select(one => one.Ours.CpuUs / one.Theirs.CpuUs)),
+            isSmallerBetter: true
+        );
     }
 
     /// <summary>A guest at one server, which ends after it.</summary>
@@ -146,6 +161,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
             .. (string[])["--name=guest", "--output-format=json", "--ioengine=nbd", "--bs=4k", "--time_based"],
             .. (string[])["--rw=" + load.Pattern, $"--uri=nbd+unix:///guest?socket={socket}", "--randrepeat=0"],
             "--iodepth=" + load.Depth.ToString(CultureInfo.InvariantCulture),
+            .. (string[])["--group_reporting", "--numjobs=" + load.Connections.ToString(CultureInfo.InvariantCulture)],
             "--runtime=" + seconds.ToString(CultureInfo.InvariantCulture),
         ];
         if (!_section.Commands.Exists(line => line.Contains(load.Pattern, StringComparison.Ordinal)))

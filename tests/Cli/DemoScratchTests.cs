@@ -73,6 +73,29 @@ public sealed class DemoScratchTests : IDisposable
         Assert.Equal(2 * Mebi, done.GetProperty("live").GetProperty("gauges").Number("scratch_limit_bytes"));
     }
 
+    [Fact]
+    public void AServersDisk_TakesForce_AndIsUsed()
+    {
+        Requires.Command("nbdkit");
+        string[] line = ["-f", "-U", _folder["k"], "memory", "8M"];
+        using RunningProgram server = new(_folder.Path, "nbdkit", line);
+        Eventually.True(() => File.Exists(_folder["k"]));
+        string uri = $"nbd+unix:///?socket={_folder["k"]}";
+        Programs
+            .Fastbackup(_folder.Path, ["demo", .. Slow, "--scratch", uri])
+            .Expect(1)
+            .ExpectSentence($"'{uri}' is a disk of a server", "--force");
+        JsonElement done = Run([.. Slow, "--scratch", uri + ",4MiB", "--force"])[^1];
+        JsonElement gauges = done.GetProperty("live").GetProperty("gauges");
+        Assert.True(gauges.Number("spilled_bytes") >= Mebi, gauges.ToString());
+        Assert.Equal(4 * Mebi, gauges.Number("scratch_limit_bytes"));
+        Assert.True(done.GetProperty("image_equals_t0").GetBoolean());
+        Programs
+            .Fastbackup(_folder.Path, "demo", "--scratch", "nbd://host:0/x")
+            .Expect(2)
+            .ExpectSentence("has the port '0'");
+    }
+
     [Theory]
     [InlineData("precious", "'precious' exists", "new file")]
     [InlineData("nowhere/file", "'nowhere/file'", "its folder must exist")]

@@ -3,6 +3,7 @@
 using System;
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using FastBackup.Native.Tls;
 
 namespace FastBackup.Cli;
 
@@ -14,7 +15,8 @@ sealed record ScratchOption(string Path, ulong LimitBytes)
         new("--scratch")
         {
             Description =
-                "Where old data goes when memory is full: a folder, a new file or, with --force, a block device. "
+                "Where old data goes when memory is full: a folder, a new file or, with --force, a block device or "
+                + "a server's disk, nbd://. "
                 + "A file loses its name once it is open, so a crash leaves nothing behind. LIMIT: by default "
                 + "the disk's size.",
             HelpName = "PATH[,LIMIT]",
@@ -31,7 +33,7 @@ sealed record ScratchOption(string Path, ulong LimitBytes)
         string? wrong =
             path.Length == 0 ? "has no path; give a folder, a new file or a block device"
             : path == "-" ? "names no file; give a folder, a new file or a block device"
-            : null;
+            : TlsTransport.Schemes.Check(path);
         if (hasLimit && wrong == null)
         {
             string limit = text[(comma + 1)..];
