@@ -50,6 +50,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
     // --- any thread that has found the gate open; changed in place while quiesced, when no thread can be there
     readonly IWriteWatcher[] _watchers = new IWriteWatcher[WatchersMax];
     HierarchicalBitmap[] _recording = [];
+    MarkedGround? _ground; // of the only watcher
     int _watcherCount;
     int _markerCount;
     int _recordingCount;
@@ -195,15 +196,25 @@ public sealed partial class Disk : ILoopMember, IDisposable
     /// <summary>On the guest's thread and counted: nothing protects the range, and the bitmaps know of it.</summary>
     bool TryPass(in Extent extent)
     {
-        foreach (IWriteWatcher watcher in Watchers)
-            if (watcher.Protects(extent))
-                return false;
+        bool isMarked = Volatile.Read(ref _ground) is { } ground && _watcherCount == 1 && ground.Has(extent);
+        if (!isMarked)
+            foreach (IWriteWatcher watcher in Watchers)
+                if (watcher.Protects(extent))
+                    return false;
         if (_absorption is { HasSome: true })
             return false; // it may have to land after one of those
-        if (_markerCount > 0 && FindWhoCannotMark(extent) != null)
+        if (!isMarked && _markerCount > 0 && FindWhoCannotMark(extent) != null)
             return false;
         Record(extent);
         return true;
+    }
+
+    /// <summary>Where a watcher that marks lets every write pass, if it is the only one; null: it must be asked.</summary>
+    /// <remarks>Threads: the reactor's. Set while writes are held or the disk is quiesced; back to null at any
+    /// time.</remarks>
+    internal MarkedGround? Ground
+    {
+        set => Volatile.Write(ref _ground, value);
     }
 
     /// <summary>Has the write marked, last before it passes.</summary>

@@ -66,6 +66,9 @@ sealed class TrackerStore : IDisposable
     /// <summary>The highest that a block of intents or of the map that records has.</summary>
     public ulong LastSequence => Math.Max(Intents.Sequence, Fine.Sequence);
 
+    /// <summary>One bit a region: it is open, as <see cref="IsOpen"/> says until it gives up.</summary>
+    public HierarchicalBitmap Gate => _gate;
+
     /// <summary>Whether a write to the range may pass. Threads: any, wait-free.</summary>
     public bool IsOpen(in Extent extent)
     {

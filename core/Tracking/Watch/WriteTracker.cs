@@ -95,6 +95,7 @@ sealed class WriteTracker : IWriteWatcher
     /// <summary>Takes it off. The disk must be quiesced, and no step under way.</summary>
     public void Detach()
     {
+        _disk.Ground = null;
         Check.That(IsIdle);
         _disk.Detach(this);
     }
@@ -125,10 +126,19 @@ sealed class WriteTracker : IWriteWatcher
         _headerRun = new BatchRun(device, OnHeaderEnded);
         _opening = new RegionOpening(_disk, store, _intentsRun, openMax);
         _closing = new RegionClosing(_disk, store, _opening, _fineRun, openMax);
-        _points = new PointSwap(_disk, store, _closing, _fineRun, _headerRun, next => _live = next);
+        _points = new PointSwap(_disk, store, _closing, _fineRun, _headerRun, SetLive);
         Now = Phase.Watching;
+        SetLive(live);
         _disk.SchedulePump();
         return true;
+    }
+
+    /// <summary>Bits go there from now on. Writes are held, or the disk is quiesced.</summary>
+    void SetLive(LiveMap live)
+    {
+        _live = live;
+        if (Now == Phase.Watching)
+            _disk.Ground = new MarkedGround(_store!.Gate, live.Bits);
     }
 
     /// <summary>Makes ready for a point; see <see cref="PointSwap.Begin"/>.</summary>
@@ -185,6 +195,7 @@ sealed class WriteTracker : IWriteWatcher
     {
         if (Now != Phase.Watching)
             return false;
+        _disk.Ground = null;
         Now = Phase.Releasing;
         _closing!.Stop();
         return true;
@@ -313,6 +324,7 @@ sealed class WriteTracker : IWriteWatcher
     {
         if (Now is not (Phase.Watching or Phase.Releasing))
             return;
+        _disk.Ground = null;
         Now = Phase.Troubled;
         _closing!.Stop();
         _live!.Mirror?.Void();
@@ -333,6 +345,7 @@ sealed class WriteTracker : IWriteWatcher
 
     void GiveWay()
     {
+        _disk.Ground = null;
         _store?.GiveUp();
         Now = Phase.Over;
         _disk.SchedulePump();
