@@ -209,7 +209,7 @@ public sealed partial class Disk : ILoopMember, IDisposable
         return true;
     }
 
-    /// <summary>Where a watcher that marks lets every write pass, if it is the only one; null: it must be asked.</summary>
+    /// <summary>Where the only watcher lets every write pass that is marked; null: it must be asked.</summary>
     /// <remarks>Threads: the reactor's. Set while writes are held or the disk is quiesced; back to null at any
     /// time.</remarks>
     internal MarkedGround? Ground

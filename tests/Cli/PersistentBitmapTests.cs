@@ -92,6 +92,73 @@ public sealed class PersistentBitmapTests : IDisposable
         ServedDisk.End(server, "INT");
     }
 
+    /// <summary>Two of them, a checkpoint, changes of others and a copy, in one transaction.</summary>
+    [Theory]
+    [InlineData("KILL")]
+    [InlineData("INT")]
+    public void SeveralOfOneDisk_AreOfOneInstant_WithAllElseOfTheirTransaction(string signal)
+    {
+        using (RunningProgram server = _disk.Serve())
+        {
+            _ = _disk.Ctl("block-dirty-bitmap-add", "node=disk", "name=old");
+            _ = _disk.Ctl("block-dirty-bitmap-add", "node=disk", "name=all");
+            _disk.Write("3M 100k");
+            string more = string.Join(
+                ',',
+                Add("a"),
+                Action("x-checkpoint-add", "\"name\":\"point\""),
+                Action("block-dirty-bitmap-merge", "\"target\":\"all\",\"bitmaps\":[\"old\"]"),
+                Action("block-dirty-bitmap-clear", "\"name\":\"old\""),
+                Add("b")
+            );
+            Copy("t0", "monday.img", more);
+            Assert.Equal(0, Programs.Run(_disk.Folder, "cmp", ["disk.img", "monday.img"]).ExitCode);
+            _disk.Write("9M 512");
+            Assert.Equal("a true 65536, all false 196608, b true 65536, old false 65536", Bitmaps());
+            _ = _disk.Ctl("block-dirty-bitmap-add", "node=disk", "name=since", "x-since=point");
+            Assert.Contains("since false 65536", Bitmaps(), StringComparison.Ordinal);
+            ServedDisk.End(server, signal);
+        }
+        using (RunningProgram server = _disk.Serve())
+        {
+            Assert.Equal("a true 65536, b true 65536", Bitmaps());
+            _ = _disk.Ctl("block-dirty-bitmap-remove", "node=disk", "name=a");
+            _disk.Write("1M 512");
+            Assert.Equal("b true 131072", Bitmaps());
+            _ = _disk.Ctl("block-dirty-bitmap-add", "node=disk", "name=since", "x-since=point");
+            Assert.Contains("since false 131072", Bitmaps(), StringComparison.Ordinal);
+            ServedDisk.End(server, signal);
+        }
+    }
+
+    [Fact]
+    public void SeveralOfOneDisk_OfWhichOneCannotBe_AreNone()
+    {
+        using RunningProgram server = _disk.Serve();
+        _ = _disk.Ctl("block-dirty-bitmap-add", "node=disk", "name=a", "persistent:=true");
+        string point = Action("x-checkpoint-add", "\"name\":\"d\"");
+        string[] wrong =
+        [
+            $"{Add("d")},{Add("a")}",
+            $"{Add("d")},{Add("d")}",
+            $"{Add("d")},{point}",
+            $"{Add("d")},{Add("")}",
+            $"{Add("d")},{Add("e")},{Action("block-dirty-bitmap-clear", "\"name\":\"none\"")}",
+            $"{Add("d")},{Add("e")},{Action("block-dirty-bitmap-clear", "\"name\":\"a\"")}",
+            $"{point},{Add("e")},{{\"type\":\"abort\",\"data\":{{}}}}",
+        ];
+        foreach (string actions in wrong)
+            _ = _disk.Refused("transaction", $"actions:=[{actions}]");
+        Assert.Equal("a true 0", Bitmaps());
+        string points = _disk.Ctl("x-checkpoint-list", "node=disk");
+        Assert.Contains("\"a\"", points, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"d\"", points, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"e\"", points, StringComparison.Ordinal);
+        _ = _disk.Ctl("transaction", $"actions:=[{Add("d")},{Add("e")}]"); // nothing of all that is in hand
+        Assert.Equal("a true 0, d true 0, e true 0", Bitmaps());
+        ServedDisk.End(server, "INT");
+    }
+
     [Fact]
     public void TrackerThatFails_MakesThemInconsistent()
     {
@@ -118,6 +185,8 @@ public sealed class PersistentBitmapTests : IDisposable
         Assert.Contains("Can't store persistent bitmaps to disk: Operation not supported", said);
         ServedDisk.End(server, "INT");
     }
+
+    static string Action(string type, string more) => $"{{\"type\":\"{type}\",\"data\":{{\"node\":\"disk\",{more}}}}}";
 
     static string Add(string name) =>
         "{\"type\":\"block-dirty-bitmap-add\",\"data\":{\"node\":\"disk\",\"name\":\""

@@ -115,25 +115,26 @@ public sealed class DiskPoints : ILoopTask, IDisposable
         (_plan, _next) = (null, null);
     }
 
-    /// <summary>Makes a new map and a new table durable, where nobody looks yet. Threads: any that may wait; reserved.
+    /// <summary>Makes new maps and a new table durable, where nobody looks yet. Threads: any that may wait; reserved.
     /// </summary>
-    /// <param name="name">Of the point.</param>
+    /// <param name="names">Of the points of one instant, and whether each is a persistent bitmap's.</param>
     /// <param name="createdNs">Since 1970.</param>
-    /// <param name="isBitmap">It is a persistent bitmap's.</param>
     /// <returns>None, or why not: then Release.</returns>
-    public OpenRefusal PrepareAdd(string name, ulong createdNs, bool isBitmap = false)
+    public OpenRefusal PrepareAdd(IReadOnlyList<(string Name, bool IsBitmap)> names, ulong createdNs)
     {
-        string? wrong =
-            !TrackedPoint.IsName(name) ? "the name of a checkpoint has 1 to 1023 bytes"
-            : _chain.Find(name) >= 0 ? $"tracker '{_file.Path}' has a checkpoint '{name}' already"
-            : Named.Count >= TrackedPoint.CountMax
-                ? $"tracker '{_file.Path}' has {TrackedPoint.CountMax} checkpoints, which is the most"
-            : null;
-        if (wrong != null)
-            return OpenRefusal.Rule(wrong);
-        OpenRefusal refusal = Prepare(() =>
-            PointPlan.Add(_store.Header, _chain, name, createdNs, movesBase: false, isAtRest: false, isBitmap)
-        );
+        HashSet<string> taken = [.. Named.Select(point => point.Name)];
+        foreach ((string name, _) in names)
+        {
+            string? wrong =
+                !TrackedPoint.IsName(name) ? "the name of a checkpoint has 1 to 1023 bytes"
+                : !taken.Add(name) ? $"tracker '{_file.Path}' has a checkpoint '{name}' already"
+                : taken.Count > TrackedPoint.CountMax
+                    ? $"tracker '{_file.Path}' has {TrackedPoint.CountMax} checkpoints, which is the most"
+                : null;
+            if (wrong != null)
+                return OpenRefusal.Rule(wrong);
+        }
+        OpenRefusal refusal = Prepare(() => PointPlan.AddAll(_store.Header, _chain, names, createdNs));
         if (refusal.IsNone)
             _next = _file.CreateNextLive(_plan!.Header with { Sequence = _store.Header.Sequence }, _plan.Maps[^1]);
         return refusal;

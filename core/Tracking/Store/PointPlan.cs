@@ -3,7 +3,8 @@
 // the new table go where no header that may count has anything, and the header is the one step that counts. So whatever
 // ends between two steps, a point is there whole or not at all, and no other point has lost a bit.
 //
-//   add       a new map records; the one before is frozen
+//   add       a new map records; the one before is frozen. Of several points of one instant each has a map, and nothing
+//             is in those of all but the last
 //   delete    the point has no name any more; its map goes into that of the point before, as soon as it is frozen. The
 //             oldest one's map is needed by nobody, and goes
 //   grow      the disk is larger: all maps and the intents are new ones in new places, as the old ones are too short.
@@ -77,19 +78,46 @@ sealed class PointPlan : IDisposable
         bool isBitmap = false
     )
     {
-        Check.That(chain.Find(name) < 0);
         Check.That(movesBase || name.Length > 0);
         PointPlan plan = new(header, chain);
         if (movesBase)
             plan.MoveBaseAway();
         plan.Compact(isAtRest ? plan._points.Count : plan._points.Count - 1);
-        TrackerShape shape = header.Shape;
-        HierarchicalBitmap clean = plan.Own(HierarchicalBitmap.Create(shape.DiskBytes, shape.GranuleBytes));
-        plan._points.Add(new TrackedPoint(plan.NextId(), createdNs, movesBase, name) { IsBitmap = isBitmap });
-        plan._maps.Add(clean);
-        plan._newMaps.Add(plan._maps.Count - 1);
+        plan.Append(name, createdNs, movesBase, isBitmap);
         plan.Place();
         return plan;
+    }
+
+    /// <summary>Several points now, of a disk in use.</summary>
+    /// <param name="header">That counts.</param>
+    /// <param name="chain">Of the tracker.</param>
+    /// <param name="names">At least one; legal ones that no point has, each once, and whether it is a persistent
+    /// bitmap's.</param>
+    /// <param name="createdNs">Since 1970.</param>
+    /// <exception cref="InsufficientMemoryException">A map does not fit.</exception>
+    public static PointPlan AddAll(
+        TrackerHeader header,
+        MapChain chain,
+        IReadOnlyList<(string Name, bool IsBitmap)> names,
+        ulong createdNs
+    )
+    {
+        Check.That(names.Count > 0);
+        PointPlan plan = new(header, chain);
+        plan.Compact(plan._points.Count - 1);
+        foreach ((string name, bool isBitmap) in names)
+            plan.Append(name, createdNs, isBase: false, isBitmap);
+        plan.Place();
+        return plan;
+    }
+
+    void Append(string name, ulong createdNs, bool isBase, bool isBitmap)
+    {
+        Check.That(name.Length == 0 || !_points.Exists(point => point.Name == name));
+        HierarchicalBitmap clean = Own(HierarchicalBitmap.Create(_shape.DiskBytes, _shape.GranuleBytes));
+        _points.Add(new TrackedPoint(NextId(), createdNs, isBase, name) { IsBitmap = isBitmap });
+        _maps.Add(clean);
+        _newMaps.Add(_maps.Count - 1);
     }
 
     /// <summary>A point has no name any more.</summary>

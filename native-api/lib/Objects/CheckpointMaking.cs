@@ -57,7 +57,7 @@ sealed class CheckpointMaking : IStartWork
         (_name, _createdNs) = (name, nowNs);
         for (int i = 0; answer.IsOk && i < _disks.Length; i++)
         {
-            OpenRefusal refusal = _inHand[i].PrepareAdd(name, nowNs);
+            OpenRefusal refusal = _inHand[i].PrepareAdd([(name, false)], nowNs);
             answer = refusal.IsNone ? Answer.Ok : Answer.Of(refusal);
         }
         if (answer.IsOk)

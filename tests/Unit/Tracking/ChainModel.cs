@@ -114,20 +114,22 @@ sealed class ChainModel : ITrackerStorage, IDisposable
     void Make()
     {
         string name = $"p{_count++}";
+        string[] names = _chance.Chance(1, 4) ? [name, name + "b", name + "c"] : [name]; // of one instant
         bool fails = _chance.Chance(1, 6);
         bool isCutShort = _chance.Chance(1, 10);
         ulong[] disk = [];
         ulong[]? copy = null;
         HashSet<ulong> written = [];
-        _ = _pending.Add(name);
+        _pending.UnionWith(names);
         _life.Add(
-            name,
+            names,
             this,
             () =>
             {
                 disk = (ulong[])_content.Clone();
                 copy = fails && _mistake != ChainMistake.FailedCopyCounts ? null : Copy(fails);
-                _links.Add(new Link(name, disk, copy, written, _diskBytes));
+                foreach (string one in names)
+                    _links.Add(new Link(one, disk, copy, written, _diskBytes));
             },
             swapsLater: _mistake == ChainMistake.SwapOutsideMoment,
             stops: () => isCutShort && _chance.Chance(1, 3)
@@ -137,7 +139,7 @@ sealed class ChainModel : ITrackerStorage, IDisposable
             EndLife(_chance.Chance(1, 2));
             return;
         }
-        _ = _pending.Remove(name);
+        _pending.ExceptWith(names);
         Check(copy, disk, fails);
     }
 

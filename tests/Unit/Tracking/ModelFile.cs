@@ -14,6 +14,7 @@ sealed class ModelFile(byte[] durable) : ITrackerStorage
     byte[] _durable = durable;
     byte[] _cached = (byte[])durable.Clone();
     readonly Dictionary<int, List<byte[]>> _states = [];
+    readonly HashSet<int> _dropped = []; // sectors that are in the cache, clean, and not on the disk
 
     public ulong SizeBytes => (ulong)_cached.Length;
 
@@ -31,7 +32,7 @@ sealed class ModelFile(byte[] durable) : ITrackerStorage
         {
             int place = (int)offsetBytes + at;
             ReadOnlySpan<byte> sector = bytes.Slice(at, SectorBytes);
-            if (sector.SequenceEqual(_cached.AsSpan(place, SectorBytes)))
+            if (!_dropped.Remove(place) && sector.SequenceEqual(_cached.AsSpan(place, SectorBytes)))
                 continue;
             if (!_states.TryGetValue(place, out List<byte[]>? states))
                 _states[place] = states = [];
@@ -42,7 +43,23 @@ sealed class ModelFile(byte[] durable) : ITrackerStorage
 
     public void Flush()
     {
-        _cached.CopyTo(_durable.AsSpan());
+        for (int place = 0; place < _cached.Length; place += SectorBytes)
+            if (!_dropped.Contains(place))
+                _cached.AsSpan(place, SectorBytes).CopyTo(_durable.AsSpan(place));
+        _states.Clear();
+    }
+
+    /// <summary>A flush that fails: of each sector the disk has any of its states, and the kernel takes it for clean.
+    /// No later flush brings it there. Source: fsync(2), "Can user space recover from fsync errors", PostgreSQL.
+    /// </summary>
+    /// <param name="chance">Chooses a state for each sector.</param>
+    public void FailFlush(Prng chance)
+    {
+        foreach ((int place, byte[] sector) in Choose(chance, tearsSectors: false))
+            sector.CopyTo(_durable.AsSpan(place));
+        foreach (int place in _states.Keys)
+            if (!_cached.AsSpan(place, SectorBytes).SequenceEqual(_durable.AsSpan(place, SectorBytes)))
+                _ = _dropped.Add(place);
         _states.Clear();
     }
 

@@ -88,9 +88,19 @@ sealed class PointedDisk : IDisposable
             live,
             _device,
             OpenMax,
-            fault => throw new ModelException($"trouble: {fault}"),
+            fault => Trouble = Errno == null ? throw new ModelException($"trouble: {fault}") : fault,
             onLoopFailed: () => { }
         );
+
+    /// <summary>What the file's storage answers to its n-th command: an errno, or 0; null: always 0.</summary>
+    public Func<ulong, int>? Errno { get; set; }
+
+    public ulong CommandCount { get; private set; }
+
+    public int WaitingCount => _guests.Count;
+
+    /// <summary>The tracker has given up.</summary>
+    public Fault Trouble { get; private set; }
 
     public ModelFile File { get; }
 
@@ -185,32 +195,34 @@ sealed class PointedDisk : IDisposable
         return granules;
     }
 
-    /// <summary>Makes a point, while guests write.</summary>
-    /// <param name="name">Of it.</param>
+    /// <summary>Makes points of one instant, while guests write.</summary>
+    /// <param name="names">Of them.</param>
     /// <param name="file">Where new maps are written.</param>
     /// <param name="inMoment">The instant of the point, before the maps change.</param>
     /// <param name="swapsLater">The mistake: in another moment.</param>
     /// <param name="stops">True: the life ends before the point is durable.</param>
     public void Add(
-        string name,
+        string[] names,
         ITrackerStorage file,
         Action inMoment,
         bool swapsLater = false,
         Func<bool>? stops = null
     )
     {
-        _plan = PointPlan.Add(_store.Header, Chain, name, 1, movesBase: false, isAtRest: false);
+        _plan = PointPlan.AddAll(_store.Header, Chain, Array.ConvertAll(names, name => (name, false)), 1);
         Check.That(TrackerSteps.WriteNew(file, _plan, _found.LastSequence + 1).IsNone);
         _ = _device.Grow(File.SizeBytes);
         _next = NextMirror();
         bool isReady = false;
         bool hasEnded = false;
         Check.That(_tracker.TryBeginPoint(_plan, _next, () => isReady = true, fault => hasEnded = fault.IsNone));
-        while (!isReady)
+        while (!isReady && Trouble.IsNone)
             RunSome();
         InMoment(() =>
         {
             Settle();
+            if (Trouble.IsFault)
+                return;
             inMoment();
             if (!swapsLater)
                 Check.That(_tracker.TrySwapPoint());
@@ -221,11 +233,16 @@ sealed class PointedDisk : IDisposable
             RunSome();
             InMoment(() => Check.That(_tracker.TrySwapPoint()));
         }
-        while (!hasEnded)
+        while (!hasEnded && Trouble.IsNone)
         {
             RunSome();
             if (stops?.Invoke() == true)
                 return;
+        }
+        if (Trouble.IsFault)
+        {
+            _tracker.WithdrawPoint();
+            return;
         }
         End();
         Mirror = _next;
@@ -303,9 +320,10 @@ sealed class PointedDisk : IDisposable
         _ = _device.Grow(File.SizeBytes);
         bool hasEnded = false;
         Check.That(_tracker.TryNamePoints(_plan, fault => hasEnded = fault.IsNone));
-        while (!hasEnded)
+        while (!hasEnded && Trouble.IsNone)
             RunSome();
-        End();
+        if (Trouble.IsNone)
+            End();
     }
 
     void End()
@@ -334,6 +352,12 @@ sealed class PointedDisk : IDisposable
     {
         Settle();
         Tries?.Invoke();
+        if (Errno?.Invoke(CommandCount++) is not (null or 0) and int errno)
+        {
+            if (command.Operation == FileOperation.Flush)
+                File.FailFlush(_chance);
+            return -errno;
+        }
         long result = 0;
         if (command.Operation == FileOperation.Write)
             result = Put(command);

@@ -83,6 +83,9 @@ sealed class WatchedDisk : IDisposable
     /// <summary>What the file's storage answers to its n-th command: an errno, or 0.</summary>
     public Func<ulong, int> Errno { get; set; } = _ => 0;
 
+    /// <summary>The mistake: a failed write is taken for done, a failed flush is tried again.</summary>
+    public bool AreFaultsHidden { get; set; }
+
     public bool IsTried { get; set; } = true;
 
     /// <summary>The file as it would be opened by whoever comes before the first write.</summary>
@@ -166,7 +169,14 @@ sealed class WatchedDisk : IDisposable
         if (Errno(number) is not 0 and int errno)
         {
             FaultCount++;
-            return -errno;
+            if (command.Operation == FileOperation.Flush)
+                File.FailFlush(_chance);
+            if (!AreFaultsHidden)
+                return -errno;
+            if (command.Operation == FileOperation.Flush)
+                File.Flush(); // tried again, and believed
+            Try();
+            return command.Operation == FileOperation.Write ? (long)command.LengthBytes : 0;
         }
         long result = 0;
         if (command.Operation == FileOperation.Write)

@@ -163,6 +163,29 @@ public sealed class WriteTrackerTests
         }
     }
 
+    /// <summary>What the rows above would not see if the tracker forgot a fault.</summary>
+    [Fact]
+    public void FaultThatIsForgotten_OrFlushThatIsTriedAgain_IsFound()
+    {
+        ulong foundCount = 0;
+        for (ulong failing = 0; failing < 12; failing++)
+        {
+            WatchedDisk disk = new(3) { AreFaultsHidden = true };
+            disk.Errno = number => number >= failing ? Errnos.EIO : 0;
+            Assert.True(disk.Start());
+            try
+            {
+                disk.RunGuests(14);
+                disk.Dispose(); // else it was left in the middle of a step
+            }
+            catch (ModelException)
+            {
+                foundCount++;
+            }
+        }
+        Assert.True(foundCount > 5, $"{foundCount} of 12 are found");
+    }
+
     [Fact]
     public void MarkThatIsLost_IsInconsistentBeforeTheWritePasses()
     {

@@ -71,9 +71,9 @@ sealed class AddBitmapAction(
     /// <summary>A disk without a tracker has none: the check says so, in its turn.</summary>
     QmpError? PreparePoint(PlanContext plan)
     {
-        if (TakePoints(plan, node, ref _disk, out DiskPoints? points) is { } error)
+        if (PlanPoints(plan, node, ref _disk, out PlannedPoints? points) is { } error)
             return _disk is { Tracker: null } ? null : error;
-        _point = new PlannedPoint(_disk!, points!, "bitmap", name);
+        _point = new PlannedPoint(points!, "bitmap", name);
         _granuleBytes = points!.GranuleBytes;
         if (name.Length == 0)
             return QmpError.Generic("Bitmap name cannot be empty");
@@ -82,9 +82,10 @@ sealed class AddBitmapAction(
                 "A persistent bitmap records from the moment in which it is added: it cannot be disabled, nor be since "
                     + "a checkpoint"
             );
-        return granularity is { } given && given != _granuleBytes
-            ? QmpError.Generic($"A persistent bitmap has the granularity of its tracker, {_granuleBytes}")
-            : _point.Prepare(plan, isBitmap: true);
+        if (granularity is { } given && given != _granuleBytes)
+            return QmpError.Generic($"A persistent bitmap has the granularity of its tracker, {_granuleBytes}");
+        points.Plan(name, isBitmap: true);
+        return null;
     }
 
     public override void Find(PlanContext plan) => _ = Resolve(plan, node, ref _disk);

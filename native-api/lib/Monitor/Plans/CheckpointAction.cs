@@ -3,7 +3,6 @@
 using System;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Objects;
-using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -20,10 +19,11 @@ sealed class CheckpointAction(string node, string name) : PlanAction
 
     public override QmpError? Prepare(PlanContext plan)
     {
-        if (TakePoints(plan, node, ref _disk, out DiskPoints? points) is { } error)
+        if (PlanPoints(plan, node, ref _disk, out PlannedPoints? points) is { } error)
             return error;
-        _point = new PlannedPoint(_disk!, points!, "checkpoint", name);
-        return _point.Prepare(plan, isBitmap: false);
+        points!.Plan(name, isBitmap: false);
+        _point = new PlannedPoint(points, "checkpoint", name);
+        return null;
     }
 
     public override QmpError? Check(PlanContext plan, PlanState state) => null;

@@ -67,6 +67,7 @@ sealed class Plan(
         QmpError? error = null;
         foreach (PlanAction action in actions)
             error ??= action.IsPatient ? action.Prepare(context) : null;
+        error ??= context.PreparePoints();
         Answer answer = InTurn(() =>
         {
             if (error != null || waiting.IsOver)

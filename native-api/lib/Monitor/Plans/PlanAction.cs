@@ -106,6 +106,33 @@ abstract class PlanAction
         return answer.IsOk ? error : QmpError.Of(answer);
     }
 
+    /// <summary>Finds a disk, and the points that the plan makes there. Threads: as above, in Prepare.</summary>
+    /// <returns>Null, or why there are none.</returns>
+    protected static QmpError? PlanPoints(
+        PlanContext plan,
+        string node,
+        ref DiskObject? disk,
+        out PlannedPoints? points
+    )
+    {
+        DiskObject? found = disk;
+        QmpError? error = null;
+        Answer answer = plan.Turns.RunUnlessStopped(() =>
+        {
+            error = Resolve(plan, node, ref found);
+            return Answer.Ok;
+        });
+        (disk, points) = (found, found == null ? null : plan.FindPoints(found));
+        if (!answer.IsOk)
+            return QmpError.Of(answer);
+        if (points != null || error != null)
+            return error;
+        error = TakePoints(plan, node, ref disk, out DiskPoints? taken);
+        if (error == null)
+            points = plan.AddPoints(new PlannedPoints(found!, taken!));
+        return error;
+    }
+
     /// <summary>A second descriptor of a target: see UnfinishedCopy. Threads: one that may wait, in Prepare.</summary>
     /// <param name="plan">What the action is part of.</param>
     /// <param name="node">Of the target.</param>

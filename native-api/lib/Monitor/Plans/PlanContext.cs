@@ -18,7 +18,7 @@ sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, 
 {
     readonly Dictionary<DiskObject, uint> _backups = []; // found so far
     readonly List<DiskObject> _disks = []; // few: one after the other is looked at
-    readonly List<(DiskObject Disk, string Name, ulong CreatedNs)> _points = []; // few
+    readonly List<PlannedPoints> _points = []; // one a disk
     int _backupCount;
 
     public MonitorTurns Turns => turns;
@@ -42,16 +42,28 @@ sealed class PlanContext(MonitorTurns turns, NodeTable nodes, StartedJobs jobs, 
             _disks.Add(disk);
     }
 
-    /// <summary>A checkpoint is made at its instant. Threads: the one that prepares.</summary>
-    public void AddPoint(DiskObject disk, string name, ulong createdNs) => _points.Add((disk, name, createdNs));
-
     /// <summary>The checkpoint of a disk that is made at its instant; null: none is.</summary>
-    public (string Name, ulong CreatedNs)? FindPoint(DiskObject disk)
+    public (string Name, ulong CreatedNs)? FindPoint(DiskObject disk) => FindPoints(disk)?.Checkpoint;
+
+    /// <summary>The points that the plan makes on a disk; null: none so far. Threads: that of Prepare, and later the
+    /// reactor's.</summary>
+    public PlannedPoints? FindPoints(DiskObject disk) => _points.Find(points => ReferenceEquals(points.Disk, disk));
+
+    /// <summary>Threads: that of Prepare.</summary>
+    public PlannedPoints AddPoints(PlannedPoints points)
     {
-        foreach ((DiskObject one, string name, ulong createdNs) in _points)
-            if (ReferenceEquals(one, disk))
-                return (name, createdNs);
-        return null;
+        _points.Add(points);
+        return points;
+    }
+
+    /// <summary>When all actions were prepared. Threads: that of Prepare.</summary>
+    /// <returns>Null, or why not.</returns>
+    public QmpError? PreparePoints()
+    {
+        QmpError? error = null;
+        foreach (PlannedPoints points in _points)
+            error ??= points.Prepare(turns);
+        return error;
     }
 
     /// <summary>One more backup was found.</summary>
