@@ -197,10 +197,9 @@ public sealed partial class Disk : ILoopMember, IDisposable
     bool TryPass(in Extent extent)
     {
         bool isMarked = Volatile.Read(ref _ground) is { } ground && _watcherCount == 1 && ground.Has(extent);
-        if (!isMarked)
-            foreach (IWriteWatcher watcher in Watchers)
-                if (watcher.Protects(extent))
-                    return false;
+        foreach (IWriteWatcher watcher in isMarked ? default : Watchers)
+            if (watcher.Protects(extent))
+                return false;
         if (_absorption is { HasSome: true })
             return false; // it may have to land after one of those
         if (!isMarked && _markerCount > 0 && FindWhoCannotMark(extent) != null)
@@ -209,16 +208,10 @@ public sealed partial class Disk : ILoopMember, IDisposable
         return true;
     }
 
-    /// <summary>Where the only watcher lets every write pass that is marked; null: it must be asked.</summary>
-    /// <remarks>Threads: the reactor's. Set while writes are held or the disk is quiesced; back to null at any
-    /// time.</remarks>
-    internal MarkedGround? Ground
-    {
-        set => Volatile.Write(ref _ground, value);
-    }
+    /// <summary>Where the only watcher lets pass what is marked; null: ask it. Set while all writes are held.</summary>
+    internal void SetGround(MarkedGround? ground) => Volatile.Write(ref _ground, ground);
 
-    /// <summary>Has the write marked, last before it passes.</summary>
-    /// <returns>Null, or a watcher that it must wait for.</returns>
+    /// <summary>Has the write marked, last before it passes; else a watcher that it must wait for.</summary>
     internal IWriteWatcher? FindWhoCannotMark(in Extent extent)
     {
         foreach (IWriteWatcher watcher in Watchers)

@@ -95,7 +95,7 @@ sealed class WriteTracker : IWriteWatcher
     /// <summary>Takes it off. The disk must be quiesced, and no step under way.</summary>
     public void Detach()
     {
-        _disk.Ground = null;
+        _disk.SetGround(null);
         Check.That(IsIdle);
         _disk.Detach(this);
     }
@@ -138,7 +138,7 @@ sealed class WriteTracker : IWriteWatcher
     {
         _live = live;
         if (Now == Phase.Watching)
-            _disk.Ground = new MarkedGround(_store!.Gate, live.Bits);
+            _disk.SetGround(new MarkedGround(_store!.Gate, live.Bits));
     }
 
     /// <summary>Makes ready for a point; see <see cref="PointSwap.Begin"/>.</summary>
@@ -195,7 +195,7 @@ sealed class WriteTracker : IWriteWatcher
     {
         if (Now != Phase.Watching)
             return false;
-        _disk.Ground = null;
+        _disk.SetGround(null);
         Now = Phase.Releasing;
         _closing!.Stop();
         return true;
@@ -324,7 +324,7 @@ sealed class WriteTracker : IWriteWatcher
     {
         if (Now is not (Phase.Watching or Phase.Releasing))
             return;
-        _disk.Ground = null;
+        _disk.SetGround(null);
         Now = Phase.Troubled;
         _closing!.Stop();
         _live!.Mirror?.Void();
@@ -345,7 +345,7 @@ sealed class WriteTracker : IWriteWatcher
 
     void GiveWay()
     {
-        _disk.Ground = null;
+        _disk.SetGround(null);
         _store?.GiveUp();
         Now = Phase.Over;
         _disk.SchedulePump();

@@ -84,7 +84,7 @@ sealed class AddBitmapAction(
             );
         if (granularity is { } given && given != _granuleBytes)
             return QmpError.Generic($"A persistent bitmap has the granularity of its tracker, {_granuleBytes}");
-        points.Plan(name, isBitmap: true);
+        points.Include(name, isBitmap: true);
         return null;
     }
 

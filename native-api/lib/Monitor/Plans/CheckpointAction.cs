@@ -21,7 +21,7 @@ sealed class CheckpointAction(string node, string name) : PlanAction
     {
         if (PlanPoints(plan, node, ref _disk, out PlannedPoints? points) is { } error)
             return error;
-        points!.Plan(name, isBitmap: false);
+        points!.Include(name, isBitmap: false);
         _point = new PlannedPoint(points, "checkpoint", name);
         return null;
     }

@@ -39,7 +39,7 @@ sealed class PlannedPoints(DiskObject disk, DiskPoints points)
     public Fault Fault { get; private set; }
 
     /// <summary>Threads: one that may wait, before Prepare.</summary>
-    public void Plan(string name, bool isBitmap) => _names.Add((name, isBitmap));
+    public void Include(string name, bool isBitmap) => _names.Add((name, isBitmap));
 
     /// <summary>Threads: one that may wait.</summary>
     /// <returns>Null, or why not: then Abandon.</returns>
