@@ -132,7 +132,7 @@ static class Program
             && document.Sizes.TrueForAll(row => row.RunCount > 0 && row.StartUs > 0)
             && document.Counts.TrueForAll(row => row.MiBPerSecond > 0)
             && document.Counts.Exists(row => row is { Kind: "file", DiskCount: 4 });
-        Console.WriteLine(isRight ? "smoke: all as it should be" : "smoke: rows are missing or empty");
+        Console.Error.WriteLine(isRight ? "smoke: all as it should be" : "smoke: rows are missing or empty");
         return isRight ? 0 : 1;
     }
 

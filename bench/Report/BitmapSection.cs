@@ -9,14 +9,15 @@ static class BitmapSection
 {
     const string Program = "Micro";
 
-    /// <param name="repetitions">Of each operation.</param>
+    /// <param name="plan">How much.</param>
     /// <param name="cancel">Ends what runs.</param>
-    public static Section Run(int repetitions, CancellationToken cancel)
+    public static Section Run(ReportPlan plan, CancellationToken cancel)
     {
         string[] arguments =
         [
-            .. (string[])["bitmap", "--peer-hbitmap", "--peer-roaring"],
-            .. (string[])["--repetitions", BenchProgram.Text($"{repetitions}")],
+            .. (string[])["bitmap", "--peer-roaring"],
+            .. plan.IsSmoke ? [] : (string[])["--peer-hbitmap"], // needs a network
+            .. plan.IsSmoke ? ["--smoke"] : (string[])["--repetitions", BenchProgram.Text($"{plan.BitmapRepetitions}")],
         ];
         using JsonDocument document = BenchProgram.Run(Program, arguments, cancel);
         Section section = new(

@@ -21,8 +21,18 @@ static class CopySection
             "Copies",
             "A full backup of random data, raw to raw, into a new target and over an old one; CPU is that of the job."
         );
-        Add(section, "", ["--size", size, "--rounds", rounds, "--dir", folder], cancel);
-        Add(section, "in memory, ", ["--size", memorySize, "--rounds", rounds, "--tmpfs"], cancel);
+        Add(
+            section,
+            "",
+            ["--size", size, "--rounds", rounds, "--command", BuiltFiles.Command, "--dir", folder],
+            cancel
+        );
+        Add(
+            section,
+            "in memory, ",
+            ["--size", memorySize, "--rounds", rounds, "--tmpfs", "--command", BuiltFiles.Command],
+            cancel
+        );
         return section;
     }
 

@@ -17,12 +17,13 @@ static class GrowthSection
 
     readonly record struct CountRow(string Kind, double Disks, double Engines, double MiBPerSecond, double CpuPerGiB);
 
-    /// <param name="passCount">At least 1.</param>
+    /// <param name="plan">How much.</param>
     /// <param name="folder">On a disk.</param>
     /// <param name="cancel">Ends what runs.</param>
-    public static Section Run(int passCount, string folder, CancellationToken cancel)
+    public static Section Run(ReportPlan plan, string folder, CancellationToken cancel)
     {
-        string[] arguments = ["--passes", BenchProgram.Text($"{passCount}"), "--dir", folder];
+        string[] size = plan.IsSmoke ? ["--smoke"] : ["--passes", BenchProgram.Text($"{plan.RoundCount}")];
+        string[] arguments = [.. size, "--dir", folder];
         using JsonDocument document = BenchProgram.Run(Program, arguments, cancel);
         Section section = new(
             "Growth",

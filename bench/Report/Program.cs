@@ -30,6 +30,11 @@ static class Program
         DefaultValueFactory = _ => "report",
     };
 
+    static readonly Option<bool> Sections = new("--sections")
+    {
+        Description = "Instead: runs the sections on small disks and checks that they have figures, not which.",
+    };
+
     static Task<int> Main(string[] arguments)
     {
         Command report = new("report", "Measure everything and write report.html, report.md and report.json.")
@@ -48,8 +53,14 @@ static class Program
         compare.SetAction(parsed =>
             Guard(() => Compare(parsed.GetRequiredValue(before), parsed.GetRequiredValue(after)))
         );
-        Command smoke = new("smoke", "Checks pages and comparison on made-up figures; measures nothing.");
-        smoke.SetAction(_ => Guard(Smoke.Run));
+        Command smoke = new("smoke", "Checks pages and comparison on made-up figures; measures nothing.") { Sections };
+        smoke.SetAction(
+            (parsed, cancel) =>
+                Task.Run(
+                    () => Guard(() => parsed.GetValue(Sections) ? SmokeSections.Run(cancel) : Smoke.Run()),
+                    CancellationToken.None
+                )
+        );
         RootCommand root = new("FastBackup's figures, measured again.") { report, compare, smoke };
         InvocationConfiguration configuration = new() { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) };
         return root.Parse(arguments).InvokeAsync(configuration);

@@ -30,6 +30,12 @@ sealed record ReportPlan(
     public static ReportPlan Quick { get; } =
         new("quick", Units.GiB, Units.GiB / 2, 3, Units.GiB, 1, 1, HasFrontier: true, 3, 1);
 
+    /// <summary>Work done, no time: what has a small run of its own is left out.</summary>
+    public static ReportPlan Smoke { get; } =
+        new("smoke", 64 * Units.MiB, 64 * Units.MiB, 1, 64 * Units.MiB, 1, 1, HasFrontier: false, 1, 1);
+
+    public bool IsSmoke => Mode == "smoke";
+
     public static ReportPlan Full { get; } =
         new("full", 4 * Units.GiB, Units.GiB, 5, 3 * Units.GiB, 3, 3, HasFrontier: true, 7, 8);
 }

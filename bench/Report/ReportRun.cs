@@ -26,15 +26,18 @@ sealed class ReportRun(ReportPlan plan, string folder, string host, Cancellation
         double others = OtherLoad.Measure();
         string size = BenchProgram.Text($"{plan.DiskBytes / Units.MiB}MiB");
         string memorySize = BenchProgram.Text($"{plan.MemoryDiskBytes / Units.MiB}MiB");
-        Do("Copies", 75, () => CopySection.Run(size, memorySize, plan.RoundCount, folder, cancel));
-        Do("Content", 50, () => new ContentSection(folder, plan.DiskBytes, plan.RoundCount, cancel).Run());
-        Do("Guests", 130, () => GuestSection.Run(plan, folder, cancel));
+        if (!plan.IsSmoke)
+            Do("Copies", 75, () => CopySection.Run(size, memorySize, plan.RoundCount, folder, cancel));
+        Do("Content", 45, () => new ContentSection(folder, plan.DiskBytes, plan.RoundCount, cancel).Run());
+        if (!plan.IsSmoke)
+            Do("Guests", 120, () => GuestSection.Run(plan, folder, cancel));
         ReportDisk.MakeMixed(System.IO.Path.Combine(folder, "disk.img"), plan.DiskBytes, cancel);
-        Do("Commands", 65, () => new CommandSection(folder, plan.RoundCount, cancel).Run());
-        Do("NBD", 60, () => new ServerSection(folder, plan.RoundCount, plan.GuestSeconds, cancel).Run());
-        Do("Calls of the library", 10, () => CallSection.Run(folder, plan.RoundCount, 4_000_000, cancel));
-        Do("Bitmap", 60, () => BitmapSection.Run(plan.BitmapRepetitions, cancel));
-        Do("Growth", 30, () => GrowthSection.Run(plan.RoundCount, folder, cancel));
+        Do("Commands", 60, () => new CommandSection(folder, plan.RoundCount, cancel).Run());
+        Do("NBD", 80, () => new ServerSection(folder, plan.RoundCount, plan.GuestSeconds, cancel).Run());
+        uint calls = plan.IsSmoke ? 100_000u : 4_000_000;
+        Do("Calls of the library", 5, () => CallSection.Run(folder, plan.RoundCount, calls, cancel));
+        Do("Bitmap", 55, () => BitmapSection.Run(plan, cancel));
+        Do("Growth", 30, () => GrowthSection.Run(plan, folder, cancel));
         others = Math.Max(others, OtherLoad.Measure());
         double seconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
         return new ReportDocument(Version(), host, plan.Mode, seconds, others, _sections);

@@ -25,6 +25,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
     const string Copier = "nbdcopy";
     const string Server = "qemu-nbd";
     const string Kit = "nbdkit";
+    const double TickSeconds = 0.01; // what the kernel counts in
     static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
     readonly record struct Load(string Name, string Pattern, int Depth, int Connections = 1);
@@ -94,6 +95,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
         Add("read of an export to a file, our client / nbdcopy", read.Speed, isSmallerBetter: false);
         Add("CPU of that client, ours / nbdcopy", read.Cpu, isSmallerBetter: true);
         RemoveCopy();
+        File.Delete(socket);
     }
 
     void RemoveCopy() => File.Delete(Path.Combine(folder, "copy.img"));
@@ -133,7 +135,8 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
             for (int their = 1; their < hosts.Length; their++)
                 AddGuest(load, hosts[their].Name, [.. rounds.Select(one => (one[0], one[their]))]);
         }
-        File.Delete(path);
+        foreach (string left in (string[])[path, ourSocket, theirSocket, kitSocket])
+            File.Delete(left);
     }
 
     void AddGuest(Load load, string whose, (Served Ours, Served Theirs)[] rounds)
@@ -169,7 +172,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
         ProcessUse before = ProcessUse.Of(server.Id);
         using RunningProgram guest = new(folder, Guest, options);
         _ = guest.WaitForSuccess(s_limit, cancel);
-        double cpuSeconds = (ProcessUse.Of(server.Id) - before).CpuSeconds;
+        double cpuSeconds = Math.Max(TickSeconds / 2, (ProcessUse.Of(server.Id) - before).CpuSeconds);
         string output = guest.Output;
         JsonNode job = JsonNode.Parse(output[output.IndexOf('{', StringComparison.Ordinal)..])!["jobs"]![0]!;
         JsonNode way = job[load.Pattern == "randread" ? "read" : "write"]!;

@@ -7,6 +7,7 @@ namespace FastBackup.Bench.Throughput;
 /// <param name="IsThorough">Whether the ceiling is searched over many block sizes and depths.</param>
 /// <param name="IsKept">Whether the source stays for the next run.</param>
 /// <param name="IsTmpfs">Whether the folder is in memory, where other goals hold.</param>
+/// <param name="CommandPath">The command as people have it, whose whole process is measured; null: none.</param>
 /// <param name="IsSmoke">Whether time does not matter.</param>
 sealed record BenchSettings(
     string? Folder,
@@ -15,5 +16,6 @@ sealed record BenchSettings(
     bool IsThorough,
     bool IsKept,
     bool IsTmpfs,
+    string? CommandPath = null,
     bool IsSmoke = false
 );

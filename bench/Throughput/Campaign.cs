@@ -19,6 +19,9 @@ sealed class Campaign(BenchSettings settings, Workspace workspace, ulong seed, A
         OurCopy.Name,
         .. FioCopy.IsPresent ? new[] { FioCopy.Name } : [],
         .. QemuStorageDaemon.IsPresent ? new[] { QemuBackup.Name } : [],
+        .. settings.CommandPath != null ? new[] { CommandCopy.Name } : [],
+        // Twice a round, before ours and after it: the faster one is the ceiling.
+        .. FioCopy.IsPresent && !settings.IsSmoke ? new[] { FioCopy.Name } : [],
     ];
     readonly HashSet<(TargetState, string)> _compared = [];
 
@@ -53,7 +56,7 @@ sealed class Campaign(BenchSettings settings, Workspace workspace, ulong seed, A
     CopyRun RunOne(TargetState state, string peer, Ceiling ceiling, List<CopyReport> reports, CancellationToken cancel)
     {
         bool isCompared = peer != FioCopy.Name && !_compared.Contains((state, peer));
-        bool isMadeByCopy = peer == OurCopy.Name;
+        bool isMadeByCopy = peer is OurCopy.Name or CommandCopy.Name;
         workspace.Prepare(state, isMadeByCopy, isCompared, seed + 1, cancel);
         CopyRun run;
         if (peer == OurCopy.Name)
@@ -61,6 +64,8 @@ sealed class Campaign(BenchSettings settings, Workspace workspace, ulong seed, A
             (run, CopyReport report) = OurCopy.Run(workspace.Plan, state == TargetState.Fresh, cancel);
             reports.Add(report);
         }
+        else if (peer == CommandCopy.Name)
+            run = CommandCopy.Run(settings.CommandPath!, workspace.Plan, state == TargetState.Fresh, cancel);
         else if (peer == FioCopy.Name)
             run = FioCopy.Run(workspace.Plan, ceiling.Shape, ceiling.Idle, cancel);
         else

@@ -46,6 +46,12 @@ static class Program
         Description = "Instead: what a dirty bitmap names, every second 64 KiB, against QEMU.",
     };
 
+    static readonly Option<string?> CommandPath = new("--command")
+    {
+        Description = "The command compiled ahead of time: measured too, with the whole of its process.",
+        HelpName = "PATH",
+    };
+
     static readonly Option<bool> Keep = new("--keep") { Description = "Keep the source for the next run." };
 
     static readonly Option<bool> Json = new("--json") { Description = "One JSON document on standard output." };
@@ -61,6 +67,7 @@ static class Program
             Smoke,
             Thorough,
             Fragmented,
+            CommandPath,
             Keep,
             Json,
             CopyCommand(),
@@ -91,7 +98,8 @@ static class Program
                 parsed.GetValue(Rounds),
                 parsed.GetValue(Thorough),
                 parsed.GetValue(Keep),
-                isTmpfs || (folder != null && DiskFolder.IsInMemory(folder))
+                isTmpfs || (folder != null && DiskFolder.IsInMemory(folder)),
+                parsed.GetValue(CommandPath)
             );
             if (parsed.GetValue(Fragmented))
                 return FragmentedRun.Run(settings, parsed.GetValue(Json), cancel);

@@ -29,7 +29,15 @@ sealed record StateResult(TargetState State, List<List<CopyRun>> Runs, List<Copy
         );
         Ratio(goals, "throughput, ours / QEMU", QemuBackup.Name, run => run.MiBPerSecond, isTmpfs ? 2 : 1, null);
         Ratio(goals, "CPU during the job, ours / QEMU", QemuBackup.Name, run => run.JobCpuPerGiB, null, 0.2);
-        Ratio(goals, "CPU of the whole process, ours / QEMU", QemuBackup.Name, run => run.ProcessCpuPerGiB, null, 0.2);
+        Ratio(
+            goals,
+            "CPU of the whole process, ours / QEMU",
+            QemuBackup.Name,
+            run => run.ProcessCpuPerGiB,
+            null,
+            0.2,
+            ours: CommandCopy.Name
+        );
         Ratio(goals, "CPU during the job, ours / ceiling", FioCopy.Name, run => run.JobCpuPerGiB, null, null);
         goals.Add(
             OfOurs("our minor faults during the job", report => report.Job.MinorFaultCount, "F0", Limits.FaultsMax)
@@ -74,16 +82,17 @@ sealed record StateResult(TargetState State, List<List<CopyRun>> Runs, List<Copy
         Func<CopyRun, double> value,
         double? atLeast,
         double? atMost,
-        double? believable = null
+        double? believable = null,
+        string ours = OurCopy.Name
     )
     {
         List<double> ratios = [];
         foreach (List<CopyRun> round in Runs)
         {
-            CopyRun? ours = round.Find(run => run.Name == OurCopy.Name);
-            CopyRun? theirs = round.Find(run => run.Name == peer);
-            if (ours != null && theirs != null && value(theirs) > 0)
-                ratios.Add(value(ours) / value(theirs));
+            CopyRun? own = round.Find(run => run.Name == ours);
+            CopyRun? theirs = round.Where(run => run.Name == peer).MaxBy(run => run.MiBPerSecond);
+            if (own != null && theirs != null && value(theirs) > 0)
+                ratios.Add(value(own) / value(theirs));
         }
         if (ratios.Count > 0)
             goals.Add(new Goal(name, Spread.Of(ratios), "F3", atLeast, atMost, believable));
