@@ -16,7 +16,6 @@ static class ReportDisk
         Make(
             path,
             sizeBytes,
-            cancel,
             (index, random, piece) =>
             {
                 if (index % 4 >= 2)
@@ -26,7 +25,8 @@ static class ReportDisk
                     for (int i = 0; i < piece.Length; i++)
                         piece[i] = (byte)('a' + piece[i] % 8);
                 return true;
-            }
+            },
+            cancel
         );
 
     /// <summary>By turns a MiB of random data and one of zeroes that were written.</summary>
@@ -35,7 +35,6 @@ static class ReportDisk
         Make(
             path,
             sizeBytes,
-            cancel,
             (index, random, piece) =>
             {
                 if (index % 2 == 0)
@@ -43,7 +42,8 @@ static class ReportDisk
                 else
                     Array.Clear(piece);
                 return true;
-            }
+            },
+            cancel
         );
 
     /// <summary>64 KiB of random data in each MiB; the rest was never written.</summary>
@@ -64,7 +64,7 @@ static class ReportDisk
         file.Flush(flushToDisk: true);
     }
 
-    static void Make(string path, ulong sizeBytes, CancellationToken cancel, Func<ulong, Prng, byte[], bool> hasContent)
+    static void Make(string path, ulong sizeBytes, Func<ulong, Prng, byte[], bool> hasContent, CancellationToken cancel)
     {
         byte[] piece = new byte[Units.MiB];
         Prng random = new(1);
