@@ -43,7 +43,7 @@ static class GrowthSection
         section.Charts.Add(BySize("Scan of its dirty bitmap", "ms until every run is found", row => row.ScanMs));
         section.Charts.Add(BySize("Memory of bitmap and job", "MiB resident", row => row.MiB));
         SizeRow largest = rows.Last(row => row.Density < 0.5);
-        string size = BenchProgram.Text($"{largest.GiB / 1024:F0} TiB, {largest.Density:P0} dirty");
+        string size = BenchProgram.Text($"{SizeOf(largest.GiB)}, {largest.Density:P0} dirty");
         Add(section, $"start of an incremental backup of {size}, ms", largest.StartUs / 1000);
         Add(section, $"scan of {size}, ms", largest.ScanMs);
         Add(section, $"memory of bitmap and job, {size}, MiB", largest.MiB);
@@ -101,6 +101,9 @@ static class GrowthSection
                 ]
             );
     }
+
+    static string SizeOf(double gib) =>
+        gib >= 1024 ? BenchProgram.Text($"{gib / 1024:F0} TiB") : BenchProgram.Text($"{gib:F0} GiB");
 
     static bool Is(CountRow row, string kind, double count, bool isOneEngine) =>
         row.Kind == kind && row.Disks == count && (row.Engines == 1 || !isOneEngine);

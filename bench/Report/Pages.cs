@@ -21,7 +21,7 @@ static class Pages
         .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
         th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--rule); vertical-align: top; }
         td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-        .wide > * { min-width: 36rem; } td { overflow-wrap: normal; }
+        .wide > * { min-width: 36rem; } .wide > svg { min-width: 48rem; } td { overflow-wrap: normal; }
         .met { color: var(--ok); } .missed { color: var(--no); } svg { width: 100%; height: auto; }
         pre { overflow-x: auto; padding: .6rem; border: 1px solid var(--rule); font-size: .85rem; }
         .noisy { border: 2px solid var(--no); padding: .6rem; }
