@@ -16,13 +16,15 @@ public class TrackerMarkBenchmarks : IDisposable
     const ulong GranuleBytes = 64 * Units.KiB;
     const ulong DiskBytes = 64 * Units.GiB; // 2^20 granules
 
-    readonly string _folder = Directory.CreateDirectory($"/dev/shm/fb-bench-{Guid.NewGuid():n}").FullName;
+    string _folder = "";
     readonly HierarchicalBitmap _bits = HierarchicalBitmap.Create(DiskBytes, GranuleBytes);
-    readonly LiveFile _mirror;
-    readonly LiveMap _map;
+    LiveFile? _mirror;
+    LiveMap _map = null!;
 
-    public TrackerMarkBenchmarks()
+    [GlobalSetup]
+    public void Setup()
     {
+        _folder = Directory.CreateDirectory($"/dev/shm/fb-bench-{Guid.NewGuid():n}").FullName;
         TrackerHeader header = new()
         {
             TrackerId = 1,
@@ -60,11 +62,13 @@ public class TrackerMarkBenchmarks : IDisposable
         return isMarked;
     }
 
+    [GlobalCleanup]
     public void Dispose()
     {
-        _mirror.Dispose();
+        _mirror?.Dispose();
         _bits.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        if (_folder.Length > 0)
+            Directory.Delete(_folder, recursive: true);
         GC.SuppressFinalize(this);
     }
 }
