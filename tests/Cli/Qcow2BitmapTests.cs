@@ -2,6 +2,8 @@
 // QEMU's afterwards.
 using System;
 using System.IO;
+using FastBackup.Base;
+using FastBackup.Tests;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -26,7 +28,7 @@ public sealed class Qcow2BitmapTests : IDisposable
     {
         Qemu("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "d.qcow2", "40M");
         Qemu("qemu-img", "bitmap", "--add", "-g", granularity, "d.qcow2", "b");
-        Qemu("qemu-img", "bitmap", "--add", "d.qcow2", "other");
+        Qemu("qemu-img", "bitmap", "--add", "-g", "64k", "d.qcow2", "other");
         Qemu("qemu-io", "-c", "write -P 1 0 9M", "-c", "write -P 2 30M 1M", "d.qcow2");
         Run("backup", "d.qcow2", "full.qcow2", "--clear-bitmap", "b").Expect(0);
         Same("full.qcow2");
@@ -99,9 +101,161 @@ public sealed class Qcow2BitmapTests : IDisposable
         Assert.False(File.Exists(_folder["c.img"]));
     }
 
+    /// <summary>The same writes by QEMU to one image, and by us to its twin: the bitmaps are the same.</summary>
+    [Theory]
+    [InlineData("cluster_size=64k", "4k", false)]
+    [InlineData("cluster_size=64k", "4k", true)]
+    [InlineData("cluster_size=512", "64k", false)]
+    [InlineData("cluster_size=16k,extended_l2=on", "512", true)]
+    [InlineData("cluster_size=2M", "1M", false)]
+    [InlineData("cluster_size=4k,refcount_bits=1", "128k", true)]
+    public void AServedImage_RecordsAsQemuDoes(string options, string granularity, bool hasDiscards)
+    {
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "d.qcow2", "24M");
+        Qemu("qemu-img", "bitmap", "--add", "-g", granularity, "d.qcow2", "b");
+        Qemu("qemu-img", "bitmap", "--add", "--disable", "-g", granularity, "d.qcow2", "still");
+        Qemu("qemu-io", "-c", "write -P 1 1M 3M", "d.qcow2");
+        File.Copy(_folder["d.qcow2"], _folder["twin.qcow2"]);
+        string[] trace = Trace(new Prng(TestSeed.Next()), 24 << 20, hasDiscards);
+        Qemu("qemu-io", [.. trace, "twin.qcow2"]);
+        using (RunningProgram server = Serve())
+        {
+            Qemu("qemu-io", ["-f", "raw", .. trace, Uri]);
+            Assert.Contains("in-use", Qemu("qemu-img", "info", "-U", "d.qcow2"));
+            server.Signal("TERM");
+            server.Wait().Expect(0);
+        }
+        Qemu("qemu-img", "check", "-q", "d.qcow2");
+        if (!hasDiscards) // what is discarded may be anything
+            Qemu("qemu-img", "compare", "-q", "d.qcow2", "twin.qcow2");
+        Assert.DoesNotContain("in-use", Qemu("qemu-img", "info", "d.qcow2"));
+        foreach (string bitmap in new[] { "b", "still" })
+            Assert.Equal(Marked("twin.qcow2", bitmap), Marked("d.qcow2", bitmap));
+    }
+
+    [Fact]
+    public void OneThatAMonitorAdds_IsQemusAfterwards()
+    {
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "base.qcow2", "16M");
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", "d.qcow2");
+        using (RunningProgram server = Serve())
+        {
+            Qemu("qemu-io", "-f", "raw", "-c", "write -P 1 0 1M", Uri);
+            string[] add = ["ctl", "m", "block-dirty-bitmap-add", "node=disk", "name=b", "persistent=true"];
+            Run([.. add, "granularity=65536"]).Expect(0);
+            Run([.. add]).Expect(1);
+            Run("ctl", "m", "block-dirty-bitmap-add", "node=disk", "name=c").Expect(0);
+            Assert.Contains("\"persistent\": true", Run("ctl", "m", "query-named-block-nodes").Expect(0).Output);
+            Qemu("qemu-io", "-f", "raw", "-c", "write -P 2 3M 200k", "-c", "write -z 8M 70k", Uri);
+            server.Signal("TERM");
+            server.Wait().Expect(0);
+        }
+        Qemu("qemu-img", "check", "-q", "d.qcow2");
+        string info = Qemu("qemu-img", "info", "d.qcow2");
+        Assert.Contains("name: b", info);
+        Assert.DoesNotContain("name: c", info);
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", "full.qcow2");
+        Qemu("qemu-io", "-c", "write -P 1 0 1M", "full.qcow2"); // the disk when the bitmap was added
+        Qemu("qemu-io", "-c", "write -P 5 12M 5k", "d.qcow2"); // QEMU records in it
+        Run("backup", "d.qcow2", "ours.qcow2", "--backing", "full.qcow2", "--bitmap", "b").Expect(0);
+        QemuTopBackup.Run(_folder, "d.qcow2", "theirs.qcow2", "full.qcow2", "b");
+        Same("ours.qcow2");
+        Same("theirs.qcow2");
+        // Cleared by QEMU; served again, and cleared by us.
+        Assert.DoesNotContain("\"data\": false", Marked("d.qcow2", "b"));
+        using (RunningProgram server = Serve())
+        {
+            Qemu("qemu-io", "-f", "raw", "-c", "write -P 6 5M 64k", Uri);
+            Run("ctl", "m", "block-dirty-bitmap-clear", "node=disk", "name=b").Expect(0);
+            Qemu("qemu-io", "-f", "raw", "-c", "write -P 7 6M 64k", Uri);
+            server.Signal("TERM");
+            server.Wait().Expect(0);
+        }
+        Qemu("qemu-img", "check", "-q", "d.qcow2");
+        Assert.Matches("\"start\": 6291456, \"length\": 65536,.*\"data\": false", Marked("d.qcow2", "b"));
+        Assert.Single(System.Text.RegularExpressions.Regex.Matches(Marked("d.qcow2", "b"), "\"data\": false"));
+    }
+
+    [Fact]
+    public void AServerThatIsKilled_LeavesThemInUse()
+    {
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "d.qcow2", "8M");
+        Qemu("qemu-img", "bitmap", "--add", "d.qcow2", "b");
+        using (RunningProgram server = Serve())
+        {
+            Assert.DoesNotContain("in-use", Qemu("qemu-img", "info", "-U", "d.qcow2"));
+            Qemu("qemu-io", "-f", "raw", "-c", "write -P 7 1M 100k", "-c", "flush", Uri);
+            server.Signal("KILL");
+            _ = server.Wait();
+        }
+        Assert.Contains("in-use", Qemu("qemu-img", "info", "d.qcow2"));
+        using (RunningProgram server = Serve())
+        {
+            string[] add = ["ctl", "m", "block-dirty-bitmap-add", "node=disk", "name=b", "persistent=true"];
+            Run(add).Expect(1).ExpectSentence("already exists: b");
+            Qemu("qemu-io", "-f", "raw", "-c", "write -P 8 2M 100k", Uri);
+            server.Signal("TERM");
+            server.Wait().Expect(0);
+        }
+        Assert.Contains("in-use", Qemu("qemu-img", "info", "d.qcow2"));
+        Qemu("qemu-img", "bitmap", "--remove", "d.qcow2", "b");
+        _ = Tool.RunToCode(3, "qemu-img", "check", "-q", _folder["d.qcow2"]); // leaks of the kill
+    }
+
+    static string[] Trace(Prng chance, int sizeBytes, bool hasDiscards)
+    {
+        System.Collections.Generic.List<string> words = [];
+        for (int i = 0; i < 40; i++)
+        {
+            ulong length = 512 * (1 + chance.Below(chance.Below(4) == 0 ? 4000u : 100u));
+            ulong offset = 512 * chance.Below(((ulong)sizeBytes - length) / 512);
+            string how = chance.Below(4) switch
+            {
+                0 => "write -z",
+                1 => hasDiscards ? "discard" : "write -z -u",
+                _ => $"write -P {1 + chance.Below(250)}",
+            };
+            words.AddRange(["-c", $"{how} {offset} {length}"]);
+        }
+        return [.. words];
+    }
+
+    /// <summary>What QEMU says of a bitmap; marked is where it says that there is no data.</summary>
+    string Marked(string image, string bitmap)
+    {
+        string socket = _folder["nbd"];
+        File.Delete(socket);
+        using RunningProgram server = Tool.Start(
+            "qemu-nbd",
+            "-r",
+            "-B",
+            bitmap,
+            "-k",
+            socket,
+            "-f",
+            "qcow2",
+            _folder[image]
+        );
+        Eventually.True(() => File.Exists(socket));
+        string options = $"driver=nbd,server.type=unix,server.path={socket},x-dirty-bitmap=qemu:dirty-bitmap:{bitmap}";
+        string map = Qemu("qemu-img", "map", "--output=json", "--image-opts", options);
+        _ = server.Wait();
+        return System.Text.RegularExpressions.Regex.Replace(map, " *\"(offset|filename)\":[^,}]*,?", "");
+    }
+
+    string Uri => $"nbd+unix:///disk?socket={_folder["s"]}";
+
+    RunningProgram Serve()
+    {
+        string[] line = ["serve", "disk=d.qcow2", "--socket", "s", "--monitor", "m"];
+        RunningProgram server = Programs.StartFastbackup(_folder.Path, line);
+        Eventually.True(() => server.Output.Contains("Ctrl-C", StringComparison.Ordinal));
+        return server;
+    }
+
     void Same(string copy) => Qemu("qemu-img", "compare", "-q", "d.qcow2", copy);
 
     ProgramResult Run(params string[] line) => Programs.Fastbackup(_folder.Path, line);
 
-    void Qemu(string program, params string[] line) => Programs.Run(_folder.Path, program, line).Expect(0);
+    string Qemu(string program, params string[] line) => Programs.Run(_folder.Path, program, line).Expect(0).Output;
 }

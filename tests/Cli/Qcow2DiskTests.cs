@@ -54,33 +54,6 @@ public sealed class Qcow2DiskTests : IDisposable
         Qemu("qemu-img", "compare", "-q", "-f", "qcow2", "-F", "raw", "d.qcow2", "old.img");
     }
 
-    /// <summary>It does not know these writes. Its clusters are leaks then, as QEMU has it for such programs.</summary>
-    [Fact]
-    public void ABitmapOfQemu_SaysNoLongerThatItIsRight()
-    {
-        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "d.qcow2", "2M");
-        Qemu("qemu-img", "bitmap", "--add", "d.qcow2", "b");
-        using (RunningProgram server = Serve("d.qcow2"))
-        {
-            Assert.Equal(1, Autoclear());
-            Qemu("qemu-io", "-f", "raw", "-c", "write 1M 4k", Uri);
-            Assert.Equal(0, Autoclear());
-            server.Signal("TERM");
-            server.Wait().Expect(0);
-        }
-        ProgramResult info = Programs.Run(_folder.Path, "qemu-img", "info", "d.qcow2");
-        Assert.Contains("all bitmaps are now considered inconsistent", info.Error);
-        _ = Tool.RunToCode(3, "qemu-img", "check", "-q", _folder["d.qcow2"]);
-    }
-
-    /// <summary>.NET asks for a lock that the server has.</summary>
-    int Autoclear()
-    {
-        string[] line = ["if=d.qcow2", "of=head", "bs=96", "count=1", "status=none"];
-        Programs.Run(_folder.Path, "dd", line).Expect(0);
-        return File.ReadAllBytes(_folder["head"])[95];
-    }
-
     [Fact]
     public void AServerThatIsKilled_LeavesWhatWasFlushed()
     {

@@ -66,6 +66,7 @@ public sealed class CommandBlockTests
         ["native-api/docs/nbd.md"] = "tests/Cli/NbdDocumentTests.cs tests/Hosts/Documents/ShellBlock.cs",
         ["native-api/docs/pull-mode.md"] = "tests/Cli/NbdDocumentTests.cs",
         ["native-api/docs/qcow2.md"] = "tests/Cli/Qcow2DocumentTests.cs",
+        ["native-api/docs/qcow2-chains.md"] = "tests/Cli/Qcow2ChainDocumentTests.cs",
         ["native-api/docs/qemu.md"] = "tests/Hosts/Documents/ShellBlock.cs",
         ["native-api/docs/rbd.md"] = "tests/Cli/RbdTests.cs",
         ["native-api/docs/repository.md"] = "tests/Cli/RepositoryDocumentTests.cs",

@@ -105,9 +105,9 @@ public sealed class BitmapStoring
         }
         HierarchicalBitmap bits = bitmap.Bits!;
         ulong partBytes = BitmapReading.PartBytes(_header, bits.GranularityBytes);
-        byte[] table = new byte[Units.DivCeil(bits.SizeBytes, partBytes) * 8];
+        byte[] table = new byte[Math.Max(Units.DivCeil(bits.SizeBytes, partBytes), 1) * 8];
         byte[] cluster = new byte[_header.ClusterBytes];
-        for (int i = 0; i < table.Length / 8; i++)
+        for (int i = 0; i < table.Length / 8 && bits.SizeBytes > 0; i++)
         {
             Extent part = new(partBytes * (ulong)i, Math.Min(partBytes, bits.SizeBytes - partBytes * (ulong)i));
             if (PartFault(bits, part, cluster, out ulong entry) is { IsFault: true } fault)

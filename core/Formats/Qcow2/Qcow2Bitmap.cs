@@ -38,6 +38,9 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
     /// <summary>What a newer writer has put beside it; kept as it is.</summary>
     public byte[] Extra { get; init; } = [];
 
+    /// <summary>In the file; null: as Name has it.</summary>
+    public byte[]? ForeignName { get; init; }
+
     public bool IsInUse => (Flags & InUse) != 0;
 
     public bool IsRecording => (Flags & Recording) != 0;
@@ -45,6 +48,7 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
     /// <summary>Why its bits say nothing, a clause for people; null: they are right.</summary>
     public string? UselessBecause =>
         IsInUse ? "is inconsistent: whoever recorded in it has not stored it, or is recording now"
+        : ForeignName != null ? "has a name that is no text"
         : Extra.Length > 0 && (Flags & RightWithoutExtra) == 0 ? "has something beside it that is not known here"
         : null;
 
@@ -73,7 +77,7 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
         for (uint i = 0; i < table.Count; i++)
         {
             string? wrong = TryReadOne(bytes.AsSpan(at), header, out Qcow2Bitmap? bitmap, out int length);
-            if (wrong == null && !names.Add(bitmap!.Name))
+            if (wrong == null && bitmap!.ForeignName == null && !names.Add(bitmap.Name))
                 wrong = $"two bitmaps have the name '{bitmap.Name}'";
             if (wrong != null)
                 return wrong;
@@ -96,8 +100,6 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
         if (length > entry.Length)
             return "the directory of bitmaps ends too early";
         ReadOnlySpan<byte> name = entry.Slice(FixedBytes + (int)extraBytes, nameBytes);
-        if (!System.Text.Unicode.Utf8.IsValid(name) || name.Contains((byte)0))
-            return "a bitmap has a name that is none";
         bitmap = new Qcow2Bitmap(
             Encoding.UTF8.GetString(name),
             entry[17],
@@ -107,6 +109,7 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
         )
         {
             Extra = entry.Slice(FixedBytes, (int)extraBytes).ToArray(),
+            ForeignName = System.Text.Unicode.Utf8.IsValid(name) && !name.Contains((byte)0) ? null : name.ToArray(),
         };
         return bitmap.WhatIsWrong(header) is { } wrong ? $"bitmap '{bitmap.Name}' {wrong}" : null;
     }
@@ -131,7 +134,7 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
     /// <summary>As it stands in a directory, with the bytes that fill it up.</summary>
     public byte[] ToEntry()
     {
-        byte[] name = Encoding.UTF8.GetBytes(Name);
+        byte[] name = ForeignName ?? Encoding.UTF8.GetBytes(Name);
         byte[] entry = new byte[Units.AlignUp((ulong)(FixedBytes + Extra.Length + name.Length), 8)];
         BinaryPrimitives.WriteUInt64BigEndian(entry, TableOffsetBytes);
         BinaryPrimitives.WriteUInt32BigEndian(entry.AsSpan(8), TableCount);

@@ -171,6 +171,8 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
         string? left = host.TryClose();
         if (host.TrackerTrouble is { } trouble)
             output.Doubt(trouble);
+        if (host.BitmapTrouble is { } unstored)
+            output.Doubt(unstored);
         if (left != null)
             output.Warning(left);
     }

@@ -61,6 +61,7 @@ sealed class HostedDisks
     /// <returns>None, or why not.</returns>
     public OpenRefusal TryAdd(string name, FileOpenOptions options, ulong absorbBytes)
     {
+        options = options with { KeepsBitmaps = true };
         Answer answer = DeviceMaking.OpenImage(_engine, options, out DeviceObject? device);
         if (!answer.IsOk)
             return Refusal(answer);
@@ -76,6 +77,9 @@ sealed class HostedDisks
             return Refusal(answer);
         }
         _disks.Add(made);
+        OpenRefusal refusal = ImageBitmaps.TryLoad(made);
+        if (!refusal.IsNone)
+            return refusal; // the end of the host closes the disk
         ServedDisk live = new(name, new DiskFront(made.Core))
         {
             Description = options.Path,
@@ -88,6 +92,9 @@ sealed class HostedDisks
 
     /// <summary>Why a tracker did not end well; null: they all did.</summary>
     public string? TrackerTrouble { get; private set; }
+
+    /// <summary>Why an image has not stored its bitmaps; null: they all have.</summary>
+    public string? BitmapTrouble { get; private set; }
 
     /// <summary>Tracks what clients write to a disk, before the first of them is there; waits for storage.</summary>
     /// <param name="name">As it was added.</param>
@@ -139,13 +146,22 @@ sealed class HostedDisks
         {
             if (disk.Tracker != null && DiskTracking.Detach(disk) is { IsOk: false, Status: not Status.State } trouble)
                 TrackerTrouble = trouble.Text;
-            answer = _engine.Run(disk, disk.CloseIfIdle);
+            answer = _engine.Run(
+                disk,
+                () =>
+                {
+                    disk.Image?.Capture(disk);
+                    return disk.CloseIfIdle();
+                }
+            );
             if (answer.IsOk)
                 break;
 #pragma warning disable RS0030 // requests of clients that are gone end by themselves, and nobody tells of the last
             Thread.Sleep(CloseLookMs);
 #pragma warning restore RS0030
         }
+        if (answer.IsOk && disk.Image?.TryStore() is { IsNone: false } unstored)
+            BitmapTrouble = unstored.Sentence;
         return answer;
     }
 

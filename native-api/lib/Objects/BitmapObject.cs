@@ -53,6 +53,9 @@ sealed class BitmapObject : EngineChild, IHandleKind
     /// <summary>The disk's tracker keeps it, as a point of its name.</summary>
     public bool IsPersistent { get; set; }
 
+    /// <summary>The disk is an image, which has it, too, when it is closed.</summary>
+    public bool IsInImage { get; set; }
+
     /// <summary>Until it forgets something it names all in which a target may differ from the disk.</summary>
     public void SetCompleting(DeviceObject target) => (_completed, _completingSerial) = (target, Dirty!.Serial);
 

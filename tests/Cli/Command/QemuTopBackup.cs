@@ -1,4 +1,5 @@
-// QEMU's own backup of a top layer into a new image, the measure for ours.
+// QEMU's own backup of a part of an image into a new image, the measure for ours: of the top layer, or of what a
+// persistent bitmap of the image marks.
 using System.Text.Json.Nodes;
 using System.Threading;
 using FastBackup.Tests.Processes;
@@ -12,19 +13,26 @@ static class QemuTopBackup
     /// <param name="source">An image with one below.</param>
     /// <param name="target">Made here.</param>
     /// <param name="backing">Of the target, qcow2.</param>
-    public static void Run(TempFolder folder, string source, string target, string backing)
+    /// <param name="bitmap">Of the source; null: its top layer is copied.</param>
+    public static void Run(TempFolder folder, string source, string target, string backing, string? bitmap = null)
     {
         Tool.Run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", backing, folder[target]);
         CancellationToken cancel = CancellationToken.None;
-        string[] nodes = [.. Image("s", folder[source], "on"), .. Image("t", folder[target], "off")];
+        string[] nodes =
+        [
+            .. Image("s", folder[source], bitmap == null ? "on" : "off"),
+            .. Image("t", folder[target], "off"),
+        ];
         using QemuStorageDaemon daemon = new(nodes, cancel);
         JsonObject backup = new()
         {
             ["job-id"] = "j",
             ["device"] = "s",
             ["target"] = "t",
-            ["sync"] = "top",
+            ["sync"] = bitmap == null ? "top" : "incremental",
         };
+        if (bitmap != null)
+            backup["bitmap"] = bitmap;
         _ = daemon.Qmp.Command("blockdev-backup", backup);
         daemon.Qmp.WaitForJob("j");
         daemon.Quit(cancel);

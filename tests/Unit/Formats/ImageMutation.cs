@@ -45,8 +45,14 @@ static class ImageMutation
         byte[] image = (byte[])original.Clone();
         int count = 1 + (int)chance.Below(3);
         for (int i = 0; i < count; i++)
-            switch (chance.Below(10))
+            switch (chance.Below(14))
             {
+                case 10 or 11:
+                    Bitmaps(image, original, chance, words);
+                    break;
+                case 12 or 13:
+                    Counts(image, original, chance, words);
+                    break;
                 case < 3:
                     Header(image, chance, words);
                     break;
@@ -86,6 +92,60 @@ static class ImageMutation
         };
         BinaryPrimitives.WriteUInt32BigEndian(image.AsSpan(field), value);
         words.Add(Text($"header {field} = {value:x}"));
+    }
+
+    /// <summary>The extension for bitmaps, a field of their directory, or an entry of one of their tables.</summary>
+    static void Bitmaps(byte[] image, byte[] original, Prng chance, List<string> words)
+    {
+        int extension = original
+            .AsSpan(0, Math.Min(original.Length, 1024))
+            .IndexOf((ReadOnlySpan<byte>)[0x23, 0x85, 0x28, 0x75, 0, 0, 0, 24]);
+        if (extension < 0)
+            return;
+        int directory = (int)BinaryPrimitives.ReadUInt64BigEndian(original.AsSpan(extension + 24));
+        int entry = directory;
+        bool hasSecond = original.Length >= directory + 64 && original[extension + 11] > 1;
+        if (hasSecond && chance.Below(2) == 0)
+            entry += (int)Units.AlignUp(24UL + BinaryPrimitives.ReadUInt16BigEndian(original.AsSpan(entry + 18)), 8);
+        if (entry + 8 > original.Length)
+            return;
+        int table = (int)BinaryPrimitives.ReadUInt64BigEndian(original.AsSpan(entry));
+        int at = chance.Below(4) switch
+        {
+            0 => extension + 4 * (int)chance.Below(8),
+            1 => entry + 4 * (int)chance.Below(8),
+            2 => entry + (int)chance.Below(24),
+            _ => table + 8 * (int)chance.Below(3) + 4 * (int)chance.Below(2),
+        };
+        if (at + 4 <= image.Length)
+            Set(image, at, chance, words, "bitmaps");
+    }
+
+    /// <summary>An entry of the table of reference counts, or a few counts of its first block.</summary>
+    static void Counts(byte[] image, byte[] original, Prng chance, List<string> words)
+    {
+        int table = (int)BinaryPrimitives.ReadUInt64BigEndian(original.AsSpan(48));
+        int block = (int)BinaryPrimitives.ReadUInt64BigEndian(original.AsSpan(table));
+        int at = chance.Below(3) == 0 ? table + 4 * (int)chance.Below(6) : block + 2 * (int)chance.Below(100);
+        if (at + 4 <= image.Length)
+            Set(image, at, chance, words, "counts");
+    }
+
+    static void Set(byte[] image, int field, Prng chance, List<string> words, string what)
+    {
+        uint old = BinaryPrimitives.ReadUInt32BigEndian(image.AsSpan(field));
+        uint value = chance.Below(7) switch
+        {
+            0 => 0,
+            1 => uint.MaxValue,
+            2 => 1u << (int)chance.Below(32),
+            3 => (uint)chance.Below((ulong)image.Length) >> 9 << 9,
+            4 => old + 1,
+            5 => old ^ 1u << (int)chance.Below(32),
+            _ => (uint)chance.NextULong(),
+        };
+        BinaryPrimitives.WriteUInt32BigEndian(image.AsSpan(field), value);
+        words.Add(Text($"{what} {field} = {value:x}"));
     }
 
     /// <summary>An entry of the L1 table, or of the L2 table that one of its entries names.</summary>

@@ -1,7 +1,9 @@
 // The file of an image in memory, opened and read as a device on a simulated loop: everything in one thread, in some
 // hundred microseconds.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Formats;
@@ -52,6 +54,10 @@ sealed unsafe class MemoryImage : IBlockOwner, IDisposable
             return "corrupt";
         if (refusal.IsNone && (header!.HasDataFile || header.BackingName != null))
             return "names files";
+        if (refusal.IsNone && BitmapReading.WhatIsWrong(reader, header!) is { } bad)
+            return bad;
+        if (refusal.IsNone)
+            ReadBitmaps(reader, header!);
         if (refusal.IsNone)
             refusal = Qcow2Tables.TryReadL1(reader, header!, "image", out l1);
         if (!refusal.IsNone)
@@ -68,6 +74,18 @@ sealed unsafe class MemoryImage : IBlockOwner, IDisposable
         Map(device);
         Assert.Null(_loop.Reactor.Failure);
         return wrong;
+    }
+
+    /// <summary>What is right about all of them can be read.</summary>
+    static void ReadBitmaps(Reader reader, Qcow2Header header)
+    {
+        Assert.Null(Qcow2Bitmap.TryReadAll(reader, header, out List<Qcow2Bitmap> all));
+        foreach (Qcow2Bitmap bitmap in all)
+        {
+            OpenRefusal refusal = BitmapReading.TryRead(reader, header, "image", bitmap, out HierarchicalBitmap? bits);
+            Assert.Equal(bitmap.UselessBecause == null, refusal.IsNone);
+            bits?.Dispose();
+        }
     }
 
     MemoryDevice Device(byte[] content)

@@ -87,7 +87,7 @@ sealed record NodePicture(string Name, string Driver, string FileName, bool IsRe
                         dirty.Bits.CountBytes()
                     )
                     {
-                        IsPersistent = _toCome[_next].IsPersistent,
+                        IsPersistent = _toCome[_next].IsPersistent || _toCome[_next].IsInImage,
                         IsInconsistent = _toCome[_next].IsPersistent && PersistentBitmaps.AreLost(_toCome[_next]),
                     }
                 );

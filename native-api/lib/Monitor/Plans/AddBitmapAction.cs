@@ -2,7 +2,7 @@
 // is since a checkpoint records from the plan's moment on, and gains behind it what the tracker's maps have: busy until
 // then, and only then the command is answered. One of an unfinished copy gains what is left of that, too, and is since
 // the checkpoint that its record names. A persistent one is a point of the disk's tracker beside it, made in the
-// same moment, and the command is answered when that is durable.
+// same moment, and the command is answered when that is durable. Of an image that keeps its bitmaps it is one of those.
 using System;
 using System.Text;
 using FastBackup.Base;
@@ -110,9 +110,12 @@ sealed class AddBitmapAction(
             return QmpError.Generic("Granularity must be power of 2 and at least 512");
         if ((since ?? unfinished) != null && isDisabled)
             return QmpError.Generic("A bitmap that is since a checkpoint cannot be disabled");
-        if (isPersistent && _point == null)
+        bool isInImage = isPersistent && _point == null && _disk!.Image != null;
+        if (isInImage && (since ?? unfinished) != null)
+            return QmpError.Generic("A bitmap that an image keeps cannot be since a checkpoint");
+        if (isPersistent && _point == null && !isInImage)
             return QmpError.Generic($"Can't store persistent bitmaps to {node}: Operation not supported");
-        if (state.IsTaken(_disk!, name))
+        if (state.IsTaken(_disk!, name) || _disk!.Image?.IsTaken(name) == true)
             return QmpError.Generic($"Bitmap already exists: {name}");
         if (Encoding.UTF8.GetByteCount(name) > DirtyBitmap.NameBytesMax)
             return QmpError.Generic($"Bitmap name too long: {name}");
@@ -125,7 +128,8 @@ sealed class AddBitmapAction(
         _bitmap ??= new BitmapObject(_disk.Engine!, _disk.Id, _dirty)
         {
             IsOfMonitor = true,
-            IsPersistent = isPersistent,
+            IsPersistent = isPersistent && !isInImage,
+            IsInImage = isInImage,
         };
         state.Set(_disk, name, new PlannedBitmap(_bitmap, IsBusy: _points != null, IsToCome: true));
         return null;

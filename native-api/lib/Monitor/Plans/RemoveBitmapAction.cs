@@ -80,7 +80,7 @@ sealed class RemoveBitmapAction(string node, string name) : BitmapAction(node, n
         Disk.Core.Remove(Bitmap.Dirty!);
         Disk.Bitmaps.Remove(Name);
         Bitmap.Detach();
-        Bitmap.IsPersistent = false;
+        Bitmap.IsPersistent = Bitmap.IsInImage = false;
         _isClosed = Bitmap.TryCloseUnlessOfHost();
     }
 
