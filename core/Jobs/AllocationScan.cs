@@ -103,7 +103,7 @@ sealed class AllocationScan : IBlockOwner, IDisposable
         ulong capacityBytes = _device.Limits.CapacityBytes;
         if (result.Fault.IsFault || result.Count == 0)
         {
-            // Without a map everything is data: slower, never wrong.
+            // Without a map everything is data: slower, never wrong; of the top layer alone it is (HoleScan).
             Fault = result.Fault;
             _count = 1;
             _entries[0] = new MapEntry

@@ -61,6 +61,8 @@ sealed class BackupEnd
     {
         if (!_filter.Map.IsWhole)
             return; // milliseconds; whatever the end, what is left is known only then
+        if (_work.IsCopying && _walk.MapFault is { IsFault: true } untold)
+            _work.OnDeviceFault(untold, isSource: true, isFinal: true);
         bool isAborting = _work.Status == JobStatus.Aborting;
         bool isUnderWay = _engine.InFlightCount > 0 || _walk.IsQuerying || _flush.IsFlushing || _sizes.IsAsking;
         if (isUnderWay || (isAborting && !IsNoneLeft(_filter.Map.Zeroes)))

@@ -42,6 +42,9 @@ sealed class BackupWalk : IDisposable
     /// <summary>The device is being asked for its map, and the walk has not passed it by.</summary>
     public bool IsQuerying => _holes.IsQuerying && _cursorCluster < _map.ClusterCount;
 
+    /// <summary>Top: the source cannot tell what it has itself, so that the walk does not go on.</summary>
+    public Fault MapFault => _holes.Fault;
+
     /// <summary>Whatever is marked now lies behind the cursor.</summary>
     public bool IsAtEnd => _cursorCluster == _map.ClusterCount && _map.Zeroes.CountBits() == 0;
 

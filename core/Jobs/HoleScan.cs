@@ -61,13 +61,16 @@ sealed class HoleScan : ILoopTask, IDisposable
     /// <summary>And has not answered for so long that nobody should wait for it.</summary>
     public bool IsSlow { get; private set; }
 
+    /// <summary>Top: the source could not tell what it has itself. Nothing more is mapped.</summary>
+    public Fault Fault { get; private set; }
+
     /// <summary>Up to here what is marked is data.</summary>
     public ulong MappedCluster { get; private set; }
 
     public bool IsAtEnd => MappedCluster == _map.ClusterCount;
 
     /// <summary>Once the snapshot is given up guests write where they like, marked or not.</summary>
-    bool IsOver => _isDisposed || IsAtEnd || _filter.IsBroken;
+    bool IsOver => _isDisposed || IsAtEnd || Fault.IsFault || _filter.IsBroken;
 
     /// <summary>Top: marked at the point in time, and found not to be allocated.</summary>
     public ulong DroppedBytes { get; private set; }
@@ -99,6 +102,13 @@ sealed class HoleScan : ILoopTask, IDisposable
         }
         if (!_scan.IsQuerying)
             _slow.Cancel();
+        // Without a map at all everything is the source's own, as it is to QEMU.
+        if (_dropsHoles && _scan.Fault is { IsFault: true, Kind: not FaultKind.Unsupported })
+        {
+            Fault = _scan.Fault;
+            _onMapped();
+            return;
+        }
         IsSlow &= _scan.IsQuerying;
         ulong before = MappedCluster;
         ulong clusters = 0;

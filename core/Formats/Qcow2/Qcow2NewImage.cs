@@ -77,7 +77,9 @@ public sealed class Qcow2NewImage : IBlockDevice, IBlockOwner, ILoopTask
 
     public BlockLimits Limits { get; }
 
-    public StorageIdentity? Storage => _file.Storage;
+    /// <summary>With that of what it is based on: a source that lies there is none for it.</summary>
+    public StorageIdentity? Storage =>
+        Backing == null ? _file.Storage : LayeredStorage.Of(_file.Storage, Backing.Storage);
 
     public bool ReadsAsZero { get; private set; }
 

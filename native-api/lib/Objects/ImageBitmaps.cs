@@ -1,6 +1,7 @@
-// The persistent bitmaps of a qcow2 image that is a guest's disk, as QEMU keeps them: read when it is opened, recorded in
-// like any others of the disk, stored when it is closed. In between the file says that they are in use, from the first
-// write on; so after a kill nobody takes them for right. Those that were not right when it was opened stay as they are.
+// The persistent bitmaps of a qcow2 image that is a guest's disk, as QEMU keeps them: read when it is opened, recorded
+// in like any others of the disk, stored when it is closed. In between the file says that they are in use, from the
+// first write on; so after a kill nobody takes them for right. Those that were not right when it was opened stay as
+// they are.
 // Memory: that of the bitmaps.
 using System.Collections.Generic;
 using FastBackup.Base;

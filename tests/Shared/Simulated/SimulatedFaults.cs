@@ -19,6 +19,8 @@ sealed record SimulatedFaults
 
     public uint SizeError { get; init; }
 
+    public uint MapError { get; init; }
+
     /// <summary>Punch and zero-range answer EOPNOTSUPP, every time.</summary>
     public bool RefusesAllocate { get; init; }
 

@@ -138,6 +138,7 @@ sealed class SimulatedFileIo(SimulatedClock clock, ulong seed, SimulatedFaults f
             FileOperation.Write => Transfer(command, disk),
             FileOperation.Punch or FileOperation.ZeroRange or FileOperation.Discard => Clear(command, disk),
             FileOperation.Flush => Fires(Faults.FlushError) ? -Errnos.EIO : 0,
+            FileOperation.Map when Faults.MapError > 0 && Fires(Faults.MapError) => -Errnos.EIO,
             FileOperation.Map => Map(command, disk),
             FileOperation.Size => Fires(Faults.SizeError) ? -Errnos.EIO : (long)disk.SizeBytes,
             _ => 0,

@@ -36,6 +36,8 @@ public sealed class Qcow2WritePeerTests : IDisposable
             { "cluster_size=64k,refcount_bits=8", 0, false },
             { "cluster_size=64k", DiskBytes, true },
             { "cluster_size=256k", 0, true },
+            { "cluster_size=2M", DiskBytes, true },
+            { "cluster_size=2M,extended_l2=on,refcount_bits=8", 0, false },
             { "cluster_size=4k,compression_type=zstd,lazy_refcounts=on", 0, true },
             { "cluster_size=4k,preallocation=metadata", 0, true },
             { "cluster_size=16k,extended_l2=on", 0, true },

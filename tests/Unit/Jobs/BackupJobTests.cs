@@ -69,6 +69,26 @@ public sealed class BackupJobTests
         }
     }
 
+    /// <summary>What is not the top layer's must not be written: then rather nothing.</summary>
+    [Fact]
+    public void Top_OfASourceThatCannotTellWhatItHas_Fails()
+    {
+        TestSeed.ForEach(40, Run);
+        static void Run(ulong seed)
+        {
+            using JobBench bench = new(seed, Harmless with { MapError = 1000 });
+            byte[] before = bench.Target.Content.AsSpan().ToArray();
+            BackupJob job = bench.Start(BackupSync.Top);
+            bench.RunToEnd();
+            Assert.Equal((FaultKind.Io, true), (job.Query().Fault.Kind, job.Query().IsSourceFault));
+            Assert.True(before.AsSpan().SequenceEqual(bench.Target.Content), "something was copied");
+            using JobBench full = new(seed, Harmless with { MapError = 1000 });
+            job = full.Start();
+            full.RunToEnd();
+            Assert.True(job.Query().IsSuccess);
+        }
+    }
+
     [Fact]
     public void AnyFailure_LeavesExactlyTheUncopiedMarked()
     {
