@@ -92,6 +92,7 @@ sealed class HeaderEdit
         if (fault.IsFault)
             return fault;
         Span<byte> place = _head.AsSpan(_placeOffset, ExtensionHeadBytes + ExtensionBytes);
+        place.Clear(); // what was not believed may be anything
         BinaryPrimitives.WriteUInt32BigEndian(place, HeaderParser.BitmapsExtension);
         BinaryPrimitives.WriteUInt32BigEndian(place[4..], ExtensionBytes);
         BinaryPrimitives.WriteUInt32BigEndian(place[8..], bitmaps!.Count);

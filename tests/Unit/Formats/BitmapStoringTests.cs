@@ -104,6 +104,25 @@ public sealed class BitmapStoringTests : IDisposable
         Tool.Run("qemu-img", "check", "-q", path);
     }
 
+    /// <summary>A writer that does not know bitmaps was here; what it has left of the extension is not believed.</summary>
+    [Fact]
+    public void AnExtensionThatIsNotBelieved_IsWrittenAnew()
+    {
+        string path = Image("cluster_size=64k", hasBacking: false);
+        Tool.Run("qemu-img", "bitmap", "--add", path, "b");
+        byte[] file = File.ReadAllBytes(path);
+        file[95] = 0;
+        int at = file.AsSpan(0, 4096).IndexOf((ReadOnlySpan<byte>)[0x23, 0x85, 0x28, 0x75, 0, 0, 0, 24]);
+        file.AsSpan(at + 8, 24).Fill(0xff);
+        MemoryFile memory = new(file, file.Length + GrowthMax);
+        List<StoredBitmap> wanted = Some(new Prng(TestSeed.Next()), 1);
+        OpenRefusal refusal = BitmapStoring.TryStore(memory, "image", canGrow: true, wanted);
+        Assert.True(refusal.IsNone, refusal.Sentence);
+        Expect(memory.Content, wanted);
+        File.WriteAllBytes(path, memory.Content);
+        Assert.Contains("name: bitmap 0", Tool.Run("qemu-img", "info", path));
+    }
+
     [Fact]
     public void WhereThereIsNoRoom_NothingIsLost()
     {
