@@ -22,6 +22,7 @@ static class Contents
                 "repository.md",
                 "tracking.md",
                 "qcow2.md",
+                "qcow2-chains.md",
                 "nbd.md",
                 "rbd.md",
                 "native-api/hosts/nbdkit/README.md",

@@ -104,7 +104,7 @@ public sealed class BitmapStoringTests : IDisposable
         Tool.Run("qemu-img", "check", "-q", path);
     }
 
-    /// <summary>A writer that does not know bitmaps was here; what it has left of the extension is not believed.</summary>
+    /// <summary>A writer that does not know bitmaps was here: what is left of the extension is not believed.</summary>
     [Fact]
     public void AnExtensionThatIsNotBelieved_IsWrittenAnew()
     {
