@@ -231,6 +231,8 @@ sealed class Stage : IDisposable
             .Split(Path.PathSeparator)
             .Where(path => Path.GetDirectoryName(path) == runtime)
             .Append(Path.Combine(folder, "FastBackup.Interop.dll"))
+            .Append(Path.Combine(folder, "ZstdSharp.dll"))
+            .Where(File.Exists) // the simulator has no images
             .Select(path => MetadataReference.CreateFromFile(path));
     }
 
