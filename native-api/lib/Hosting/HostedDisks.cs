@@ -150,7 +150,7 @@ sealed class HostedDisks
                 disk,
                 () =>
                 {
-                    disk.Image?.Capture(disk);
+                    ImageBitmaps.Capture(disk);
                     return disk.CloseIfIdle();
                 }
             );
@@ -160,7 +160,7 @@ sealed class HostedDisks
             Thread.Sleep(CloseLookMs);
 #pragma warning restore RS0030
         }
-        if (answer.IsOk && disk.Image?.TryStore() is { IsNone: false } unstored)
+        if (answer.IsOk && disk.Image is { } kept && ImageBitmaps.TryStore(_engine, kept) is { IsNone: false } unstored)
             BitmapTrouble = unstored.Sentence;
         return answer;
     }

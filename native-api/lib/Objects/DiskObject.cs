@@ -39,7 +39,7 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
     public DiskTracker? Tracker { get; set; }
 
     /// <summary>Keeps the persistent bitmaps of the image that the disk is; null: none.</summary>
-    public ImageBitmaps? Image { get; set; }
+    public KeptBitmaps? Image { get; set; }
 
     /// <summary>Changes that wait for a quiesced moment.</summary>
     public uint ChangeCount { get; set; }

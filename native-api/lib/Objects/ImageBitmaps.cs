@@ -15,18 +15,8 @@ using FastBackup.Native.Errors;
 namespace FastBackup.Native.Objects;
 
 /// <summary>Threads: one, that may wait, but for what says otherwise.</summary>
-sealed class ImageBitmaps
+static class ImageBitmaps
 {
-    readonly EngineObject _engine;
-    readonly Qcow2Device _image;
-    readonly List<Qcow2Bitmap> _useless = [];
-    List<StoredBitmap> _captured = [];
-
-    ImageBitmaps(EngineObject engine, Qcow2Device image) => (_engine, _image) = (engine, image);
-
-    /// <summary>A bitmap that is not right has the name. Threads: any.</summary>
-    public bool IsTaken(string name) => _useless.Exists(one => one.Name == name);
-
     /// <summary>Before the first write of the disk.</summary>
     /// <param name="disk">Over any device.</param>
     /// <returns>None, also where the disk is no such image; or why its bitmaps cannot be kept.</returns>
@@ -34,12 +24,13 @@ sealed class ImageBitmaps
     {
         if (disk.Device.Device is not Qcow2Device { KeepsBitmaps: true } image)
             return default;
-        ImageBitmaps kept = new(disk.Engine!, image);
+        List<Qcow2Bitmap> useless = [];
         List<DirtyBitmap> bitmaps = [];
-        OpenRefusal refusal = kept.TryRead(bitmaps);
+        OpenRefusal refusal = TryRead(disk.Engine!, image, useless, bitmaps);
         if (refusal.IsNone)
         {
-            Answer answer = disk.Engine!.RunUnlessStopped(disk, () => kept.Add(disk, bitmaps));
+            KeptBitmaps kept = new(image, useless);
+            Answer answer = disk.Engine!.RunUnlessStopped(disk, () => Add(disk, kept, bitmaps));
             refusal = answer.IsOk ? default : OpenRefusal.Rule(answer.Text ?? "the engine has stopped");
         }
         foreach (DirtyBitmap bitmap in bitmaps)
@@ -47,20 +38,25 @@ sealed class ImageBitmaps
         return refusal;
     }
 
-    OpenRefusal TryRead(List<DirtyBitmap> bitmaps)
+    static OpenRefusal TryRead(
+        EngineObject engine,
+        Qcow2Device image,
+        List<Qcow2Bitmap> useless,
+        List<DirtyBitmap> bitmaps
+    )
     {
-        using DeviceReader reader = new(_engine.Reactor, _image.File);
-        string? wrong = Qcow2Bitmap.TryReadAll(reader, _image.Header, out List<Qcow2Bitmap> all);
+        using DeviceReader reader = new(engine.Reactor, image.File);
+        string? wrong = Qcow2Bitmap.TryReadAll(reader, image.Header, out List<Qcow2Bitmap> all);
         if (wrong != null)
-            return OpenRefusal.Rule($"'{_image.Name}' is corrupt: {wrong}");
+            return OpenRefusal.Rule($"'{image.Name}' is corrupt: {wrong}");
         foreach (Qcow2Bitmap one in all)
         {
             if (one.UselessBecause != null)
             {
-                _useless.Add(one);
+                useless.Add(one);
                 continue;
             }
-            OpenRefusal refusal = BitmapReading.TryRead(reader, _image.Header, _image.Name, one, out var bits);
+            OpenRefusal refusal = BitmapReading.TryRead(reader, image.Header, image.Name, one, out var bits);
             if (bits == null)
                 return refusal;
             using HierarchicalBitmap read = bits;
@@ -71,55 +67,61 @@ sealed class ImageBitmaps
                 fault = bitmap!.Bits.CopyFrom(bits);
             }
             if (fault.IsFault)
-                return new OpenRefusal(fault, $"cannot keep bitmap '{one.Name}' of '{_image.Name}': {fault}");
+                return new OpenRefusal(fault, $"cannot keep bitmap '{one.Name}' of '{image.Name}': {fault}");
             bitmap!.SetEnabled(one.IsRecording);
         }
         return default;
     }
 
     /// <summary>On the reactor's thread, with nothing in flight.</summary>
-    Answer Add(DiskObject disk, List<DirtyBitmap> bitmaps)
+    static Answer Add(DiskObject disk, KeptBitmaps kept, List<DirtyBitmap> bitmaps)
     {
         Disk.Quiesce(
-            _engine.Reactor,
+            disk.Engine!.Reactor,
             [disk.Core],
             () =>
             {
                 foreach (DirtyBitmap bitmap in bitmaps)
                 {
                     disk.Core.Add(bitmap);
-                    BitmapObject made = new(_engine, disk.Id, bitmap) { IsOfMonitor = true, IsInImage = true };
+                    BitmapObject made = new(disk.Engine!, disk.Id, bitmap) { IsOfMonitor = true, IsInImage = true };
                     disk.Bitmaps.Add(bitmap.Name, made);
                 }
                 bitmaps.Clear();
             }
         );
-        disk.Image = this;
+        disk.Image = kept;
         return Answer.Ok;
     }
 
     /// <summary>What the disk has, which is about to close; its memory stays. On the reactor's thread.</summary>
-    public void Capture(DiskObject disk)
+    public static void Capture(DiskObject disk)
     {
-        _captured = [];
+        if (disk.Image is not { } kept)
+            return;
+        List<StoredBitmap> captured = [];
         foreach (BitmapObject bitmap in disk.Bitmaps)
             if (bitmap is { IsInImage: true, Dirty: { } dirty })
-                _captured.Add(new StoredBitmap(dirty.Name, dirty.IsEnabled, dirty.Bits));
-        foreach (Qcow2Bitmap useless in _useless)
-            _captured.Add(new StoredBitmap(useless.Name, useless.IsRecording, null, useless));
+                captured.Add(new StoredBitmap(dirty.Name, dirty.IsEnabled, dirty.Bits));
+        foreach (Qcow2Bitmap useless in kept.Useless)
+            captured.Add(new StoredBitmap(useless.Name, useless.IsRecording, null, useless));
+        kept.Captured = captured;
     }
 
     /// <summary>The disk is closed, and its device not yet.</summary>
+    /// <param name="engine">Drives it.</param>
+    /// <param name="kept">Of the disk.</param>
     /// <returns>None, or why they stay as they are, in use: then nobody takes them for right.</returns>
-    public OpenRefusal TryStore()
+    public static OpenRefusal TryStore(EngineObject engine, KeptBitmaps kept)
     {
-        if (_image.FailedBecause is { } failed)
-            return OpenRefusal.Rule($"the bitmaps of '{_image.Name}' are not stored: it {failed}");
-        using DeviceReader whole = new(_engine.Reactor, _image);
+        Qcow2Device image = kept.Image;
+        if (image.FailedBecause is { } failed)
+            return OpenRefusal.Rule($"the bitmaps of '{image.Name}' are not stored: it {failed}");
+        using DeviceReader whole = new(engine.Reactor, image);
         Fault fault = whole.Flush();
         if (fault.IsFault)
-            return OpenRefusal.Of(_image.Name, "flush", fault);
-        using DeviceReader file = new(_engine.Reactor, _image.File);
-        return BitmapStoring.TryStore(file, _image.Name, _image.CanGrow, _captured);
+            return OpenRefusal.Of(image.Name, "flush", fault);
+        using DeviceReader file = new(engine.Reactor, image.File);
+        return BitmapStoring.TryStore(file, image.Name, image.CanGrow, kept.Captured);
     }
 }
