@@ -6,6 +6,7 @@ using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Formats.Qcow2;
 using FastBackup.Tests.Processes;
+using FastBackup.Tests.Simulated;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Formats;
@@ -32,6 +33,28 @@ public sealed class NewImageTests
         packing.Length == 0
             ? image.Write(chance, expected, 512, 160, mayMeet: true)
             : image.Write(chance, expected, ClusterBytes, 5, mayMeet: false);
+
+    /// <summary>So no job takes it for a target of its own backing file: that is known by the file, not its name.
+    /// </summary>
+    [Fact]
+    public void WhatItIsBasedOn_IsOfItsStorage()
+    {
+        using TempFolder folder = new();
+        File.WriteAllBytes(folder["disk.img"], new byte[DiskBytes]);
+        File.WriteAllBytes(folder["other.img"], new byte[DiskBytes]);
+        Tool.Run("ln", folder["disk.img"], folder["alias.img"]);
+        using OpenedImage disk = OpenedImage.Open(folder["disk.img"]);
+        using OpenedImage other = OpenedImage.Open(folder["other.img"]);
+        using OpenedImage alias = OpenedImage.Open(folder["alias.img"]);
+        using SimulatedLoop loop = new(1);
+        NewImageShape shape = new(DiskBytes, new NewImageOptions { BackingName = "alias.img", BackingFormat = "raw" });
+        MemoryDevice file = new(loop.Reactor, "file", shape.FileBytesMax);
+        BorrowedDevice backing = new(alias.Device, isOwned: false);
+        using Qcow2NewImage image = Qcow2NewImage.Create(loop.Reactor, file, shape, backing);
+        Assert.True(image.Storage!.Shares(disk.Device.Storage!));
+        Assert.True(disk.Device.Storage!.Shares(image.Storage));
+        Assert.False(image.Storage.Shares(other.Device.Storage!));
+    }
 
     [Theory]
     [MemberData(nameof(Packings))]
