@@ -67,6 +67,9 @@ static class Commands
         ("mmdebstrap", "mmdebstrap"),
         ("dh", "debhelper"),
         ("chromium", "chromium"),
+        ("qemu-aarch64", "qemu-user"),
+        ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+        ("/usr/aarch64-linux-gnu/include/stdio.h", "libc6-dev-arm64-cross"),
         ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "fonts-dejavu-core"),
     ];
 
