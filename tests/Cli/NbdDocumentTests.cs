@@ -76,7 +76,7 @@ public sealed class NbdDocumentTests : IDisposable
             {Write.Replace("-P 5 1M", "-P 6 2M", StringComparison.Ordinal)}
             {CommandBlock.Read(PullPage, "read").Script}
             cmp then.img web-copy.img
-            ! cmp -s web.img web-copy.img
+            if cmp -s web.img web-copy.img; then exit 1; fi
             """;
         Assert.Contains("dirty", _shell.Run(script));
     }

@@ -92,7 +92,7 @@ public sealed class TrackingDocumentTests : IDisposable
             ready copy.img.partial
             sleep 1
             kill $copy
-            ! wait $copy
+            if wait $copy; then exit 1; fi
             {lines[1]}
             cmp disk.img copy.img
             """;

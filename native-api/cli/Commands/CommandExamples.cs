@@ -26,7 +26,8 @@ static class CommandExamples
                 Console.Out.WriteLine("Examples:" + string.Concat(lines.Select(line => "\n  " + line)) + "\n");
             Console.Out.WriteLine("Exit codes:");
             foreach ((int number, string meaning) in ExitCode.Meanings)
-                Console.Out.WriteLine(Phrases.Text($"  {number}  {meaning}"));
+            foreach (string line in WrappedText.Lines(Phrases.Text($"  {number}  "), meaning, inner.MaxWidth))
+                Console.Out.WriteLine(line);
             return code;
         }
     }

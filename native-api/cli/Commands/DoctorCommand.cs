@@ -2,6 +2,7 @@
 using System;
 using System.Collections.Generic;
 using System.CommandLine;
+using System.Linq;
 using FastBackup.Base;
 using FastBackup.Runtime;
 
@@ -45,14 +46,32 @@ static class DoctorCommand
         int exitCode = sentence == null ? ExitCode.Done : ExitCode.Failed;
         foreach (Finding finding in findings)
             Write(finding, output);
+        int adviceCount = findings.Count(finding => finding.Advice != null);
         if (sentence != null)
             output.Error(sentence, fault);
+        else
+            output.Entry("", Sum(adviceCount));
         output.Event(
-            new DoctorDoneEvent("done", "doctor", sentence == null ? "done" : "refused", exitCode, findings),
+            new DoctorDoneEvent(
+                "done",
+                "doctor",
+                sentence == null ? "done" : "refused",
+                exitCode,
+                findings,
+                adviceCount
+            ),
             JsonEvents.Readable.DoctorDoneEvent
         );
         return exitCode;
     }
+
+    static string Sum(int adviceCount) =>
+        adviceCount switch
+        {
+            0 => "Nothing is in the way; 'fastbackup demo' shows a backup from end to end.",
+            1 => "One thing can be better: what stands behind '->'.",
+            _ => Phrases.Text($"{adviceCount} things can be better: what stands behind '->'."),
+        };
 
     static string? Examine(Engine engine, string? path, List<Finding> findings)
     {
@@ -67,8 +86,8 @@ static class DoctorCommand
 
     static void Write(Finding finding, Output output)
     {
-        output.Line($"{finding.Subject, -13} {finding.Found}");
+        output.Entry($"{finding.Subject, -13} ", finding.Found);
         if (finding.Advice != null)
-            output.Line($"{"", -13} -> {finding.Advice}");
+            output.Entry($"{"", -13} -> ", finding.Advice);
     }
 }

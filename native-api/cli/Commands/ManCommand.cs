@@ -54,10 +54,19 @@ static class ManCommand
             Console.Out.Write(Write(name == null ? root : root.Commands.Single(one => one.Words[^1] == name), root));
             return ExitCode.Done;
         }
-        _ = Directory.CreateDirectory(folder);
-        foreach (CommandPage page in root.Commands.Prepend(root))
-            File.WriteAllText(Path.Combine(folder, page.FileName + ".1"), Write(page, root));
-        return ExitCode.Done;
+        try
+        {
+            _ = Directory.CreateDirectory(folder);
+            foreach (CommandPage page in root.Commands.Prepend(root))
+                File.WriteAllText(Path.Combine(folder, page.FileName + ".1"), Write(page, root));
+            return ExitCode.Done;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            string why = Phrases.OneLine(exception.Message).TrimEnd('.');
+            Console.Error.WriteLine($"fastbackup: cannot write pages into --to '{folder}': {why}; give another folder");
+            return ExitCode.Failed;
+        }
     }
 
     static string Write(CommandPage page, CommandPage root)

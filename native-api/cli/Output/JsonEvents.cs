@@ -92,14 +92,15 @@ sealed record CompareDoneEvent(
 );
 
 /// <remarks>
-/// Findings: each has subject, found and, for a shortfall, advice.
+/// Findings: each has subject, found and, for a shortfall, advice; advice_count of them have.
 /// </remarks>
 sealed record DoctorDoneEvent(
     string Event,
     string Command,
     string Status,
     int ExitCode,
-    IReadOnlyList<Finding> Findings
+    IReadOnlyList<Finding> Findings,
+    int AdviceCount
 );
 
 [JsonSourceGenerationOptions(

@@ -32,8 +32,19 @@ sealed class Output(bool isJson, bool isQuiet)
             Console.Out.WriteLine(text);
     }
 
+    /// <summary>A result for people, beside its name: in lines that fit the terminal.</summary>
+    /// <param name="name">With what fills its column.</param>
+    /// <param name="text">Words.</param>
+    public void Entry(string name, string text)
+    {
+        int columns = IsTerminal ? TerminalSize.Columns() : int.MaxValue;
+        foreach (string line in WrappedText.Lines(name, text, columns))
+            Line(line);
+    }
+
     public void Error(string sentence, Fault fault = default)
     {
+        sentence = NextStep.AddTo(sentence, fault);
         Console.Error.WriteLine("fastbackup: " + Phrases.OneLine(sentence));
         Message("error", sentence, fault);
     }

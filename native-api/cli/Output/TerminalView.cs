@@ -32,19 +32,32 @@ sealed class TerminalView(TextWriter writer) : IProgressView
         }
     }
 
-    /// <returns>One line that fits; the bar gives way first, then the end of the text.</returns>
+    /// <returns>One line that fits, of those that say less and less, with a bar where there is room.</returns>
     static string Line(string title, in WorkProgress progress, RateMeter meter, int columns)
     {
-        string figures = Phrases.Text(
-            $" {progress.Percent:0} %  {ByteSize.Format(progress.DoneBytes)} / {
-                ByteSize.Format(progress.TotalBytes)}  {Phrases.Rate(meter.BytesPerSecond)}  {
-                Phrases.Left(meter.SecondsLeft(progress))} left"
+        string percent = Phrases.Text($" {progress.Percent:0} %");
+        string left = Phrases.Text($"  {Phrases.Left(meter.SecondsLeft(progress))} left");
+        string speed = Phrases.Text($"  {Phrases.Rate(meter.BytesPerSecond)}");
+        string bytes = Phrases.Text(
+            $"  {ByteSize.Format(progress.DoneBytes)} / {ByteSize.Format(progress.TotalBytes)}"
         );
-        if (progress.SkippedBytes is { } skipped)
-            figures += $"  {ByteSize.Format(skipped)} zero";
-        int barWidth = Math.Min(BarWidthMax, columns - 1 - title.Length - figures.Length - 3);
-        string line = title + (barWidth < BarWidthMin ? "" : " " + Bar(barWidth, progress.Percent)) + figures;
-        return line.Length < columns ? line : line[..(columns - 1)];
+        string zero = progress.SkippedBytes is { } skipped ? $"  {ByteSize.Format(skipped)} zero" : "";
+        ReadOnlySpan<string> all =
+        [
+            percent + bytes + speed + left + zero,
+            percent + bytes + speed + left,
+            percent + speed + left,
+            percent + left,
+            percent,
+        ];
+        foreach (string figures in all)
+        {
+            int room = columns - 1 - title.Length - figures.Length;
+            int barWidth = Math.Min(BarWidthMax, room - 3);
+            if (room >= 0)
+                return title + (barWidth < BarWidthMin ? "" : " " + Bar(barWidth, progress.Percent)) + figures;
+        }
+        return title[..Math.Min(title.Length, Math.Max(columns - 1, 0))];
     }
 
     static string Bar(int width, double percent)

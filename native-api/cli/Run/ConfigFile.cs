@@ -30,7 +30,10 @@ sealed class ConfigFile : IDisposable
         file = null;
         int fd = NameCalls.Kernel.Open(Files.AT_FDCWD, path, Files.O_RDONLY | Files.O_NONBLOCK);
         if (fd < 0)
-            return $"cannot read configuration '{path}': {Errnos.Describe(-fd)}";
+            return NextStep.AddTo(
+                $"cannot read configuration '{path}': {Errnos.Describe(-fd)}",
+                new Fault(FaultKind.Io, -fd)
+            );
         SafeFileHandle handle = new(fd, ownsHandle: true);
         try
         {

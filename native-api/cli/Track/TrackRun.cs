@@ -91,7 +91,7 @@ sealed class TrackRun(TrackRequest request, Output output)
         return request.SizeBytes > bytes && request.SizeBytes <= long.MaxValue
             ? default
             : OpenRefusal.Rule(
-                $"SIZE {request.SizeBytes} is not above the {bytes} bytes of disk '{request.Disk}': it can only grow"
+                $"SIZE {request.SizeBytes} is not above the {bytes} bytes of disk '{request.Disk}'; give a larger one"
             );
     }
 
