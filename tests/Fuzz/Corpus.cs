@@ -1,5 +1,6 @@
 // Inputs that are worth changing: right sessions, what the folder of this project keeps from earlier runs, and whatever
-// has reached something new in this one. A file is hex; a line that begins with # is for people.
+// has reached something new in this one. A file is hex: a blank line ends an input, one that begins with # is for
+// people.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -12,7 +13,7 @@ using FastBackup.Base;
 namespace FastBackup.Tests.Fuzz;
 
 /// <summary>Threads: one.</summary>
-/// <param name="name">Of the end, and of its folders.</param>
+/// <param name="name">Of the end, its file, and its folder of what is found.</param>
 /// <param name="keepFolder">Gets what is added; null: nothing does.</param>
 sealed class Corpus(string name, string? keepFolder)
 {
@@ -24,22 +25,27 @@ sealed class Corpus(string name, string? keepFolder)
 
     public IEnumerable<byte[]> Inputs => _inputs;
 
-    public static byte[] Read(string path) =>
-        Convert.FromHexString(
-            string.Concat(File.ReadLines(path).Where(line => !line.StartsWith('#')).Select(line => line.Trim()))
-        );
+    /// <summary>The inputs of a file.</summary>
+    public static IEnumerable<byte[]> Read(string path)
+    {
+        StringBuilder hex = new();
+        foreach (string line in File.ReadLines(path).Append(""))
+        {
+            if (!line.StartsWith('#'))
+                hex.Append(line.Trim());
+            if (line.Length > 0 || hex.Length == 0)
+                continue;
+            yield return Convert.FromHexString(hex.ToString());
+            hex.Clear();
+        }
+    }
 
     public static string Hex(byte[] input) =>
         string.Join('\n', input.Chunk(LineBytes).Select(part => Convert.ToHexString(part).ToLowerInvariant()));
 
     /// <summary>Of earlier runs, in an order that is always the same.</summary>
-    public IEnumerable<byte[]> Kept()
-    {
-        string folder = Path.Combine(Path.GetDirectoryName(typeof(Corpus).Assembly.Location)!, "Corpus", name);
-        return !Directory.Exists(folder)
-            ? []
-            : Directory.GetFiles(folder, "*.hex").Order(StringComparer.Ordinal).Select(Read);
-    }
+    public IEnumerable<byte[]> Kept() =>
+        Read(Path.Combine(Path.GetDirectoryName(typeof(Corpus).Assembly.Location)!, "Corpus", name + ".hex"));
 
     /// <param name="input">Has reached something new.</param>
     /// <param name="isFound">Here, and not before.</param>

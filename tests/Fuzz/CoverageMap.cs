@@ -13,11 +13,12 @@ sealed unsafe class CoverageMap
 {
     const int EdgesMax = 65536;
 
-    readonly byte* _counts = (byte*)NativeMemory.AllocZeroed(EdgesMax); // as long as the process
+    static readonly byte[] s_counts = GC.AllocateArray<byte>(EdgesMax, pinned: true);
+
     readonly byte[] _seen = new byte[EdgesMax]; // a bit a power of two
 
-    // SAFETY: the memory is never freed.
-    public CoverageMap() => Trace.SharedMem = _counts;
+    // SAFETY: the array is pinned, and as old as the process.
+    public CoverageMap() => Trace.SharedMem = (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(s_counts, 0);
 
     /// <summary>Edges that some session has taken.</summary>
     public int EdgeCount { get; private set; }
@@ -29,9 +30,9 @@ sealed unsafe class CoverageMap
         Array.Clear(_seen);
     }
 
-    public void Begin()
+    public static void Begin()
     {
-        new Span<byte>(_counts, EdgesMax).Clear(); // SAFETY: so many bytes were allocated
+        Array.Clear(s_counts);
         Trace.PrevLocation = 0;
     }
 
@@ -39,14 +40,14 @@ sealed unsafe class CoverageMap
     public bool TakeNew()
     {
         bool isNew = false;
-        ReadOnlySpan<ulong> words = new(_counts, EdgesMax / 8); // SAFETY: as in Begin
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(s_counts);
         for (int word = 0; word < words.Length; word++)
         {
             if (words[word] == 0)
                 continue;
             for (int i = word * 8; i < word * 8 + 8; i++)
             {
-                byte bit = _counts[i] == 0 ? (byte)0 : (byte)(1 << BitOperations.Log2(_counts[i]));
+                byte bit = s_counts[i] == 0 ? (byte)0 : (byte)(1 << BitOperations.Log2(s_counts[i]));
                 if ((bit & ~_seen[i]) == 0)
                     continue;
                 EdgeCount += _seen[i] == 0 ? 1 : 0;

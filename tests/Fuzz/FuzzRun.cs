@@ -21,7 +21,7 @@ static class FuzzRun
     public static int Run(string[] arguments, ulong seed)
     {
         FuzzOptions options = FuzzOptions.Parse(arguments);
-        CoverageMap coverage = new(); // before the first instrumented call
+        CoverageMap coverage = new(); // before the first instrumented call, and until the last
         bool isGood = true;
         if (options.HasServer)
             isGood &= RunEnd(new ServerEnd(seed), coverage, options, seed);
@@ -38,8 +38,8 @@ static class FuzzRun
         {
             if (options.InputPath != null)
             {
-                input = Corpus.Read(options.InputPath);
-                end.Run(input, isTorn: false, hasCompany: true);
+                foreach (byte[] one in Corpus.Read(options.InputPath))
+                    end.Run(input = one, isTorn: false, hasCompany: true);
             }
             else
                 foreach (byte[] one in Sessions(end, coverage, options, seed))
@@ -83,7 +83,7 @@ static class FuzzRun
             yield return input;
             bool isTorn = !isRight && prng.Chance(1, TornOf);
             bool hasCompany = !isRight && prng.Chance(1, WithCompanyOf);
-            coverage.Begin();
+            CoverageMap.Begin();
             end.Run(input, isTorn, hasCompany);
             if (!isTorn && !hasCompany && coverage.TakeNew() && input.Length > 0)
             {
