@@ -1,5 +1,6 @@
 // One small C program per clause of the header, in Programs: compiled against the header, linked to the library, run. A
 // program that ends with 0 has proven its clause; the list of files is the list of clauses.
+using System;
 using System.Globalization;
 using System.IO;
 using System.Linq;
@@ -49,6 +50,26 @@ public sealed class ClauseTests
         Assert.True(run.ExitCode == 0, run.Output);
         Assert.StartsWith("500 kills", run.Output, System.StringComparison.Ordinal);
         Assert.Contains(" granules named, 0 missed, 0 for nothing", run.Output, System.StringComparison.Ordinal);
+    }
+
+    /// <summary>What a live guest's jobs have made is, to stock restic, the disk of both moments.</summary>
+    [Fact]
+    public void RepositoryTarget_IsWhatResticReads()
+    {
+        Requires.Command("restic");
+        using TempFolder folder = new();
+        string[] points = BuiltLibrary.CompileAndRun(Folder + "/repository_target.c", folder.Path).Trim().Split(' ');
+        Assert.Equal(2, points.Length);
+        for (int i = 0; i < points.Length; i++)
+        {
+            string[] options = ["-r", folder["repo"], "--password-file", folder["password"], "--no-cache"];
+            _ = Tool.Run("restic", [.. options, "restore", points[i], "--target", folder[$"out-{i}"]]);
+            Assert.True(
+                File.ReadAllBytes(folder[$"moment-{i + 1}"])
+                    .AsSpan()
+                    .SequenceEqual(File.ReadAllBytes(folder[$"out-{i}/vm7/system/disk.img"]))
+            );
+        }
     }
 
     [Fact]

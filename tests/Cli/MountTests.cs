@@ -2,7 +2,10 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Net.Sockets;
+using System.Threading;
 using FastBackup.Tests.Cli.Command;
+using FastBackup.Tests.Nbd;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
 using Xunit;
@@ -101,6 +104,72 @@ public sealed class MountTests : IDisposable
             again.Wait().Expect(0);
         }
         _repo.Fastbackup("repo verify REPO --read-data").Expect(0);
+    }
+
+    /// <summary>What a client was told to be flushed is there, whenever the server is killed.</summary>
+    [Fact]
+    public void KilledAtAnyMoment_TheOverlayHasWhatWasFlushed()
+    {
+        byte[] flushed = File.ReadAllBytes(_repo["disk.img"]);
+        Random random = new((int)TestSeed.Next());
+        for (int round = 0; round < 10; round++)
+        {
+            using RunningProgram server = Mount("--overlay", "over");
+            byte[] now = [.. flushed];
+            using Timer killer = new(_ => server.Signal("KILL"));
+            using (NbdClient client = new(_repo["s"], "disk.img"))
+            {
+                Assert.True(Read(client).AsSpan().SequenceEqual(flushed), $"round {round}");
+                killer.Change(random.Next(400), Timeout.Infinite);
+                try
+                {
+                    while (true)
+                    {
+                        int granule = random.Next(now.Length / 4096);
+                        byte[] bytes = [.. Enumerable.Repeat((byte)random.Next(256), 4096)];
+                        // Of a granule that is not flushed the old or the new content may be there: it is written once.
+                        bytes.CopyTo(now, granule * 4096);
+                        Ask(client, new NbdRequest(NbdWire.CommandWrite, 0, (ulong)granule * 4096, 4096, bytes));
+                        Ask(client, new NbdRequest(NbdWire.CommandFlush, 0, 0, 0, null));
+                        now.CopyTo(flushed, 0);
+                    }
+                }
+                catch (Exception exception) when (exception is IOException or SocketException)
+                {
+                    server.Wait().Expect(137);
+                }
+            }
+            // The one write that was not answered may be there, or not.
+            using RunningProgram again = Mount("--overlay", "over");
+            using NbdClient reader = new(_repo["s"], "disk.img");
+            byte[] found = Read(reader);
+            Assert.True(
+                found.AsSpan().SequenceEqual(flushed) || found.AsSpan().SequenceEqual(now),
+                $"round {round}: something flushed is lost"
+            );
+            flushed = found;
+            again.Signal("KILL");
+            again.Wait().Expect(137);
+        }
+    }
+
+    static void Ask(NbdClient client, NbdRequest request)
+    {
+        client.Start(request);
+        client.Finish();
+        Assert.Equal(0u, request.Error);
+    }
+
+    static byte[] Read(NbdClient client)
+    {
+        byte[] all = new byte[client.SizeBytes];
+        for (int at = 0; at < all.Length; at += Mebi)
+        {
+            byte[] part = new byte[Math.Min(Mebi, all.Length - at)];
+            Ask(client, new NbdRequest(NbdWire.CommandRead, 0, (ulong)at, (uint)part.Length, part));
+            part.CopyTo(all, at);
+        }
+        return all;
     }
 
     [Fact]

@@ -16,6 +16,11 @@ public sealed class RepositoryKillTests : IDisposable
 {
     const int Mebi = 1 << 20;
 
+    /// <summary>Of all tests here. More of them by hand: FASTBACKUP_KILLS=1000.</summary>
+    static int Kills => int.Parse(Environment.GetEnvironmentVariable("FASTBACKUP_KILLS") ?? "100", null);
+
+    const int CheckInterval = 20;
+
     readonly RepositoryFolder _repo = new();
 
     public void Dispose() => _repo.Dispose();
@@ -23,8 +28,7 @@ public sealed class RepositoryKillTests : IDisposable
     [Fact]
     public void BackupThatIsKilled_LeavesAValidRepository()
     {
-        // More of them by hand: FASTBACKUP_KILLS=1000.
-        int kills = int.Parse(Environment.GetEnvironmentVariable("FASTBACKUP_KILLS") ?? "60", null);
+        int kills = Kills * 6 / 10;
         Random random = new((int)TestSeed.Next());
         _repo.Init();
         Disks.Random(_repo["disk.img"], 6 * Mebi);
@@ -38,11 +42,19 @@ public sealed class RepositoryKillTests : IDisposable
             killed += program.HasExited ? 0 : 1;
             Kill(program);
             Verify();
+            if (i % CheckInterval == CheckInterval - 1)
+                CheckByRestic();
         }
         Assert.True(killed > kills / 4, $"only {killed} of {kills} were killed in time");
         _ = Run("backup", "disk.img", "--repo", "REPO", "--quiet");
         _repo.AssertRestores("latest", "disk.img");
         Assert.Empty(Directory.GetFiles(_repo["repo/tmp"]));
+        CheckByRestic();
+    }
+
+    /// <summary>A process that was killed has left its lock.</summary>
+    void CheckByRestic()
+    {
         _repo.Restic("unlock").Expect(0);
         _repo.Check();
     }
@@ -54,7 +66,7 @@ public sealed class RepositoryKillTests : IDisposable
         _repo.Init();
         Disks.Random(_repo["disk.img"], 24 * Mebi);
         TimeSpan whole = Run("backup", "disk.img", "--repo", "REPO", "--quiet");
-        for (int i = 0; i < 40; i++)
+        for (int i = 0; i < Kills * 4 / 10; i++)
         {
             using RunningProgram program = _repo.Start("repo", "restore", "REPO", "out.img", "--resume");
             Thread.Sleep(whole * random.NextDouble());

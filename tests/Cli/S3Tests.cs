@@ -24,7 +24,18 @@ public sealed class S3Tests
         RepositoryFolder.Init(StoreOf(server, "bucket/some/prefix"));
         // More than a part, and less than a pack: goes up in parts.
         Disks.Sparse(repo["disk.img"], 20 * Mebi + 3, (0, 18 * Mebi));
-        JsonElement done = repo.Fastbackup("backup disk.img --repo REPO --json").Expect(0).Events()[^1];
+        JsonElement[] events = repo.Fastbackup(
+                "backup disk.img --repo REPO --json --price-requests 0.005 --price-month 0.02"
+            )
+            .Expect(0)
+            .Events();
+        JsonElement done = events[^1];
+        JsonElement estimate = events.Single(one => one.Text("event") == "point").GetProperty("estimate");
+        Assert.InRange(done.GetProperty("requests").Number("put"), 1ul, estimate.Number("put_requests"));
+        Assert.InRange(estimate.Number("put_requests"), 8ul, 40ul);
+        Assert.InRange(estimate.Number("sent_bytes"), 20ul * Mebi, 21ul * Mebi);
+        Assert.InRange(estimate.GetProperty("requests_cost").GetDouble(), 0.00004, 0.0002);
+        Assert.InRange(estimate.GetProperty("month_cost").GetDouble(), 0.00039, 0.0005);
         JsonElement requests = done.GetProperty("requests");
         Assert.InRange(requests.Number("put"), 7ul, 20ul);
         Assert.InRange(requests.Number("sent_bytes"), 18ul * Mebi, 19ul * Mebi);

@@ -31,6 +31,15 @@ sealed class BackupToRepository
         HelpName = "TAG",
     };
 
+    readonly Option<double?> _requestsPrice = RepositoryOptions.CreatePrice(
+        "--price-requests",
+        "With --repo s3:...: what 1000 PUT requests cost, for an estimate before the backup begins."
+    );
+    readonly Option<double?> _monthPrice = RepositoryOptions.CreatePrice(
+        "--price-month",
+        "With --repo s3:...: what a GiB costs a month, for that estimate."
+    );
+
     /// <param name="command">That has a target.</param>
     /// <param name="source">The first disk.</param>
     /// <param name="target">Which is left out then, or the second disk.</param>
@@ -44,7 +53,7 @@ sealed class BackupToRepository
         Option[] others
     )
     {
-        Option[] mine = [_password, _host, _disk, _chunk, _pack, _tags];
+        Option[] mine = [_password, _host, _disk, _chunk, _pack, _tags, _requestsPrice, _monthPrice];
         target.Arity = ArgumentArity.ZeroOrOne;
         command.Add(_more);
         command.Add(_repository);
@@ -136,6 +145,8 @@ sealed class BackupToRepository
             Tags = parsed.GetValue(_tags) ?? [],
             MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
             UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
+            RequestsPrice = parsed.GetValue(_requestsPrice),
+            MonthPrice = parsed.GetValue(_monthPrice),
             IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
         };
         using Interruption interruption = new();

@@ -103,6 +103,24 @@ static class RepositoryOptions
             CheckPack
         );
 
+    /// <param name="name">Of the option.</param>
+    /// <param name="what">Is priced.</param>
+    public static Option<double?> CreatePrice(string name, string what) =>
+        new(name)
+        {
+            Description = what,
+            HelpName = "PRICE",
+            CustomParser = result =>
+            {
+                string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+                const NumberStyles form = NumberStyles.AllowDecimalPoint;
+                if (double.TryParse(text, form, CultureInfo.InvariantCulture, out double price))
+                    return price;
+                result.AddError($"{name} '{text}' is no price; give a number such as 0.005");
+                return null;
+            },
+        };
+
     public static Option<int?> CreateKeep(string name, string what)
     {
         Option<int?> option = new(name)

@@ -10,6 +10,7 @@ namespace FastBackup.Cli;
 /// "parent-damaged", "chunk-size", or why the tracker cannot tell: "resized", "inconsistent" ...
 /// Parent: The point that is gone on from.
 /// ChangedBytes: Since the parent, where that is known.
+/// Estimate: Of an S3 store: what it is asked for at most, and what that costs at the prices that were given.
 /// </remarks>
 sealed record PointStartEvent(
     string Event,
@@ -20,8 +21,11 @@ sealed record PointStartEvent(
     string? Reason,
     string? Parent,
     ulong TotalBytes,
-    ulong? ChangedBytes
+    ulong? ChangedBytes,
+    EstimateEntry? Estimate
 );
+
+sealed record EstimateEntry(ulong PutRequests, ulong SentBytes, double? RequestsCost, double? MonthCost);
 
 /// <remarks>
 /// Event: "start", once clients can come.

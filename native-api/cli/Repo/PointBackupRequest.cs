@@ -23,5 +23,11 @@ sealed record PointBackupRequest
 
     public ulong? UsualMemoryBytes { get; init; }
 
+    /// <summary>Of 1000 PUT requests; null: nobody asks.</summary>
+    public double? RequestsPrice { get; init; }
+
+    /// <summary>Of a GiB for a month; null: nobody asks.</summary>
+    public double? MonthPrice { get; init; }
+
     public bool IsLockIgnored { get; init; }
 }

@@ -222,6 +222,18 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
     static ulong Sum(IReadOnlyList<DiskDoneEntry> entries, Func<DiskDoneEntry, ulong?> of) =>
         entries.Aggregate(0ul, (sum, one) => sum + (of(one) ?? 0));
 
+    /// <summary>Of a store that sends bills.</summary>
+    StoreEstimate? Estimate(PointSource source) =>
+        request.Place.Address.StartsWith(S3Address.Start, StringComparison.Ordinal)
+            ? StoreEstimate.Of(
+                source.Plan!.Changed?.CountBytes() ?? source.Device.Limits.CapacityBytes,
+                source.Plan.ChunkBytes,
+                (ulong)request.PackBytes,
+                request.RequestsPrice,
+                request.MonthPrice
+            )
+            : null;
+
     void Tell(PointSource source)
     {
         BackupPlan plan = source.Plan!;
@@ -237,6 +249,9 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
             );
         else if (plan.Parent != null || source.Wanted.Tracker != null)
             _output.Line($"reading all of it ({plan.FullReason})");
+        StoreEstimate? estimate = Estimate(source);
+        if (estimate != null)
+            _output.Line(estimate.ToString());
         _output.Event(
             new PointStartEvent(
                 "point",
@@ -247,7 +262,8 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
                 plan.FullReason,
                 plan.Parent?.Snapshot.Id.ToString(),
                 source.Device.Limits.CapacityBytes,
-                plan.Changed?.CountBytes()
+                plan.Changed?.CountBytes(),
+                estimate?.Entry
             ),
             JsonEvents.Readable.PointStartEvent
         );

@@ -3,6 +3,7 @@ using System;
 using System.Globalization;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
+using FastBackup.Interop.Linux;
 using FastBackup.Ports;
 using FastBackup.Repositories;
 
@@ -60,6 +61,11 @@ sealed record PointMaking(string Repository, string Disk)
         target = null;
         if (Check() is { } wrong)
             return OpenRefusal.Rule(wrong);
+        if (!OpenSsl.IsThere) // the runtime would end the process
+            return new OpenRefusal(
+                new Fault(FaultKind.Unsupported),
+                "a repository's ciphers are OpenSSL's, which is not on this machine; install the package libssl3"
+            );
         try
         {
             PointTargetOptions options = new()

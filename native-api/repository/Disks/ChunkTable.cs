@@ -43,6 +43,13 @@ sealed class ChunkTable(DiskLayout layout)
         return (ulong)states.Count(State.Unwritten);
     }
 
+    /// <summary>It was written with zeroes, all of it.</summary>
+    public bool IsZero(ulong segment)
+    {
+        int first = (int)(segment * layout.ChunksPerSegment);
+        return _states.AsSpan(first, (int)layout.ChunksOf(segment)).IndexOfAnyExcept(State.Zero) < 0;
+    }
+
     /// <summary>The list of a segment.</summary>
     /// <param name="segment">Which one.</param>
     /// <param name="zero">The blob of zeroes of a length.</param>

@@ -35,6 +35,7 @@ sealed class DiskBackup : IDisposable
     readonly BlockingCollection<DeviceLane> _read = [];
     readonly byte[] _zeroes;
     readonly BlobId _zeroId;
+    BlobId _zeroFolder; // under the lock of the zeroes
     DeviceLanes? _lanes;
 
     /// <param name="repository">With its index.</param>
@@ -143,7 +144,7 @@ sealed class DiskBackup : IDisposable
         }
     }
 
-    void Begin(ulong segment) => _segments[segment] = new SegmentDraft(segment, _layout.ChunksOf(segment));
+    void Begin(ulong segment) => _segments[segment] = new SegmentDraft(segment, _layout.ChunksOf(segment), _zeroId);
 
     void OnRead(DeviceLane lane) => _read.Add(lane);
 
@@ -208,8 +209,24 @@ sealed class DiskBackup : IDisposable
         SegmentDraft segment = _segments[chunk / _layout.ChunksPerSegment];
         if (!segment.Put(chunk % _layout.ChunksPerSegment, id) || _layout.SegmentBytes == 0)
             return;
-        segment.Folder = _folder.AddSegment(segment.Index, segment.Chunks, codec);
-        _segments[segment.Index] = new SegmentDraft(segment.Index, 0) { Folder = segment.Folder };
+        segment.Folder = segment.IsZero ? ZeroFolder(segment, codec) : AddSegment(segment, codec);
+        _segments[segment.Index] = new SegmentDraft(segment.Index, 0, _zeroId) { Folder = segment.Folder };
+    }
+
+    BlobId AddSegment(SegmentDraft segment, BlobCodec codec) =>
+        _folder.AddSegment(segment.Index, segment.Chunks, codec);
+
+    /// <summary>Of a segment without content: they are all the same, but the last, which may be shorter.</summary>
+    BlobId ZeroFolder(SegmentDraft segment, BlobCodec codec)
+    {
+        if (_layout.ChunksOf(segment.Index) != _layout.ChunksPerSegment)
+            return AddSegment(segment, codec);
+        lock (_zeroes)
+        {
+            if (_zeroFolder.IsNone)
+                _zeroFolder = AddSegment(segment, codec);
+            return _zeroFolder;
+        }
     }
 
     void AddFolder(ulong storedBytes)

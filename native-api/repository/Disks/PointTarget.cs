@@ -330,6 +330,7 @@ sealed class PointTarget : RequestFront, IBlockDevice
         _draft.SetTime(_time);
         DiskFolder folder = new(_draft, _layout);
         BlobId[] segments = new BlobId[_layout.SegmentCount];
+        BlobId zeroes = default; // the list of one without content: all but the last are alike
         for (ulong segment = 0; segment < _layout.SegmentCount; segment++)
         {
             ulong unwritten = _chunks.CountUnwritten(segment);
@@ -345,6 +346,10 @@ sealed class PointTarget : RequestFront, IBlockDevice
                 folder.AddImage(List(segment, codec), Describe(), codec);
             else if (unwritten == _layout.ChunksOf(segment))
                 segments[segment] = Parent!.FolderOf((int)segment);
+            else if (segment + 1 < _layout.SegmentCount && _chunks.IsZero(segment))
+                segments[segment] = zeroes.IsNone
+                    ? zeroes = folder.AddSegment(segment, List(segment, codec), codec)
+                    : zeroes;
             else
                 segments[segment] = folder.AddSegment(segment, List(segment, codec), codec);
         }
