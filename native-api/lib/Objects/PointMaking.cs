@@ -1,6 +1,7 @@
 // A point in a repository that a job is to make, as hosts and clients of monitors ask for it: checked, and opened.
 using System;
 using System.Globalization;
+using System.Linq;
 using FastBackup.Base;
 using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
@@ -100,7 +101,7 @@ sealed record PointMaking(string Repository, string Disk)
 
     static bool IsParent(string text) =>
         text == PointTargetOptions.Latest
-        || text.Length is >= 8 and <= BlobId.Digits && text.AsSpan().IndexOfAnyExcept("0123456789abcdef") < 0;
+        || text.Length is >= 8 and <= BlobId.Digits && text.All(char.IsAsciiHexDigitLower);
 
     static bool IsWithin(long bytes, ulong least, ulong most) =>
         bytes > 0 && (ulong)bytes >= least && (ulong)bytes <= most && Units.IsPowerOfTwo((ulong)bytes);
