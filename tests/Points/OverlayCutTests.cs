@@ -1,5 +1,5 @@
-// What a power cut can leave of a kept overlay: sectors that were not flushed are there or not, each by itself. Whatever
-// is left opens again, holds all that was flushed, and is nowhere anything that was never written.
+// What a power cut can leave of a kept overlay: sectors that were not flushed are there or not, each by itself.
+// Whatever is left opens again, holds all that was flushed, and is nowhere anything that was never written.
 using System;
 using System.IO;
 using FastBackup.Repositories;

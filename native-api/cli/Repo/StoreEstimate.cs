@@ -14,7 +14,7 @@ sealed record StoreEstimate(ulong PutRequests, ulong SentBytes, double? Requests
     const ulong PartBytes = 16 * Units.MiB;
     const ulong RequestsOfParts = 2; // the begin and the end of an upload
 
-    /// <summary>Lists of chunks, and what surrounds them: 48 bytes of a name, its place and its authenticator.</summary>
+    /// <summary>Lists of chunks, and what surrounds them: a name, its place, its authenticator.</summary>
     const ulong NameBytes = 128;
 
     /// <summary>Lock, snapshot, and an index.</summary>
