@@ -19,6 +19,7 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
     const long MapBytes = 24 * 1024; // of one question: 1024 entries
 
     readonly ulong _sourceFaults = disk.Image.HardFaultCount;
+    readonly ulong _mapFaults = disk.Image.MapFaultCount;
     readonly ulong _targetFaults = target.Image.HardFaultCount;
     readonly uint _targetFlushFaults = target.Image.FlushFaultCount;
     JobStatus _lastStatus = JobStatus.Created;
@@ -262,6 +263,7 @@ sealed class JobRun(Simulation world, string id, GuestDisk disk, TargetSlot targ
     {
         Fault fault = jobEvent.Fault;
         bool hasSourceFault = Source.Image.HardFaultCount > _sourceFaults;
+        hasSourceFault |= Options.Sync == BackupSync.Top && Source.Image.MapFaultCount > _mapFaults;
         bool hasTargetFault = Target.Image.HardFaultCount > _targetFaults;
         hasTargetFault |= Scratch != null && Scratch.Image.HardFaultCount > 0; // counted from its job's start
         bool hasBaseFault =

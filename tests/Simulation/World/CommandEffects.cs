@@ -248,7 +248,10 @@ sealed class CommandEffects(Prng prng, FaultPlan plan, Tallies tallies)
     unsafe long Map(in FileCommand command, DiskImage image)
     {
         if (Fires(plan.MapError, Mishap.MapError))
+        {
+            image.MapFaultCount++;
             return -Errnos.EIO;
+        }
         if (plan.MapSplit > 0)
             tallies.Count(Mishap.MapSplit);
         ulong blocksMax = plan.MapSplit > 0 ? plan.MapSplit : uint.MaxValue;

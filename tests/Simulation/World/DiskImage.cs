@@ -89,6 +89,9 @@ sealed class DiskImage
     /// <summary>Errors given so far that an engine cannot hide.</summary>
     public ulong HardFaultCount;
 
+    /// <summary>Times that it could not tell what it holds: a failure to who copies the top layer only.</summary>
+    public ulong MapFaultCount;
+
     /// <summary>Flushes that failed: what of the writes before them is durable is anybody's guess.</summary>
     public uint FlushFaultCount;
 
