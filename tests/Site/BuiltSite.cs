@@ -3,9 +3,13 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.Versioning;
 using AngleSharp.Html.Dom;
 using AngleSharp.Html.Parser;
 using FastBackup.Tests.Processes;
+
+[assembly: SupportedOSPlatform("linux")]
+[assembly: SupportedOSPlatform("windows")]
 
 namespace FastBackup.Tests.Site;
 

@@ -7,6 +7,10 @@
 // leads nowhere, a link or an anchor, is an error: the file, the link, and exit code 1.
 using System;
 using System.IO;
+using System.Runtime.Versioning;
+
+[assembly: SupportedOSPlatform("linux")]
+[assembly: SupportedOSPlatform("windows")]
 
 namespace FastBackup.Site;
 
