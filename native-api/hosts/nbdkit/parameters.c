@@ -33,6 +33,8 @@ const char parameters_help[] =
     "speed=SIZE         at most so many bytes a second\n"
     "priority=balanced|strict|off  how far a backup steps back for guests (balanced)\n"
     "memory=SIZE        I/O memory of the engine (64M)\n"
+    "absorb=SIZE        beside a backup, so much of what guests write is answered before it lands, as a disk with a\n"
+    "                   volatile cache does; flush and FUA wait for it; the disk then tells no extents (0)\n"
     "cache=direct|page  whether the disk is used past the page cache (direct)\n"
     "format=raw|qcow2   the disk is raw, whatever it looks like: guests may write anything (what looks like another\n"
     "                   format is refused); or an image, with every file that it names\n"
@@ -104,6 +106,8 @@ int parameters_take(const char *key, const char *value) {
     return take_size(&p->speed, value);
   if (strcmp(key, "memory") == 0)
     return take_size(&p->memory_bytes, value);
+  if (strcmp(key, "absorb") == 0)
+    return take_size(&p->absorb_bytes, value);
   if (strcmp(key, "sync") == 0)
     return take_choice(SYNCS, key, value, &p->sync);
   if (strcmp(key, "priority") == 0)

@@ -43,6 +43,7 @@ struct parameters {
   uint32_t format; /* of the source: FB_FORMAT_* */
   uint64_t speed;
   uint64_t memory_bytes;
+  uint64_t absorb_bytes; /* 0: no write is answered before it has landed */
   enum start_when when;
   unsigned delay_s;
   bool is_page_cache;
@@ -65,8 +66,9 @@ struct served {
   fb_disk disk;
   uint64_t size_bytes;
   uint32_t align_bytes; /* of ranges that go past the page cache */
-  int file; /* of our own, for the short way, for flushes and for extents; -1: an image, which has none of them */
-  bool is_block; /* or an image: tells no extents */
+  int file; /* of our own, for the short way, for flushes and for extents; -1: the engine does all of it, as for an
+             * image, or where what was answered early must be waited for */
+  bool is_block; /* or without a file of our own: tells no extents */
 };
 
 extern struct served served; /* constant between .after_fork and .cleanup */

@@ -45,18 +45,20 @@ static int open_disk(void) {
   uint32_t flags = (parameters.is_page_cache ? FB_DEVICE_PAGE_CACHE : 0) |
                    (parameters.is_read_only ? FB_DEVICE_READ_ONLY : 0);
   int access = parameters.is_read_only ? O_RDONLY : O_RDWR;
+  bool is_own = parameters.format != FB_FORMAT_QCOW2 && parameters.absorb_bytes == 0;
   if (served_open_device(parameters.source, flags, 0, &served.device) != 0)
     return -1;
   if (fb_device_query(served.device, &state) != FB_OK)
     return answer_refused(parameters.source);
   served.size_bytes = state.capacity_bytes;
   served.align_bytes = state.request_align > state.buffer_align ? state.request_align : state.buffer_align;
-  served.is_block = (state.flags & FB_DEVICE_IS_BLOCK) != 0 || parameters.format == FB_FORMAT_QCOW2;
-  if (parameters.format != FB_FORMAT_QCOW2 && open_own(access, (state.flags & FB_DEVICE_IS_DIRECT) != 0) != 0)
+  served.is_block = (state.flags & FB_DEVICE_IS_BLOCK) != 0 || !is_own;
+  if (is_own && open_own(access, (state.flags & FB_DEVICE_IS_DIRECT) != 0) != 0)
     return -1;
   options.name = "disk";
   options.name_length = 4;
   options.waiting_max = WAITING_MAX;
+  options.absorb_bytes = parameters.absorb_bytes;
   return fb_disk_open(served.engine, served.device, &options, &served.disk) == FB_OK ? 0 : answer_refused("disk");
 }
 
