@@ -39,6 +39,12 @@ static class Interlocked
     public static ulong CompareExchange(ref ulong place, ulong value, ulong expected) =>
         CompareExchange<ulong>(ref place, value, expected);
 
+    public static long Read(ref long place)
+    {
+        Begin();
+        return place;
+    }
+
     public static T Exchange<T>(ref T place, T value)
     {
         Begin();

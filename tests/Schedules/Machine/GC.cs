@@ -12,6 +12,10 @@ static class GC
         return new T[length];
     }
 
+    public static T[] AllocateUninitializedArray<T>(int length) => System.GC.AllocateUninitializedArray<T>(length);
+
+    public static System.GCMemoryInfo GetGCMemoryInfo() => System.GC.GetGCMemoryInfo();
+
     public static void KeepAlive(object? item) => System.GC.KeepAlive(item);
 
     public static void SuppressFinalize(object item) => System.GC.SuppressFinalize(item);

@@ -4,9 +4,9 @@ using FastBackup.Tests.Schedules.Machine;
 
 namespace FastBackup;
 
-sealed class ManualResetEventSlim : IDisposable
+sealed class ManualResetEventSlim(bool isSet = false) : IDisposable
 {
-    bool _isSet;
+    bool _isSet = isSet;
 
     public void Set()
     {
