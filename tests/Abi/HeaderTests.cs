@@ -43,6 +43,7 @@ public sealed partial class HeaderTests
         ["fb_statistics"] = typeof(StatisticsStruct),
         ["fb_snapshot_extent"] = typeof(SnapshotExtentStruct),
         ["fb_event"] = typeof(EventStruct),
+        ["fb_repository_options"] = typeof(RepositoryOptionsStruct),
         ["fb_event_sink"] = typeof(EventSinkStruct),
         ["fb_log_sink"] = typeof(LogSinkStruct),
         ["fb_monitor_options"] = typeof(MonitorOptionsStruct),
