@@ -16,6 +16,7 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     const double WarmUpSeconds = 1;
     const ulong SlowBytesPerSecond = 50_000_000;
     const ulong AbsorbBytes = 16 * Units.MiB;
+    const uint DirtyPercent = 10;
 
     readonly List<GuestRun> _runs = [];
     readonly GuestLoad[] _loads =
@@ -43,6 +44,8 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             if (settings.HasAbsorb)
                 foreach (GuestLoad load in _loads)
                     RunAbsorbing(round, load, cancel);
+            if (settings.HasIncremental)
+                RunIncremental(round, cancel);
             if (settings.HasHardware)
                 foreach (GuestLoad load in _loads)
                     RunHardware(round, load, cancel);
@@ -113,6 +116,34 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         );
         string name = tuning.IsDefault ? who : $"{who} {tuning}";
         Add(new GuestRun(new RowKey(RowKey.Backup, load.Name, name), round, guest, pace));
+    }
+
+    /// <summary>A tenth of the disk is copied: by itself, and beside each guest.</summary>
+    void RunIncremental(int round, CancellationToken cancel)
+    {
+        using (IBackupHost host = OpenIncremental(cancel))
+        {
+            BackupPace alone = GuestMeasurement.Alone(host, cancel);
+            Add(new GuestRun(new RowKey(RowKey.IncrementalAlone, "-", OurHost.OurName), round, null, alone));
+        }
+        foreach (GuestLoad load in _loads)
+        {
+            using IBackupHost host = OpenIncremental(cancel);
+            (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
+                host,
+                load,
+                settings.SizeBytes,
+                SecondsOf(load),
+                cancel
+            );
+            Add(new GuestRun(new RowKey(RowKey.Incremental, load.Name, OurHost.OurName), round, guest, pace));
+        }
+    }
+
+    IBackupHost OpenIncremental(CancellationToken cancel)
+    {
+        HostPlan plan = workspace.Prepare() with { DirtyPercent = DirtyPercent };
+        return Open(OurHost.OurName, QemuTuning.Default, plan, cancel);
     }
 
     /// <summary>With a volatile write cache beside the backup.</summary>

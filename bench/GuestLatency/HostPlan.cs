@@ -22,6 +22,9 @@ sealed record HostPlan(string SourcePath, string TargetPath, ulong SizeBytes, st
     /// <summary>Ours: only what guests overwrite is copied, nothing in the background.</summary>
     public bool IsCopiesOnly { get; init; }
 
+    /// <summary>Ours: the backup copies what a bitmap marks, so many hundredths of the disk; 0 = all of it.</summary>
+    public uint DirtyPercent { get; init; }
+
     /// <summary>Ours: memory for writes that are answered before they land; 0 = none are.</summary>
     public ulong AbsorbBytes { get; init; }
 

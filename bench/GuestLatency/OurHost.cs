@@ -7,6 +7,7 @@ using System.IO;
 using System.Net.Sockets;
 using System.Threading;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Filter;
@@ -35,6 +36,7 @@ sealed class OurHost : IBackupHost, IJobListener, IServedDisks
     NbdServer? _server;
     ServedDisk? _served;
     BackupJob? _job;
+    DirtyBitmap? _bitmap;
     long _start;
     double _copiedSeconds;
 
@@ -63,9 +65,32 @@ sealed class OurHost : IBackupHost, IJobListener, IServedDisks
     Fault Serve()
     {
         _disk = new Disk(_engine.Reactor, _source!, "disk", SlotCount, _plan.AbsorbBytes);
+        if (_plan.DirtyPercent > 0 && AddBitmap() is { IsFault: true } refusal)
+            return refusal;
         _served = new ServedDisk("disk", new DiskFront(_disk));
         UnixDomainSocketEndPoint address = new(_plan.SocketPath);
         return NbdServer.TryStart(_engine.Reactor, address, this, new NbdServerOptions(), null, out _server);
+    }
+
+    /// <summary>Marks pieces of 1 MiB all over the disk, at the same places each time, as days of a guest's work do.</summary>
+    Fault AddBitmap()
+    {
+        Fault fault = DirtyBitmap.TryCreate("dirty", _plan.SizeBytes, DirtyBitmap.GranularityBytesDefault, out _bitmap);
+        if (fault.IsFault)
+            return fault;
+        Prng places = new(1);
+        ulong pieceCount = _plan.SizeBytes / Units.MiB;
+        for (ulong left = pieceCount * _plan.DirtyPercent / 100; left > 0 && fault.IsNone; )
+        {
+            ulong offsetBytes = places.Below(pieceCount) * Units.MiB;
+            fault = _bitmap!.Bits.Get(offsetBytes, out bool isDirty);
+            if (isDirty || fault.IsFault)
+                continue;
+            fault = _bitmap.Bits.Set(offsetBytes, Units.MiB);
+            left--;
+        }
+        Disk.Quiesce(_engine.Reactor, [_disk!], () => _disk!.Add(_bitmap!));
+        return fault;
     }
 
     IEnumerable<ServedDisk> IServedDisks.All => [_served!];
@@ -84,15 +109,12 @@ sealed class OurHost : IBackupHost, IJobListener, IServedDisks
         FilterOptions filter = new() { TakesGuestReads = _plan.TakesGuestReads };
         if (_plan.CbwTimeoutMs is { } limitMs)
             filter = filter with { CbwTimeoutMs = limitMs };
-        BackupSync sync = _plan.IsCopiesOnly ? BackupSync.None : BackupSync.Full;
-        StartBackup(
-            new BackupOptions
-            {
-                Filter = filter,
-                Sync = sync,
-                WarmMs = _plan.WarmMs,
-            }
-        );
+        BackupOptions options = new() { Filter = filter, WarmMs = _plan.WarmMs };
+        if (_bitmap != null)
+            options = options with { Sync = BackupSync.Incremental, Bitmap = _bitmap };
+        else if (_plan.IsCopiesOnly)
+            options = options with { Sync = BackupSync.None };
+        StartBackup(options);
     }
 
     public void StartBackup(BackupOptions options)

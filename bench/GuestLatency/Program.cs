@@ -66,6 +66,11 @@ static class Program
         Description = "Also the same work done by fio itself: what the disk allows.",
     };
 
+    static readonly Option<bool> Incremental = new("--incremental")
+    {
+        Description = "Also ours with an incremental backup of a tenth of the disk.",
+    };
+
     static readonly Option<bool> OursOnly = new("--ours-only") { Description = "Without QEMU." };
 
     static readonly Option<string?> Load = new("--load")
@@ -104,6 +109,7 @@ static class Program
             CopiesOnly,
             Absorb,
             Hardware,
+            Incremental,
             Smoke,
             OursOnly,
             Load,
@@ -131,9 +137,11 @@ static class Program
         if (parsed.GetValue(Server) is not ("ours" or "plugin"))
             return Refuse($"--server {parsed.GetValue(Server)}: it is one of ours, plugin");
         bool isPlugin = parsed.GetValue(Server) == "plugin";
-        bool hasMore = Array.Exists([Slow, Hung, Reads, CopiesOnly, Absorb], parsed.GetValue);
+        bool hasMore = Array.Exists([Slow, Hung, Reads, CopiesOnly, Absorb, Incremental], parsed.GetValue);
         if (isPlugin && hasMore)
-            return Refuse("--server plugin goes without --slow, --hung, --reads, --copies-only and --absorb");
+            return Refuse(
+                "--server plugin goes without --slow, --hung, --reads, --copies-only, --absorb and --incremental"
+            );
         try
         {
             if (parsed.GetValue(Smoke))
@@ -152,6 +160,7 @@ static class Program
                 parsed.GetValue(CopiesOnly),
                 parsed.GetValue(Absorb),
                 parsed.GetValue(Hardware),
+                parsed.GetValue(Incremental),
                 parsed.GetValue(OursOnly),
                 parsed.GetValue(Load),
                 parsed.GetValue(Warm),

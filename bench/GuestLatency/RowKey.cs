@@ -10,6 +10,8 @@ readonly record struct RowKey(string Scenario, string Load, string Who)
     public const string Alone = "no guest";
     public const string Backup = "backup";
     public const string Absorb = "absorbing";
+    public const string Incremental = "incremental";
+    public const string IncrementalAlone = "incremental, no guest";
     public const string Hardware = "hardware";
     public const string CopiesOnly = "copies only";
     public const string Slow = "slow target";

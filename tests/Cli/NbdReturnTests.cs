@@ -110,7 +110,9 @@ public sealed class NbdReturnTests : IDisposable
         Run("backup", uri, "disk.img", "--bitmap", "b1")
             .Expect(1)
             .ExpectSentence($"source: '{uri}' has no dirty bitmap 'b1': it offers 'b0'");
-        Run("backup", "disk.img", "copy.img", "--bitmap", "b0").Expect(1).ExpectSentence("source 'disk.img' is no qcow2 image and no server's");
+        Run("backup", "disk.img", "copy.img", "--bitmap", "b0")
+            .Expect(1)
+            .ExpectSentence("source 'disk.img' is no qcow2 image and no server's");
         string said = Run("backup", uri, "disk.img", "--bitmap", "b0").Expect(0).Output;
         Assert.StartsWith("incremental: 192.0 KiB marked in bitmap 'b0'\n", said);
         Disks.AssertEqual(_folder["expected.img"], _folder["disk.img"]);
