@@ -221,7 +221,7 @@ sealed class BusyWindow
         ulong floorBytes = Math.Min(_windowBytesMax, Tuning.FloorChunks * (ulong)_unit.Bytes);
         // At the floor and still late: perhaps the guests do more now, and would be slower on the idle disk too.
         WantsProbe |= _windowBytes <= floorBytes;
-        _windowBytes = Math.Max(floorBytes, _windowBytes * factor);
+        _windowBytes = Math.Max(floorBytes, Math.Min(_windowBytes, _useful.LimitBytes) * factor);
         (_hasBeenCut, _grownNs) = (true, nowNs);
         Settle();
         _pulse.RestartHostMean();
@@ -232,6 +232,8 @@ sealed class BusyWindow
     {
         if (!_wasFull || nowNs - _grownNs < GrowNs)
             return;
+        if (_windowBytes > _useful.LimitBytes)
+            return; // what guests say of a smaller one tells nothing of a larger
         double step = GrowMin + GrowByHeadroom * Math.Max(0, HeadroomAt - _meanRatio);
         _windowBytes *= 1 + (_hasBeenCut ? step * weight : firstStep);
         _windowBytes = Math.Min(_windowBytes, _search.WindowBytes); // more gives no more rate even alone
