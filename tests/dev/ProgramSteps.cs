@@ -26,7 +26,6 @@ static class ProgramSteps
         new("bench-growth", "bench/Growth", "--smoke"),
         new("bench-points", "bench/Points", "--smoke"),
         new("report", "bench", "smoke"),
-        new("report-sections", "bench", "smoke --sections"),
         new("guest-latency", "bench/GuestLatency", "--smoke"),
         new("guest-latency-plugin", "bench/GuestLatency", "--smoke --server plugin"),
         new("stress-memory", "tests/Stress", "--disk memory --seconds 6"),
