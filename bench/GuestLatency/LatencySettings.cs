@@ -12,7 +12,7 @@ namespace FastBackup.Bench.GuestLatency;
 /// <param name="HasCopiesOnly">Whether the guests are also measured with copy-before-write alone.</param>
 /// <param name="HasAbsorb">Whether ours is also measured with writes answered from memory.</param>
 /// <param name="HasHardware">Whether fio does the same work itself, beside a copy of the speed that ours had.</param>
-/// <param name="HasIncremental">Whether ours is also measured with an incremental backup of a tenth of the disk.</param>
+/// <param name="HasIncremental">Whether ours is also measured with an incremental of a tenth of the disk.</param>
 /// <param name="IsOursOnly">Leaves QEMU out, for work on our side.</param>
 /// <param name="LoadName">The only load to measure; null = all.</param>
 /// <param name="WarmMs">How long ours looks at guests' writes before the point in time; null = as it chooses.</param>

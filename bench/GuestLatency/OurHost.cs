@@ -72,7 +72,7 @@ sealed class OurHost : IBackupHost, IJobListener, IServedDisks
         return NbdServer.TryStart(_engine.Reactor, address, this, new NbdServerOptions(), null, out _server);
     }
 
-    /// <summary>Marks pieces of 1 MiB all over the disk, at the same places each time, as days of a guest's work do.</summary>
+    /// <summary>Marks pieces of 1 MiB all over the disk, at the same places each time.</summary>
     Fault AddBitmap()
     {
         Fault fault = DirtyBitmap.TryCreate("dirty", _plan.SizeBytes, DirtyBitmap.GranularityBytesDefault, out _bitmap);
