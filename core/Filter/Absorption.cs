@@ -12,7 +12,7 @@
 //
 // How much is answered early is bounded three ways: bytes, count, and age (of the oldest that has not landed). Beyond a
 // bound guests wait as without this, or until one has landed and there is room again, whichever comes first. The count
-// follows the disk: as many as it takes in a quarter of the age, found as a connection finds its window (one more while
+// follows the disk: as many as it takes in half of the age, found as a connection finds its window (one more while
 // all land in time, a fifth less when one did not, once for what was answered since). So on a saturated disk each guest
 // waits for his turn among the guests, not for the whole of what was answered before.
 //
@@ -36,7 +36,7 @@ sealed class Absorption : IDisposable
     const ulong LengthBytesMax = 256 * Units.KiB;
     const ulong AgeNsMax = 4 * Units.NsPerMs;
 
-    const ulong LandNsWanted = AgeNsMax / 4; // who finds no room meets the queue of those who did
+    const ulong LandNsWanted = AgeNsMax / 2; // who finds no room meets the queue of those who did
 
     readonly AlignedRegion _region;
     readonly UnitRuns _units;

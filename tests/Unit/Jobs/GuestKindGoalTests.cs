@@ -33,8 +33,8 @@ public sealed class GuestKindGoalTests(ITestOutputHelper output)
     [InlineData("cloud", "absorb", 1.5, 0.95, 0.70)]
     [InlineData("nvme", "absorb qd1", 1.5, 3.00, 0.40)]
     [InlineData("cloud", "absorb qd1", 1.5, 3.00, 0.25)]
-    [InlineData("nvme", "absorb qd16", 6.0, 0.50, 0.20)]
-    [InlineData("cloud", "absorb qd16", 6.0, 0.50, 0.20)]
+    [InlineData("nvme", "absorb qd16", 6.5, 0.50, 0.20)]
+    [InlineData("cloud", "absorb qd16", 9.0, 0.50, 0.20)]
     [InlineData("nvme", "slow target", 2.0, 0.95, 0.85)]
     [InlineData("cloud", "slow target", 2.0, 0.95, 0.85)]
     public void Balanced_KeepsGuestAndCopy(
