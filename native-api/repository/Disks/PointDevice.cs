@@ -1,15 +1,13 @@
 // A point in time as a device of the engine: what is read is fetched from the repository chunk by chunk, opened,
-// checked and kept for a while. Requests are carried out on threads that may wait for the store, several at a time;
-// their ends come back to the loop. With an overlay clients may write: what they have written is read from there.
+// checked and kept for a while, on threads that may wait for the store (ThreadedFront). With an overlay clients may
+// write: what they have written is read from there.
 //
 //   loop   Submit --> queue --> thread: overlay? zero? cache? -> pack -> decrypt -> unpack -> hash --> loop: completion
 //
 // A chunk that cannot be read fails the requests that touch it, and nothing else; why is said once.
 using System;
-using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.IO;
-using System.Threading;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Ports;
@@ -18,33 +16,17 @@ using FastBackup.Serving;
 namespace FastBackup.Repositories;
 
 /// <summary>Threads: the loop's; its own threads wait. Close before Dispose.</summary>
-sealed class PointDevice : RequestFront
+sealed class PointDevice : ThreadedFront
 {
     const uint AtOnceMax = 256;
     const int ThreadsMin = 4;
     const int ToldMax = 4096;
 
-    readonly record struct Work(BlockRequest Request, ulong Key);
-
-    sealed class Answers(PointDevice device) : ILoopTask
-    {
-        void ILoopTask.Run(ulong argument)
-        {
-            while (device._ended.TryDequeue(out (ulong Key, BlockResult Result) one))
-                device.Finish(one.Key, one.Result);
-        }
-    }
-
-    readonly IIoLoop _loop;
     readonly PointDisk _point;
     readonly PointMap _map;
     readonly ChunkCache _cache;
     readonly OverlayFile? _overlay;
     readonly Action<string> _tell;
-    readonly BlockingCollection<Work> _work = [];
-    readonly ConcurrentQueue<(ulong Key, BlockResult Result)> _ended = new();
-    readonly StandingPost _post;
-    readonly Workers _workers;
     readonly HashSet<string> _told = [];
 
     /// <param name="loop">Drives it.</param>
@@ -63,10 +45,9 @@ sealed class PointDevice : RequestFront
     )
         : base(loop, AtOnceMax)
     {
-        (_loop, _point, _overlay, _tell) = (loop, point, overlay, tell);
+        (_point, _overlay, _tell) = (point, overlay, tell);
         _map = new PointMap(repository, point);
         _cache = new ChunkCache(repository, cacheBytes);
-        _post = new StandingPost(new Answers(this));
         Limits = new BlockLimits
         {
             CapacityBytes = point.SizeBytes,
@@ -77,8 +58,7 @@ sealed class PointDevice : RequestFront
             ReadsThroughCache = true,
         };
         // More than processors: some wait for the store while others open what has come.
-        int count = Math.Max(ThreadsMin, 2 * Workers.CountUsual);
-        _workers = new Workers(count, _ => Serve(), CancellationToken.None);
+        StartThreads(Math.Max(ThreadsMin, 2 * Workers.CountUsual));
     }
 
     public override string Name => _point.Path;
@@ -86,12 +66,7 @@ sealed class PointDevice : RequestFront
     public override BlockLimits Limits { get; }
 
     /// <summary>Ends its threads, when nothing is in flight any more. Waits.</summary>
-    public void Close()
-    {
-        _work.CompleteAdding();
-        _workers.Dispose();
-        _work.Dispose();
-    }
+    public void Close() => EndThreads();
 
     protected override Fault HandOn(in BlockRequest request, ulong key)
     {
@@ -104,21 +79,11 @@ sealed class PointDevice : RequestFront
         }
         if (request.Operation == BlockOperation.Size)
             return new Fault(FaultKind.Unsupported);
-        _work.Add(new Work(request, key));
+        Enqueue(request, key);
         return Fault.None;
     }
 
-    void Serve()
-    {
-        foreach (Work work in _work.GetConsumingEnumerable())
-        {
-            BlockResult result = Execute(work.Request);
-            _ended.Enqueue((work.Key, result));
-            _loop.Post(_post);
-        }
-    }
-
-    BlockResult Execute(in BlockRequest request)
+    protected override BlockResult Execute(in BlockRequest request)
     {
         ulong offset = request.OffsetBytes;
         try

@@ -9,7 +9,6 @@
 // A store that is slow holds these threads and then the job, which holds no guest for it. A job that ends otherwise
 // leaves packs that nobody needs, and no point. One job, one point.
 using System;
-using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Threading;
@@ -21,7 +20,7 @@ using FastBackup.Serving;
 namespace FastBackup.Repositories;
 
 /// <summary>Threads: the loop's, unless a member says otherwise.</summary>
-sealed class PointTarget : RequestFront, IBlockDevice
+sealed class PointTarget : ThreadedFront, IBlockDevice
 {
     const uint AtOnceMax = 64;
 
@@ -29,18 +28,6 @@ sealed class PointTarget : RequestFront, IBlockDevice
     /// as much, and others need some, too.</summary>
     const long HeapShareOfIndex = 6;
 
-    readonly record struct Work(BlockRequest Request, ulong Key);
-
-    sealed class Answers(PointTarget target) : ILoopTask
-    {
-        void ILoopTask.Run(ulong argument)
-        {
-            while (target._ended.TryDequeue(out (ulong Key, BlockResult Result) one))
-                target.Finish(one.Key, one.Result);
-        }
-    }
-
-    readonly IIoLoop _loop;
     readonly PointTargetOptions _options;
     readonly OpenedRepository _repository;
     readonly RepositoryLock _lock;
@@ -48,10 +35,6 @@ sealed class PointTarget : RequestFront, IBlockDevice
     readonly DiskLayout _layout;
     readonly ChunkTable _chunks;
     readonly CancellationTokenSource _cancel;
-    readonly BlockingCollection<Work> _work = [];
-    readonly ConcurrentQueue<(ulong Key, BlockResult Result)> _ended = new();
-    readonly StandingPost _post;
-    readonly Workers _workers;
     readonly Dictionary<ulong, BlobId> _zeroes = []; // the one thread that seals
     readonly string _fullReason;
     DateTime _time; // T0, once a job has begun
@@ -71,7 +54,7 @@ sealed class PointTarget : RequestFront, IBlockDevice
     )
         : base(loop, AtOnceMax)
     {
-        (_loop, _options, _repository, _lock, _cancel) = (loop, options, repository, held, cancel);
+        (_options, _repository, _lock, _cancel) = (options, repository, held, cancel);
         (Parent, _fullReason) = parent;
         ulong chunkBytes =
             options.ChunkBytes ?? Parent?.Document!.ChunkBytes ?? DiskLayout.UsualChunkOf(options.SizeBytes);
@@ -79,7 +62,6 @@ sealed class PointTarget : RequestFront, IBlockDevice
         _chunks = new ChunkTable(_layout);
         PointHead head = new(options.Host, DateTime.UtcNow, options.Tags) { PackBytes = options.PackBytes };
         _draft = new PointDraft(repository, held, head, cancel.Token);
-        _post = new StandingPost(new Answers(this));
         Limits = new BlockLimits
         {
             CapacityBytes = options.SizeBytes,
@@ -87,7 +69,7 @@ sealed class PointTarget : RequestFront, IBlockDevice
             BufferAlignBytes = 1,
             InFlightMax = AtOnceMax,
         };
-        _workers = new Workers(Workers.CountUsual, _ => Serve(), CancellationToken.None);
+        StartThreads(Workers.CountUsual);
     }
 
     public override string Name => $"{_options.Address} {_options.Host}/{_options.Disk}";
@@ -202,7 +184,7 @@ sealed class PointTarget : RequestFront, IBlockDevice
         else if (request.Operation == BlockOperation.Flush && (request.Flags & BlockFlags.Seal) == 0)
             return new Fault(FaultKind.Unsupported); // nothing can be relied on before there is a point
         else
-            _work.Add(new Work(request, key));
+            Enqueue(request, key);
         return Fault.None;
     }
 
@@ -241,32 +223,19 @@ sealed class PointTarget : RequestFront, IBlockDevice
     void Close()
     {
         _cancel.Cancel();
-        _work.CompleteAdding();
-        _workers.Dispose();
-        _work.Dispose();
+        EndThreads();
         _draft.Dispose();
         _lock.Dispose();
         _repository.Dispose();
         _cancel.Dispose();
     }
 
-    void Serve()
+    protected override BlockResult Execute(in BlockRequest request)
     {
-        BlobCodec codec = _repository.Codecs.Rent();
-        foreach (Work work in _work.GetConsumingEnumerable())
-        {
-            BlockResult result = Execute(work.Request, codec);
-            _ended.Enqueue((work.Key, result));
-            _loop.Post(_post);
-        }
-        _repository.Codecs.Return(codec);
-    }
-
-    BlockResult Execute(in BlockRequest request, BlobCodec codec)
-    {
-        ulong offset = request.OffsetBytes;
+        BlobCodec? codec = null;
         try
         {
+            codec = _repository.Codecs.Rent();
             if (request.Operation.HasRange())
                 Take(request, codec);
             else
@@ -287,6 +256,11 @@ sealed class PointTarget : RequestFront, IBlockDevice
 #pragma warning restore CA1031
         {
             return Fail(request, $"the point cannot be made: {exception.Message}", FaultKind.Io);
+        }
+        finally
+        {
+            if (codec != null)
+                _repository.Codecs.Return(codec);
         }
     }
 
