@@ -142,6 +142,9 @@ public class NameCalls
     /// <summary>The same open file by another number, which the caller closes.</summary>
     public virtual int Duplicate(int fd) => Result(Folders.Fcntl(fd, Folders.F_DUPFD_CLOEXEC, 0));
 
+    /// <summary>The same file once more: an open file description of its own, which the caller closes.</summary>
+    public virtual int Reopen(int fd, int flags) => Open(Files.AT_FDCWD, SelfPath(fd), flags);
+
     /// <summary>The name that an open file has now.</summary>
     public virtual int PathOf(int fd, out string path) => ReadLink(Files.AT_FDCWD, SelfPath(fd), out path);
 

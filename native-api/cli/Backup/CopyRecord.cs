@@ -115,8 +115,7 @@ sealed class CopyRecord : IDisposable
             ? new CopyRecord(engine, place, copy.Subject, targetFd, copy.File, isNew: false)
             : null;
 
-    static int OpenAgain(FileDevice target) =>
-        NameCalls.Kernel.Open(Files.AT_FDCWD, $"/proc/self/fd/{target.Fd}", Files.O_RDWR);
+    static int OpenAgain(FileDevice target) => NameCalls.Kernel.Reopen(target.Fd, Files.O_RDWR);
 
     /// <summary>There was no copy: a file that was made for it goes again.</summary>
     public void Withdraw()

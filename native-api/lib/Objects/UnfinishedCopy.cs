@@ -19,9 +19,7 @@ static class UnfinishedCopy
     /// it or flushes it for himself. Threads: the reactor's.</summary>
     /// <returns>The caller's; negative: it is none, or cannot be written to.</returns>
     public static int OpenAgain(DeviceObject target) =>
-        target.Device is FileDevice { Fd: var own }
-            ? NameCalls.Kernel.Open(Files.AT_FDCWD, $"/proc/self/fd/{own}", Files.O_RDWR)
-            : -1;
+        target.Device is FileDevice { Fd: var own } ? NameCalls.Kernel.Reopen(own, Files.O_RDWR) : -1;
 
     /// <param name="path">Of the record.</param>
     /// <param name="disk">The copy's disk.</param>
