@@ -15,7 +15,7 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
     : IBlockOwner
 {
     readonly uint _countMax = Math.Max(1, disk.Device.Limits.InFlightMax / 2);
-    GuestSlot? _unanswered; // writes at the device whose guests wait; kept only beside an absorption
+    readonly GuestSlotList _unanswered = new(); // writes at the device whose guests wait; only beside an absorption
 
     /// <summary>Requests that the device has not answered.</summary>
     public uint Count { get; private set; }
@@ -49,7 +49,7 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
     /// <summary>A write to a part of the range is at the device whose guest has not been told.</summary>
     public bool IsWritingUnanswered(in Extent extent)
     {
-        for (GuestSlot? slot = _unanswered; slot != null; slot = slot.Next)
+        for (GuestSlot? slot = _unanswered.First; slot != null; slot = slot.Next)
             if (slot.Extent.Overlaps(extent))
                 return true;
         return false;
@@ -66,7 +66,7 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
         if (slot.IsWrite)
             Warm?.OnSubmit(slot);
         if (KeepsUnanswered(slot))
-            Link(slot);
+            _unanswered.Append(slot);
         BlockRequest request = default;
         request.Operation = slot.Request.Operation;
         request.Flags = slot.Request.Flags;
@@ -90,7 +90,7 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
         if (slot.IsWrite)
             disk.EndWrite();
         if (KeepsUnanswered(slot))
-            Unlink(slot);
+            _unanswered.Remove(slot);
         ulong nowNs = loop.Clock.NowNs;
         if (slot.IsAbsorbed)
         {
@@ -131,23 +131,4 @@ sealed class GuestDevice(IIoLoop loop, Disk disk, GuestQueue queue, uint slotCou
 
     /// <summary>The same from submission to completion: nobody is told in between.</summary>
     bool KeepsUnanswered(GuestSlot slot) => absorption != null && slot is { IsWrite: true, IsAbsorbed: false };
-
-    void Link(GuestSlot slot)
-    {
-        (slot.Previous, slot.Next) = (null, _unanswered);
-        if (_unanswered != null)
-            _unanswered.Previous = slot;
-        _unanswered = slot;
-    }
-
-    void Unlink(GuestSlot slot)
-    {
-        if (slot.Previous == null)
-            _unanswered = slot.Next;
-        else
-            slot.Previous.Next = slot.Next;
-        if (slot.Next != null)
-            slot.Next.Previous = slot.Previous;
-        (slot.Previous, slot.Next) = (null, null);
-    }
 }

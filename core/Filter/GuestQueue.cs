@@ -38,8 +38,7 @@ sealed class GuestQueue : ILoopTask
 
     // --- touched only by the reactor's thread
     readonly DeadlineHeap<GuestSlot> _deadlines;
-    GuestSlot? _first;
-    GuestSlot? _last;
+    readonly GuestSlotList _waiting = new();
     GuestSlot? _nextVisit; // null = the first
     ulong _visitsWanted;
     ulong _arrivalCount;
@@ -76,7 +75,7 @@ sealed class GuestQueue : ILoopTask
     public ulong VisitCount { get; private set; }
 
     /// <summary>Nobody waits for being looked at.</summary>
-    public bool IsPumpIdle => _visitsWanted == 0 || _first == null;
+    public bool IsPumpIdle => _visitsWanted == 0 || _waiting.First == null;
 
     public GuestSlot At(ulong index) => _slots[index];
 
@@ -215,13 +214,7 @@ sealed class GuestQueue : ILoopTask
     {
         _trace.Emit(TracePoint.CbwWait, slot.Extent, _disk.IsGateClosed ? 1 : 0);
         slot.Step = GuestSlot.Phase.Waiting;
-        slot.Previous = _last;
-        slot.Next = null;
-        if (_last == null)
-            _first = slot;
-        else
-            _last.Next = slot;
-        _last = slot;
+        _waiting.Append(slot);
         WaitingCount++;
         SetDeadline(slot);
     }
@@ -232,15 +225,7 @@ sealed class GuestQueue : ILoopTask
         ForgetDeadline(slot);
         if (ReferenceEquals(_nextVisit, slot))
             _nextVisit = slot.Next;
-        if (slot.Previous == null)
-            _first = slot.Next;
-        else
-            slot.Previous.Next = slot.Next;
-        if (slot.Next == null)
-            _last = slot.Previous;
-        else
-            slot.Next.Previous = slot.Previous;
-        (slot.Previous, slot.Next) = (null, null);
+        _waiting.Remove(slot);
         WaitingCount--;
     }
 
@@ -341,7 +326,7 @@ sealed class GuestQueue : ILoopTask
     /// <summary>Tells the writes that wait for this range that what they wait for cannot be done.</summary>
     public void FailWaiting(in Extent extent, Fault fault)
     {
-        for (GuestSlot? slot = _first; slot != null; )
+        for (GuestSlot? slot = _waiting.First; slot != null; )
         {
             GuestSlot? next = slot.Next;
             bool hasBytes = slot.IsWrite && !slot.Extent.IsEmpty; // else it waits for a gate or for room only
@@ -366,7 +351,7 @@ sealed class GuestQueue : ILoopTask
         if (_visitsWanted == 0)
             _nextVisit = null; // a new walk begins with who waits longest
         _visitsWanted = WaitingCount;
-        if (_isPumpDeferred || _first == null)
+        if (_isPumpDeferred || _waiting.First == null)
             return;
         _isPumpDeferred = true;
         _loop.Defer(this, PumpArgument);
@@ -375,9 +360,9 @@ sealed class GuestQueue : ILoopTask
     void Pump()
     {
         _isPumpDeferred = false;
-        for (uint i = 0; i < VisitsPerTurn && _visitsWanted > 0 && _first != null; i++)
+        for (uint i = 0; i < VisitsPerTurn && _visitsWanted > 0 && _waiting.First != null; i++)
         {
-            GuestSlot slot = _nextVisit ?? _first;
+            GuestSlot slot = _nextVisit ?? _waiting.First;
             _nextVisit = slot.Next;
             _visitsWanted--;
             VisitCount++;
@@ -386,7 +371,7 @@ sealed class GuestQueue : ILoopTask
             else if (slot.IsAbsorbed || !_disk.IsGateClosed) // one under way is what the gate waits for
                 VisitWrite(slot);
         }
-        if (_first == null)
+        if (_waiting.First == null)
             _visitsWanted = 0;
         if (_visitsWanted == 0 || _isPumpDeferred)
             return;

@@ -58,7 +58,7 @@ sealed class GuestSlot(GuestQueue queue, uint index) : DeadlineEntry, ILoopTask
     /// <summary>No other write to its blocks is or was at the device with it: <see cref="WarmSet"/>.</summary>
     public bool IsAlone;
 
-    // Links of the waiting list, in order of arrival; then of the unanswered writes at the device, in none.
+    // Links of the list that it is in: of those who wait, or of the unanswered writes at the device.
     public GuestSlot? Previous;
     public GuestSlot? Next;
 
