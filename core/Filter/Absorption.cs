@@ -24,6 +24,7 @@ using System;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Memory;
+using FastBackup.Pacing;
 
 namespace FastBackup.Filter;
 
@@ -34,9 +35,7 @@ sealed class Absorption : IDisposable
     const uint CountMax = 256;
     const uint CountMin = 4;
     const ulong LengthBytesMax = 256 * Units.KiB;
-    const ulong AgeNsMax = 4 * Units.NsPerMs;
-
-    const ulong LandNsWanted = AgeNsMax / 2; // who finds no room meets the queue of those who did
+    const ulong AgeNsMax = 2 * GuestPulse.LandNsWanted;
 
     readonly AlignedRegion _region;
     readonly UnitRuns _units;
@@ -103,7 +102,7 @@ sealed class Absorption : IDisposable
 
     void Adapt(GuestSlot slot, ulong landNs)
     {
-        if (landNs <= LandNsWanted)
+        if (landNs <= GuestPulse.LandNsWanted)
         {
             if (_count >= _countLimit && _countLimit < _countMax)
                 _countLimit++;

@@ -14,7 +14,6 @@ namespace FastBackup.Pacing;
 sealed class BusyWindow
 {
     const uint HostMeanCount = 64;
-    const ulong LandNsWanted = 2 * Units.NsPerMs; // of writes that were answered before: half of their longest age
     const double TransportNs = 50_000; // between the guest and here: a virtio queue or a socket, and a wake-up
     const double LateShare = 0.01;
     const double SevereRatio = 4;
@@ -100,20 +99,21 @@ sealed class BusyWindow
             return;
         if (sample.Class == GuestClass.LandedWrite)
         {
-            Judge(sample.TotalNs / (double)LandNsWanted, mayGrow: true, sample.NowNs);
+            Judge(sample.TotalNs / (double)GuestPulse.LandNsWanted, mayGrow: true, sample.NowNs);
             return;
         }
-        if (sample.Class == GuestClass.AnsweredWrite && IsInTime(sample))
-            return;
+        bool isAnswered = sample.Class == GuestClass.AnsweredWrite;
         bool isHost = sample.Class == GuestClass.HostWrite;
         // A host's own I/O comes after the wait, and is not seen one by one: the wait may take what a mean one leaves.
         double targetNs = isHost ? HostWaitTargetNs : Allowed(Tuning.TailFactor, IdleOf(sample.Class).TailNs);
+        if (isAnswered && sample.TotalNs <= targetNs)
+            return; // it did not meet the device: no part in the hundredth that may be late
         if (targetNs <= 0)
         {
             WantsProbe = true;
             return;
         }
-        if (sample.WaitNs > 0 && sample.Class != GuestClass.AnsweredWrite) // it waits for room, not for a copy
+        if (sample.WaitNs > 0 && !isAnswered) // it waits for room, not for a copy
             targetNs = Math.Max(targetNs, CopiedTargetNs);
         else if (!isHost && sample.TotalNs > _pulse.GapNs / 2)
             JudgeMean(sample.TotalNs / Allowed(1, _pulse.Idle(sample.Class).MeanNs), sample.NowNs);
@@ -131,9 +131,6 @@ sealed class BusyWindow
             return Math.Max(0, Allowed(Tuning.TailFactor, idle.TailNs) - idle.MeanNs);
         }
     }
-
-    /// <summary>One that did not meet the device has no part in the hundredth that may be late.</summary>
-    bool IsInTime(in GuestSample sample) => sample.TotalNs <= Allowed(Tuning.TailFactor, IdleOf(sample.Class).TailNs);
 
     /// <summary>An answer from memory is compared with what the device would have taken.</summary>
     LatencySketch IdleOf(GuestClass kind) =>

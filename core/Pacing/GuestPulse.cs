@@ -14,6 +14,9 @@ namespace FastBackup.Pacing;
 /// <summary>Threads: the reactor's; Report and the histograms any.</summary>
 public sealed class GuestPulse
 {
+    /// <summary>A write that was answered from memory should land in this time: half of its longest age.</summary>
+    public const ulong LandNsWanted = 2 * Units.NsPerMs;
+
     const ulong LargeBytes = 32 * Units.KiB;
     const ulong LookNs = 200 * Units.NsPerUs;
     const ulong GapNsMax = 200 * Units.NsPerMs;
