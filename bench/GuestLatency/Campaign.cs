@@ -107,15 +107,8 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     void RunBoth(int round, GuestLoad load, string who, QemuTuning tuning, CancellationToken cancel)
     {
         using IBackupHost host = Open(who, tuning, workspace.Prepare(), cancel);
-        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
-            host,
-            load,
-            settings.SizeBytes,
-            SecondsOf(load),
-            cancel
-        );
         string name = tuning.IsDefault ? who : $"{who} {tuning}";
-        Add(new GuestRun(new RowKey(RowKey.Backup, load.Name, name), round, guest, pace));
+        RunBeside(round, new RowKey(RowKey.Backup, load.Name, name), load, host, SecondsOf(load), cancel);
     }
 
     /// <summary>A tenth of the disk is copied: by itself, and beside each guest.</summary>
@@ -129,14 +122,14 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         foreach (GuestLoad load in _loads)
         {
             using IBackupHost host = OpenIncremental(cancel);
-            (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
-                host,
+            RunBeside(
+                round,
+                new RowKey(RowKey.Incremental, load.Name, OurHost.OurName),
                 load,
-                settings.SizeBytes,
+                host,
                 SecondsOf(load),
                 cancel
             );
-            Add(new GuestRun(new RowKey(RowKey.Incremental, load.Name, OurHost.OurName), round, guest, pace));
         }
     }
 
@@ -151,14 +144,7 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     {
         HostPlan plan = workspace.Prepare() with { AbsorbBytes = AbsorbBytes };
         using IBackupHost host = Open(OurHost.OurName, QemuTuning.Default, plan, cancel);
-        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
-            host,
-            load,
-            settings.SizeBytes,
-            SecondsOf(load),
-            cancel
-        );
-        Add(new GuestRun(new RowKey(RowKey.Absorb, load.Name, OurHost.OurName), round, guest, pace));
+        RunBeside(round, new RowKey(RowKey.Absorb, load.Name, OurHost.OurName), load, host, SecondsOf(load), cancel);
     }
 
     /// <summary>What our backup made the disk do in this round, without us.</summary>
@@ -177,14 +163,14 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     {
         HostPlan plan = workspace.Prepare() with { LimitBytesPerSecond = SlowBytesPerSecond };
         using IBackupHost host = Open(who, QemuTuning.Default, plan, cancel);
-        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
-            host,
+        RunBeside(
+            round,
+            new RowKey(RowKey.Slow, GuestLoad.Rated.Name, who),
             GuestLoad.Rated,
-            settings.SizeBytes,
+            host,
             settings.Seconds,
             cancel
         );
-        Add(new GuestRun(new RowKey(RowKey.Slow, GuestLoad.Rated.Name, who), round, guest, pace));
     }
 
     /// <summary>The ceiling of what a governor of the background can reach.</summary>
@@ -192,14 +178,14 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
     {
         HostPlan plan = workspace.Prepare() with { IsCopiesOnly = true };
         using IBackupHost host = Open(OurHost.OurName, QemuTuning.Default, plan, cancel);
-        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
-            host,
+        RunBeside(
+            round,
+            new RowKey(RowKey.CopiesOnly, load.Name, OurHost.OurName),
             load,
-            settings.SizeBytes,
+            host,
             settings.Seconds,
             cancel
         );
-        Add(new GuestRun(new RowKey(RowKey.CopiesOnly, load.Name, OurHost.OurName), round, guest, pace));
     }
 
     void RunReads(int round, bool isTaken, CancellationToken cancel)
@@ -207,14 +193,14 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         string scenario = isTaken ? RowKey.ReadTaken : RowKey.Read;
         HostPlan plan = workspace.Prepare() with { TakesGuestReads = isTaken };
         using IBackupHost host = Open(OurHost.OurName, QemuTuning.Default, plan, cancel);
-        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(
-            host,
+        RunBeside(
+            round,
+            new RowKey(scenario, GuestLoad.Reader.Name, OurHost.OurName),
             GuestLoad.Reader,
-            settings.SizeBytes,
+            host,
             settings.Seconds,
             cancel
         );
-        Add(new GuestRun(new RowKey(scenario, GuestLoad.Reader.Name, OurHost.OurName), round, guest, pace));
     }
 
     /// <summary>
@@ -237,6 +223,13 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             cancel
         );
         Add(new GuestRun(new RowKey(scenario, GuestLoad.Rated.Name, who), round, guest, pace, times));
+    }
+
+    /// <summary>A guest and a backup, both at once.</summary>
+    void RunBeside(int round, RowKey row, GuestLoad load, IBackupHost host, double seconds, CancellationToken cancel)
+    {
+        (GuestFigures guest, BackupPace pace) = GuestMeasurement.Both(host, load, settings.SizeBytes, seconds, cancel);
+        Add(new GuestRun(row, round, guest, pace));
     }
 
     IBackupHost Open(string who, QemuTuning tuning, HostPlan plan, CancellationToken cancel) =>
