@@ -22,7 +22,7 @@ static class GrowthSection
     /// <param name="cancel">Ends what runs.</param>
     public static Section Run(ReportPlan plan, string folder, CancellationToken cancel)
     {
-        string[] size = plan.IsSmoke ? ["--smoke"] : ["--passes", BenchProgram.Text($"{plan.RoundCount}")];
+        string[] size = plan.IsSmoke ? ["--smoke"] : ["--passes", BenchProgram.Text($"{plan.LongRoundCount}")];
         string[] arguments = [.. size, "--dir", folder];
         using JsonDocument document = BenchProgram.Run(Program, arguments, cancel);
         Section section = new(

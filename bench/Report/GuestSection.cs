@@ -23,7 +23,7 @@ static class GuestSection
         [
             .. (string[])["--size", BenchProgram.Text($"{plan.GuestBytes / Units.MiB}MiB"), "--absorb", "--hardware"],
             .. plan.HasFrontier ? ["--frontier"] : (string[])[],
-            .. (string[])["--rounds", BenchProgram.Text($"{plan.GuestRoundCount}")],
+            .. (string[])["--rounds", BenchProgram.Text($"{plan.LongRoundCount}")],
             .. (string[])["--seconds", BenchProgram.Text($"{plan.GuestSeconds}")],
             .. (string[])["--dir", folder],
         ];

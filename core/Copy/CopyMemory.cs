@@ -1,6 +1,8 @@
 // The memory that one copy has of a shared pool: what each chunk holds, and what all chunks for guests hold together.
 // Cost: that of the pool.
 using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Memory;
@@ -80,6 +82,15 @@ sealed class CopyMemory(BufferPool pool, CopyRules rules, uint readAlignBytes, I
         Check.That(startBytes + lengthBytes <= Of(task));
         // SAFETY: the part lies within the memory that this task holds until it ends.
         return new Span<byte>(pool.Address(task.Lease) + startBytes, (int)lengthBytes);
+    }
+
+    /// <summary>Asks for the first line of a part that is looked at soon; beyond the chunk nothing happens.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void Expect(CopyTask task, ulong startBytes)
+    {
+        // SAFETY: within the memory that this task holds, and a prefetch faults on no address.
+        if (Sse.IsSupported && startBytes < Of(task))
+            Sse.Prefetch0(pool.Address(task.Lease) + startBytes);
     }
 
     /// <summary>A request of the background's lane for a part of the chunk, at its place in the memory.</summary>

@@ -2,7 +2,8 @@
 //
 // Zeroes: where the target reads as zero already, runs of at least 4 KiB are not written at all, so holes
 // stay holes at the granularity of file systems; elsewhere runs of a whole cluster become write-zeroes. The test stops
-// at the first byte that is not zero, so random data costs one look per 4 KiB.
+// at the first byte that is not zero, so random data costs one look per 4 KiB; each is a line that no processor has
+// yet, so it is asked for some looks ahead.
 // At most SegmentsInFlightMax target requests of one chunk are out at once.
 // Does not say what becomes of a chunk: it says when nothing of it is out any more.
 using System;
@@ -16,6 +17,7 @@ namespace FastBackup.Copy;
 sealed class TargetWriter
 {
     const ulong SparseBytes = 4 * Units.KiB;
+    const uint LooksAhead = 8;
 
     readonly IBlockDevice _target;
     readonly CopyMemory _memory;
@@ -127,6 +129,7 @@ sealed class TargetWriter
     bool IsZeroAt(CopyTask task, ulong startBytes, ulong limitBytes, out ulong endBytes)
     {
         endBytes = Math.Min(startBytes + _zeroUnitBytes, limitBytes);
+        _memory.Expect(task, startBytes + LooksAhead * _zeroUnitBytes);
         return BitmapKernels.IsAllZero(_memory.Span(task, startBytes, endBytes - startBytes));
     }
 }

@@ -50,7 +50,7 @@ static class BackupCommand
         Option<ulong?> speed = SizeOption.Create("--speed", "At most so many bytes a second.", CheckSpeed);
         Option<GuestPriority?> guestPriority = GuestPriorityOption.Create();
         Option<ulong?> cluster = CreateCluster();
-        Option<ulong?> memory = MemoryOption.Create();
+        Option<ulong?> memory = MemoryOption.Create("32MiB by default (64MiB into a repository)");
         (Option<bool> force, Option<bool> resume) = CreateReplacing();
         Option<string?> record = CreateRecordOption();
         Option<string?> tracker = TrackCommand.CreateTrackerOption(
@@ -119,8 +119,8 @@ static class BackupCommand
                         SpeedBytesPerSecond = parsed.GetValue(speed) ?? 0,
                         GuestPriority = parsed.GetValue(guestPriority) ?? GuestPriority.Balanced,
                         ClusterBytes = (uint)(parsed.GetValue(cluster) ?? FilterOptions.ClusterBytesDefault),
-                        MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(),
-                        UsualMemoryBytes = parsed.GetValue(memory) == null ? Engine.BufferBytesUsual : null,
+                        MemoryBytes = parsed.GetValue(memory) ?? MemoryOption.BytesDefault(MemoryOption.CopyBytes),
+                        UsualMemoryBytes = parsed.GetValue(memory) == null ? MemoryOption.CopyBytes : null,
                         IsForced = parsed.GetValue(force),
                         IsResumed = parsed.GetValue(resume),
                         Record = parsed.GetValue(record),
