@@ -24,11 +24,22 @@ public sealed partial class NarrowTests : IDisposable
     [InlineData("doctor .", "processors")]
     [InlineData("--help", "corrupt")]
     [InlineData("doctor --help", "interrupted")]
+    [InlineData("backup disk.img copy.img --force", "flushed to")]
+    [InlineData("info disk.img", "disk.img")]
     public void Words_EndBeforeTheEdge(string words, string last)
     {
         string[] lines = [.. OnTerminal(words).TakeWhile(line => line != "Examples:")];
         Assert.Contains(OnTerminal(words), line => line.Contains(last, StringComparison.Ordinal));
         Assert.All(lines, line => Assert.True(line.Length <= Columns || !line.Trim().Contains(' '), line));
+    }
+
+    [Fact]
+    public void Refusals_EndBeforeTheEdge()
+    {
+        string[] lines = OnTerminal("info nothing.img", exitCode: 1);
+        Assert.True(lines.Length > 1);
+        Assert.All(lines, line => Assert.True(line.Length <= Columns, line));
+        Assert.EndsWith("check the path", string.Join(' ', lines));
     }
 
     [Fact]
@@ -94,11 +105,11 @@ public sealed partial class NarrowTests : IDisposable
     }
 
     /// <summary>What a terminal of so many columns gets, line by line and drawing by drawing.</summary>
-    string[] OnTerminal(string words)
+    string[] OnTerminal(string words, int exitCode = 0)
     {
         Requires.Command("script");
         string line = $"stty cols {Columns} rows 24; TERM=xterm {BuiltCommand.Line} {words}";
-        string said = Programs.Run(_folder.Path, "script", "-qec", line, "/dev/null").Expect(0).Output;
+        string said = Programs.Run(_folder.Path, "script", "-qec", line, "/dev/null").Expect(exitCode).Output;
         return ControlPattern().Replace(said, "").Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
     }
 

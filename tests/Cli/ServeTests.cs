@@ -140,7 +140,7 @@ public sealed class ServeTests : IDisposable
         Requires.Command("qemu-img");
         byte[] before = File.ReadAllBytes(_folder["disk.img"]);
         using RunningProgram server = Serve("disk.img", more: ["--monitor", "m", option, value]);
-        Run("live-backup", "m", "disk=live.img").Expect(0);
+        Run("live-backup", "m", "disk=live.img", "--warm", "20").Expect(0);
         Assert.Equal(before, File.ReadAllBytes(_folder["live.img"]));
         Disks.Sparse(_folder["fleece.img"], DiskBytes);
         Run("ctl", "m", "blockdev-add", "driver=file", "node-name=f", "filename=" + _folder["fleece.img"]).Expect(0);

@@ -26,6 +26,12 @@ sealed record LiveBackupRequest
     /// <summary>A new dirty bitmap of this name on each disk, from the same instant on; null: none.</summary>
     public string? Bitmap { get; init; }
 
+    /// <summary>
+    /// How long the host looks at guests' writes before the instant, 0 = not at all; null: as it chooses. Where it is
+    /// given, the host must be one that knows it.
+    /// </summary>
+    public uint? WarmMs { get; init; }
+
     /// <summary>Commands for the shell; both or neither.</summary>
     public string? Freeze { get; init; }
 

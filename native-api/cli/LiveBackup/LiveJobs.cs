@@ -82,6 +82,8 @@ sealed class LiveJobs(MonitorLink link)
             };
             if (request.SpeedBytesPerSecond > 0)
                 backup["speed"] = request.SpeedBytesPerSecond;
+            if (request.WarmMs != null)
+                backup["x-warm-ms"] = request.WarmMs;
             if (request.Bitmap != null)
                 actions.Add(
                     (JsonNode)Action(

@@ -52,7 +52,7 @@ sealed class CtlRun(CtlRequest request, Output output, Interruption interruption
             return Fail("the monitor has closed the connection");
         if (answer["error"] is { } error)
             return Fail($"{error["class"]}: {error["desc"]}{request.Arguments.Hint((string?)error["desc"] ?? "")}");
-        output.Line(answer["return"]?.ToJsonString(s_indented) ?? "null");
+        output.AsItIs(answer["return"]?.ToJsonString(s_indented) ?? "null");
         output.Event(new CtlReturnEvent("return", answer["return"]), JsonEvents.Readable.CtlReturnEvent);
         int exitCode = request.Job == null ? ExitCode.Done : Wait(link, request.Job);
         return exitCode == ExitCode.Done && request.EventSeconds is { } seconds ? Follow(link, seconds) : exitCode;
@@ -155,7 +155,7 @@ sealed class CtlRun(CtlRequest request, Output output, Interruption interruption
         while (!interruption.IsRequested && !link.IsEnded && Environment.TickCount64 < end)
             if (link.NextEvent(TimeSpan.FromMilliseconds(end - Environment.TickCount64)) is { } happened)
             {
-                output.Line(happened.ToJsonString());
+                output.AsItIs(happened.ToJsonString());
                 output.Event(new CtlMonitorEvent("event", happened), JsonEvents.Readable.CtlMonitorEvent);
             }
         return interruption.IsRequested ? Fail(Interrupted)

@@ -52,7 +52,7 @@ sealed class TopView(Output output)
             lines.Add(table.Row(new TopJob(job!, _rates[(string)job!["id"]!].BytesPerSecond)));
         foreach (JsonNode? job in jobs)
             AddWaits(job!, width, lines);
-        output.Line(Output.IsTerminal ? Home + Fit(lines, width, TerminalSize.Rows() - 1) : string.Join('\n', lines));
+        output.AsItIs(Output.IsTerminal ? Home + Fit(lines, width, TerminalSize.Rows() - 1) : string.Join('\n', lines));
     }
 
     static void AddWaits(JsonNode job, int width, List<string> lines)

@@ -25,8 +25,15 @@ sealed class Output(bool isJson, bool isQuiet)
         : IsTerminal ? new TerminalView(Console.Out)
         : new PlainView(Console.Out);
 
-    /// <summary>A result for people.</summary>
+    /// <summary>A result for people, in lines that fit the terminal.</summary>
     public void Line(string text)
+    {
+        foreach (string line in IsTerminal ? WrappedText.Paragraphs(text, TerminalSize.Columns()) : [text])
+            AsItIs(line);
+    }
+
+    /// <summary>What fits already, or is meant for programs as well.</summary>
+    public void AsItIs(string text)
     {
         if (!isQuiet && !isJson)
             Console.Out.WriteLine(text);
@@ -39,27 +46,27 @@ sealed class Output(bool isJson, bool isQuiet)
     {
         int columns = IsTerminal ? TerminalSize.Columns() : int.MaxValue;
         foreach (string line in WrappedText.Lines(name, text, columns))
-            Line(line);
+            AsItIs(line);
     }
 
     public void Error(string sentence, Fault fault = default)
     {
         sentence = NextStep.AddTo(sentence, fault);
-        Console.Error.WriteLine("fastbackup: " + Phrases.OneLine(sentence));
+        Complain("fastbackup: " + Phrases.OneLine(sentence));
         Message("error", sentence, fault);
     }
 
     public void Warning(string sentence)
     {
         if (!isQuiet)
-            Console.Error.WriteLine("fastbackup: warning: " + Phrases.OneLine(sentence));
+            Complain("fastbackup: warning: " + Phrases.OneLine(sentence));
         Message("warning", sentence, default);
     }
 
     /// <summary>A warning that the result may not be what it is taken for: said in a quiet run, too.</summary>
     public void Doubt(string sentence)
     {
-        Console.Error.WriteLine("fastbackup: warning: " + Phrases.OneLine(sentence));
+        Complain("fastbackup: warning: " + Phrases.OneLine(sentence));
         Message("warning", sentence, default);
     }
 
@@ -68,6 +75,14 @@ sealed class Output(bool isJson, bool isQuiet)
     {
         if (isJson)
             Console.Out.WriteLine(JsonSerializer.Serialize(item, type));
+    }
+
+    /// <summary>One line, unless a terminal is too narrow for it.</summary>
+    static void Complain(string sentence)
+    {
+        bool isRead = !Console.IsErrorRedirected && IsTerminal;
+        foreach (string line in isRead ? WrappedText.Paragraphs(sentence, TerminalSize.Columns()) : [sentence])
+            Console.Error.WriteLine(line);
     }
 
     void Message(string name, string sentence, Fault fault) =>

@@ -1,5 +1,5 @@
 // A name and a text beside it, in lines that fit a terminal: the text goes on below itself. Where there is hardly any
-// room beside the name, it goes on near the left edge.
+// room beside the name, it goes on near the left edge. Text without a name goes on below its beginning.
 using System;
 using System.Collections.Generic;
 
@@ -29,5 +29,19 @@ static class WrappedText
             (line, isBegun) = (longer, true);
         }
         yield return line;
+    }
+
+    /// <summary>Lines that fit stay as they are; the others go on below their beginning.</summary>
+    /// <param name="text">Of any number of lines.</param>
+    /// <param name="columns">As for <see cref="Lines"/>.</param>
+    public static IEnumerable<string> Paragraphs(string text, int columns)
+    {
+        foreach (string given in text.Split('\n'))
+        {
+            string words = given.TrimStart(' ');
+            string indent = new(' ', given.Length - words.Length);
+            foreach (string line in given.Length <= columns ? [given] : Lines(indent, words, columns))
+                yield return line;
+        }
     }
 }

@@ -174,6 +174,8 @@ public sealed class LiveBackupTests : IDisposable
     [InlineData(1, "disk 'vda' is given twice", "vda=@/z", "vda=@/y")]
     [InlineData(1, "the target's folder must exist", "vda=@/nowhere/z")]
     [InlineData(2, "--freeze and --thaw belong together", "@", "--freeze", "true")]
+    [InlineData(2, "--warm '10001' is not a number of ms from 0 to 10000", "@", "--warm", "10001")]
+    [InlineData(2, "--warm '-1' is not a number of ms from 0 to 10000", "@", "--warm", "-1")]
     [InlineData(2, "TARGET is missing")]
     public void WhatIsWrong_IsToldBeforeAnythingIsMade(int exitCode, string sentence, params string[] arguments)
     {
