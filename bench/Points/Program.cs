@@ -3,12 +3,19 @@
 // random pieces of 64 KiB, or of 4 KiB, as a tracker with granules of that size tells.
 //
 //   dotnet run -c Release --project bench/Points            1 GiB; --smoke: 64 MiB and two sizes
+//   dotnet run -c Release --project bench/Points -- --stages    where the processor time of a backup and a restore goes
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.Bench.Points;
 
+if (args is ["--stages"])
+{
+    PrintStages(Units.GiB);
+    return;
+}
 bool isSmoke = args is ["--smoke"];
 ulong sizeBytes = isSmoke ? 64 * Units.MiB : Units.GiB;
 ulong[] chunksKib = isSmoke ? [256, 1024] : [128, 256, 512, 1024, 2048, 4096];
@@ -36,4 +43,33 @@ try
 finally
 {
     Directory.Delete(folder, recursive: true);
+}
+if (isSmoke)
+    PrintStages(sizeBytes);
+
+static void PrintStages(ulong sizeBytes)
+{
+    string folder = Directory.CreateTempSubdirectory("fb-points-").FullName;
+    try
+    {
+        using StageCosts costs = new(folder, sizeBytes);
+        Print("backup", costs.Backup());
+        Print("restore", costs.Restore());
+    }
+    finally
+    {
+        Directory.Delete(folder, recursive: true);
+    }
+}
+
+static void Print(string title, IEnumerable<StageCost> costs)
+{
+    Console.WriteLine($"| {title}, a GiB | CPU, s | s |\n|---|---|---|");
+    foreach (StageCost cost in costs)
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {cost.Name} | {cost.CpuSeconds:0.00} | {cost.Seconds:0.00} |"
+            )
+        );
 }

@@ -1,5 +1,5 @@
-// A store in memory whose operations fail when a test says so. What fails after it has succeeded has happened; what
-// fails half has left half of its content.
+// A store in memory whose operations fail, or take a while, when a test says so. What fails after it has succeeded has
+// happened; what fails half has left half of its content. While one is slow the others go on.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -13,11 +13,16 @@ public enum StoreFailure
     Before,
     After,
     Half,
+
+    /// <summary>It works, after a while.</summary>
+    Slow,
 }
 
 /// <summary>Threads: any.</summary>
 sealed class FaultyStore : IStore
 {
+    const int SlowMs = 15;
+
     readonly Lock _one = new();
     readonly Dictionary<(StoreKind, string), byte[]> _files = [];
     StoreFailure _failure;
@@ -96,13 +101,41 @@ sealed class FaultyStore : IStore
             ? file
             : throw new RepositoryException(RepositoryError.NotFound, $"no {kind} {name}");
 
-    T Run<T>(Func<T> act, Action? half = null)
+    /// <summary>Another one with the same files, that does not fail.</summary>
+    public FaultyStore Copy()
+    {
+        FaultyStore copy = new();
+        lock (_one)
+            foreach (((StoreKind, string) key, byte[] file) in _files)
+                copy._files.Add(key, file);
+        return copy;
+    }
+
+    /// <summary>A bit of the longest file of a kind is another one from now on.</summary>
+    public void Damage(StoreKind kind)
     {
         lock (_one)
         {
-            bool fails = OperationCount >= _failAt && OperationCount - _failAt < _times;
+            (StoreKind, string) longest = _files.Keys.Where(key => key.Item1 == kind).MaxBy(key => _files[key].Length);
+            byte[] file = [.. _files[longest]];
+            file[file.Length / 2] ^= 4;
+            _files[longest] = file;
+        }
+    }
+
+    T Run<T>(Func<T> act, Action? half = null)
+    {
+        bool fails;
+        lock (_one)
+        {
+            fails = OperationCount >= _failAt && OperationCount - _failAt < _times;
             OperationCount++;
-            if (!fails)
+        }
+        if (fails && _failure == StoreFailure.Slow)
+            Thread.Sleep(SlowMs);
+        lock (_one)
+        {
+            if (!fails || _failure == StoreFailure.Slow)
                 return act();
             if (_failure == StoreFailure.After)
                 _ = act();

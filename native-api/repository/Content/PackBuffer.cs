@@ -1,5 +1,6 @@
 // A pack that is being filled, in memory: blobs are given their places one after the other, and sealed into them by as
-// many threads as like.
+// many threads as like. It begins at a page, so that a file can be written from it past the page cache.
+using System;
 using System.Collections.Generic;
 
 namespace FastBackup.Repositories;
@@ -7,7 +8,7 @@ namespace FastBackup.Repositories;
 /// <summary>Threads: the sink's lock, but for the bytes of a place, which are their writer's.</summary>
 sealed class PackBuffer(int bytes)
 {
-    public byte[] Bytes { get; } = System.GC.AllocateUninitializedArray<byte>(bytes);
+    public Memory<byte> Bytes { get; } = PageMemory.Allocate(bytes);
 
     public List<PackedBlob> Blobs { get; } = [];
 

@@ -73,7 +73,7 @@ sealed class PackSink : IDisposable
         ReadOnlySpan<byte> body = compressed.Length > 0 ? compressed : text;
         int sealedBytes = body.Length + BlobCipher.OverheadBytes;
         PackBuffer pack = Reserve(id, kind, sealedBytes, text.Length, compressed.Length > 0, out int offset);
-        codec.Cipher.Seal(body, pack.Bytes.AsSpan(offset, sealedBytes));
+        codec.Cipher.Seal(body, pack.Bytes.Span.Slice(offset, sealedBytes));
         lock (_one)
         {
             pack.PendingCount--;
@@ -192,8 +192,8 @@ sealed class PackSink : IDisposable
     void Save(PackBuffer pack, BlobCodec codec)
     {
         int bytes = pack.UsedBytes;
-        bytes += PackHeader.Write(pack.Blobs, codec.Cipher, pack.Bytes.AsSpan(bytes));
-        ReadOnlyMemory<byte> content = pack.Bytes.AsMemory(0, bytes);
+        bytes += PackHeader.Write(pack.Blobs, codec.Cipher, pack.Bytes.Span[bytes..]);
+        ReadOnlyMemory<byte> content = pack.Bytes[..bytes];
         BlobId id = BlobId.Of(content.Span);
         _repository.Store.Write(StoreKind.Pack, id.ToString(), content);
         _ = Interlocked.Add(ref _storedBytes, bytes);

@@ -68,7 +68,7 @@ sealed class RepositoryLock : IDisposable
     public void Ensure()
     {
         lock (_one)
-            if (_now() - _time < s_trusted && _repository.Store.SizeOf(StoreKind.Lock, _name) != null)
+            if (IsFresh && _repository.Store.SizeOf(StoreKind.Lock, _name) != null)
                 return;
         throw new RepositoryException(
             RepositoryError.Locked,
@@ -76,6 +76,9 @@ sealed class RepositoryLock : IDisposable
                 + "removed what this needs; nothing was finished, run again"
         );
     }
+
+    /// <summary>It was made a short while ago: nobody has taken it away for its age.</summary>
+    public bool IsFresh => _now() - _time < s_trusted;
 
     public void Dispose()
     {
@@ -154,7 +157,7 @@ sealed class RepositoryLock : IDisposable
     }
 
     /// <summary>The new one is there before the old one goes. One that others have taken away stays away.</summary>
-    void Refresh()
+    public void Refresh()
     {
         lock (_one)
         {

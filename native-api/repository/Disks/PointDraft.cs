@@ -81,7 +81,25 @@ sealed class PointDraft : IDisposable
             Head.Tags.Length > 0 ? Head.Tags : null
         );
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(document, Documents.Readable.SnapshotDocument);
-        return _repository.SaveFile(StoreKind.Snapshot, json);
+        BlobId point = _repository.SaveFile(StoreKind.Snapshot, json);
+        if (!_lock.IsFresh)
+            TakeBackUnlessHeld(point);
+        return point;
+    }
+
+    /// <summary>A store that was so slow at the end: others may have taken the lock away, and what this needs.</summary>
+    void TakeBackUnlessHeld(BlobId point)
+    {
+        _lock.Refresh();
+        try
+        {
+            _lock.Ensure();
+        }
+        catch (RepositoryException)
+        {
+            _repository.Store.Remove(StoreKind.Snapshot, point.ToString());
+            throw;
+        }
     }
 
     public void Dispose() => Sink.Dispose();

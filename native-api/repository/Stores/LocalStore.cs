@@ -11,6 +11,7 @@ using System.Security.Cryptography;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
 using FastBackup.Ports.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace FastBackup.Repositories;
 
@@ -24,6 +25,7 @@ sealed class LocalStore : IStore
     const int Unlock = 8; // LOCK_UN
 
     readonly string _path;
+    readonly DirectFile _direct = new();
     bool _isSwept;
 
     public LocalStore(string path) => _path = path;
@@ -86,8 +88,8 @@ sealed class LocalStore : IStore
         string path = PathOf(kind, name);
         try
         {
-            using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path);
-            int done = 0;
+            using SafeFileHandle file = File.OpenHandle(path);
+            int done = _direct.Read(file, offsetBytes, part);
             while (done < part.Length)
             {
                 int count = RandomAccess.Read(file, part[done..], offsetBytes + done);
@@ -163,7 +165,8 @@ sealed class LocalStore : IStore
         using FileStream file = new(temporary, options);
         try
         {
-            RandomAccess.Write(file.SafeFileHandle, content, 0);
+            int done = DirectFile.Write(file.SafeFileHandle, content);
+            RandomAccess.Write(file.SafeFileHandle, content[done..], done);
             if (isDurable)
                 RandomAccess.FlushToDisk(file.SafeFileHandle);
             if (RandomAccess.GetLength(file.SafeFileHandle) != content.Length)

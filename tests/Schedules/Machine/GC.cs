@@ -12,7 +12,8 @@ static class GC
         return new T[length];
     }
 
-    public static T[] AllocateUninitializedArray<T>(int length) => System.GC.AllocateUninitializedArray<T>(length);
+    public static T[] AllocateUninitializedArray<T>(int length, bool pinned = false) =>
+        System.GC.AllocateUninitializedArray<T>(length, pinned);
 
     public static System.GCMemoryInfo GetGCMemoryInfo() => System.GC.GetGCMemoryInfo();
 
