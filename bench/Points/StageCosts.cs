@@ -23,7 +23,7 @@ sealed class StageCosts : IDisposable
     const int CheapCost = 2;
     const int ChunkBytes = 256 << 10;
     const int PackBytes = 64 << 20;
-    const int Lanes = 16;
+    const int AtOnce = 16;
 
     readonly string _folder;
     readonly Engine _engine;
@@ -209,7 +209,7 @@ sealed class StageCosts : IDisposable
 
     void Transfer(FileDevice device, BlockOperation operation)
     {
-        using DeviceLanes lanes = new(_engine, device, Lanes);
+        using DeviceLanes lanes = new(_engine, device, AtOnce);
         for (int at = 0; at < _content.Length; at += ChunkBytes)
         {
             DeviceLane lane = lanes.Take(CancellationToken.None);

@@ -1,6 +1,6 @@
 // Everything that is done to a repository but a first backup, while one operation of the store fails: once, twice,
-// slowly, for ever, or after it has succeeded. What says that it succeeded has; and whatever happens, no point is wrong,
-// none is lost that nobody has forgotten, and the same done again is done.
+// slowly, for ever, or after it has succeeded. What says that it succeeded has; and whatever happens, no point is
+// wrong, none is lost that nobody has forgotten, and the same done again is done.
 using System;
 using System.Collections.Generic;
 using System.Linq;
@@ -221,7 +221,7 @@ public sealed class StoreVerbTests : IDisposable
     /// <summary>Every operation of an act, one after the other.</summary>
     /// <param name="made">The store before; never changed.</param>
     /// <param name="act">Counts operations from its begin on; with a patience.</param>
-    /// <param name="look">At the store after it: whether it said that it is done, and no half document can be there.</param>
+    /// <param name="look">At the store after it: whether it said it is done; whether no half document is there.</param>
     static void Try(FaultyStore made, Action<FaultyStore, TimeSpan> act, Action<FaultyStore, bool, bool> look)
     {
         FaultyStore counted = made.Copy();

@@ -22,7 +22,7 @@ sealed class TrialPoints : IDisposable
     const int ChunkBytes = 4 << 10;
     const int ZeroBytes = 2 * ChunkBytes;
     const int DiskBytes = 8 * ChunkBytes + 100;
-    const int PackBytes = 128 << 10;
+    const int PackBytes = 12 << 10; // some of them: they are stored while the disk is read
     const int CheapCost = 2;
     const int ChangeStride = 5_000;
 

@@ -104,10 +104,19 @@ sealed class DeviceLanes : IBlockOwner, ILoopTask, IDisposable
     /// <exception cref="OperationCanceledException">Canceled: some may not be.</exception>
     public void Drain(CancellationToken cancel)
     {
-        for (int i = 0; i < _lanes.Length; i++)
-            _ = _free.Take(cancel);
-        foreach (DeviceLane lane in _lanes)
-            _free.Add(lane, CancellationToken.None);
+        int taken = 0;
+        DeviceLane[] lanes = new DeviceLane[_lanes.Length];
+        try
+        {
+            for (; taken < lanes.Length; taken++)
+                lanes[taken] = _free.Take(cancel);
+        }
+        finally
+        {
+            // Also those of a wait that was given up: whoever waits for idleness then counts them.
+            for (int i = 0; i < taken; i++)
+                _free.Add(lanes[i], CancellationToken.None);
+        }
     }
 
     /// <summary>After Drain.</summary>

@@ -87,7 +87,7 @@ sealed class PointDraft : IDisposable
         return point;
     }
 
-    /// <summary>A store that was so slow at the end: others may have taken the lock away, and what this needs.</summary>
+    /// <summary>Slow at the end: others may have taken the lock away, and then what this needs.</summary>
     void TakeBackUnlessHeld(BlobId point)
     {
         _lock.Refresh();
