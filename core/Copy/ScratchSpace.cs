@@ -5,6 +5,9 @@
 // The first failed write ends its use (what is in memory stays there; what is in the log stays readable): a full or
 // broken scratch file is a smaller memory, never a lost snapshot. Only a failed read of what it alone holds is that.
 //
+// A place where an older write may still land (a server came back, and something was asked of it twice) is never used
+// again: it stays taken.
+//
 // A reader of the snapshot pins a run while it reads it here; a run that is through meanwhile is given back then.
 // Cost: O(1) a run. Memory: 28 bytes a cluster, as far as clusters were ever used; the limit itself costs none.
 using System;
@@ -75,8 +78,13 @@ public sealed class ScratchSpace : IDisposable
     internal bool TryReserve(ulong firstCluster, ulong clusterCount, out uint entry)
     {
         entry = NoEntry;
-        if (Fault.IsFault || !_space.TryTakeNext((uint)clusterCount, out entry))
+        if (Fault.IsFault)
             return false;
+        do
+        {
+            if (!_space.TryTakeNext((uint)clusterCount, out entry))
+                return false;
+        } while (Device.MayChangeLate(new Extent(OffsetBytes(entry), clusterCount * ClusterBytes))); // given up
         _entries[entry] = new Entry
         {
             FirstCluster = firstCluster,

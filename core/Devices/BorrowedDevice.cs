@@ -31,6 +31,8 @@ public sealed class BorrowedDevice(IBlockDevice inner, bool isOwned) : IBlockDev
 
     public Fault Grow(ulong capacityBytes) => inner.Grow(capacityBytes);
 
+    public bool MayChangeLate(in Extent range) => inner.MayChangeLate(range);
+
     public void Submit(in BlockRequest request) => inner.Submit(request);
 
     public void BeginImage(ulong bitmapSerial) => inner.BeginImage(bitmapSerial);

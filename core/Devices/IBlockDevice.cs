@@ -119,6 +119,10 @@ public sealed record BlockLimits
     /// </summary>
     public bool ReadsThroughCache { get; init; }
 
+    /// <summary>A write may be asked for again when a connection has ended: <see cref="IBlockDevice.MayChangeLate"/>.
+    /// </summary>
+    public bool MayRepeatWrites { get; init; }
+
     /// <summary>Requests that one device carries out at once without allocating; more wait inside it.</summary>
     public uint InFlightMax { get; init; } = 1024;
 }
@@ -178,6 +182,12 @@ public interface IBlockDevice : IDisposable
     /// written to it through this object since.
     /// </summary>
     bool ReadsAsZero { get; }
+
+    /// <summary>
+    /// An older write than the last may still land here: it was asked for again over another connection, and the first
+    /// one may be carried out yet. What is written here again must be the same bytes.
+    /// </summary>
+    bool MayChangeLate(in Extent range) => false;
 
     void Submit(in BlockRequest request);
 

@@ -137,6 +137,9 @@ public interface IFileIo : IDisposable
     /// <summary>A wait also ends when this descriptor is readable, from now on. Once; it outlives the waits.</summary>
     void Watch(int fd);
 
+    /// <summary>The descriptor that is watched may have become readable since the last Poll began.</summary>
+    bool MayWatchedBeReady => true;
+
     /// <summary>
     /// Tells the port of memory that many commands will use. A hint: a fault (for a person to read) leaves
     /// everything working, only slower.

@@ -34,6 +34,9 @@ public struct StreamCommand
     /// <summary>Receive, Send: LengthBytes of memory, at least 1.</summary>
     public nint Buffer;
     public ulong LengthBytes;
+
+    /// <summary>Receive: a part of it is of no use yet. A hint: the result may be one all the same.</summary>
+    public bool IsWantedWhole;
     public IStreamOwner Owner;
 
     /// <summary>Given back with the completion.</summary>

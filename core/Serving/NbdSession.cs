@@ -147,7 +147,7 @@ sealed class NbdSession : IStreamOwner, ILoopTask, IDisposable
         if (!_isPayload && !_input.TryPlace(out start, out lengthBytes))
             return; // it must wait for its own requests
         _isReceiving = true;
-        Push(StreamOperation.Receive, ReceiveTag, start, lengthBytes);
+        Push(StreamOperation.Receive, ReceiveTag, start, lengthBytes, isWhole: _isPayload);
     }
 
     void Send()
@@ -166,7 +166,7 @@ sealed class NbdSession : IStreamOwner, ILoopTask, IDisposable
         Push(StreamOperation.Send, SendTag, start, lengthBytes);
     }
 
-    void Push(StreamOperation operation, ulong tag, nint start, ulong lengthBytes) =>
+    void Push(StreamOperation operation, ulong tag, nint start, ulong lengthBytes, bool isWhole = false) =>
         _streams.Push(
             new StreamCommand
             {
@@ -174,6 +174,7 @@ sealed class NbdSession : IStreamOwner, ILoopTask, IDisposable
                 Stream = _stream,
                 Buffer = start,
                 LengthBytes = lengthBytes,
+                IsWantedWhole = isWhole,
                 Owner = this,
                 Tag = tag,
             }

@@ -26,6 +26,7 @@ static class ExportTable
         ("fb_job_", "JobCalls"),
         ("fb_snapshot_", "SnapshotCalls"),
         ("fb_monitor_", "MonitorCalls"),
+        ("fb_server_", "ServerCalls"),
         ("fb_path_", "PathCalls"),
     ];
 

@@ -17,12 +17,13 @@ static class KernelTable
             [
                 new("opcode", "Opcode", "IORING_OP_*."),
                 new("flags", "Flags", "IOSQE_* bits."),
-                new("ioprio", "IoPriority"),
+                new("ioprio", "IoPriority", "RECV: IORING_RECVSEND_* bits."),
                 new("fd", "Fd", "File descriptor, or the registered index with IOSQE_FIXED_FILE."),
                 new("off", "Offset", "Where in the file."),
                 new("addr", "Address", "Buffer address; for FALLOCATE the length."),
                 new("len", "Length", "Buffer length; for FALLOCATE the mode."),
                 new("rw_flags", "RwFlags", "READ, WRITE: RWF_* bits."),
+                new("msg_flags", "MessageFlags", "RECV: MSG_* bits."),
                 new("fsync_flags", "FsyncFlags", "FSYNC: IORING_FSYNC_* bits."),
                 new("poll32_events", "PollEvents", "POLL_ADD: POLL* bits; halves swapped on big-endian machines."),
                 new("user_data", "UserData", "Comes back in the completion."),
@@ -144,8 +145,10 @@ static class KernelTable
                 "IORING_OP_FALLOCATE",
                 "IORING_OP_READ",
                 "IORING_OP_WRITE",
+                "IORING_OP_RECV",
             ]
         ),
+        new("ushort", IsBits: true, ["IORING_RECVSEND_POLL_FIRST"]),
         new("byte", IsBits: true, ["IOSQE_FIXED_FILE", "IOSQE_ASYNC"]),
         new(
             "uint",

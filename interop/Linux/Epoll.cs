@@ -28,6 +28,7 @@ public static unsafe partial class Epoll
 
     public const int CLOEXEC = 0x80000;
     public const int CTL_ADD = 1;
+    public const int CTL_MOD = 3;
     public const uint IN = 1;
     public const uint OUT = 4;
     public const uint ERR = 8;

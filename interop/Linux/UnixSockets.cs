@@ -1,6 +1,7 @@
 // Stream sockets, those of the file system above all. Declarations only: no retries, no policy.
 // Source: unix(7), getsockopt(2),
-// socket(2), bind(2), listen(2), accept4(2), connect(2), send(2), recv(2), fchmod(2), poll(2).
+// socket(2), bind(2), listen(2), accept4(2), connect(2), send(2), recv(2), shutdown(2), fchmod(2),
+// poll(2).
 using System.Runtime.InteropServices;
 
 namespace FastBackup.Interop.Linux;
@@ -27,6 +28,8 @@ public static unsafe partial class UnixSockets
     public const int SOCK_NONBLOCK = 0x800;
     public const int MSG_NOSIGNAL = 0x4000;
     public const int MSG_DONTWAIT = 0x40;
+    public const int MSG_WAITALL = 0x100;
+    public const int SHUT_RDWR = 2;
 
     public const short POLLOUT = 4;
     public const short POLLERR = 8;
@@ -55,6 +58,9 @@ public static unsafe partial class UnixSockets
 
     [LibraryImport(Library, EntryPoint = "recv", SetLastError = true)]
     public static partial nint Receive(int fd, void* buffer, nuint lengthBytes, int flags);
+
+    [LibraryImport(Library, EntryPoint = "shutdown", SetLastError = true)]
+    public static partial int Shutdown(int fd, int how);
 
     public const int SOL_SOCKET = 1;
     public const int SO_REUSEADDR = 2;

@@ -135,6 +135,7 @@ typedef struct fb_disk { uint64_t id; } fb_disk;
 typedef struct fb_bitmap { uint64_t id; } fb_bitmap;
 typedef struct fb_job { uint64_t id; } fb_job;
 typedef struct fb_monitor { uint64_t id; } fb_monitor;
+typedef struct fb_server { uint64_t id; } fb_server;
 
 #define FB_KIND_NONE 0u
 #define FB_KIND_ENGINE 1u
@@ -144,6 +145,7 @@ typedef struct fb_monitor { uint64_t id; } fb_monitor;
 #define FB_KIND_BITMAP 5u
 #define FB_KIND_JOB 6u
 #define FB_KIND_MONITOR 7u
+#define FB_KIND_SERVER 8u
 
 /* [any] FB_KIND_* of an id that is open now, else FB_KIND_NONE. */
 FB_API uint32_t FB_CALL fb_handle_kind(uint64_t id);
@@ -1120,6 +1122,76 @@ FB_API fb_status FB_CALL fb_monitor_open(fb_engine engine, const fb_monitor_opti
  *   FB_OK, FB_E_HANDLE; FB_E_STATE: this is a callback on the engine's thread, or after 2 s a granted write or a read
  *   of a snapshot has not ended: end it and call again; socket and clients are gone already */
 FB_API fb_status FB_CALL fb_monitor_close(fb_monitor monitor);
+
+/* ---- 12. NBD servers ------------------------------------------------------------------------------------------- */
+
+/* Disks and their points in time for NBD clients (qemu, nbdcopy, nbdinfo, backup software), from inside the host: the
+ * server runs on the engine's thread, without a thread of its own. What clients write goes the way of fb_disk_write,
+ * past every point in time. native-api/docs/nbd.md says what it speaks, and how much of memory a client can hold. */
+
+typedef struct fb_server_options {
+  uint32_t struct_size;
+  uint32_t flags;           /* 0 */
+  const char *path;         /* of a unix socket, UTF-8, made with mode 0600; NULL: address */
+  const char *address;      /* "127.0.0.1:10809", "[::1]:10809": of this machine only, as there is no TLS; NULL: path */
+  uint32_t path_length;     /* 1 to 107 bytes; 0 with address */
+  uint32_t address_length;  /* 0 with path */
+  uint32_t connections_max; /* clients at once; further ones are closed. 0 = 64 */
+  uint32_t reserved;        /* 0 */
+} fb_server_options;
+
+/* [setup] Listens, with nothing to show yet. A socket where nobody listens is replaced. In an engine that its host
+ * drives, clients are served while it is driven.
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_IO, FB_E_NO_MEMORY, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_STATE: somebody listens
+ *   there, or it is no socket */
+FB_API fb_status FB_CALL fb_server_open(fb_engine engine, const fb_server_options *options, fb_server *out);
+
+/* [setup] Listens no more, ends the clients' connections and takes the exports back.
+ *   FB_OK, FB_E_HANDLE; FB_E_STATE: this is a callback on the engine's thread, or after 2 s requests of clients have
+ *   not ended, as a device does not answer: call again; socket and clients are gone already */
+FB_API fb_status FB_CALL fb_server_close(fb_server server);
+
+#define FB_EXPORT_WRITABLE 1u    /* of a disk: clients may write; else they may not, whatever the disk is */
+#define FB_EXPORT_ALL_BITMAPS 2u /* the disk's dirty bitmaps and checkpoints are contexts, as they are when asked for */
+
+typedef struct fb_export_options {
+  uint32_t struct_size;
+  uint32_t flags;         /* FB_EXPORT_* */
+  fb_disk disk;           /* the live disk; 0: a job */
+  fb_job job;             /* its point in time (FB_BACKUP_SNAPSHOT, begun), read only; 0: a disk */
+  const char *name;       /* as clients give it, UTF-8; the empty one is what they get that give none */
+  const char *description; /* for people; may be NULL */
+  const char *bitmap;     /* one of the disk's, as the context qemu:dirty-bitmap:NAME; NULL: none, or by flag all */
+  uint32_t name_length;   /* 0 to 4096 bytes */
+  uint32_t description_length;
+  uint32_t bitmap_length;
+  uint32_t reserved;      /* 0 */
+} fb_export_options;
+
+/* [setup] Shows a disk, or a point in time, from now on. Until it is taken back the disk cannot be closed; a job can
+ * end: clients that read its point in time then get errors.
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_UNSUPPORTED, FB_E_NO_MEMORY, FB_E_BUG; FB_E_STATE: the name is taken, or the
+ *   job has no point in time that can be read */
+FB_API fb_status FB_CALL fb_server_add_export(fb_server server, const fb_export_options *options);
+
+#define FB_EXPORT_IF_UNUSED 1u /* with clients: FB_E_STATE, and nothing changes */
+
+/* [setup] Takes an export back and ends its clients' connections.
+ *   FB_OK, FB_E_HANDLE, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_INVALID: there is none of this name; FB_E_STATE: it has
+ *   clients, or after 2 s their requests have not ended: call again; nobody finds it any more */
+FB_API fb_status FB_CALL fb_server_remove_export(fb_server server, const char *name, uint32_t name_length,
+                                                 uint32_t flags);
+
+typedef struct fb_server_state {
+  uint32_t struct_size;
+  uint32_t client_count; /* connections, before and after their handshake */
+  uint32_t export_count;
+  uint32_t reserved;
+} fb_server_state;
+
+/* [setup] How it stands now.
+ *   FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_BUG */
+FB_API fb_status FB_CALL fb_server_get_state(fb_server server, fb_server_state *out);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -40,6 +40,14 @@ public sealed class ClauseTests
         Assert.Contains("each of one moment", output, System.StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void NbdServer_OfAHost_ServesTheClientsThatPeopleHave()
+    {
+        Requires.Command("nbdinfo");
+        Requires.Command("qemu-io");
+        BuiltLibrary.CompileAndRun("tests/Abi/Peers/nbd_server.c");
+    }
+
     /// <summary>A minute on a machine that does nothing else; by hand for a night: 10000 40000.</summary>
     [Fact]
     public void TrackerOfManyKills_MissesNothing_AndNamesNothingTooMany()

@@ -47,6 +47,9 @@ public sealed partial class HeaderTests
         ["fb_event_sink"] = typeof(EventSinkStruct),
         ["fb_log_sink"] = typeof(LogSinkStruct),
         ["fb_monitor_options"] = typeof(MonitorOptionsStruct),
+        ["fb_server_options"] = typeof(ServerOptionsStruct),
+        ["fb_export_options"] = typeof(ExportOptionsStruct),
+        ["fb_server_state"] = typeof(ServerStateStruct),
     };
 
     [Theory]

@@ -46,6 +46,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
     readonly NbdUnflushed? _unflushed; // null: nothing to keep in mind
     readonly NbdReturn _return;
     readonly NbdZeroing _zeroing = new();
+    readonly NbdLateWrites _late = new();
 
     readonly List<NbdLink> _links = [];
     NbdExport _export;
@@ -71,6 +72,7 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
             IsReadOnly = remote.IsReadOnly || _export.Can(NbdExportFlags.ReadOnly),
             InFlightMax = InFlightMax,
             CanZeroFast = _export.CanZeroFast,
+            MayRepeatWrites = remote.Options.ReconnectNs > 0,
             ReadsThroughCache = _export.Can(NbdExportFlags.CanCache),
         };
         if (!Limits.IsReadOnly && !_export.Can(NbdExportFlags.CanWriteZeroes))
@@ -98,6 +100,8 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
 
     /// <summary>Now; for people.</summary>
     internal int ConnectionCount => _links.Count;
+
+    public bool MayChangeLate(in Extent range) => _late.Overlaps(range);
 
     public void Submit(in BlockRequest request)
     {
@@ -436,6 +440,8 @@ public sealed class NbdDevice : IBlockDevice, ILoopTask, INbdLinkOwner, INbdRetu
         for (uint i = 0; i < _slots.Capacity; i++)
         {
             bool isOpen = _slots.TryGetAt(i, out ulong key, out NbdSlot slot) && slot.State != NbdSlotState.Finished;
+            if (isOpen && slot.MayLandLate)
+                _late.Add(slot.Piece);
             if (!isOpen || _return.Owns(key))
                 continue;
             Take(slot, slot.Request, out _);

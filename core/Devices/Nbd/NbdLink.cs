@@ -283,6 +283,7 @@ sealed class NbdLink : IStreamOwner, INbdAsker, IDisposable
             Stream = _stream,
             Buffer = start,
             LengthBytes = lengthBytes,
+            IsWantedWhole = operation == StreamOperation.Receive && _replies.IsInPayload,
             Owner = this,
             Tag = tag,
         };

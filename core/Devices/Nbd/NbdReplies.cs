@@ -55,6 +55,9 @@ sealed class NbdReplies(NbdExport export, SlotTable<NbdSlot> slots, INbdAsker as
 
     public void Dispose() => _in.Dispose();
 
+    /// <summary>What comes next is of no use in part.</summary>
+    public bool IsInPayload => _stage == Stage.Payload;
+
     /// <summary>Where what comes next shall go.</summary>
     public nint Place(out ulong lengthBytes)
     {

@@ -8,8 +8,8 @@
 // takes connections and ends each is gone, too, and is not asked faster than once a second. Memory for
 // what is read again is taken when it is needed.
 // A request that has reached the server before its connection ended may be carried out after it was asked for again:
-// the same bytes at the same place, while its owner has not been told of its end. A server that carries out requests
-// of connections which have ended long ago is not guarded against.
+// the same bytes at the same place, while its owner has not been told of its end. Later it is not the same any more if
+// something newer was written there: NbdLateWrites has these places, and scratch space uses none of them again.
 using System;
 using System.Globalization;
 using FastBackup.Base;

@@ -56,6 +56,9 @@ sealed class NbdSlot
 
     public Extent Piece => new(PieceOffsetBytes, PieceBytes);
 
+    /// <summary>It has left, at least in part, and changes its place when a server carries it out.</summary>
+    public bool MayLandLate => State is NbdSlotState.Sending or NbdSlotState.Sent && Request.Operation.IsWrite();
+
     public void Begin(in BlockRequest request, NbdCommand command)
     {
         (Request, Command, State) = (request, command, NbdSlotState.Queued);

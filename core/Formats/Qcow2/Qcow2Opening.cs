@@ -81,6 +81,11 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
             return OpenRefusal.Rule($"'{options.Path}' is based on more than {LayersMax} images, one upon the other");
         if (BorrowedDevice.Behind(layer.File) is FileDevice { Kin.Identity: var identity } && !_met.Add(identity))
             return OpenRefusal.Rule($"'{options.Path}' is based on '{layer.Path}', which is based on itself");
+        if (layer == _layers[0] && !options.IsReadOnly && layer.File.Limits.MayRepeatWrites)
+            return OpenRefusal.Rule(
+                $"'{layer.Path}' is written to over a connection that is made again when it ends, and its tables "
+                    + "would not survive a request that comes late; open the server's disk without reconnect-delay"
+            );
         using DeviceReader reader = new(loop, layer.File);
         OpenRefusal refusal = Qcow2Tables.TryReadHeader(reader, layer.Path, out Qcow2Header? header);
         if (!refusal.IsNone)

@@ -1,10 +1,14 @@
 // Streams over sockets that never block, for every loop alike: whoever waits (the ring, poll(2) beside worker threads)
 // watches one epoll descriptor, and a turn makes the calls that can go on.
 //
-// Readiness is edge-triggered and remembered: a stream counts as readable and writable until the kernel says EAGAIN,
-// and again once epoll tells of it. So a stream costs one epoll_ctl in its life, a busy one no epoll event at all, and
-// no event is lost between a look and a wait: what arrives in between makes the watched descriptor readable.
-// Cost: one epoll_wait a turn while commands are in flight, one call a transfer. Allocates for a stream, not a command.
+// Where the ring can, it receives (RingReceives): epoll watches then only who listens, connects, or has sent more than
+// its peer has read. Elsewhere readiness is edge-triggered and remembered: a stream counts as readable and writable
+// until the kernel says EAGAIN, or gives less than there was room for, and again once epoll tells of it. So a stream
+// costs one epoll_ctl in its life, and no event is lost between a look and a wait: what arrives in between makes the
+// watched descriptor readable. Room to send is asked for only where a send found none: a unix socket would tell of it
+// whenever its peer reads, a wake-up for nothing with every answer.
+// Cost: an epoll_wait in a turn that the watched descriptor has told of, a call a send, and a receive that is no entry
+// of the ring. Allocates for a stream, not a command.
 // What a unix socket holds for its reader has a fixed bound, SO_SNDBUF of the sender: the usual 208 KiB cut a payload
 // of a MiB into five calls at each end with a wake-up for each. So it is raised, as far as net.core.wmem_max lets;
 // doctor tells where that is low. TCP sizes its buffers itself.
@@ -15,6 +19,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
+using FastBackup.Ports.Linux.Ring;
 
 namespace FastBackup.Ports.Linux;
 
@@ -31,31 +36,17 @@ public sealed class SocketStreams : IStreamIo
     /// <summary>Calls on one stream before another one has its turn.</summary>
     const int CallsPerTurn = 4;
 
-    sealed class SocketStream(int fd, SocketAddress? address) : StreamHandle
-    {
-        public int Fd = fd;
-        public SocketAddress? Address = address;
-        public bool IsReadable = true;
-        public bool IsWritable = true;
-        public bool IsConnecting;
-
-        /// <summary>In the list of those to look at.</summary>
-        public bool IsListed;
-        public StreamCommand Inward;
-        public StreamCommand Outward;
-
-        public bool CanGoOn =>
-            Fd < 0
-                ? Inward.Owner != null || Outward.Owner != null
-                : (Inward.Owner != null && IsReadable) || (Outward.Owner != null && IsWritable);
-    }
+    const uint Inbound = Epoll.IN | Epoll.RDHUP | Epoll.ET;
 
     readonly int _epollFd;
+    readonly IFileIo _port;
+    readonly RingReceives? _ring;
     readonly Dictionary<int, SocketStream> _open = [];
     List<SocketStream> _toLookAt = [];
     List<SocketStream> _looking = [];
 
-    SocketStreams(int epollFd) => _epollFd = epollFd;
+    SocketStreams(int epollFd, IFileIo port) =>
+        (_epollFd, _port, _ring) = (epollFd, port, (port as RingFileIo)?.Receives);
 
     /// <summary>Made for one loop, whose port watches it from now on.</summary>
     /// <returns>None, or why there is no descriptor for it.</returns>
@@ -65,7 +56,7 @@ public sealed class SocketStreams : IStreamIo
         int fd = Epoll.Create(Epoll.CLOEXEC);
         if (fd < 0)
             return Errnos.ToFault(Marshal.GetLastPInvokeError());
-        streams = new SocketStreams(fd);
+        streams = new SocketStreams(fd, loop.FileIo);
         loop.FileIo.Watch(fd);
         return Fault.None;
     }
@@ -80,7 +71,7 @@ public sealed class SocketStreams : IStreamIo
     {
         if (address is not PassedListener passed)
             return TryMake(address, isListener: true, out stream);
-        StreamResult adopted = Adopt(passed.Fd);
+        StreamResult adopted = Adopt(passed.Fd, isListener: true);
         stream = adopted.Accepted;
         return adopted.Fault;
     }
@@ -93,7 +84,13 @@ public sealed class SocketStreams : IStreamIo
         Check.That(place.Owner == null);
         place = command;
         InFlightCount++;
-        List(stream);
+        if (stream.RingKey != 0 && command.Operation == StreamOperation.Receive)
+        {
+            stream.IsInRing = true;
+            _ring!.Push(stream.RingKey, command);
+        }
+        else
+            List(stream);
     }
 
     public void Close(StreamHandle stream)
@@ -102,6 +99,12 @@ public sealed class SocketStreams : IStreamIo
         if (socket.Fd < 0)
             return;
         _ = _open.Remove(socket.Fd);
+        if (socket.IsInRing && _ring!.TryTakeBack(socket.RingKey))
+            socket.IsInRing = false;
+        if (socket.IsInRing)
+            _ = UnixSockets.Shutdown(socket.Fd, UnixSockets.SHUT_RDWR); // or the receive would keep it open
+        else if (socket.RingKey != 0)
+            _ring!.Close(socket.RingKey);
         _ = Files.Close(socket.Fd); // leaves the epoll set by itself
         socket.Fd = -1;
         List(socket);
@@ -111,16 +114,16 @@ public sealed class SocketStreams : IStreamIo
     {
         if (InFlightCount == 0)
             return 0;
-        TakeEvents();
+        if (_port.MayWatchedBeReady)
+            TakeEvents();
         (_looking, _toLookAt) = (_toLookAt, _looking);
         uint delivered = 0;
         foreach (SocketStream stream in _looking)
         {
             stream.IsListed = false;
-            for (int i = 0; i < CallsPerTurn && stream.CanGoOn; i++)
+            for (int i = 0; i < CallsPerTurn && CanGoOn(stream); i++)
                 delivered += GoOn(stream);
-            if (stream.CanGoOn)
-                List(stream);
+            List(stream);
         }
         _looking.Clear();
         return delivered;
@@ -133,11 +136,21 @@ public sealed class SocketStreams : IStreamIo
         _ = Files.Close(_epollFd);
     }
 
+    /// <summary>The ring has ended a receive: told in Poll.</summary>
+    internal void OnReceived(SocketStream stream)
+    {
+        if (stream.Fd < 0)
+            _ring!.Close(stream.RingKey);
+        List(stream);
+    }
+
+    static bool CanGoOn(SocketStream stream) => stream.CanGoInward || stream.CanGoOutward;
+
     static bool IsInward(StreamOperation operation) => operation is StreamOperation.Accept or StreamOperation.Receive;
 
     void List(SocketStream stream)
     {
-        if (stream.IsListed || !stream.CanGoOn)
+        if (stream.IsListed || !CanGoOn(stream))
             return;
         stream.IsListed = true;
         _toLookAt.Add(stream);
@@ -159,8 +172,11 @@ public sealed class SocketStreams : IStreamIo
                 if (!_open.TryGetValue(fd, out SocketStream? stream))
                     continue;
                 const uint end = Epoll.ERR | Epoll.HUP;
+                stream.HasEnded |= (what & (Epoll.RDHUP | end)) != 0;
                 stream.IsReadable |= (what & (Epoll.IN | Epoll.RDHUP | end)) != 0;
                 stream.IsWritable |= (what & (Epoll.OUT | end)) != 0;
+                if ((what & stream.AskedEvents & Epoll.OUT) != 0 && !stream.IsConnecting)
+                    _ = Ask(stream, stream.AskedEvents & ~Epoll.OUT);
                 List(stream);
             }
         } while (count == EventsMax);
@@ -170,9 +186,9 @@ public sealed class SocketStreams : IStreamIo
     uint GoOn(SocketStream stream)
     {
         uint delivered = 0;
-        if (stream.Outward.Owner != null && (stream.IsWritable || stream.Fd < 0))
+        if (stream.CanGoOutward)
             delivered += Finish(ref stream.Outward, Outward(stream));
-        if (stream.Inward.Owner != null && (stream.IsReadable || stream.Fd < 0))
+        if (stream.CanGoInward)
             delivered += Finish(ref stream.Inward, Inward(stream));
         return delivered;
     }
@@ -200,31 +216,52 @@ public sealed class SocketStreams : IStreamIo
             return new StreamResult(Fault.None, (ulong)result);
         if (result is not (-Errnos.EAGAIN or -Errnos.EINTR))
             return new StreamResult(Errnos.ToFault((int)-result));
-        stream.IsWritable = result != -Errnos.EAGAIN;
-        return null;
+        if (result == -Errnos.EINTR)
+            return null;
+        stream.IsWritable = false;
+        Fault fault = Ask(stream, stream.AskedEvents | Epoll.OUT | Epoll.ET);
+        return fault.IsFault ? new StreamResult(fault) : null;
     }
 
     StreamResult? Inward(SocketStream stream)
     {
         if (stream.Fd < 0)
             return new StreamResult(new Fault(FaultKind.Canceled));
+        if (stream.RingKey != 0)
+            return Received(stream);
         bool isAccept = stream.Inward.Operation == StreamOperation.Accept;
         long result = isAccept ? Accept(stream.Fd) : Receive(stream.Fd, stream.Inward);
+        if (result >= 0 && isAccept)
+            return Adopt((int)result, isListener: false);
         if (result >= 0)
-            return isAccept ? Adopt((int)result) : new StreamResult(Fault.None, (ulong)result);
+        {
+            stream.IsReadable = stream.HasEnded || (ulong)result == stream.Inward.LengthBytes;
+            return new StreamResult(Fault.None, (ulong)result);
+        }
         if (result is not (-Errnos.EAGAIN or -Errnos.EINTR))
             return new StreamResult(Errnos.ToFault((int)-result));
         stream.IsReadable = result != -Errnos.EAGAIN;
         return null;
     }
 
-    StreamResult Adopt(int fd)
+    /// <summary>What the ring has said of a receive.</summary>
+    StreamResult? Received(SocketStream stream)
     {
-        SocketStream stream = new(fd, null);
+        FileResult result = stream.Received;
+        if (result.Outcome != FileOutcome.Again)
+            return new StreamResult(result.Fault, result.Count);
+        stream.IsInRing = true;
+        _ring!.Push(stream.RingKey, stream.Inward);
+        return null;
+    }
+
+    StreamResult Adopt(int fd, bool isListener)
+    {
+        SocketStream stream = new(this, fd, null);
         _open.Add(fd, stream);
         if (Get(fd, UnixSockets.SO_DOMAIN) == UnixSockets.AF_UNIX)
             Set(fd, UnixSockets.SOL_SOCKET, UnixSockets.SO_SNDBUF, SendBufferBytes);
-        Fault fault = Arm(stream);
+        Fault fault = !isListener && UsesRing(stream) ? Fault.None : Ask(stream, Inbound);
         if (fault.IsNone)
             return new StreamResult(Fault.None, 0, stream);
         Close(stream);
@@ -235,10 +272,7 @@ public sealed class SocketStreams : IStreamIo
     {
         int errno = 0;
         if (stream.IsConnecting) // writable: it has ended, well or not
-        {
-            errno = Get(stream.Fd, UnixSockets.SO_ERROR);
-            return new StreamResult(Errnos.ToFault(errno));
-        }
+            return Connected(stream, Get(stream.Fd, UnixSockets.SO_ERROR));
         SocketAddress address = stream.Address!;
         fixed (byte* bytes = address.Buffer.Span)
             // SAFETY: the kernel reads Size bytes during the call only.
@@ -251,8 +285,28 @@ public sealed class SocketStreams : IStreamIo
         // Only now: a socket that is neither connected nor connecting is writable to epoll, and its event would be
         // taken for the end of this call.
         (stream.IsConnecting, stream.IsWritable) = (true, errno == 0);
-        Fault fault = Arm(stream);
-        return fault.IsFault || errno == 0 ? new StreamResult(fault) : null;
+        if (errno == 0)
+            return Connected(stream, 0);
+        Fault fault = Ask(stream, Epoll.OUT | Epoll.ET);
+        return fault.IsFault ? new StreamResult(fault) : null;
+    }
+
+    StreamResult Connected(SocketStream stream, int errno)
+    {
+        stream.IsConnecting = false;
+        if (errno != 0)
+            return new StreamResult(Errnos.ToFault(errno));
+        uint events = UsesRing(stream) ? Epoll.ET : Inbound;
+        return new StreamResult(stream.AskedEvents == 0 && events == Epoll.ET ? Fault.None : Ask(stream, events));
+    }
+
+    /// <summary>From now on, if the ring has a place.</summary>
+    bool UsesRing(SocketStream stream)
+    {
+        if (_ring?.TryOpen(stream, stream.Fd, out ulong key) != true)
+            return false;
+        stream.RingKey = key;
+        return true;
     }
 
     // SAFETY: whoever pushed the command owns LengthBytes at Buffer until its completion.
@@ -285,11 +339,11 @@ public sealed class SocketStreams : IStreamIo
             Set(fd, UnixSockets.IPPROTO_TCP, UnixSockets.TCP_NODELAY);
         else
             Set(fd, UnixSockets.SOL_SOCKET, UnixSockets.SO_SNDBUF, SendBufferBytes);
-        SocketStream made = new(fd, bytes);
+        SocketStream made = new(this, fd, bytes);
         _open.Add(fd, made);
         Fault fault = isListener ? Listen(fd, bytes, domain) : Fault.None;
         if (fault.IsNone && isListener)
-            fault = Arm(made);
+            fault = Ask(made, Inbound);
         if (fault.IsFault)
             Close(made);
         else
@@ -328,13 +382,15 @@ public sealed class SocketStreams : IStreamIo
             : value;
     }
 
-    /// <summary>From here on epoll tells of edges, beginning with what is already so.</summary>
-    unsafe Fault Arm(SocketStream stream)
+    /// <summary>From here on epoll tells of these edges, beginning with what is already so.</summary>
+    unsafe Fault Ask(SocketStream stream, uint events)
     {
-        EpollEvent what = new() { Events = Epoll.IN | Epoll.OUT | Epoll.RDHUP | Epoll.ET };
+        int operation = stream.AskedEvents == 0 ? Epoll.CTL_ADD : Epoll.CTL_MOD;
+        stream.AskedEvents = events;
+        EpollEvent what = new() { Events = events };
         // SAFETY: the tag lies within the 16 bytes of the structure, which the kernel reads during the call only.
         *(uint*)((byte*)&what + Epoll.TagOffsetBytes) = (uint)stream.Fd;
-        return Epoll.Control(_epollFd, Epoll.CTL_ADD, stream.Fd, &what) < 0
+        return Epoll.Control(_epollFd, operation, stream.Fd, &what) < 0
             ? Errnos.ToFault(Marshal.GetLastPInvokeError())
             : Fault.None;
     }

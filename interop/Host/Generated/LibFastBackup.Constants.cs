@@ -62,6 +62,7 @@ public static unsafe partial class LibFastBackup
     public const uint FB_KIND_BITMAP = 5;
     public const uint FB_KIND_JOB = 6;
     public const uint FB_KIND_MONITOR = 7;
+    public const uint FB_KIND_SERVER = 8;
 
     /// <summary>worker threads even where io_uring works</summary>
     public const uint FB_ENGINE_NO_IO_URING = 1;
@@ -304,4 +305,13 @@ public static unsafe partial class LibFastBackup
     public const uint FB_LOG_ERROR = 1;
     public const uint FB_LOG_WARNING = 2;
     public const uint FB_LOG_NOTICE = 3;
+
+    /// <summary>of a disk: clients may write; else they may not, whatever the disk is</summary>
+    public const uint FB_EXPORT_WRITABLE = 1;
+
+    /// <summary>the disk's dirty bitmaps and checkpoints are contexts, as they are when asked for</summary>
+    public const uint FB_EXPORT_ALL_BITMAPS = 2;
+
+    /// <summary>with clients: FB_E_STATE, and nothing changes</summary>
+    public const uint FB_EXPORT_IF_UNUSED = 1;
 }

@@ -945,4 +945,47 @@ public static unsafe partial class LibFastBackup
     /// </returns>
     [LibraryImport(Library)]
     public static partial int fb_monitor_close(fb_monitor monitor);
+
+    /// <summary>
+    /// [setup] Listens, with nothing to show yet. A socket where nobody listens is replaced. In an engine that its host
+    /// drives, clients are served while it is driven.
+    /// </summary>
+    /// <returns>
+    /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_IO, FB_E_NO_MEMORY, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_STATE: somebody listens<br/>
+    /// there, or it is no socket<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_server_open(fb_engine engine, fb_server_options* options, fb_server* @out);
+
+    /// <summary>[setup] Listens no more, ends the clients' connections and takes the exports back.</summary>
+    /// <returns>
+    /// FB_OK, FB_E_HANDLE; FB_E_STATE: this is a callback on the engine's thread, or after 2 s requests of clients have<br/>
+    /// not ended, as a device does not answer: call again; socket and clients are gone already<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_server_close(fb_server server);
+
+    /// <summary>
+    /// [setup] Shows a disk, or a point in time, from now on. Until it is taken back the disk cannot be closed; a job can
+    /// end: clients that read its point in time then get errors.
+    /// </summary>
+    /// <returns>
+    /// FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_UNSUPPORTED, FB_E_NO_MEMORY, FB_E_BUG; FB_E_STATE: the name is taken, or the<br/>
+    /// job has no point in time that can be read<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_server_add_export(fb_server server, fb_export_options* options);
+
+    /// <summary>[setup] Takes an export back and ends its clients' connections.</summary>
+    /// <returns>
+    /// FB_OK, FB_E_HANDLE, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_INVALID: there is none of this name; FB_E_STATE: it has clients,<br/>
+    /// or after 2 s their requests have not ended: call again; nobody finds it any more<br/>
+    /// </returns>
+    [LibraryImport(Library)]
+    public static partial int fb_server_remove_export(fb_server server, byte* name, uint name_length, uint flags);
+
+    /// <summary>[setup] How it stands now.</summary>
+    /// <returns>FB_OK, FB_E_INVALID, FB_E_HANDLE, FB_E_BUG</returns>
+    [LibraryImport(Library)]
+    public static partial int fb_server_get_state(fb_server server, fb_server_state* @out);
 }

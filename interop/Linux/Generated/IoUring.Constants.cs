@@ -11,6 +11,9 @@ public static unsafe partial class IoUring
     public const byte IORING_OP_FALLOCATE = 17;
     public const byte IORING_OP_READ = 22;
     public const byte IORING_OP_WRITE = 23;
+    public const byte IORING_OP_RECV = 27;
+
+    public const ushort IORING_RECVSEND_POLL_FIRST = 0x1;
 
     public const byte IOSQE_FIXED_FILE = 0x1;
     public const byte IOSQE_ASYNC = 0x10;

@@ -15,6 +15,7 @@ public struct IoUringSqe
     [FieldOffset(1)]
     public byte Flags;
 
+    /// <summary>RECV: IORING_RECVSEND_* bits.</summary>
     [FieldOffset(2)]
     public ushort IoPriority;
 
@@ -37,6 +38,10 @@ public struct IoUringSqe
     /// <summary>READ, WRITE: RWF_* bits.</summary>
     [FieldOffset(28)]
     public uint RwFlags;
+
+    /// <summary>RECV: MSG_* bits.</summary>
+    [FieldOffset(28)]
+    public uint MessageFlags;
 
     /// <summary>FSYNC: IORING_FSYNC_* bits.</summary>
     [FieldOffset(28)]

@@ -13,4 +13,5 @@ enum HandleKind : byte
     Bitmap = (byte)Fb.KindBitmap,
     Job = (byte)Fb.KindJob,
     Monitor = (byte)Fb.KindMonitor,
+    Server = (byte)Fb.KindServer,
 }

@@ -32,7 +32,7 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
 
     public uint JobCount { get; set; }
 
-    /// <summary>NBD exports of monitors, of the disk or of its points in time.</summary>
+    /// <summary>NBD exports of monitors and servers, of the disk or of its points in time.</summary>
     public uint ExportCount { get; set; }
 
     /// <summary>Keeps what guests write, beyond the process; null: none.</summary>
@@ -84,7 +84,9 @@ sealed class DiskObject(EngineObject engine, DeviceObject device, Disk core) : E
             return Answer.State("jobs of the disk are open");
         bool isStopped = engine.Reactor.HasFailed;
         if (ExportCount > 0 && !isStopped)
-            return Answer.State("the disk is exported by a monitor: block-export-del or nbd-server-stop first");
+            return Answer.State(
+                "the disk is exported to NBD clients: fb_server_remove_export, or in a monitor block-export-del, first"
+            );
         if (Tracker != null && !isStopped)
             return Answer.State("a tracker is attached to the disk: detach it first");
         bool isBusy = core.WaitingCount > 0 || core.AtDeviceCount > 0 || ChangeCount > 0;

@@ -83,6 +83,11 @@ public partial struct EventStruct
     public const uint SizeFirst = 48;
 }
 
+public partial struct ExportOptionsStruct
+{
+    public const uint SizeFirst = 64;
+}
+
 public partial struct JobStateStruct
 {
     public const uint SizeFirst = 88;
@@ -111,6 +116,16 @@ public partial struct PathOptionsStruct
 public partial struct RepositoryOptionsStruct
 {
     public const uint SizeFirst = 96;
+}
+
+public partial struct ServerOptionsStruct
+{
+    public const uint SizeFirst = 40;
+}
+
+public partial struct ServerStateStruct
+{
+    public const uint SizeFirst = 16;
 }
 
 public partial struct StatisticsStruct

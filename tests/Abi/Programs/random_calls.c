@@ -12,7 +12,7 @@
 
 #define THREADS_MAX 8
 #define POOL 16
-#define KINDS 8
+#define KINDS 9
 #define ENGINES_MAX 2
 #define SOCKETS 3
 
@@ -73,6 +73,7 @@ static fb_status close_any(uint64_t id) {
   fb_bitmap bitmap = {id};
   fb_job job = {id};
   fb_monitor monitor = {id};
+  fb_server server = {id};
   switch (id >> 56) {
   case FB_KIND_ENGINE: return fb_engine_close(engine);
   case FB_KIND_QUEUE: return fb_queue_close(queue);
@@ -81,6 +82,7 @@ static fb_status close_any(uint64_t id) {
   case FB_KIND_BITMAP: return fb_bitmap_close(bitmap);
   case FB_KIND_JOB: return fb_job_cancel(job), fb_job_close(job);
   case FB_KIND_MONITOR: return fb_monitor_close(monitor);
+  case FB_KIND_SERVER: return fb_server_close(server);
   default: return FB_E_HANDLE;
   }
 }
@@ -88,7 +90,7 @@ static fb_status close_any(uint64_t id) {
 /* A new handle takes the place of one that could be closed, or that was closed before; else it is closed itself.
  * An amount of memory is not what is tested. */
 static void keep(random_caller *self, uint64_t id) {
-  volatile uint64_t *place = &pool[id >> 56 & 7][chance(self) % POOL];
+  volatile uint64_t *place = &pool[(id >> 56) % KINDS][chance(self) % POOL];
   uint64_t old = *place;
   if (id == 0)
     return;
@@ -259,6 +261,47 @@ static void call_monitor(random_caller *self, fb_engine engine) {
   keep(self, made.id);
 }
 
+/* Without clients: what those may say is for tests/Fuzz. */
+static void call_server(random_caller *self, fb_engine engine) {
+  fb_server server = {handle(self, FB_KIND_SERVER)}, made = {0};
+  fb_server_state state = FB_INIT(fb_server_state);
+  char path[64];
+  name_socket(path, sizeof path, SOCKETS + (int)(chance(self) % SOCKETS));
+  switch (chance(self) % 8) {
+  case 0: {
+    fb_server_options *where = (fb_server_options *)noise(self, sizeof(fb_server_options));
+    where->path = chance(self) % 8 == 0 ? NULL : path;
+    where->address = chance(self) % 8 == 0 ? "127.0.0.1" : NULL;
+    where->path_length = where->path == NULL ? 0 : (uint32_t)strlen(path);
+    where->address_length = where->address == NULL ? 0 : 9;
+    if (chance(self) % 4 != 0)
+      where->flags = where->reserved = 0;
+    valid(fb_server_open(engine, where, &made));
+    keep(self, made.id);
+    break;
+  }
+  case 1: valid(fb_server_close(server)); break;
+  case 2: valid(fb_server_get_state(server, chance(self) % 8 == 0 ? NULL : &state)); break;
+  case 3: {
+    uint32_t length = (uint32_t)(chance(self) % 4);
+    valid(fb_server_remove_export(server, path, length, (uint32_t)(chance(self) % 3)));
+    break;
+  }
+  default: {
+    fb_export_options *what = (fb_export_options *)noise(self, sizeof(fb_export_options));
+    what->disk.id = chance(self) % 4 == 0 ? 0 : handle(self, FB_KIND_DISK);
+    what->job.id = chance(self) % 2 == 0 ? 0 : handle(self, FB_KIND_JOB);
+    what->name = path;
+    what->description = what->bitmap = NULL;
+    what->name_length = (uint32_t)(chance(self) % 4);
+    what->description_length = what->bitmap_length = 0;
+    if (chance(self) % 4 != 0)
+      what->flags &= 3, what->reserved = 0;
+    valid(fb_server_add_export(server, what));
+  }
+  }
+}
+
 static void call_cold(random_caller *self) {
   fb_engine engine = {handle(self, FB_KIND_ENGINE)};
   fb_queue queue = {handle(self, FB_KIND_QUEUE)}, made_queue = {0};
@@ -270,7 +313,8 @@ static void call_cold(random_caller *self) {
   uint64_t tag = chance(self), sequence = tag % 2000;
   uint32_t length = 0;
   int is_closing = chance(self) % 8 == 0; /* else hardly anything would live long enough to be used */
-  switch (chance(self) % 34) {
+  switch (chance(self) % 35) {
+  case 34: call_server(self, engine); break;
   case 32: valid(fb_disk_snapshot(disk, tag % 9 == 0 ? NULL : &made_job)); break;
   case 33: call_monitor(self, engine); break;
   case 0:
@@ -487,7 +531,7 @@ int main(int argc, char **argv) {
     for (i = 0; i < threads; i++)
       CHECK(pthread_join(callers[i].thread, NULL) == 0);
   }
-  for (i = 0; i < SOCKETS; i++) {
+  for (i = 0; i < 2 * SOCKETS; i++) {
     char path[64];
     name_socket(path, sizeof path, i);
     (void)unlink(path);

@@ -42,6 +42,7 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
     bool _isGreeted;
     bool _isTransmitting;
     ulong _life;
+    (int Offset, byte[] Payload)? _held;
 
     public NbdServerModel(IStreamIo streams, EndPoint address, NbdForm form, byte[] content, ulong seed)
     {
@@ -85,6 +86,10 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
     /// <summary>It says so where zeroes are wanted only if they are fast.</summary>
     public bool IsZeroSlow { get; set; }
 
+    /// <summary>It ends the connection with the next write in its hands, and carries that out when it is told to.
+    /// </summary>
+    public bool HoldsNextWrite { get; set; }
+
     public int LeftBytes { get; private set; }
 
     public List<NbdCommand> Commands { get; } = [];
@@ -93,6 +98,14 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
     public List<(NbdCommandFlags Flags, int LengthBytes)> Zeroes { get; } = [];
 
     public bool HasClosed => _isClosed;
+
+    /// <summary>What it has held comes now.</summary>
+    public void CarryOutHeld()
+    {
+        Assert.NotNull(_held);
+        _held.Value.Payload.CopyTo(Content, _held.Value.Offset);
+        _held = null;
+    }
 
     public void Close()
     {
@@ -163,6 +176,8 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
             return;
         }
         while (TryServe()) { }
+        if (tag >> 8 != _life)
+            return;
         SendNext();
         if (operation != StreamOperation.Send)
             Push(StreamOperation.Receive, _stream!, _in.Start, BufferBytes);
@@ -275,6 +290,12 @@ sealed unsafe class NbdServerModel : IStreamOwner, IDisposable
         byte[] payload = [.. _arrived[headBytes..(headBytes + payloadBytes)]];
         _arrived.RemoveRange(0, headBytes + payloadBytes);
         Commands.Add(command);
+        if (HoldsNextWrite && command == NbdCommand.Write)
+        {
+            (_held, HoldsNextWrite) = ((offset, payload), false);
+            Die();
+            return false;
+        }
         NbdCommandFlags flags = (NbdCommandFlags)BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(4));
         if (command == NbdCommand.WriteZeroes)
             Zeroes.Add((flags, length));

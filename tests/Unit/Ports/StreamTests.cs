@@ -2,6 +2,7 @@
 // the simulator's connections.
 using System;
 using System.Collections.Generic;
+using System.Net.Sockets;
 using FastBackup.Base;
 using FastBackup.Memory;
 using FastBackup.Ports;
@@ -139,6 +140,83 @@ public sealed unsafe class StreamTests : IStreamOwner, IDisposable
         }
         for (ulong i = 0; i < count; i++)
             Assert.True(Result(world, i).Fault.IsNone);
+    }
+
+    /// <summary>A stream is closed with a receive that was pushed just now, and the next connection gets its number.
+    /// </summary>
+    [Fact]
+    public void WhatWasPushedToAClosedStream_TakesNothingOfTheNextOne()
+    {
+        using StreamWorld world = new(StreamKind.RingTcp);
+        Assert.True(world.Streams.TryListen(world.Address, out StreamHandle? listener).IsNone);
+        using Socket first = Connected(world);
+        Push(world, StreamOperation.Accept, listener!, 1);
+        StreamHandle closed = Result(world, 1).Accepted!;
+        Push(world, StreamOperation.Receive, closed, 2, _memory, 100);
+        Push(world, StreamOperation.Accept, listener!, 3);
+        while (world.Reactor.Turn(0)) { }
+        _onCompleted = (tag, result) =>
+        {
+            if (tag == 2)
+            {
+                Push(world, StreamOperation.Receive, closed, 4, _memory, 100);
+                world.Streams.Close(closed);
+            }
+            else if (tag == 3)
+                Push(world, StreamOperation.Receive, result.Accepted!, 5, _memory + 100, 100);
+        };
+        _ = first.Send([1]);
+        using Socket second = Connected(world);
+        _ = second.Send([7]);
+        world.RunUntil(() => _results.ContainsKey(4) && _results.ContainsKey(5));
+        Assert.Equal((FaultKind.Canceled, 0ul), (_results[4].Fault.Kind, _results[4].Count));
+        Assert.Equal(new StreamResult(Fault.None, 1), _results[5]);
+        Assert.Equal(7, _memory[100]);
+    }
+
+    static Socket Connected(StreamWorld world)
+    {
+        Socket socket = new(world.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        socket.Connect(world.Address);
+        return socket;
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void HundredsOfStreams_ReceiveAtOnce_AndOthersAfterThem(StreamKind kind)
+    {
+        const int count = 140; // of two ends each: more than the ring has places for
+        using StreamWorld world = new(kind);
+        Assert.True(world.Streams.TryListen(world.Address, out StreamHandle? listener).IsNone);
+        ulong tag = 0;
+        for (int round = 0; round < 2; round++)
+        {
+            List<StreamHandle> ends = [];
+            for (int i = 0; i < count; i++)
+            {
+                Assert.True(world.Streams.TryOpen(world.Address, out StreamHandle? client).IsNone);
+                Push(world, StreamOperation.Accept, listener!, ++tag);
+                Push(world, StreamOperation.Connect, client!, ++tag);
+                Assert.True(Result(world, tag).Fault.IsNone);
+                ends.AddRange(client!, Result(world, tag - 1).Accepted!);
+            }
+            ulong moved = tag;
+            for (int i = 0; i < ends.Count; i++)
+                Push(world, StreamOperation.Receive, ends[i], ++tag, _memory + 1000 + i, 1);
+            foreach (StreamHandle end in ends)
+                Push(world, StreamOperation.Send, end, ++tag, _memory, 1);
+            for (ulong one = moved + 1; one <= tag; one++)
+                Assert.Equal(new StreamResult(Fault.None, 1), Result(world, one));
+            ulong waiting = tag;
+            for (int i = 0; i < ends.Count; i++)
+                Push(world, StreamOperation.Receive, ends[i], ++tag, _memory + 1000 + i, 1);
+            world.Reactor.Turn(0);
+            foreach (StreamHandle end in ends)
+                world.Streams.Close(end);
+            for (ulong one = waiting + 1; one <= tag; one++)
+                Assert.Equal(0ul, Result(world, one).Count);
+        }
+        Assert.Equal(0u, world.Streams.InFlightCount);
     }
 
     [Theory]

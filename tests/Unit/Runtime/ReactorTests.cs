@@ -128,6 +128,26 @@ public sealed class ReactorTests
     }
 
     [Fact]
+    public void ATurnThatMayWaitAfterWork_WaitsOnlyWhereNothingIsLeftToDo()
+    {
+        using SimulatedLoop loop = new(1);
+        Recorder recorder = new(loop.Clock);
+        ulong startNs = loop.Clock.NowNs;
+        _ = loop.Reactor.StartTimer(startNs + 1000, recorder, 9);
+        loop.Reactor.Defer(recorder, 1);
+        loop.Reactor.AtTurnEnd(recorder, 2);
+        Assert.True(loop.Reactor.Turn(ulong.MaxValue, waitsAfterWork: true));
+        Assert.Equal(startNs, loop.Clock.NowNs); // the end of the turn was to come
+        loop.Reactor.Defer(recorder, 3);
+        Assert.True(loop.Reactor.Turn(ulong.MaxValue));
+        Assert.Equal(startNs, loop.Clock.NowNs); // who turns looks at what was done
+        loop.Reactor.Defer(recorder, 4);
+        Assert.True(loop.Reactor.Turn(ulong.MaxValue, waitsAfterWork: true));
+        Assert.Equal(startNs + 1000, loop.Clock.NowNs);
+        Assert.Equal([1, 2, 3, 4], recorder.Arguments);
+    }
+
+    [Fact]
     public void OnlyTheReactorsOwnThread_MustNotWait()
     {
         using ThreadedFileIo fileIo = new(1, 16, "fb-test");

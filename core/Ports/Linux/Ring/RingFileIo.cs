@@ -2,7 +2,8 @@
 // pushed and waits, completions delivered in harvest order.
 //
 // A wake from another thread is an eventfd that the ring polls (a poll, not a read: at close the
-// kernel then has no address to write to); so is the descriptor that is watched for streams. What the ring cannot do
+// kernel then has no address to write to); so is the descriptor that is watched for streams; those that only receive
+// have their own entries (RingReceives). What the ring cannot do
 // (the lseek walk of a Map), and files of which it is not known that a submission never blocks, go to the file's own
 // threads and come back through the same Poll.
 // Everything is sized at open; a turn allocates nothing. Knows one kernel call at a time: whole requests,
@@ -41,6 +42,7 @@ public sealed unsafe class RingFileIo : IFileIo
     readonly bool _isShared; // polled by one thread after the other, each of a host's
     readonly bool _hasFileTable;
     readonly bool _hasBufferTable;
+    readonly RingReceives _receives = new();
 
     // --- any thread
     int _wakeFd; // -1 once closed: a late Wake must not write into whatever has the number then
@@ -73,6 +75,9 @@ public sealed unsafe class RingFileIo : IFileIo
     public int ReadyFd => _ring.Fd;
 
     public RingGrant Grant => _ring.Grant;
+
+    /// <summary>For sockets; null where completions would come to threads of a host.</summary>
+    public RingReceives? Receives => Grant.IsDeferred ? _receives : null;
 
     public bool NeedsPoll => _ring.UnsubmittedCount > 0 || !IsArmed;
 
@@ -139,9 +144,10 @@ public sealed unsafe class RingFileIo : IFileIo
         EnsureEnabled();
         ArmWake();
         ArmWatch();
+        bool hasRoom = TrySubmitReceives();
         uint delivered = _threads.Poll(0);
         // Without an armed wake a wait could last for ever: the queue was full, so completions will come.
-        bool mayWait = waitNs > 0 && delivered == 0 && IsArmed && !_ring.HasCompletions;
+        bool mayWait = waitNs > 0 && delivered == 0 && IsArmed && hasRoom && !_ring.HasCompletions;
         if (mayWait || _ring.UnsubmittedCount > 0 || _pending.TakenCount > 0 || !_ring.HasCompletions)
             Enter(mayWait ? 1u : 0u, waitNs);
         delivered += Deliver();
@@ -242,6 +248,8 @@ public sealed unsafe class RingFileIo : IFileIo
         _watchedFd = fd;
     }
 
+    public bool MayWatchedBeReady => !_isWatchArmed;
+
     /// <summary>A poll of a descriptor tells once; one that has told waits for nothing until the next turn.</summary>
     bool IsArmed => _isWakeArmed && (_isWatchArmed || _watchedFd < 0);
 
@@ -258,6 +266,18 @@ public sealed unsafe class RingFileIo : IFileIo
         entry->Fd = fd;
         entry->PollEvents = (uint)Files.POLLIN;
         entry->UserData = key;
+        return true;
+    }
+
+    bool TrySubmitReceives()
+    {
+        while (_receives.HasLeft)
+        {
+            IoUringSqe* entry = NextEntry();
+            if (entry == null)
+                return false;
+            _receives.Fill(entry);
+        }
         return true;
     }
 
@@ -316,11 +336,16 @@ public sealed unsafe class RingFileIo : IFileIo
                         _isWatchArmed = false;
                     continue;
                 }
+                delivered++;
+                if (RingReceives.IsKey(key))
+                {
+                    _receives.Deliver(key, completions[i].Result);
+                    continue;
+                }
                 Pending pending = _pending.Get(key);
                 (IFileIoOwner owner, ulong tag) = (pending.Owner, pending.Tag);
                 _pending.Free(key);
                 owner.OnFileCompleted(tag, KernelResult.ToFileResult(completions[i].Result));
-                delivered++;
             }
         } while (count == HarvestMax);
         return delivered;

@@ -1414,4 +1414,69 @@ static unsafe class Exports
             return Guard.Caught(exception, monitor);
         }
     }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_server_open", CallConvs = [typeof(CallConvCdecl)])]
+    public static int ServerOpen(ulong engine, ServerOptionsStruct* options, ulong* @out)
+    {
+        try
+        {
+            return ServerCalls.Open(engine, options, @out);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, engine);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_server_close", CallConvs = [typeof(CallConvCdecl)])]
+    public static int ServerClose(ulong server)
+    {
+        try
+        {
+            return ServerCalls.Close(server);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, server);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_server_add_export", CallConvs = [typeof(CallConvCdecl)])]
+    public static int ServerAddExport(ulong server, ExportOptionsStruct* options)
+    {
+        try
+        {
+            return ServerCalls.AddExport(server, options);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, server);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_server_remove_export", CallConvs = [typeof(CallConvCdecl)])]
+    public static int ServerRemoveExport(ulong server, byte* name, uint nameLength, uint flags)
+    {
+        try
+        {
+            return ServerCalls.RemoveExport(server, name, nameLength, flags);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, server);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "fb_server_get_state", CallConvs = [typeof(CallConvCdecl)])]
+    public static int ServerGetState(ulong server, ServerStateStruct* @out)
+    {
+        try
+        {
+            return ServerCalls.GetState(server, @out);
+        }
+        catch (Exception exception)
+        {
+            return Guard.Caught(exception, server);
+        }
+    }
 }

@@ -48,6 +48,9 @@ static class Fb
     public const uint EventJobEnded = 4;
     public const uint EventJobState = 1;
     public const uint EventJobWaits = 3;
+    public const uint ExportAllBitmaps = 2;
+    public const uint ExportIfUnused = 1;
+    public const uint ExportWritable = 1;
     public const int EAlign = -4;
     public const int EBug = -127;
     public const int ECanceled = -9;
@@ -100,6 +103,7 @@ static class Fb
     public const uint KindMonitor = 7;
     public const uint KindNone = 0;
     public const uint KindQueue = 2;
+    public const uint KindServer = 8;
     public const uint LogError = 1;
     public const uint LogNotice = 3;
     public const uint LogWarning = 2;

@@ -2,13 +2,8 @@
 // Without TLS, so it listens on unix sockets and on addresses of this machine only.
 // Source of arguments, order and words: QEMU 7.2 qapi/block-export.json, qapi/sockets.json, util/qemu-sockets.c.
 using System.Collections.Generic;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
-using FastBackup.Base;
 using FastBackup.Native.Monitor.Commands;
-using FastBackup.Ports.Linux;
+using FastBackup.Native.Objects;
 using FastBackup.Serving;
 
 namespace FastBackup.Native.Monitor.Nbd;
@@ -23,8 +18,7 @@ sealed class ExportCommands(MonitorTurns turns, MonitorExports exports)
     static readonly string[] s_modes = ["safe", "hard"];
     static readonly string[] s_kinds = ["nbd"];
 
-    string? _path; // of the server's socket
-    (ulong Inode, uint Major, uint Minor)? _identity;
+    ServerPlace? _place;
 
     public CommandAnswer Start(CommandCall call)
     {
@@ -41,21 +35,25 @@ sealed class ExportCommands(MonitorTurns turns, MonitorExports exports)
             return error;
         if (turns.OnReactor(IsFree) is { Error: { } running })
             return running;
-        EndPoint? end = null;
-        if ((isUnix ? ReadPath(path, out end) : ReadAddress(host, port, out end)) is { } refusal)
-            return refusal;
+        ServerPlace? place = null;
+        string? wrong = isUnix ? ServerPlace.TryUse(path, out place) : ServerPlace.TryUse(host, port, out place);
+        if (wrong != null)
+            return QmpError.Generic(wrong);
         NbdServerOptions options = new()
         {
             ConnectionsMax = connections is 0 or > int.MaxValue ? ConnectionsUsual : (int)connections,
         };
         string name = isUnix ? path : $"{host}:{port}";
         CommandAnswer answer = turns.OnReactor(() =>
-            exports.Start(end!, options) is { IsFault: true } fault
+            exports.Start(place!.End, options) is { IsFault: true } fault
                 ? QmpError.Generic($"Failed to bind socket to {name}: {QmpError.Describe(fault)}")
                 : CommandAnswer.Done
         );
-        if (answer.Error == null && isUnix)
-            (_path, _identity) = (path, SocketPath.IdentityOf(path));
+        if (answer.Error == null)
+        {
+            place!.OnListening();
+            _place = place;
+        }
         return answer;
     }
 
@@ -127,9 +125,8 @@ sealed class ExportCommands(MonitorTurns turns, MonitorExports exports)
     /// <summary>Nobody listens any more. The monitor's thread, or the closing one when that has ended.</summary>
     public void RemoveSocket()
     {
-        if (_path != null)
-            SocketPath.Remove(_path, _identity);
-        _path = null;
+        _place?.Remove();
+        _place = null;
     }
 
     CommandAnswer Add(ExportRequest request) => Run(() => exports.Add(request));
@@ -148,32 +145,5 @@ sealed class ExportCommands(MonitorTurns turns, MonitorExports exports)
             _ = inside?.End();
         }
         return bitmaps;
-    }
-
-    static QmpError? ReadPath(string path, out EndPoint? address)
-    {
-        address = null;
-        if (Encoding.UTF8.GetByteCount(path) > SocketPath.BytesMax)
-            return QmpError.Generic($"UNIX socket path '{path}' is too long");
-        if (SocketPath.TryClear(path, isOnlyLook: false, out _) is { } sentence)
-            return QmpError.Generic(sentence);
-        address = new UnixDomainSocketEndPoint(path);
-        return null;
-    }
-
-    static QmpError? ReadAddress(string host, string port, out EndPoint? address)
-    {
-        address = null;
-        IPAddress? found = host == "localhost" ? IPAddress.Loopback : null;
-        if (found == null && !IPAddress.TryParse(host, out found))
-            return QmpError.Generic($"'{host}' is no address: 127.0.0.1, ::1 or localhost is");
-        if (!IPAddress.IsLoopback(found))
-            return QmpError.Generic(
-                $"'{host}' can be reached from other machines, which needs TLS: not supported here"
-            );
-        if (!ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort number) || number == 0)
-            return QmpError.Generic($"'{port}' is no port: 1 to 65535 is");
-        address = new IPEndPoint(found, number);
-        return null;
     }
 }
