@@ -1,6 +1,7 @@
 // Micro benchmarks. Usage, from the repository root, with "dotnet run -c Release --project bench/Micro --" before:
 //   bitmap [--peer-hbitmap] [--peer-roaring] [--lazy] [--repetitions n] [--json]   the bitmap table once, with ratios
 //   bitmap --smoke                                       the same on 2^18 bits in a few seconds, for the tests
+//   since [--smoke] [--json]                             what "changed since a checkpoint" costs, time and memory
 //   (anything else)                                      BenchmarkDotNet: --list flat, --filter '*Zero*', ...
 //   --job dry --inProcess --filter *                     each of them once, for the tests
 //   --job short --inProcess --filter *HostCall*          what a host in .NET pays per call
@@ -12,7 +13,10 @@ using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using FastBackup.Bench.Micro;
 using FastBackup.Bench.Micro.Bitmaps;
+using FastBackup.Bench.Micro.Tracking;
 
+if (args.Length > 0 && args[0] == "since")
+    return SinceTable.Run(args);
 if (args.Length == 0 || args[0] != "bitmap")
 {
     // The framework's own exit code is 0 also when a benchmark has failed.

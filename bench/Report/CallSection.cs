@@ -16,6 +16,7 @@ static partial class CallSection
 {
     const string Compiler = "gcc";
     const string Source = "bench/Abi/cost_per_call.c";
+    const string TrackedPair = "write_begin + write_end from C, with a tracker / with a dirty bitmap";
     static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
     /// <param name="folder">For the program.</param>
@@ -38,6 +39,7 @@ static partial class CallSection
         string calls = callCount.ToString(CultureInfo.InvariantCulture);
         section.Commands.Add($"cost_per_call {calls}   ({Source})");
         Dictionary<string, List<double>> rows = [];
+        List<double> pairs = [];
         for (int round = 0; round < roundCount; round++)
         {
             using RunningProgram run = new(folder, program, [calls], ("LD_LIBRARY_PATH", BuiltFiles.LibraryFolder));
@@ -49,7 +51,11 @@ static partial class CallSection
                     rows[name] = values = [];
                 values.Add(double.Parse(row.Groups["ns"].Value, CultureInfo.InvariantCulture));
             }
+            if (Pair().Match(run.Output) is { Success: true } pair)
+                pairs.Add(double.Parse(pair.Groups["times"].Value, CultureInfo.InvariantCulture));
         }
+        if (pairs.Count > 0)
+            section.Figures.Add(GoalBook.Judge(TrackedPair, Spread.Of(pairs), isSmallerBetter: true));
         foreach ((string name, List<double> values) in rows)
             section.Figures.Add(GoalBook.Judge(name, Spread.Of(values), isSmallerBetter: true));
         return section;
@@ -77,4 +83,7 @@ static partial class CallSection
 
     [GeneratedRegex(@"^(?<name>.+?) (?<threads>[12] threads?) +(?<ns>[0-9.]+) ns", RegexOptions.Multiline)]
     private static partial Regex Row();
+
+    [GeneratedRegex(@"with a tracker [0-9.]+ ns: (?<times>[0-9.]+) times")]
+    private static partial Regex Pair();
 }

@@ -36,6 +36,7 @@ sealed class ReportRun(ReportPlan plan, string folder, string host, Cancellation
         Do("NBD", 80, () => new ServerSection(folder, plan.RoundCount, plan.GuestSeconds, cancel).Run());
         uint calls = plan.IsSmoke ? 100_000u : 4_000_000;
         Do("Calls of the library", 5, () => CallSection.Run(folder, plan.RoundCount, calls, cancel));
+        Do("Tracking", 30, () => new TrackingSection(folder, plan, cancel).Run());
         Do("Bitmap", 55, () => BitmapSection.Run(plan, cancel));
         Do("Growth", 30, () => GrowthSection.Run(plan, folder, cancel));
         others = Math.Max(others, OtherLoad.Measure());

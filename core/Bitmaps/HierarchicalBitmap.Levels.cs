@@ -38,7 +38,7 @@ public sealed partial class HierarchicalBitmap
     // SAFETY: callers pass an index below the level's word count: bits were checked against _bitCount, and
     // _bitCount <= shape.BitCountMax, from which the word counts of all levels were derived.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    unsafe ref ulong Leaf(ulong wordIndex) => ref ((ulong*)_leafStart)[wordIndex];
+    internal unsafe ref ulong Leaf(ulong wordIndex) => ref ((ulong*)_leafStart)[wordIndex];
 
     // SAFETY: as Leaf; an index of level k + 1 is a line index of level k, below its line count.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -230,7 +230,7 @@ public sealed partial class HierarchicalBitmap
         return added;
     }
 
-    bool HasShapeOf(HierarchicalBitmap other) =>
+    internal bool HasShapeOf(HierarchicalBitmap other) =>
         _sizeBytes == other._sizeBytes && _granularityShift == other._granularityShift;
 
     /// <summary>Range when the source has a dirty byte at or past the end of this bitmap.</summary>
@@ -322,8 +322,16 @@ public sealed partial class HierarchicalBitmap
         LinePrefetch.Lines((ulong*)other._leafStart + block * BlockLines * LineWords, lines);
     }
 
+    /// <summary>For a walk over the blocks that has come to this one.</summary>
+    internal unsafe void PrefetchAhead(ulong block)
+    {
+        ulong ahead = block + PrefetchBlocksAhead;
+        if (_topLevel > 0 && ahead * BlockLines < LeafLines) // SAFETY: as in PrefetchBlocks.
+            LinePrefetch.Lines((ulong*)_leafStart + ahead * BlockLines * LineWords, Word(1, ahead));
+    }
+
     /// <summary>Which of the 64 lines of a block may be dirty.</summary>
-    ulong BlockMask(ulong block)
+    internal ulong BlockMask(ulong block)
     {
         if (_topLevel > 0)
             return Volatile.Read(ref Word(1, block));

@@ -20,6 +20,7 @@ static class ProgramSteps
         new("simulation-bugs", "tests/Simulation", "--bugs"),
         new("fuzz-nbd", "tests/Fuzz", "--sessions 20000"),
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
+        new("micro-since", "bench/Micro", "since --smoke"),
         new("micro-list", "bench/Micro", "--list flat"),
         new("micro-dry", "bench/Micro", "--job dry --inProcess --filter *"),
         new("throughput", "bench/Throughput", "--smoke"),

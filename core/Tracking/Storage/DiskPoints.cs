@@ -278,6 +278,10 @@ public sealed class DiskPoints : ILoopTask, IDisposable
         return index >= 0;
     }
 
+    /// <summary>The named ones, oldest first, each with how many bytes have changed since, as of some instant of this
+    /// call. Threads: any, reserved.</summary>
+    public IReadOnlyList<(TrackedPoint Point, ulong ChangedBytes)> CountSinceNamed() => _chain.CountSinceNamed();
+
     /// <summary>What has changed since a point that is there, as of some instant of this call: the caller's. Threads:
     /// any, reserved.</summary>
     /// <exception cref="InsufficientMemoryException">It does not fit.</exception>

@@ -13,13 +13,9 @@ namespace FastBackup.Tracking.Storage;
 public sealed class TrackedChanges : IDisposable
 {
     RecoveredTracker _found;
+    HierarchicalBitmap? _changed;
 
-    internal TrackedChanges(RecoveredTracker found, DiskStamp stamp)
-    {
-        (_found, Stamp) = (found, stamp);
-        if (found.Refusal == TrackerRefusal.None)
-            Changed = found.Chain!.Since(found.Chain.BaseIndex);
-    }
+    internal TrackedChanges(RecoveredTracker found, DiskStamp stamp) => (_found, Stamp) = (found, stamp);
 
     /// <summary>None: all the rest is there.</summary>
     public TrackerRefusal Refusal => _found.Refusal;
@@ -31,8 +27,27 @@ public sealed class TrackedChanges : IDisposable
     /// <summary>Nobody has closed it: its process was killed, or the power was cut.</summary>
     public bool WasOpen => _found.Header is { State: TrackerState.Open };
 
-    /// <summary>Since the last backup without a name: one bit a granule; null when refused.</summary>
-    public HierarchicalBitmap? Changed { get; private set; }
+    /// <summary>Since the last backup without a name: one bit a granule; null when refused. Made when it is asked for.
+    /// </summary>
+    /// <exception cref="InsufficientMemoryException">The map does not fit.</exception>
+    public HierarchicalBitmap? Changed
+    {
+        get
+        {
+            if (_changed == null && _found is { Refusal: TrackerRefusal.None, Chain: { } chain })
+                _changed = chain.Since(chain.BaseIndex);
+            return _changed;
+        }
+    }
+
+    /// <summary>How many bytes of it there are; null when refused. Needs no map.</summary>
+    public ulong? ChangedBytes =>
+        _found is { Refusal: TrackerRefusal.None, Chain: { } chain } ? chain.CountSinceEach()[chain.BaseIndex] : null;
+
+    /// <summary>The points that have names, oldest first, each with how many bytes have changed since; empty when
+    /// refused.</summary>
+    public IReadOnlyList<(TrackedPoint Point, ulong ChangedBytes)> CountSinceNamed() =>
+        _found.Chain?.CountSinceNamed() ?? [];
 
     /// <summary>The points that have names, oldest first; empty when refused.</summary>
     public IReadOnlyList<TrackedPoint> Points =>
@@ -72,20 +87,20 @@ public sealed class TrackedChanges : IDisposable
     internal void Settle(RecoveredTracker seen, DiskStamp stamp)
     {
         (_found, Stamp) = (seen, stamp);
-        Changed?.Dispose();
-        Changed = seen.Chain!.Since(seen.Chain.BaseIndex);
+        _changed?.Dispose();
+        _changed = null;
     }
 
     /// <summary>All but the maps goes; they are the caller's.</summary>
     internal RecoveredTracker Take()
     {
-        Changed?.Dispose();
+        _changed?.Dispose();
         return _found;
     }
 
     public void Dispose()
     {
-        Changed?.Dispose();
+        _changed?.Dispose();
         _found.Dispose();
     }
 }

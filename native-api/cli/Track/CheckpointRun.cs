@@ -3,7 +3,6 @@
 using System.Collections.Generic;
 using System.Linq;
 using FastBackup.Base;
-using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
 using FastBackup.Runtime;
@@ -100,11 +99,8 @@ sealed class CheckpointRun(CheckpointRequest request, Output output)
     static List<CheckpointEntry> ListOf(TrackedChanges changes)
     {
         List<CheckpointEntry> entries = [];
-        foreach (TrackedPoint point in changes.Points)
-        {
-            using HierarchicalBitmap since = changes.Since(point.Name);
-            entries.Add(new CheckpointEntry(point.Name, PointWords.TimeOf(point.CreatedNs), since.CountBytes()));
-        }
+        foreach ((TrackedPoint point, ulong changedBytes) in changes.CountSinceNamed())
+            entries.Add(new CheckpointEntry(point.Name, PointWords.TimeOf(point.CreatedNs), changedBytes));
         return entries;
     }
 

@@ -26,7 +26,7 @@ static class TrackWords
     /// <summary>One line.</summary>
     public static string Describe(TrackedChanges changes)
     {
-        ulong bytes = changes.Changed!.CountBytes();
+        ulong bytes = changes.ChangedBytes!.Value;
         double percent = changes.DiskBytes == 0 ? 0 : 100.0 * bytes / changes.DiskBytes;
         string state =
             !changes.WasOpen ? "closed"

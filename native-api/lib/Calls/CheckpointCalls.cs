@@ -1,5 +1,6 @@
 // fb_checkpoint_*: points of a disk's tracker. What waits for storage waits on the caller's thread.
 using System;
+using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices.Opening;
@@ -152,23 +153,11 @@ static class CheckpointCalls
     static Answer Look(DiskPoints points, uint index, out TrackedPoint? point, out ulong changedBytes)
     {
         (point, changedBytes) = (null, 0);
-        if (index >= (uint)points.Named.Count)
-            return new Answer(
-                Status.Range,
-                default,
-                $"there are {points.Named.Count} checkpoints, and no number {index}"
-            );
-        point = points.Named[(int)index];
-        try
-        {
-            using HierarchicalBitmap since = points.Since(point.Name);
-            changedBytes = since.CountBytes();
-            return Answer.Ok;
-        }
-        catch (InsufficientMemoryException)
-        {
-            return Answer.Of(new Fault(FaultKind.NoMemory));
-        }
+        IReadOnlyList<(TrackedPoint Point, ulong ChangedBytes)> named = points.CountSinceNamed();
+        if (index >= (uint)named.Count)
+            return new Answer(Status.Range, default, $"there are {named.Count} checkpoints, and no number {index}");
+        (point, changedBytes) = named[(int)index];
+        return Answer.Ok;
     }
 
     public static unsafe int Bitmap(

@@ -3,7 +3,6 @@
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
-using FastBackup.Bitmaps;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Json;
@@ -55,29 +54,17 @@ sealed class CheckpointCommands(MonitorTurns turns, NodeTable nodes, PatientFile
 
     static void List(CommandCall call, DiskObject disk, DiskPoints points)
     {
-        CommandAnswer answer;
-        try
-        {
-            List<JsonValue> entries = [];
-            foreach (TrackedPoint point in points.Named)
-            {
-                using HierarchicalBitmap since = points.Since(point.Name);
-                entries.Add(
-                    JsonValue.Object(
-                        ("name", JsonValue.Of(point.Name)),
-                        ("created-ns", JsonValue.Of(point.CreatedNs)),
-                        ("changed-bytes", JsonValue.Of(since.CountBytes()))
-                    )
-                );
-            }
-            answer = JsonValue.Of(entries);
-        }
-        catch (InsufficientMemoryException)
-        {
-            answer = QmpError.Generic("there is no memory for what has changed");
-        }
+        List<JsonValue> entries = [];
+        foreach ((TrackedPoint point, ulong changedBytes) in points.CountSinceNamed())
+            entries.Add(
+                JsonValue.Object(
+                    ("name", JsonValue.Of(point.Name)),
+                    ("created-ns", JsonValue.Of(point.CreatedNs)),
+                    ("changed-bytes", JsonValue.Of(changedBytes))
+                )
+            );
         PointsInHand.GiveBackInTurn(disk, points);
-        call.Finish(answer);
+        call.Finish(JsonValue.Of(entries));
     }
 
     static void Delete(CommandCall call, DiskObject disk, DiskPoints points, string name)
