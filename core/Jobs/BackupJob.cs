@@ -1,5 +1,4 @@
 // The backup job: one point in time of a disk, copied to a target.
-//
 // Every mode is the same loop over the same copy map; they differ in which clusters are marked at T0, in what a
 // hole means, and in what becomes of the bitmap at the end:
 //
@@ -18,9 +17,8 @@
 //   a failed read, or a failed write before release   its bits were set back: report, or a later walk tries again
 //   a failed write after release (parked)             the buffer has the only copy: report, or write it again
 //   a failed flush, a size that has changed           the job fails, whatever the policy
-//
-// A job whose snapshot broke fails with the root cause. After cancel or failure guests pass at once, what is in
-// flight is waited for, parked chunks are given up.
+//   a snapshot that broke                             the job fails with the root cause
+// After a cancel or failure guests pass at once, what is in flight is waited for, parked chunks are given up.
 using System;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
@@ -118,6 +116,9 @@ public sealed class BackupJob : Job, IFilterOwner, IBackupWork, ILoopTask, ILoop
     /// <summary>Adds what the target may lack after a flush from now on; false: that is not known now.</summary>
     public bool TryAddLeft(HierarchicalBitmap left) =>
         _hasBegun && !_flush.IsUnsure && _engine.TryAddUnderWay(left) && _map.TryAddLeft(left);
+
+    /// <summary>Its target was flushed beside it, which failed: nothing that was copied can be relied on.</summary>
+    public void TellFlushFailed(Fault fault) => _flush.Fail(fault);
 
     /// <summary>How long guest writes waited for this job's copies. Threads: any.</summary>
     public LatencyHistogram GuestWaits => _filter.GuestWaits;

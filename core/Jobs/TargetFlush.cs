@@ -42,6 +42,16 @@ sealed class TargetFlush(IBackupWork work, IBlockDevice target) : IBlockOwner
         target.Submit(request);
     }
 
+    /// <summary>One that somebody made beside the job has failed. There are file systems that tell this only to who has
+    /// asked, and the job's own flush would succeed.</summary>
+    public void Fail(Fault fault)
+    {
+        if (_isGivenUp)
+            return;
+        (HasFailed, IsUnsure) = (true, true);
+        work.OnFlushed(fault);
+    }
+
     /// <summary>The job ends without what the kernel still holds: whatever comes now is too late to matter.</summary>
     public void GiveUp() => (_isGivenUp, IsUnsure) = (true, true);
 

@@ -6,7 +6,8 @@
 //   at its end       once more, or it is taken away when the copy is whole
 //
 // The target is flushed by a descriptor of its own, opened before the job's first write: a failure that this one is
-// told of is told to the job's, too. After one no record is written: the last is as right as it was.
+// told of is told to the job's by the kernel, too; and by us, for file systems that tell it only to who has asked.
+// After one no record is written: the last is as right as it was.
 //
 // Its thread may wait for the file system; nobody waits for that longer than EndMaxMs, and Ctrl-C works meanwhile. An
 // old record is as right as a new one. A copy whose source cannot be told later from a changed one has none.
@@ -197,7 +198,12 @@ sealed class CopyRecord : IDisposable
 
     bool TryFlush()
     {
-        _hasFailed |= NameCalls.Kernel.Flush(_targetFd) < 0;
+        int flushed = _hasFailed ? 0 : NameCalls.Kernel.Flush(_targetFd);
+        if (flushed < 0)
+        {
+            _hasFailed = true;
+            _ = InTurn(() => _job!.TellFlushFailed(Errnos.ToFault(-flushed)));
+        }
         return !_hasFailed;
     }
 

@@ -117,7 +117,7 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
         if (!HasBegun && jobEvent is { Kind: JobEventKind.StatusChanged, Status: JobStatus.Running })
         {
             HasBegun = true;
-            Record?.Begin(TryAddLeft);
+            Record?.Begin(TryAddLeft, TellFlushFailed);
         }
         if (happened.Kind == Fb.EventJobEnded)
             End(jobEvent.Fault);
@@ -152,6 +152,17 @@ sealed class JobObject(EngineObject engine, DiskObject disk, DeviceObject target
         );
         return isKnown;
     }
+
+    /// <summary>Threads: any but the reactor's.</summary>
+    void TellFlushFailed(Fault fault) =>
+        _ = Engine!.RunUnlessStopped(
+            this,
+            () =>
+            {
+                Core.TellFlushFailed(fault);
+                return Answer.Ok;
+            }
+        );
 
     void EndRecord(bool isWhole)
     {

@@ -8,7 +8,8 @@
 //   at its end       once more, if the job is there still; a copy that is whole takes its record away
 //
 // The target is flushed by a descriptor of its own, opened before the job's first write: a failure that this one is
-// told of is told to the job's, too. After one nothing more is written: the last record is as right as it was.
+// told of is told to the job's by the kernel, too; and by us, for file systems that tell it only to who has asked.
+// After one nothing more is written: the last record is as right as it was.
 // Its thread may wait for storage; nobody waits for it.
 using System;
 using System.Threading;
@@ -92,9 +93,10 @@ sealed class JobRecord : IDisposable
 
     /// <summary>The job has its point in time.</summary>
     /// <param name="tryAddLeft">Asks it what is left, on any thread; false: nobody knows.</param>
-    public void Begin(Func<HierarchicalBitmap, bool> tryAddLeft)
+    /// <param name="tellFlushFailed">Tells it, on any thread, that its target could not be flushed.</param>
+    public void Begin(Func<HierarchicalBitmap, bool> tryAddLeft, Action<Fault> tellFlushFailed)
     {
-        if (!s_threads.TryRun("fb-record", () => Run(tryAddLeft)))
+        if (!s_threads.TryRun("fb-record", () => Run(tryAddLeft, tellFlushFailed)))
             Dispose(); // a copy without a record
     }
 
@@ -129,7 +131,7 @@ sealed class JobRecord : IDisposable
             return _isOver || (System.Threading.Monitor.Wait(_gate, limitMs) && _isOver);
     }
 
-    void Run(Func<HierarchicalBitmap, bool> tryAddLeft)
+    void Run(Func<HierarchicalBitmap, bool> tryAddLeft, Action<Fault> tellFlushFailed)
     {
         HierarchicalBitmap? left = null;
         try
@@ -137,12 +139,12 @@ sealed class JobRecord : IDisposable
             left = HierarchicalBitmap.Create(_subject.DiskBytes, _subject.ClusterBytes);
             bool mayWrite = true;
             for (int ms = FirstMs; mayWrite && !AwaitEnd(ms); ms = Math.Min(2 * ms, RarestMs))
-                mayWrite = TrySave(tryAddLeft, left);
+                mayWrite = TrySave(tryAddLeft, tellFlushFailed, left);
             _ = AwaitEnd(Timeout.Infinite);
             if (_isWhole)
                 _ = NamedFile.Remove(_path, _file.Fd);
             else if (mayWrite)
-                _ = TrySave(tryAddLeft, left);
+                _ = TrySave(tryAddLeft, tellFlushFailed, left);
         }
         catch (InsufficientMemoryException)
         {
@@ -156,13 +158,17 @@ sealed class JobRecord : IDisposable
     }
 
     /// <returns>False: nothing of the target can be relied on any more.</returns>
-    bool TrySave(Func<HierarchicalBitmap, bool> tryAddLeft, HierarchicalBitmap left)
+    bool TrySave(Func<HierarchicalBitmap, bool> tryAddLeft, Action<Fault> tellFlushFailed, HierarchicalBitmap left)
     {
         left.ClearBits(0, left.BitCount);
         if (!tryAddLeft(left))
             return true;
-        if (NameCalls.Kernel.Flush(_targetFd) < 0)
+        int flushed = NameCalls.Kernel.Flush(_targetFd);
+        if (flushed < 0)
+        {
+            tellFlushFailed(Errnos.ToFault(-flushed));
             return false;
+        }
         _ = _file.Write(_subject, left); // else the one before is as right
         return true;
     }

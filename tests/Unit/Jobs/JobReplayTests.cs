@@ -46,6 +46,27 @@ public sealed class JobReplayTests
         Assert.True(job.Query().IsSuccess);
     }
 
+    /// <summary>Whoever keeps a record of a copy flushes its target, too; there are file systems that tell a failure
+    /// only to who has asked, and the job took the copy for durable.</summary>
+    [Fact]
+    public void AFlushThatFailedBesideTheJob_FailsIt_ThoughItsOwnWouldSucceed()
+    {
+        FilterBench bench = new();
+        BackupJob job = bench.Start(new BackupOptions());
+        bench.Loop.FileIo.Holds = bench.IsTargetWrite;
+        bench.Loop.RunFor(Units.NsPerMs);
+        job.TellFlushFailed(new Fault(FaultKind.Io, Errnos.EIO));
+        bench.Loop.FileIo.ReleaseHeld();
+        bench.Loop.RunFor(Units.NsPerSecond);
+        Assert.Equal((FaultKind.Io, Errnos.EIO), (job.Query().Fault.Kind, job.Query().Fault.Errno));
+        Assert.False(job.Query().IsSourceFault);
+        using HierarchicalBitmap left = HierarchicalBitmap.Create(
+            bench.Disk.Device.Limits.CapacityBytes,
+            FilterBench.Cluster
+        );
+        Assert.False(job.TryAddLeft(left)); // no record says that anything is durable
+    }
+
     [Fact]
     public void ABitmapThatWasTakenMeanwhile_FailsTheJob_AndItsGroup()
     {

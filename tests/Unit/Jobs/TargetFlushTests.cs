@@ -43,6 +43,19 @@ public sealed class TargetFlushTests : IDisposable
     }
 
     [Fact]
+    public void AFlushThatFailedBesideTheJob_ProvesNothing_AndTheJobIsTold()
+    {
+        TargetFlush flush = new(_work, _target);
+        Fault fault = new(FaultKind.Io, Errnos.EIO);
+        flush.Fail(fault);
+        Assert.Equal((true, true, 0ul), (flush.HasFailed, flush.IsUnsure, flush.FlushedBytes));
+        Assert.Equal([fault], _work.Flushes);
+        flush.GiveUp();
+        flush.Fail(fault); // too late to matter
+        Assert.Single(_work.Flushes);
+    }
+
+    [Fact]
     public void AnAnswerAfterItWasGivenUp_CountsForNothing()
     {
         TargetFlush flush = new(_work, _target);
