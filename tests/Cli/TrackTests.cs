@@ -1,6 +1,8 @@
 // Trackers on the command line: made, read and removed, and backups by them, of a disk at rest.
 using System;
 using System.IO;
+using System.Linq;
+using System.Xml.Linq;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -153,6 +155,35 @@ public sealed class TrackTests : IDisposable
     }
 
     [Fact]
+    public void Map_IsWritten_AsAPictureThatOthersCanRead()
+    {
+        Backup(0);
+        SetChanged(granule: 48);
+        File.WriteAllText(_folder["old.svg"], "letters");
+        string[] lines = Run(0, "track", "map", "disk.img", "--svg", "old.svg").Output.Split('\n');
+        Assert.Equal(new string('.', 48) + "#" + new string('.', 15), lines[1]); // the terminal has its own
+        XElement picture = XElement.Load(_folder["old.svg"]);
+        XNamespace svg = "http://www.w3.org/2000/svg";
+        Assert.Equal(svg + "svg", picture.Name);
+        XElement[] squares = [.. picture.Elements(svg + "g").Last().Elements(svg + "rect")];
+        Assert.Equal(81, squares.Length); // one a granule
+        XElement changed = Assert.Single(squares, square => square.HasElements);
+        Assert.Same(squares[48], changed);
+        Assert.Equal("bytes 3145728 to 3211263: 1 of 1 granules", (string)changed.Element(svg + "title")!);
+        Assert.Single(squares.Select(square => (string)square.Attribute("fill")!).Distinct().Skip(1)); // two colours
+        Assert.Empty(Directory.GetFiles(_folder.Path, "*.tmp"));
+    }
+
+    [Fact]
+    public void PictureThatCannotBeWritten_IsOneSentence()
+    {
+        ProgramResult map = Run(1, "track", "map", "disk.img", "--svg", "nowhere/disk.svg", "--json");
+        Assert.Contains("\"status\":\"failed\",\"exit_code\":1", map.Output, StringComparison.Ordinal);
+        map.ExpectSentence("cannot write picture 'nowhere/disk.svg'");
+        Run(1, "track", "map", "disk.img", "--svg", ".").ExpectSentence("'.': it is a directory; name a file");
+    }
+
+    [Fact]
     public void ReaderByTheDocument_Agrees()
     {
         Backup(0);
@@ -185,6 +216,8 @@ public sealed class TrackTests : IDisposable
     [InlineData("smaller.img", "belongs to this disk as it was when it was larger (resized)")]
     [InlineData("text.track", "is not a tracker file (not-a-tracker)")]
     [InlineData("short.track", "was cut short (truncated)")]
+    [InlineData("rotten.track", "has no whole header left (torn-header); add a new one for this disk")]
+    [InlineData("/dev/null", "'/dev/null' is neither a regular file nor a block device")]
     [InlineData("disk.img", "is the disk itself")]
     [InlineData("missing.track", "cannot open 'missing.track'")]
     [InlineData(".", "is a directory")]
@@ -200,7 +233,9 @@ public sealed class TrackTests : IDisposable
             File.WriteAllText(_folder[name], "letters");
         else if (name == "short.track")
             File.WriteAllBytes(_folder[name], File.ReadAllBytes(_folder["disk.img.track"])[..^4096]);
-        else if (name is "disk.img" or ".")
+        else if (name == "rotten.track")
+            TrackedImage.Rot(_folder, name, 100, 65_536 + 100); // both copies of the header
+        else if (name is "disk.img" or "." or "/dev/null")
             tracker = name;
         ProgramResult info = Run(1, "track", "info", disk, "--tracker", tracker);
         Assert.Contains(sentence, info.Error, StringComparison.Ordinal);
@@ -211,7 +246,7 @@ public sealed class TrackTests : IDisposable
     public void TrackerThatExists_IsNotReplaced()
     {
         ProgramResult add = Run(1, "track", "add", "disk.img");
-        Assert.Contains("'disk.img.track'", add.Error, StringComparison.Ordinal);
+        add.ExpectSentence("cannot create 'disk.img.track'", "'fastbackup track remove' removes it");
         Assert.StartsWith("5.0 MiB of 5.0 MiB", Run(0, "track", "info", "disk.img").Output);
     }
 

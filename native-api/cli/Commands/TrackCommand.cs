@@ -16,6 +16,7 @@ static class TrackCommand
         "fastbackup track info disk.img --json",
         "fastbackup track grow disk.img 40GiB",
         "fastbackup track map /dev/vg0/web --tracker /var/lib/fastbackup/web.track",
+        "fastbackup track map disk.img --svg disk.svg",
         "fastbackup track expect disk.img",
         "fastbackup track export disk.img disk.token --to WORD",
         "fastbackup track import disk.img disk.token",
@@ -55,7 +56,10 @@ static class TrackCommand
             "What is told apart: a power of two, 4KiB..4MiB; 64KiB by default.",
             CheckGranularity
         );
+        Option<string?> picture = CreateFileOption("--svg", "Write the picture to this SVG file, too; replaced.");
         Command command = new(name, description) { disk, tracker };
+        if (action == TrackAction.Map)
+            command.Add(picture);
         if (action == TrackAction.Add)
             command.Add(granularity);
         if (action == TrackAction.Grow)
@@ -74,6 +78,7 @@ static class TrackCommand
                 action == TrackAction.Add ? parsed.GetValue(granularity) ?? 0 : 0,
                 action == TrackAction.Grow ? parsed.GetValue(size) : 0,
                 Move: null,
+                action == TrackAction.Map ? parsed.GetValue(picture) : null,
                 parsed.GetValue(CommonOptions.IgnoreLocks),
                 parsed.GetValue(CommonOptions.Format)
             );
@@ -144,6 +149,7 @@ static class TrackCommand
                         isExport ? MoveWord.TryParse(parsed.GetRequiredValue(word)) ?? default : default,
                         isExport && parsed.GetValue(shared)
                     ),
+                Picture: null,
                 parsed.GetValue(CommonOptions.IgnoreLocks),
                 parsed.GetValue(CommonOptions.Format)
             );
@@ -152,13 +158,15 @@ static class TrackCommand
         return command;
     }
 
-    public static Option<string?> CreateTrackerOption(string description)
+    public static Option<string?> CreateTrackerOption(string description) => CreateFileOption("--tracker", description);
+
+    static Option<string?> CreateFileOption(string name, string description)
     {
-        Option<string?> option = new("--tracker") { Description = description, HelpName = "PATH" };
+        Option<string?> option = new(name) { Description = description, HelpName = "PATH" };
         option.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && PathName.Check(result.Tokens[0].Value) is { } wrong)
-                result.AddError($"--tracker {wrong}");
+                result.AddError($"{name} {wrong}");
         });
         return option;
     }

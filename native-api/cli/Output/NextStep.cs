@@ -13,7 +13,10 @@ static class NextStep
     {
         bool isTracker = sentence.StartsWith("tracker: ", StringComparison.Ordinal);
         string? step =
-            isTracker && fault.Errno == Errnos.ENOENT ? "make one with 'fastbackup track add'" : Of(fault.Errno);
+            !isTracker ? Of(fault.Errno)
+            : fault.Errno == Errnos.ENOENT ? "make one with 'fastbackup track add'"
+            : fault.Errno == Errnos.EEXIST ? "'fastbackup track remove' removes it, or give another path"
+            : Of(fault.Errno);
         return step == null || sentence.Contains(';', StringComparison.Ordinal) ? sentence : $"{sentence}; {step}";
     }
 

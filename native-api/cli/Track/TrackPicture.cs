@@ -10,6 +10,7 @@ static class TrackPicture
 {
     const int Columns = 64;
     const int RowsMax = 16;
+    const string Letters = ".-+#";
 
     public const string Legend =
         "  . nothing   - up to a quarter   + up to three quarters   # more of a part has changed";
@@ -23,20 +24,28 @@ static class TrackPicture
         {
             if (part > 0 && part % Columns == 0)
                 _ = text.Append('\n');
-            ulong first = (ulong)((UInt128)changed.BitCount * part / partCount);
-            ulong end = (ulong)((UInt128)changed.BitCount * (part + 1) / partCount);
-            _ = text.Append(LetterOf(Count(changed, first, end), end - first));
+            (ulong first, ulong end) = BitsOf(changed, part, partCount);
+            _ = text.Append(Letters[ShareOf(Count(changed, first, end), end - first)]);
         }
         return text.ToString();
     }
 
-    static char LetterOf(ulong count, ulong total) =>
-        count == 0 ? '.'
-        : count * 4 <= total ? '-'
-        : count * 4 <= total * 3 ? '+'
-        : '#';
+    /// <summary>The granules of one of so many equal parts.</summary>
+    public static (ulong First, ulong End) BitsOf(HierarchicalBitmap changed, ulong part, ulong partCount) =>
+        (
+            (ulong)((UInt128)changed.BitCount * part / partCount),
+            (ulong)((UInt128)changed.BitCount * (part + 1) / partCount)
+        );
 
-    static ulong Count(HierarchicalBitmap changed, ulong first, ulong end)
+    /// <summary>0 nothing, 1 up to a quarter, 2 up to three quarters, 3 more.</summary>
+    public static int ShareOf(ulong count, ulong total) =>
+        count == 0 ? 0
+        : count * 4 <= total ? 1
+        : count * 4 <= total * 3 ? 2
+        : 3;
+
+    /// <summary>Granules that have changed among some.</summary>
+    public static ulong Count(HierarchicalBitmap changed, ulong first, ulong end)
     {
         ulong count = 0;
         ulong bit = changed.NextDirtyBit(first, end);

@@ -22,6 +22,7 @@ enum TrackAction
 /// <param name="GranuleBytes">Add: a power of two; 0: the usual.</param>
 /// <param name="SizeBytes">Grow: of the disk from now on.</param>
 /// <param name="Move">Export and import: of what.</param>
+/// <param name="Picture">Map: a file for the picture, too; null: none.</param>
 /// <param name="IsLockIgnored">Whether --ignore-locks was given.</param>
 /// <param name="Format">Raw when --format raw was given.</param>
 sealed record TrackRequest(
@@ -31,6 +32,7 @@ sealed record TrackRequest(
     ulong GranuleBytes,
     ulong SizeBytes,
     MoveRequest? Move,
+    string? Picture,
     bool IsLockIgnored,
     FormatRule Format
 )

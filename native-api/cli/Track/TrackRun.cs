@@ -205,19 +205,24 @@ sealed class TrackRun(TrackRequest request, Output output)
     int Conclude(in OpenRefusal refusal, TrackedChanges? changes = null)
     {
         bool isUsable = refusal.IsNone && changes is null or { Refusal: TrackerRefusal.None };
-        int exitCode = isUsable ? ExitCode.Done : ExitCode.Failed;
+        string? notDrawn = isUsable && changes != null ? DrawFile(changes) : null;
+        int exitCode = isUsable && notDrawn == null ? ExitCode.Done : ExitCode.Failed;
         if (!refusal.IsNone)
             output.Error(refusal.Sentence, refusal.Fault);
         else if (changes is { Refusal: not TrackerRefusal.None })
             output.Error(TrackWords.Refused(request.Tracker, changes.Refusal));
         else if (changes != null)
             Show(changes);
+        if (notDrawn != null)
+            output.Error(notDrawn);
         output.Event(
             new TrackDoneEvent(
                 "done",
                 "track",
                 request.Action.ToString().ToLowerInvariant(),
-                isUsable ? "done" : "refused",
+                !isUsable ? "refused"
+                    : notDrawn == null ? "done"
+                    : "failed",
                 exitCode,
                 request.Disk,
                 request.Tracker,
@@ -225,7 +230,7 @@ sealed class TrackRun(TrackRequest request, Output output)
                 changes?.IsExact,
                 changes?.WasOpen,
                 changes?.GranuleBytes,
-                changes?.Changed?.CountBytes(),
+                changes?.ChangedBytes,
                 changes?.DiskBytes,
                 changes?.OpenRegionCount * changes?.RegionBytes,
                 _word?.ToString(),
@@ -235,6 +240,12 @@ sealed class TrackRun(TrackRequest request, Output output)
         );
         return exitCode;
     }
+
+    /// <returns>Null, or why there is no picture.</returns>
+    string? DrawFile(TrackedChanges changes) =>
+        request.Picture is { } path
+            ? TrackDrawing.TryWrite(path, request.Disk, TrackWords.Describe(changes), changes.Changed!)
+            : null;
 
     void Show(TrackedChanges changes)
     {

@@ -32,6 +32,15 @@ static class TrackedImage
     public static void SetChanged(TempFolder folder, int granule) =>
         Python(folder, "set", "disk.img", "disk.img.track", granule.ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>A copy of the tracker of disk.img in which a bit of these bytes is another one.</summary>
+    public static void Rot(TempFolder folder, string name, params int[] places)
+    {
+        byte[] bytes = File.ReadAllBytes(folder["disk.img.track"]);
+        foreach (int at in places)
+            bytes[at] ^= 4;
+        File.WriteAllBytes(folder[name], bytes);
+    }
+
     public static string Python(TempFolder folder, params string[] words) => Python(folder.Path, words);
 
     static string Python(string folder, params string[] words)
