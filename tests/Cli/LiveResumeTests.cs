@@ -30,8 +30,8 @@ public sealed class LiveResumeTests : IDisposable
         {
             AddTarget();
             _ = _disk.Ctl("x-checkpoint-add", "node=disk", "name=start");
-            _ = _disk.Ctl([.. Backup("full"), "speed:=8388608"]);
-            Eventually.True(() => File.Exists(_disk["record"]) && new FileInfo(_disk["record"]).Length > 0);
+            _ = _disk.Ctl([.. Backup("full"), "speed:=4194304"]);
+            Eventually.True(IsRecorded);
             _disk.Write("2M 512"); // is copied by then, or not
             _disk.Write("38M 512"); // is not
             server.Signal("KILL");
@@ -71,7 +71,7 @@ public sealed class LiveResumeTests : IDisposable
         Assert.Contains("cannot open record", RefusedBitmap("t"));
         Assert.Contains("does not go with sync mode 'top'", _disk.Refused(Backup("top")));
         _ = _disk.Ctl([.. Backup("full"), "speed:=4194304"]);
-        Eventually.True(() => File.Exists(_disk["record"]) && new FileInfo(_disk["record"]).Length > 0);
+        Eventually.True(IsRecorded);
         Assert.Contains("onto another target", RefusedBitmap("u"));
         Assert.Contains("of a job that runs", _disk.Refused(Backup("full", "u", "k")));
         _ = _disk.Ctl("job-cancel", "id=j");
@@ -82,6 +82,9 @@ public sealed class LiveResumeTests : IDisposable
         server.Signal("INT");
         server.Wait().Expect(0);
     }
+
+    /// <summary>It has its length before it has its first record.</summary>
+    bool IsRecorded() => Programs.Run(_disk.Folder, "grep", ["-qs", "FBresume", "record"]).ExitCode == 0;
 
     string[] Backup(string sync, string target = "t", string id = "j") =>
         [

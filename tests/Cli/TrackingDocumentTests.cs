@@ -112,8 +112,7 @@ public sealed class TrackingDocumentTests : IDisposable
             truncate -r disk.img backup/t.img
             fastbackup ctl backup.sock blockdev-add driver=file node-name=t filename=$PWD/backup/t.img
             {first.TrimEnd()} job-id=b speed=262144
-            for i in $(seq 300); do [ ! -e backup/t.resume ] || break; sleep 0.1; done
-            sleep 2
+            for i in $(seq 600); do if grep -qs FBresume backup/t.resume; then break; fi; sleep 0.1; done
             kill -9 $(jobs -p)
             wait || true
             rm -f disk.sock backup.sock

@@ -46,6 +46,7 @@ sealed class ChainModel : ITrackerStorage, IDisposable
     const ulong Garbage = ulong.MaxValue;
     const int GrowthMax = 6; // times
     const ulong GrowthBytesMax = 200_000; // each
+    const int NamesMax = 3; // of one instant
 
     sealed record Link(string Name, ulong[] Disk, ulong[]? Copy, HashSet<ulong> Written, ulong DiskBytes)
     {
@@ -56,6 +57,7 @@ sealed class ChainModel : ITrackerStorage, IDisposable
     readonly Prng _chance;
     readonly ChainMistake _mistake;
     readonly bool _isTried;
+    readonly int _pointsMax;
     readonly ulong[] _content = new ulong[PointScene.Shape.GranuleCount + 50 * GrowthMax];
     readonly List<Link> _links = [];
     readonly HashSet<string> _pending = []; // being made or deleted: there or not
@@ -65,9 +67,13 @@ sealed class ChainModel : ITrackerStorage, IDisposable
     int _count;
     bool _isBroken;
 
-    public ChainModel(ulong seed, ChainMistake mistake, bool isTried)
+    /// <param name="seed">Of all chance.</param>
+    /// <param name="mistake">That is made on the way.</param>
+    /// <param name="isTried">What every command would leave is looked at.</param>
+    /// <param name="pointsMax">From that many on one is deleted before another is made.</param>
+    public ChainModel(ulong seed, ChainMistake mistake, bool isTried, int pointsMax)
     {
-        (_chance, _mistake, _isTried) = (new Prng(seed), mistake, isTried);
+        (_chance, _mistake, _isTried, _pointsMax) = (new Prng(seed), mistake, isTried, pointsMax);
         _life = Begin(PointScene.NewFile(), isSameBoot: false, null, null);
     }
 
@@ -88,8 +94,10 @@ sealed class ChainModel : ITrackerStorage, IDisposable
             for (ulong writes = _chance.Below(6); writes > 0; writes--)
                 _life.Write();
             _life.RunFor(_chance.Below(100_000));
-            if (_links.Count > 0 && (_links.Count > 8 || _chance.Chance(1, 6)))
-                Delete(_links[(int)_chance.Below((ulong)_links.Count)]);
+            if (_links.Count > 0 && (_links.Count > _pointsMax || _chance.Chance(1, 6)))
+                Delete(AnyLink());
+            while (_links.Count > 0 && _life.Chain.Points.Count > TrackedPoint.CountMax - NamesMax)
+                Delete(AnyLink());
             Make();
             if (GrowthCount < GrowthMax && _chance.Chance(1, 8))
                 Grow();
@@ -99,6 +107,8 @@ sealed class ChainModel : ITrackerStorage, IDisposable
         EndLife(isCut: true);
         _isBroken = false;
     }
+
+    Link AnyLink() => _links[(int)_chance.Below((ulong)_links.Count)];
 
     /// <summary>In use, or in the next life.</summary>
     void Grow()

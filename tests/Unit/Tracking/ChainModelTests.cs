@@ -1,4 +1,5 @@
-// Every copy of every chain is the disk as it was; and what could be done wrong on the way is found.
+// Every copy of every chain is the disk as it was; and what could be done wrong on the way is found. With
+// FASTBACKUP_CHAINS=long each of the thousand chains may have 64 links and as many points at once: ten minutes.
 using System;
 using FastBackup.Base;
 using Xunit;
@@ -8,9 +9,15 @@ namespace FastBackup.Tests.Unit.Tracking;
 [Trait("System", "None")] // chains of a model
 public sealed class ChainModelTests
 {
+    const int LinksMax = 64;
+    const int PointsAtOnceUsual = 8;
+
     [Fact]
     public void ThousandChains_RestoreEachPoint()
     {
+        bool isLong = Environment.GetEnvironmentVariable("FASTBACKUP_CHAINS") == "long";
+        int pointsMax = isLong ? LinksMax : PointsAtOnceUsual;
+        int linkCount = 0;
         ulong copyCount = 0;
         ulong endCount = 0;
         ulong growthCount = 0;
@@ -18,15 +25,20 @@ public sealed class ChainModelTests
             1000,
             seed =>
             {
-                using ChainModel model = new(seed, ChainMistake.None, isTried: false);
-                model.Run(seed % 16 == 0 ? 1 + (int)(seed / 16 % 64) : 1 + (int)(seed % 6));
+                using ChainModel model = new(seed, ChainMistake.None, isTried: false, pointsMax);
+                int links =
+                    isLong ? 1 + (int)(seed % LinksMax)
+                    : seed % 16 == 0 ? 1 + (int)(seed / 16 % LinksMax)
+                    : 1 + (int)(seed % 6);
+                model.Run(links);
+                linkCount += links;
                 copyCount += model.CopyCount;
                 endCount += model.EndCount;
                 growthCount += model.GrowthCount;
             }
         );
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{copyCount} copies, {endCount} ends, {growthCount} times grown"
+            $"{linkCount} links, {copyCount} copies, {endCount} ends, {growthCount} times grown"
         );
         Assert.True(endCount > 0);
         Assert.True(growthCount > 0);
@@ -40,7 +52,7 @@ public sealed class ChainModelTests
             20,
             seed =>
             {
-                using ChainModel model = new(seed, ChainMistake.None, isTried: true);
+                using ChainModel model = new(seed, ChainMistake.None, isTried: true, PointsAtOnceUsual);
                 model.Run(12);
                 trialCount += model.TrialCount;
             }
@@ -58,7 +70,7 @@ public sealed class ChainModelTests
         {
             try
             {
-                using ChainModel model = new(seed, mistake, isTried: true);
+                using ChainModel model = new(seed, mistake, isTried: true, PointsAtOnceUsual);
                 model.Run(12);
             }
             catch (ModelException found)
