@@ -67,7 +67,7 @@ public sealed class CommandBlockTests
         ["native-api/docs/pull-mode.md"] = "tests/Cli/NbdDocumentTests.cs",
         ["native-api/docs/qcow2.md"] = "tests/Cli/Qcow2DocumentTests.cs",
         ["native-api/docs/qcow2-chains.md"] = "tests/Cli/Qcow2ChainDocumentTests.cs",
-        ["native-api/docs/qemu.md"] = "tests/Hosts/Documents/ShellBlock.cs",
+        ["native-api/docs/qemu.md"] = "tests/Hosts/Documents/ShellBlock.cs tests/Hosts/Nbdkit/TrackerTests.cs",
         ["native-api/docs/rbd.md"] = "tests/Cli/RbdTests.cs",
         ["native-api/docs/repository.md"] = "tests/Cli/RepositoryDocumentTests.cs",
         ["native-api/docs/tracking.md"] = "tests/Cli/TrackingDocumentTests.cs",
