@@ -93,6 +93,20 @@ public sealed class DiskTrackerTests : IDisposable
         Assert.StartsWith("durable:", _disk.Read(), StringComparison.Ordinal);
     }
 
+    /// <summary>Anybody may make names in the folder of live files.</summary>
+    [Fact]
+    public void LiveFileByASymbolicLink_IsNotBelieved()
+    {
+        _disk.Read(mayReset: true);
+        _disk.Attach();
+        _disk.Write(64 * TrackedFile.Granule, 100);
+        string live = Assert.Single(_disk.LiveFiles);
+        _disk.Kill();
+        File.Move(live, _disk.DiskPath + ".live");
+        File.CreateSymbolicLink(live, _disk.DiskPath + ".live");
+        Assert.StartsWith("durable:", _disk.Read(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void LiveFileThatIsCut_HarmsNobody_AndIsInconsistent()
     {

@@ -39,6 +39,32 @@ public sealed class TrackerStoreTests : IDisposable
         Assert.Equal(2ul, found.Open!.CountBits());
     }
 
+    [Theory]
+    [InlineData(false, "write 20000, flush, write 21000, flush")]
+    [InlineData(true, "write 21000, flush, write 20000, flush")]
+    public void WholeIntents_AreFlushedBetweenTheirCopies_WorseOneFirst(bool isSecondFirst, string steps)
+    {
+        _store.Intents.BeginWhole(isSecondFirst);
+        Assert.Equal(steps, Carry(_store.Intents.Whole));
+        _store.Intents.Whole.End();
+        Assert.True(_store.Intents.IsIdle);
+    }
+
+    [Fact]
+    public void CloseAll_ForgetsWhatWasCollected_AndOthersAreCollectedAnew()
+    {
+        Assert.True(_store.Intents.TrySet(4, isOpen: true));
+        _store.Intents.CloseAll();
+        Assert.True(_store.Intents.IsEmpty);
+        Assert.False(_store.Intents.IsSet(4));
+        Assert.True(_store.Intents.TrySet(9, isOpen: true));
+        Assert.False(_store.Intents.IsEmpty);
+        _store.Intents.Begin();
+        Carry(_store.Intents.Batch);
+        using RecoveredTracker found = Recover();
+        Assert.Equal((1ul, true), (found.Open!.CountBits(), found.Open.GetBit(9)));
+    }
+
     [Fact]
     public void FinePages_AreFlushedBetweenTheirCopies()
     {

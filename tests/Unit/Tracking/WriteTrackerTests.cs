@@ -7,6 +7,7 @@ using FastBackup.Tests;
 using FastBackup.Tests.Unit.Filter;
 using FastBackup.Tracking.Format;
 using FastBackup.Tracking.Recovery;
+using FastBackup.Tracking.Store;
 using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
@@ -57,6 +58,22 @@ public sealed class WriteTrackerTests
         Assert.Equal(1ul, disk.FlushCount);
     }
 
+    /// <summary>Below the size of the open set from which on some are closed, which takes flushes of its own.</summary>
+    [Fact]
+    public void RegionsOpenedOneByOne_TakeAFlushEachAtMost()
+    {
+        using WatchedDisk disk = new(1);
+        Assert.True(disk.Start());
+        ulong openBefore = disk.Store.OpenCount;
+        for (ulong i = 0; disk.Store.OpenCount < WatchedDisk.OpenMax / 2; i++)
+        {
+            _ = disk.Write(i * 7 % 1000 * Region, 4096);
+            disk.RunFor(Units.NsPerSecond);
+        }
+        Assert.Equal(0, disk.WaitingCount);
+        Assert.InRange(disk.FlushCount, 1ul, disk.Store.OpenCount - openBefore);
+    }
+
     [Fact]
     public void WritesThatRunOn_FindRegionsOpen()
     {
@@ -86,6 +103,30 @@ public sealed class WriteTrackerTests
         Assert.Equal(0, disk.WaitingCount);
         Assert.True(disk.Tracker.ClosedCount > 100);
         Assert.InRange(disk.OverReportMax, 0ul, (WatchedDisk.OpenMax + 4) * 4);
+    }
+
+    /// <summary>While a point may come nothing is closed, and the bound does not hold; else a power cut would add more
+    /// and more.</summary>
+    [Fact]
+    public void PointThatIsWithdrawn_LeavesTheBoundOfTheOpenSet()
+    {
+        using WatchedDisk disk = new(1);
+        disk.IsTried = false;
+        Assert.True(disk.Start());
+        MapChain chain = new([new TrackedPoint(TrackerScene.MapId, 0, IsBase: true, "")], [disk.Changed]);
+        using PointPlan plan = PointPlan.AddAll(disk.Store.Header, chain, [("a", false)], 1);
+        bool isReady = false;
+        Assert.True(disk.Tracker.TryBeginPoint(plan, null, () => isReady = true, _ => Assert.Fail("there was none")));
+        disk.RunFor(Units.NsPerMs);
+        Assert.True(isReady);
+        disk.Tracker.WithdrawPoint();
+        for (ulong i = 0; i < 60; i++)
+        {
+            _ = disk.Write(i * 5 % 1000 * Region, 4096);
+            disk.RunFor(2 * Units.NsPerMs);
+            Assert.InRange(disk.Store.OpenCount, 1ul, WatchedDisk.OpenMax);
+        }
+        Assert.True(disk.Tracker.ClosedCount > 0);
     }
 
     [Fact]
