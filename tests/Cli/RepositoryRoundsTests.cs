@@ -21,6 +21,7 @@ public sealed class RepositoryRoundsTests : IDisposable
 
     readonly RepositoryFolder _repo = new();
     readonly Dictionary<string, string> _copies = []; // of a point, what the disk was
+    readonly Dictionary<string, string> _disks = []; // of a point, its path in it
     Random _random = new(1);
     int _copyCount;
 
@@ -49,7 +50,7 @@ public sealed class RepositoryRoundsTests : IDisposable
             switch (_random.Next(4))
             {
                 case 0:
-                    _repo.Restic("backup 0/disk.img --host other").Expect(0);
+                    BackUpByRestic(_random.Next(DiskCount));
                     break;
                 case 1:
                     _repo.Restic("unlock").Expect(0);
@@ -71,10 +72,46 @@ public sealed class RepositoryRoundsTests : IDisposable
             using (programs[disk])
             {
                 string point = programs[disk].Wait().Expect(0).Events()[^1].Text("point")!;
-                string copy = $"copy-{_copyCount++}";
-                File.Copy(_repo[$"{disk}/disk.img"], _repo[copy]);
-                _copies[point] = copy;
+                Keep(point, disk, $"host-{disk}/disk.img/disk.img");
             }
+    }
+
+    /// <summary>Its own point of an image, which we restore as well.</summary>
+    void BackUpByRestic(int disk)
+    {
+        string[] before = _repo.Points();
+        _repo.Restic($"backup {disk}/disk.img --host other").Expect(0);
+        Keep(_repo.Points().Except(before).Single(), disk, $"{disk}/disk.img");
+    }
+
+    void Keep(string point, int disk, string path)
+    {
+        string copy = $"copy-{_copyCount++}";
+        File.Copy(_repo[$"{disk}/disk.img"], _repo[copy]);
+        (_copies[point], _disks[point]) = (copy, path);
+    }
+
+    /// <summary>Stock restic writes the disk of a point to its output.</summary>
+    void AssertDumps(string point)
+    {
+        string line = $"restic -r repo --no-cache dump {point} /{_disks[point]} > dumped";
+        using RunningProgram dump = new(_repo.Path, "sh", ["-c", line], ("RESTIC_PASSWORD", RepositoryFolder.Password));
+        dump.Wait().Expect(0);
+        Disks.AssertEqual(_repo[_copies[point]], _repo["dumped"]);
+    }
+
+    /// <summary>Into another repository, by a key of its own; there they are the same to us.</summary>
+    void CopyAll(int count)
+    {
+        File.WriteAllText(_repo["second"], "another password");
+        _repo.Restic("key add --new-password-file second").Expect(0);
+        using RepositoryFolder other = new() { Variables = [("RESTIC_FROM_PASSWORD_FILE", _repo["second"])] };
+        other.Init();
+        other.Restic($"copy --from-repo {_repo["repo"]}").Expect(0);
+        string[] copied = other.Points();
+        Assert.Equal(count, copied.Length);
+        other.Fastbackup("repo verify REPO --read-data").Expect(0);
+        other.Check();
     }
 
     RunningProgram Start(int disk)
@@ -122,6 +159,9 @@ public sealed class RepositoryRoundsTests : IDisposable
             _repo.AssertRestores(point, _copies[point]);
         if (!isLast)
             return;
+        foreach (string point in points)
+            AssertDumps(point);
+        CopyAll(points.Length);
         _repo.Restic("unlock").Expect(0);
         _repo.Check();
         _repo.Restic($"restore {one} --target by-restic").Expect(0);
