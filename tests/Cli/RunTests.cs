@@ -142,6 +142,12 @@ public sealed partial class RunTests : IDisposable
         Write(Config(Frozen("kill -9 $(cat watchdog)", Up)));
         _ = Run(0);
         Assert.Equal("frozen\nthawed\nfrozen\nthawed\n", File.ReadAllText(_repo["log"]));
+        // A freeze that fails may have frozen some: thawed as well, and for how long is told.
+        Write(Config(Frozen("true", "false") + "\n").Replace("; echo frozen >> log", "", StringComparison.Ordinal));
+        done = Run(1, "the freeze command failed with exit code 1; nothing was copied, guests are thawed");
+        Assert.InRange(done.GetProperty("frozen_seconds").GetDouble(), 0.001, 9);
+        Assert.EndsWith("frozen\nthawed\nthawed\n", File.ReadAllText(_repo["log"]), StringComparison.Ordinal);
+        File.WriteAllText(_repo["log"], "");
         // Us: then the watchdog does.
         Write(Config(Frozen("touch caught; sleep 60")));
         using (RunningProgram run = _repo.Start("run", "night.toml"))

@@ -86,7 +86,9 @@ sealed class ConfigRun(string path, RunConfig config, Output output, Interruptio
         );
         if (refused != null)
         {
-            End("freeze", refused, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            _frozenSeconds = Math.Round(seconds, 3); // some may have been, until they were thawed
+            End("freeze", refused, seconds);
             return false;
         }
         using (freeze)
