@@ -1,4 +1,4 @@
-// What people type, against what they would type else: qcow2 images by qemu-img, points in time by restic.
+// What people type, against what they would type else: points in time by restic.
 // Each pair by turns, the whole process measured, files in one folder.
 using System;
 using System.Collections.Generic;
@@ -29,7 +29,6 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
 
     public Section Run()
     {
-        Try("qemu-img", RunQcow2);
         Try("restic", RunRepository);
         RunStart();
         return _section;
@@ -41,45 +40,6 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
             _section.Missing.Add(program);
         else
             run();
-    }
-
-    void RunQcow2()
-    {
-        Do("qemu-img", "convert", "-O", "qcow2", "disk.img", "disk.qcow2");
-        CommandRace.Ratios read = Race(
-            OurCommand.With(["backup", "disk.qcow2", "ours.img", "--force", "--quiet"]),
-            new RaceCommand(
-                "qemu-img",
-                ["convert", "-O", "raw", "-t", "none", "-T", "none", "disk.qcow2", "theirs.img"]
-            )
-        );
-        Add("read of a qcow2 image, ours / qemu-img convert", read.Speed);
-        Add("CPU of that read, ours / qemu-img convert", read.Cpu, isSmallerBetter: true);
-        CommandRace.Ratios packed = Race(
-            OurCommand.With(
-                [
-                    "backup",
-                    "disk.img",
-                    "ours.qcow2",
-                    "--target-format",
-                    "qcow2",
-                    "--compress",
-                    "zstd",
-                    "--force",
-                    "--quiet",
-                ]
-            ),
-            new RaceCommand(
-                "qemu-img",
-                [
-                    .. (string[])["convert", "-c", "-O", "qcow2", "-o", "compression_type=zstd", "-m", "16"],
-                    .. (string[])["-T", "none", "disk.img", "theirs.qcow2"],
-                ]
-            )
-        );
-        Add("compressed qcow2 target (zstd), ours / qemu-img convert -c", packed.Speed);
-        Add("CPU of that target, ours / qemu-img convert -c", packed.Cpu, isSmallerBetter: true);
-        Remove("ours.img", "theirs.img", "ours.qcow2", "theirs.qcow2", "disk.qcow2");
     }
 
     void RunRepository()
@@ -151,8 +111,6 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
 
     void Add(string name, Spread value, bool isSmallerBetter = false) =>
         _section.Figures.Add(GoalBook.Judge(name, value, isSmallerBetter));
-
-    void Do(string program, params string[] arguments) => Do(new RaceCommand(program, arguments));
 
     void Do(RaceCommand command)
     {

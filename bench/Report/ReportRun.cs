@@ -32,7 +32,8 @@ sealed class ReportRun(ReportPlan plan, string folder, string host, Cancellation
         if (!plan.IsSmoke)
             Do("Guests", 120, () => GuestSection.Run(plan, folder, cancel));
         ReportDisk.MakeMixed(System.IO.Path.Combine(folder, "disk.img"), plan.DiskBytes, cancel);
-        Do("Commands", 60, () => new CommandSection(folder, plan.RoundCount, cancel).Run());
+        Do("Commands", 40, () => new CommandSection(folder, plan.RoundCount, cancel).Run());
+        Do("Images", 60, () => new ImageSection(folder, plan.RoundCount, plan.GuestSeconds, cancel).Run());
         Do("NBD", 80, () => new ServerSection(folder, plan.RoundCount, plan.GuestSeconds, cancel).Run());
         uint calls = plan.IsSmoke ? 100_000u : 4_000_000;
         Do("Calls of the library", 5, () => CallSection.Run(folder, plan.RoundCount, calls, cancel));

@@ -3,10 +3,8 @@
 // and by nbdcopy from one and the same server.
 using System;
 using System.Collections.Generic;
-using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Text.Json.Nodes;
 using System.Threading;
 using FastBackup.Bench.Peers;
 using FastBackup.Tests.Processes;
@@ -21,24 +19,11 @@ namespace FastBackup.Bench.Report;
 /// <param name="cancel">Ends what runs.</param>
 sealed class ServerSection(string folder, int roundCount, int seconds, CancellationToken cancel)
 {
-    const string Guest = "fio";
     const string Copier = "nbdcopy";
     const string Server = "qemu-nbd";
     const string Kit = "nbdkit";
-    const double TickSeconds = 0.01; // what the kernel counts in
-    static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
-    readonly record struct Load(string Name, string Pattern, int Depth, int Connections = 1);
-
-    /// <param name="Name">Of whose server it is, as figures say it.</param>
-    /// <param name="Socket">Where it listens.</param>
-    /// <param name="Program">In PATH, or a path.</param>
-    /// <param name="Arguments">One each.</param>
-    sealed record Host(string Name, string Socket, string Program, string[] Arguments);
-
-    readonly record struct Served(double Iops, double CpuUs);
-
-    static readonly Load[] s_loads =
+    static readonly FioLoad[] s_loads =
     [
         new("reads at depth 1", "randread", 1),
         new("reads at depth 16", "randread", 16),
@@ -58,7 +43,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
     {
         Try(RunCopyFromServers, Copier, Server);
         Try(RunClients, Copier, Server);
-        Try(RunGuests, Guest, QemuStorageDaemon.Program, Kit);
+        Try(RunGuests, FioServer.Guest, QemuStorageDaemon.Program, Kit);
         return _section;
     }
 
@@ -83,10 +68,10 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
 
     void RunClients()
     {
-        string socket = SocketPath("client");
+        string socket = FioServer.SocketPath("client");
         string[] serve = ["-r", "-t", "-e", "8", "-f", "raw", "--cache=none", "--aio=io_uring", "-k", socket];
         using RunningProgram server = new(folder, Server, [.. serve, "disk.img"]);
-        WaitFor(socket, server);
+        FioServer.WaitFor(server, socket, cancel);
         string uri = "nbd+unix:///?socket=" + socket;
         CommandRace.Ratios read = Race(
             OurCommand.With(["backup", uri, "copy.img", "--quiet"], RemoveCopy),
@@ -102,8 +87,8 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
 
     void RunGuests()
     {
-        string ourSocket = SocketPath("ours");
-        string theirSocket = SocketPath("theirs");
+        string ourSocket = FioServer.SocketPath("ours");
+        string theirSocket = FioServer.SocketPath("theirs");
         string path = Path.Combine(folder, "guest.img");
         File.Copy(Path.Combine(folder, "disk.img"), path, overwrite: true);
         string[] exports =
@@ -112,23 +97,25 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
             .. (string[])["--nbd-server", $"addr.type=unix,addr.path={theirSocket}"],
             .. (string[])["--export", "type=nbd,id=guest,node-name=disk,name=guest,writable=on"],
         ];
-        string kitSocket = SocketPath("kit");
-        Host[] hosts =
+        string kitSocket = FioServer.SocketPath("kit");
+        FioServer[] hosts =
         [
             new("our", ourSocket, BuiltFiles.Command, ["serve", path, "--socket", ourSocket, "--quiet"]),
             new("QEMU's", theirSocket, QemuStorageDaemon.Program, exports),
             new("nbdkit's", kitSocket, Kit, ["-f", "-U", kitSocket, "file", path]),
         ];
-        foreach (Load load in s_loads)
+        foreach (FioLoad load in s_loads)
         {
-            List<Served[]> rounds = [];
+            if (!_section.Commands.Exists(line => line.Contains(load.Pattern, StringComparison.Ordinal)))
+                _section.Commands.AddRange(hosts.Select(host => Line(host, load)));
+            List<FioServer.Served[]> rounds = [];
             for (int round = 0; round < roundCount; round++)
             {
-                Served[] served = new Served[hosts.Length];
+                FioServer.Served[] served = new FioServer.Served[hosts.Length];
                 for (int turn = 0; turn < hosts.Length; turn++)
                 {
                     int next = (round + turn) % hosts.Length;
-                    served[next] = Serve(load, hosts[next].Socket, hosts[next].Program, hosts[next].Arguments);
+                    served[next] = hosts[next].Serve(load, seconds, folder, cancel);
                 }
                 rounds.Add(served);
             }
@@ -139,7 +126,10 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
             File.Delete(left);
     }
 
-    void AddGuest(Load load, string whose, (Served Ours, Served Theirs)[] rounds)
+    string Line(FioServer host, FioLoad load) =>
+        $"{FioServer.Guest} {string.Join(' ', host.GuestOptions(load, seconds))}   ({Path.GetFileName(host.Program)})";
+
+    void AddGuest(FioLoad load, string whose, (FioServer.Served Ours, FioServer.Served Theirs)[] rounds)
     {
         Add(
             $"{load.Name}: IOPS of our server / {whose}",
@@ -151,53 +141,6 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
             Spread.Of(rounds.Select(one => one.Ours.CpuUs / one.Theirs.CpuUs)),
             isSmallerBetter: true
         );
-    }
-
-    /// <summary>A guest at one server, which ends after it.</summary>
-    Served Serve(Load load, string socket, string program, string[] arguments)
-    {
-        File.Delete(socket);
-        using RunningProgram server = new(folder, program, arguments);
-        WaitFor(socket, server);
-        string[] options =
-        [
-            .. (string[])["--name=guest", "--output-format=json", "--ioengine=nbd", "--bs=4k", "--time_based"],
-            .. (string[])["--rw=" + load.Pattern, $"--uri=nbd+unix:///guest?socket={socket}", "--randrepeat=0"],
-            "--iodepth=" + load.Depth.ToString(CultureInfo.InvariantCulture),
-            .. (string[])["--group_reporting", "--numjobs=" + load.Connections.ToString(CultureInfo.InvariantCulture)],
-            "--runtime=" + seconds.ToString(CultureInfo.InvariantCulture),
-        ];
-        if (!_section.Commands.Exists(line => line.Contains(load.Pattern, StringComparison.Ordinal)))
-            _section.Commands.Add($"{Guest} {string.Join(' ', options)}   ({Path.GetFileName(program)})");
-        ProcessUse before = ProcessUse.Of(server.Id);
-        using RunningProgram guest = new(folder, Guest, options);
-        _ = guest.WaitForSuccess(s_limit, cancel);
-        double cpuSeconds = Math.Max(TickSeconds / 2, (ProcessUse.Of(server.Id) - before).CpuSeconds);
-        string output = guest.Output;
-        JsonNode job = JsonNode.Parse(output[output.IndexOf('{', StringComparison.Ordinal)..])!["jobs"]![0]!;
-        JsonNode way = job[load.Pattern == "randread" ? "read" : "write"]!;
-        double count = (double)way["total_ios"]!;
-        if ((int)job["error"]! != 0 || count == 0)
-            throw new PeerException("the guest had errors, or did nothing");
-        server.Interrupt();
-        _ = server.Wait(s_limit);
-        return new Served((double)way["iops"]!, cpuSeconds / count * 1e6);
-    }
-
-    /// <summary>Short: the kernel takes 107 bytes.</summary>
-    static string SocketPath(string name) =>
-        Path.Combine(Path.GetTempPath(), $"fb-report-{Environment.ProcessId}-{name}.sock");
-
-    void WaitFor(string socket, RunningProgram server)
-    {
-        DateTime limit = DateTime.UtcNow + s_limit;
-        while (!File.Exists(socket))
-        {
-            cancel.ThrowIfCancellationRequested();
-            if (server.HasExited || DateTime.UtcNow > limit)
-                throw new PeerException("a server did not come up: " + server.Said);
-            Thread.Sleep(10);
-        }
     }
 
     CommandRace.Ratios Race(RaceCommand ours, RaceCommand theirs)

@@ -45,6 +45,10 @@ public sealed class CheckFindings
         Add(sentence);
     }
 
+    /// <summary>What is neither, and is to be known.</summary>
+    /// <param name="sentence">A clause.</param>
+    public void Note(string sentence) => Add(sentence);
+
     void Add(string sentence)
     {
         if (_sentences.Count < SentencesMax)

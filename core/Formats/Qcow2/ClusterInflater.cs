@@ -9,14 +9,18 @@
 using System;
 using System.IO;
 using System.IO.Compression;
+using FastBackup.Ports.Linux;
 using ZstdSharp.Unsafe;
 
 namespace FastBackup.Formats.Qcow2;
 
 /// <summary>Threads: one at a time.</summary>
-sealed class ClusterInflater(Qcow2Compression type) : IDisposable
+/// <param name="type">By what.</param>
+/// <param name="mayUseSystem">False: the port, for tests.</param>
+sealed class ClusterInflater(Qcow2Compression type, bool mayUseSystem = true) : IDisposable
 {
     unsafe ZSTD_DCtx_s* _context;
+    nint _system;
 
     /// <param name="packed">As long as it can be.</param>
     /// <param name="plain">The cluster, filled whole on success; else anything.</param>
@@ -50,6 +54,10 @@ sealed class ClusterInflater(Qcow2Compression type) : IDisposable
 
     unsafe bool TryZstd(byte* from, nuint count, byte* to, nuint length)
     {
+        if (_system == 0 && _context == null && mayUseSystem && SystemZstd.IsThere)
+            _system = SystemZstd.CreateReader();
+        if (_system != 0)
+            return TrySystem(new ReadOnlySpan<byte>(from, (int)count), new Span<byte>(to, (int)length));
         if (_context == null)
             _context = Methods.ZSTD_createDCtx();
         while (length > 0)
@@ -69,10 +77,29 @@ sealed class ClusterInflater(Qcow2Compression type) : IDisposable
         return true;
     }
 
+    bool TrySystem(ReadOnlySpan<byte> packed, Span<byte> plain)
+    {
+        while (plain.Length > 0)
+        {
+            int frame = SystemZstd.FrameBytes(packed);
+            if (frame <= 0 || frame > packed.Length)
+                return false;
+            int got = SystemZstd.Decompress(_system, packed[..frame], plain);
+            if (got < 0 || got > plain.Length)
+                return false;
+            packed = packed[frame..];
+            plain = plain[got..];
+        }
+        return true;
+    }
+
     public unsafe void Dispose()
     {
         if (_context != null)
             _ = Methods.ZSTD_freeDCtx(_context);
+        if (_system != 0)
+            SystemZstd.FreeReader(_system);
         _context = null;
+        _system = 0;
     }
 }

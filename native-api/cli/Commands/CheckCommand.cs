@@ -69,7 +69,10 @@ static class CheckCommand
     static CheckFindings Check(Runtime.Engine engine, IBlockDevice device, Qcow2Header header)
     {
         using DeviceReader reader = new(engine.Reactor, device);
-        return Qcow2Check.Run(reader, header);
+        CheckFindings findings = Qcow2Check.Run(reader, header);
+        if ((header.Features & Qcow2Features.Corrupt) != 0 && findings.Corruptions == 0)
+            findings.Note("marked as corrupt by its header, so nobody opens it: 'qemu-img check -r all'");
+        return findings;
     }
 
     static int Conclude(string path, CheckFindings? findings, Output output)

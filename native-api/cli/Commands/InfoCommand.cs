@@ -62,7 +62,12 @@ static class InfoCommand
         output.Event(Event(layer, actualBytes), JsonEvents.Readable.ImageEvent);
         Field("image", layer.Path);
         Field("format", layer.Format);
-        Field("virtual size", Phrases.Text($"{ByteSize.Format(layer.SizeBytes)} ({layer.SizeBytes} bytes)"));
+        Field(
+            "virtual size",
+            IsRead(layer)
+                ? Phrases.Text($"{ByteSize.Format(layer.SizeBytes)} ({layer.SizeBytes} bytes)")
+                : $"not known: format {layer.Format} is not read here"
+        );
         Field("disk size", ByteSize.Format(actualBytes));
         if (layer.Header is not { } header)
             return;
@@ -93,7 +98,7 @@ static class InfoCommand
             "image",
             layer.Path,
             layer.Format,
-            layer.SizeBytes,
+            IsRead(layer) ? layer.SizeBytes : null,
             actualBytes,
             layer.Header?.ClusterBytes,
             layer.Header?.BackingName,
@@ -115,6 +120,9 @@ static class InfoCommand
                 )),
             ]
         );
+
+    /// <summary>Else its size is that of the file, which says nothing of its disk.</summary>
+    static bool IsRead(ImageLayer layer) => layer.Header != null || layer.Format == "raw";
 
     static bool Has(Qcow2Header header, Qcow2Features feature) => (header.Features & feature) != 0;
 

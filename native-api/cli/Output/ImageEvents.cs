@@ -10,7 +10,7 @@ sealed record ImageEvent(
     string Event,
     string Filename,
     string Format,
-    ulong VirtualBytes,
+    ulong? VirtualBytes,
     ulong ActualBytes,
     ulong? ClusterBytes,
     string? BackingFilename,

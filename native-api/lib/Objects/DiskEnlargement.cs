@@ -6,6 +6,7 @@ using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Filter;
+using FastBackup.Formats.Qcow2;
 using FastBackup.Interop.Linux;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
@@ -85,6 +86,11 @@ static class DiskEnlargement
             );
         if (sizeBytes > long.MaxValue)
             return Answer.Invalid($"{sizeBytes} bytes are more than a disk can have: 2^63 - 1");
+        if (sizeBytes > disk.Core.CapacityBytes && disk.Device.Device is Qcow2Device)
+            return Answer.Unsupported(
+                $"disk '{name}' is a qcow2 image, which does not grow while it is open: end its use, run 'qemu-img "
+                    + $"resize IMAGE {sizeBytes}', and open it again"
+            );
         uint align = disk.Device.Device.Limits.RequestAlignBytes;
         if (disk.Device.Device is not FileDevice && !Units.IsAligned(sizeBytes, align))
             return Answer.Invalid($"{sizeBytes} bytes are not a multiple of the device's alignment, {align}");

@@ -2,6 +2,7 @@
 // port. Level 1: level 3 takes nearly three times as long for 1 % less of a disk.
 using System;
 using System.IO;
+using FastBackup.Interop.Linux;
 using ZstdSharp;
 
 namespace FastBackup.Repositories;
@@ -24,6 +25,8 @@ sealed class ZstdCodec : IDisposable
     {
         if (mayUseSystem && LibZstd.IsThere)
             (_compressor, _reader) = (LibZstd.CreateCompressor(), LibZstd.CreateReader());
+        if (_compressor != 0)
+            LibZstd.Set(_compressor, LibZstd.Level, Level);
         if (_compressor == 0 || _reader == 0)
             (_port, _portReader) = (new Compressor(Level), new Decompressor());
     }
@@ -35,7 +38,7 @@ sealed class ZstdCodec : IDisposable
     public int Compress(ReadOnlySpan<byte> text, Span<byte> to)
     {
         if (_port == null)
-            return Math.Max(0, LibZstd.Compress(_compressor, text, to, Level));
+            return Math.Max(0, LibZstd.Compress(_compressor, text, to));
         return _port.TryWrap(text, to, out int count) ? count : 0;
     }
 

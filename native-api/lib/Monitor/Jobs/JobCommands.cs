@@ -11,19 +11,19 @@ using FastBackup.Pacing;
 namespace FastBackup.Native.Monitor.Jobs;
 
 /// <summary>Threads: the monitor's.</summary>
-sealed class JobCommands(MonitorTurns turns)
+sealed class JobCommands(MonitorTurns turns, CreationJobs creations)
 {
-    public CommandAnswer Pause(CommandCall call) => ById(call, PauseJob);
+    public CommandAnswer Pause(CommandCall call) => ById(call, "pause", PauseJob);
 
-    public CommandAnswer Resume(CommandCall call) => ById(call, ResumeJob);
+    public CommandAnswer Resume(CommandCall call) => ById(call, "resume", ResumeJob);
 
-    public CommandAnswer Cancel(CommandCall call) => ById(call, CancelJob);
+    public CommandAnswer Cancel(CommandCall call) => ById(call, "cancel", CancelJob);
 
-    public CommandAnswer Complete(CommandCall call) => ById(call, CompleteJob);
+    public CommandAnswer Complete(CommandCall call) => ById(call, "complete", CompleteJob);
 
-    public CommandAnswer Finalize(CommandCall call) => ById(call, FinalizeJob);
+    public CommandAnswer Finalize(CommandCall call) => ById(call, "finalize", FinalizeJob);
 
-    public CommandAnswer Dismiss(CommandCall call) => ById(call, DismissJob);
+    public CommandAnswer Dismiss(CommandCall call) => ById(call, "dismiss", DismissJob);
 
     public CommandAnswer BlockPause(CommandCall call) => Block(call, "device", PauseJob);
 
@@ -113,8 +113,13 @@ sealed class JobCommands(MonitorTurns turns)
             )
         );
 
-    CommandAnswer ById(CommandCall call, Func<BackupJob, CommandAnswer> verb) =>
-        Run(call, call.Arguments.Text("id"), isBlockJob: false, verb);
+    CommandAnswer ById(CommandCall call, string word, Func<BackupJob, CommandAnswer> verb)
+    {
+        string id = call.Arguments.Text("id");
+        if (call.Arguments.Error != null || !creations.Has(id))
+            return Run(call, id, isBlockJob: false, verb);
+        return call.Arguments.End() is { } error ? error : creations.Tell(id, word);
+    }
 
     CommandAnswer Block(CommandCall call, string name, Func<BackupJob, CommandAnswer> verb) =>
         Run(call, call.Arguments.Text(name), isBlockJob: true, verb);

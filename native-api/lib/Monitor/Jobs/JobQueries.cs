@@ -10,15 +10,15 @@ using FastBackup.Native.Objects;
 namespace FastBackup.Native.Monitor.Jobs;
 
 /// <summary>Threads: the monitor's.</summary>
-sealed class JobQueries(MonitorTurns turns)
+sealed class JobQueries(MonitorTurns turns, CreationJobs creations)
 {
-    public CommandAnswer Jobs(CommandCall call) => Query(call, JobJson.Job);
+    public CommandAnswer Jobs(CommandCall call) => Query(call, JobJson.Job, creations.ToJson());
 
     public CommandAnswer BlockJobs(CommandCall call) => Query(call, JobJson.BlockJob);
 
     public CommandAnswer Statistics(CommandCall call) => Query(call, JobJson.Statistics);
 
-    CommandAnswer Query(CommandCall call, Func<JobObject, JsonValue> describe)
+    CommandAnswer Query(CommandCall call, Func<JobObject, JsonValue> describe, IEnumerable<JsonValue>? more = null)
     {
         if (call.Arguments.End() is { } error)
             return error;
@@ -33,6 +33,8 @@ sealed class JobQueries(MonitorTurns turns)
         if (!answer.IsOk)
             return QmpError.Of(answer);
         jobs.Sort((a, b) => a.Number.CompareTo(b.Number));
-        return JsonValue.Of(jobs.ConvertAll(job => describe(job)));
+        List<JsonValue> described = jobs.ConvertAll(job => describe(job));
+        described.AddRange(more ?? []);
+        return JsonValue.Of(described);
     }
 }

@@ -106,6 +106,17 @@ static class SchemaText
         enum Qcow2CompressionType zlib zstd
         object BlockdevOptionsRaw file:BlockdevRef
         either BlockdevRef BlockdevOptions str
+        command blockdev-create < BlockdevCreate
+        object BlockdevCreate job-id:str options:BlockdevCreateOptions
+        object BlockdevCreateOptions driver:XCreateDriver
+          | driver file=BlockdevCreateOptionsFile qcow2=BlockdevCreateOptionsQcow2
+        enum XCreateDriver file qcow2
+        object BlockdevCreateOptionsFile filename:str size:int preallocation?:PreallocMode
+        object BlockdevCreateOptionsQcow2 file:BlockdevRef data-file?:BlockdevRef data-file-raw?:bool extended-l2?:bool
+          size:int version?:BlockdevQcow2Version backing-file?:str backing-fmt?:XImageFormat cluster-size?:int
+          preallocation?:PreallocMode lazy-refcounts?:bool refcount-bits?:int compression-type?:Qcow2CompressionType
+        enum PreallocMode off metadata falloc full
+        enum BlockdevQcow2Version v2 v3
         command blockdev-del < NodeChoice
         object NodeChoice node-name:str
 
@@ -165,7 +176,7 @@ static class SchemaText
 
         command query-jobs > [JobInfo]
         object JobInfo id:str type:JobType status:JobStatus current-progress:int total-progress:int error?:str
-        enum JobType backup
+        enum JobType backup create
         enum JobStatus undefined created running paused ready standby waiting pending aborting concluded null
         command query-block-jobs > [BlockJobInfo]
         object BlockJobInfo type:JobType device:str len:int offset:int busy:bool paused:bool speed:int

@@ -19,6 +19,7 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
     readonly MonitorLoop _loop;
     readonly PatientFiles _files = new();
     readonly ExportCommands _exportCommands;
+    readonly CreateCommand _create;
     int _isClosing;
 
     public MonitorObject(EngineObject engine, MonitorListener listener, EventFd wake)
@@ -31,12 +32,15 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
         Plans = new WaitingPlans(Turns);
         Exports = new MonitorExports(engine, Nodes, Inbox);
         _exportCommands = new ExportCommands(Turns, Exports);
+        CreationJobs creations = new(Inbox);
+        _create = new CreateCommand(Turns, Nodes, _files, Inbox, creations);
         CommandTable commands = new(
             new NodeCommands(Turns, Nodes, _files, Inbox),
             new NodeQuery(Turns, Nodes),
             new ResizeCommand(Turns, Nodes),
-            new JobCommands(Turns),
-            new JobQueries(Turns),
+            _create,
+            new JobCommands(Turns, creations),
+            new JobQueries(Turns, creations),
             new TransactionCommands(Turns, Nodes, Jobs, Plans, Inbox, _files),
             new CheckpointCommands(Turns, Nodes, _files),
             new BitmapHash(Turns, Nodes),
@@ -75,6 +79,7 @@ sealed class MonitorObject : EngineChild, IHandleKind, IJobObserver, ILoopMember
     {
         _loop.Stop();
         _files.GiveUp();
+        _create.GiveUp();
         _exportCommands.RemoveSocket();
     }
 
