@@ -170,6 +170,40 @@ public sealed class NbdReturnTests : IDisposable
     }
 
     [Fact]
+    public void AJobsScratch_IsAServersDisk_ThatEndsAndComesBack()
+    {
+        Requires.Command("qemu-io");
+        const long bytes = 100_000_256;
+        Disks.Sparse(_folder["wide.img"], bytes, (6 << 20, 64 << 20));
+        foreach (string file in (string[])["export.img", "copy.img"])
+            Disks.Hole(_folder[file], bytes);
+        Disks.Copy(_folder["wide.img"], _folder["before.img"]);
+        string[] slow = ["-f", "-U", _folder["t"], "--filter=rate", "file", _folder["copy.img"], "rate=64M"];
+        using RunningProgram target = new(_folder.Path, "nbdkit", slow);
+        RunningProgram peer = Serve("nbdkit", "export.img");
+        using RunningProgram server = Start("serve", "disk=wide.img", "--socket", _folder["d"], "--monitor", "m");
+        Eventually.True(() => File.Exists(_folder["m"]) && File.Exists(_folder["t"]));
+        string[] node = ["ctl", "m", "blockdev-add", "driver=nbd", "server.type=unix", "reconnect-delay=30"];
+        Run([.. node, "node-name=t", $"server.path={_folder["t"]}"]).Expect(0);
+        Run([.. node, "node-name=s", $"server.path={_folder["s"]}", "export=a b"]).Expect(0);
+        string[] job = ["blockdev-backup", "job-id=j", "device=disk", "target=t", "sync=full", "speed=1048576"];
+        Run(["ctl", "m", .. job, "x-scratch=s", "x-capture-bytes=16777216"]).Expect(0);
+        _ = Qemu(
+            "qemu-io",
+            ["-f", "raw", "-c", "write -P 9 6M 64M", "-c", "flush", $"nbd+unix:///disk?socket={_folder["d"]}"]
+        );
+        string figures = Run("ctl", "m", "x-query-statistics", "--json").Expect(0).Output;
+        Assert.Matches("\"scratch-bytes\": ?[1-9]", figures);
+        EndAndServeAgain(ref peer, "nbdkit", "export.img");
+        Run("ctl", "m", "block-job-set-speed", "device=j", "speed=0", "--wait", "j").Expect(0);
+        Run("ctl", "m", "blockdev-del", "node-name=s").Expect(0);
+        server.Signal("INT");
+        server.Wait().Expect(0);
+        Disks.AssertEqual(_folder["before.img"], _folder["copy.img"]);
+        peer.Dispose();
+    }
+
+    [Fact]
     public void AServersDisk_IsServedAgain()
     {
         using RunningProgram peer = Serve("nbdkit", "disk.img");
