@@ -52,12 +52,39 @@ public sealed class CipherTests
             }
     }
 
+    /// <summary>The machine that tests run on has OpenSSL 3: else the tests of it would be of our own code.</summary>
     [Fact]
-    public void CounterMode_OfAnyLength_IsTheLibrarys()
+    public void SystemsLibrary_IsUsedWhereItMayBe()
+    {
+        using BlobCipher systems = new(MasterKey.Random());
+        using BlobCipher own = new(MasterKey.Random(), isSystems: false);
+        Assert.Equal(OperatingSystem.IsLinux(), systems.IsSystems);
+        Assert.False(own.IsSystems);
+    }
+
+    [Fact]
+    public void WhatOneSeals_TheOtherOpens()
     {
         Random random = new((int)TestSeed.Next());
         MasterKey key = MasterKey.Random();
-        using BlobCipher cipher = new(key);
+        using BlobCipher systems = new(key);
+        using BlobCipher own = new(key, isSystems: false);
+        for (int i = 0; i < 500; i++)
+        {
+            byte[] text = Bytes(random, i < 200 ? i : random.Next(300_000));
+            Assert.Equal(text, own.Open(systems.Seal(text)));
+            Assert.Equal(text, systems.Open(own.Seal(text)));
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void CounterMode_OfAnyLength_IsTheLibrarys(bool isSystems)
+    {
+        Random random = new((int)TestSeed.Next());
+        MasterKey key = MasterKey.Random();
+        using BlobCipher cipher = new(key, isSystems);
         foreach (int length in new[] { 0, 1, 15, 16, 17, 31, 33, 4096, 65535, 65536, 65537, 200_001 })
         {
             byte[] text = Bytes(random, length);
@@ -70,11 +97,13 @@ public sealed class CipherTests
         }
     }
 
-    [Fact]
-    public void CounterThatOverflows_GoesOnAtZero()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void CounterThatOverflows_GoesOnAtZero(bool isSystems)
     {
         MasterKey key = MasterKey.Random();
-        using BlobCipher cipher = new(key);
+        using BlobCipher cipher = new(key, isSystems);
         byte[] text = new byte[64];
         for (int tries = 0; tries < 4; tries++)
         {
@@ -93,10 +122,12 @@ public sealed class CipherTests
         }
     }
 
-    [Fact]
-    public void WhatWasChangedInAnyBit_IsNotOpened()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WhatWasChangedInAnyBit_IsNotOpened(bool isSystems)
     {
-        using BlobCipher cipher = new(MasterKey.Random());
+        using BlobCipher cipher = new(MasterKey.Random(), isSystems);
         byte[] sealedText = cipher.Seal("some words that nobody may change"u8);
         for (int bit = 0; bit < sealedText.Length * 8; bit++)
         {
@@ -107,6 +138,44 @@ public sealed class CipherTests
         for (int length = 0; length < sealedText.Length; length++)
             Assert.Null(cipher.Open(sealedText.AsSpan(0, length)));
         Assert.NotNull(cipher.Open(sealedText));
+    }
+
+    [Theory]
+    [InlineData("", 16, 1, 1)]
+    [InlineData("pleaseletmein", 16384, 8, 1)]
+    [InlineData("a word", 1024, 8, 5)]
+    public void WhatAPasswordDerives_IsTheLibrarys(string password, int cost, int blockSize, int parallel)
+    {
+        byte[] word = System.Text.Encoding.UTF8.GetBytes(password);
+        foreach (byte[] salt in new[] { [], "SodiumChloride"u8.ToArray() })
+        {
+            byte[] expected = Org.BouncyCastle.Crypto.Generators.SCrypt.Generate(
+                word,
+                salt,
+                cost,
+                blockSize,
+                parallel,
+                64
+            );
+            MasterKey key = MasterKey.Derive(word, salt, cost, blockSize, parallel);
+            byte[] derived = [.. key.Encrypt, .. key.MacKey, .. key.MacPoint];
+            Assert.Equal(expected, derived);
+            if (OperatingSystem.IsLinux())
+            {
+                byte[] systems = new byte[64];
+                Assert.True(
+                    Ports.Linux.SystemCiphers.DeriveScrypt(
+                        word,
+                        salt,
+                        (uint)cost,
+                        (uint)blockSize,
+                        (uint)parallel,
+                        systems
+                    )
+                );
+                Assert.Equal(expected, systems);
+            }
+        }
     }
 
     [Fact]
