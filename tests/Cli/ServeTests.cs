@@ -65,6 +65,23 @@ public sealed class ServeTests : IDisposable
         Disks.AssertEqual(_folder["disk.img"], _folder["copy.img"]);
     }
 
+    /// <summary>It begins anew, and says why all of the disk is copied next time.</summary>
+    [Fact]
+    public void Tracked_AfterUnwatchedWrites_SaysWhyAllHasChanged()
+    {
+        Run("track", "add", "disk.img").Expect(0);
+        Run("backup", "disk.img", "copy.img", "--tracker", "disk.img.track").Expect(0);
+        File.SetLastWriteTimeUtc(_folder["disk.img"], DateTime.UtcNow.AddMinutes(-1));
+        using RunningProgram server = Serve("disk.img", more: "--track");
+        server.Signal("INT");
+        Assert.Contains(
+            "tracker 'disk.img.track' was not there when the disk was written to (foreign-writes); all of 'disk.img' "
+                + "counts as changed",
+            server.Wait().Expect(0).Error,
+            StringComparison.Ordinal
+        );
+    }
+
     [Fact]
     public void Tracked_WithoutATracker_IsServedAllTheSame()
     {

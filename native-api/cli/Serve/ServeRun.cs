@@ -103,9 +103,11 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
     /// <summary>A tracker that cannot be used is no reason to keep clients from their disk.</summary>
     void Track(HostedDisks host, string export, string path)
     {
-        OpenRefusal refusal = host.TryTrack(export, TrackRequest.DefaultPath(path));
+        OpenRefusal refusal = host.TryTrack(export, TrackRequest.DefaultPath(path), out string? restarted);
         if (!refusal.IsNone)
             output.Doubt($"'{path}' is served without its tracker: {refusal.Sentence}");
+        else if (restarted != null)
+            output.Doubt($"{restarted}; all of '{path}' counts as changed, and its checkpoints are gone");
     }
 
     (RunStatus Status, string? Sentence, Fault Fault, double Seconds) Serve(HostedDisks host)

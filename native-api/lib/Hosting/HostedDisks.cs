@@ -12,6 +12,7 @@ using FastBackup.Native.Monitor.Server;
 using FastBackup.Native.Objects;
 using FastBackup.Runtime;
 using FastBackup.Serving;
+using FastBackup.Tracking.Format;
 
 namespace FastBackup.Native.Hosting;
 
@@ -99,13 +100,17 @@ sealed class HostedDisks
     /// <summary>Tracks what clients write to a disk, before the first of them is there; waits for storage.</summary>
     /// <param name="name">As it was added.</param>
     /// <param name="path">Of a tracker file.</param>
+    /// <param name="restarted">Not null: why it begins anew, with all of the disk changed; a part of a sentence.</param>
     /// <returns>None, or why not: the disk is as it was.</returns>
-    public OpenRefusal TryTrack(string name, string path)
+    public OpenRefusal TryTrack(string name, string path, out string? restarted)
     {
+        restarted = null;
         foreach (DiskObject disk in _disks)
             if (disk.Core.Name == name)
             {
                 Answer answer = DiskTracking.Attach(disk, path);
+                if (disk.Tracker is { RestartReason: not TrackerRefusal.None and var reason })
+                    restarted = TrackerRefusals.Describe(path, reason);
                 return answer.IsOk ? default : Refusal(answer);
             }
         return default;
