@@ -1,7 +1,9 @@
 // The library as it is shipped, built once per run of the tests by its own build script, and C programs that are
 // compiled against it.
 using System;
+using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using FastBackup.Tests.Processes;
 using Xunit;
 
@@ -10,10 +12,16 @@ namespace FastBackup.Tests;
 /// <summary>Threads: any.</summary>
 public static class BuiltLibrary
 {
+    /// <summary>
+    /// What is built, the lowest first: that and what this processor's loader takes, since each costs a minute or two;
+    /// all three where FASTBACKUP_LEVELS is all, or packages are made.
+    /// </summary>
+    public static IReadOnlyList<string> Levels { get; } = ChooseLevels();
+
     // Three levels from nothing, on a machine that does other work: one that is too short fails every test at once.
     static readonly TimeSpan BuildTimeLimit = TimeSpan.FromMinutes(20);
 
-    static readonly Lazy<string> Stage = new(() => Build());
+    static readonly Lazy<string> Stage = new(() => Build([.. Levels]));
     static readonly Lazy<string> Baseline = new(() => Build("v1"));
     static readonly Lazy<string> Programs = new(() =>
         Directory.CreateDirectory(Repository.PathOf("tests/Abi/bin/programs")).FullName
@@ -29,8 +37,11 @@ public static class BuiltLibrary
     /// <summary>The same file for those who need no other level, which are then not built.</summary>
     public static string BaselineFile => Path.Combine(Baseline.Value, "lib", "libfastbackup.so.1");
 
+    /// <param name="level">One of <see cref="Levels"/>.</param>
     public static string LevelFile(string level) =>
-        Path.Combine(LibraryFolder, "glibc-hwcaps", "x86-64-" + level, "libfastbackup.so.1");
+        level == Levels[0]
+            ? File
+            : Path.Combine(LibraryFolder, "glibc-hwcaps", "x86-64-" + level, "libfastbackup.so.1");
 
     /// <summary>Compiles a C program with warnings as errors and links it to the library.</summary>
     /// <param name="source">From the root of the tree.</param>
@@ -78,6 +89,24 @@ public static class BuiltLibrary
         ToolRun run = Run(Compile(source), arguments);
         Assert.True(run.ExitCode == 0, $"exit code {run.ExitCode}\n{run.Output}");
         return run.Output;
+    }
+
+    static string[] ChooseLevels()
+    {
+        bool isAll =
+            Environment.GetEnvironmentVariable("FASTBACKUP_LEVELS") == "all"
+            || Environment.GetEnvironmentVariable("FASTBACKUP_PACKAGES") != null;
+        string[] flags = System
+            .IO.File.ReadLines("/proc/cpuinfo")
+            .First(line =>
+                line.StartsWith("flags", StringComparison.Ordinal)
+                || line.StartsWith("Features", StringComparison.Ordinal)
+            )
+            .Split(' ');
+        return isAll ? ["v1", "v3", "v4"]
+            : flags.Contains("avx512vl") ? ["v1", "v4"]
+            : flags.Contains("avx2") ? ["v1", "v3"]
+            : ["v1"];
     }
 
     static string Build(params string[] levels)
