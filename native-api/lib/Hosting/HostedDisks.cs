@@ -100,7 +100,7 @@ sealed class HostedDisks
     /// <summary>Tracks what clients write to a disk, before the first of them is there; waits for storage.</summary>
     /// <param name="name">As it was added.</param>
     /// <param name="path">Of a tracker file.</param>
-    /// <param name="restarted">Not null: why it begins anew, with all of the disk changed; a part of a sentence.</param>
+    /// <param name="restarted">Not null: why it begins anew, all of the disk changed; part of a sentence.</param>
     /// <returns>None, or why not: the disk is as it was.</returns>
     public OpenRefusal TryTrack(string name, string path, out string? restarted)
     {
