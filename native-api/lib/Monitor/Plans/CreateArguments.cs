@@ -37,7 +37,10 @@ sealed record CreateArguments
     /// <summary>Of driver qcow2, but for the name of the data file.</summary>
     public BlankImageOptions? Image { get; private init; }
 
-    /// <summary>Problems stay in the reader.</summary>
+    /// <summary>What the schema allows and is not there all the same: said after what the schema forbids.</summary>
+    public string? Wrong { get; private init; }
+
+    /// <summary>Problems with the schema stay in the reader.</summary>
     public static CreateArguments Read(ArgumentReader arguments)
     {
         CreateArguments read = new() { JobId = arguments.Text("job-id") };
@@ -53,23 +56,23 @@ sealed record CreateArguments
 
     static CreateArguments ReadFile(ArgumentReader options, CreateArguments read)
     {
+        string? wrong = null;
         read = read with { FileName = options.Text("filename"), SizeBytes = options.Integer("size") };
         int? preallocation = options.Word("preallocation", s_preallocations);
         if (preallocation is Metadata or Full)
-            options.Fail(
-                $"preallocation '{s_preallocations[preallocation.Value]}' is not there for files: off, falloc"
-            );
+            wrong ??= $"preallocation '{s_preallocations[preallocation.Value]}' is not there for files: off, falloc";
         if (!System.IO.Path.IsPathRooted(read.FileName))
-            options.Fail($"filename '{read.FileName}' is no whole path: whose folder it would be in is not said");
+            wrong ??= $"filename '{read.FileName}' is no whole path: whose folder it would be in is not said";
         if (read.SizeBytes < 0)
-            options.Fail("Parameter 'options.size' expects a size");
-        return read with { IsAllocated = preallocation == Falloc };
+            wrong ??= "Parameter 'options.size' expects a size";
+        return read with { IsAllocated = preallocation == Falloc, Wrong = wrong };
     }
 
     static CreateArguments ReadImage(ArgumentReader options, CreateArguments read)
     {
-        string? file = ReadNode(options, "file");
-        string? data = options.Has("data-file") ? ReadNode(options, "data-file") : null;
+        string? wrong = null;
+        string? file = ReadNode(options, "file", ref wrong);
+        string? data = options.Has("data-file") ? ReadNode(options, "data-file", ref wrong) : null;
         bool isRaw = options.Bool("data-file-raw") ?? false;
         bool hasSubclusters = options.Bool("extended-l2") ?? false;
         long size = options.Integer("size");
@@ -82,17 +85,16 @@ sealed record CreateArguments
         long bits = options.OptionalInteger("refcount-bits") ?? 16;
         bool isZstd = options.Word("compression-type", s_compressions) == 1;
         if (preallocation is Falloc or Full)
-            options.Fail(
-                $"preallocation '{s_preallocations[preallocation.Value]}' is not there for images: off, metadata"
-            );
+            wrong ??= $"preallocation '{s_preallocations[preallocation.Value]}' is not there for images: off, metadata";
         if (size < 0 || cluster <= 0 || bits is <= 0 or > 64)
-            options.Fail("size, cluster-size and refcount-bits are no numbers below 0; there are 64 bits at most");
+            wrong ??= "size, cluster-size and refcount-bits are no numbers below 0; there are 64 bits at most";
         if (backing != null && format == null)
-            options.Fail("backing-file takes its backing-fmt, raw or qcow2: nobody guesses what a file is");
+            wrong ??= "backing-file takes its backing-fmt, raw or qcow2: nobody guesses what a file is";
         if (backing is { Length: 0 or > NewImageOptions.BackingNameBytesMax })
-            options.Fail("backing-file has 1 to 1023 bytes");
+            wrong ??= "backing-file has 1 to 1023 bytes";
         return read with
         {
+            Wrong = wrong,
             FileNode = file ?? "",
             DataNode = data,
             Image = new BlankImageOptions
@@ -114,13 +116,13 @@ sealed record CreateArguments
     }
 
     /// <summary>Nodes are named: one that came inside would have to be opened first.</summary>
-    static string? ReadNode(ArgumentReader options, string name)
+    static string? ReadNode(ArgumentReader options, string name, ref string? wrong)
     {
         string? node = options.TextOrObject(name, "BlockdevRef", out ArgumentReader? inside);
         if (inside is not { } opened)
             return node;
         _ = NodeArguments.Read(opened);
-        options.Fail($"{name} is the name of a node here: open it by blockdev-add first");
+        wrong ??= $"{name} is the name of a node here: open it by blockdev-add first";
         return node;
     }
 }

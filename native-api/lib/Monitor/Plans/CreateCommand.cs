@@ -35,6 +35,8 @@ sealed class CreateCommand(
         CreateArguments arguments = CreateArguments.Read(call.Arguments);
         if (call.Arguments.End() is { } error)
             return error;
+        if (arguments.Wrong is { } sentence)
+            return QmpError.Generic(sentence);
         if (CheckId(arguments.JobId) is { } wrong)
             return wrong;
         BlankImage? image = null;
