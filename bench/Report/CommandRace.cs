@@ -40,6 +40,16 @@ sealed class CommandRace(string folder, int roundCount, CancellationToken cancel
     /// <param name="OurSeconds">Of each run.</param>
     public readonly record struct Ratios(Spread Speed, Spread Cpu, Spread OurSeconds);
 
+    /// <param name="section">Gets both command lines.</param>
+    /// <param name="ours">By turns with the other.</param>
+    /// <param name="theirs">The other.</param>
+    /// <exception cref="PeerException">A command failed.</exception>
+    public Ratios Run(Section section, RaceCommand ours, RaceCommand theirs)
+    {
+        section.Commands.AddRange([ours.Line, theirs.Line]);
+        return Run(ours, theirs);
+    }
+
     /// <exception cref="PeerException">A command failed.</exception>
     public Ratios Run(RaceCommand ours, RaceCommand theirs)
     {

@@ -29,17 +29,9 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
 
     public Section Run()
     {
-        Try("restic", RunRepository);
+        _section.RunWith(RunRepository, "restic");
         RunStart();
         return _section;
-    }
-
-    void Try(string program, Action run)
-    {
-        if (SystemPrograms.Find(program) == null)
-            _section.Missing.Add(program);
-        else
-            run();
     }
 
     void RunRepository()
@@ -56,13 +48,15 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(passwordPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         RaceCommand restic = new("restic", ["-q", "backup", "disk.img"], () => Renew("theirs.repo", theirs), theirs);
-        CommandRace.Ratios first = Race(
+        CommandRace.Ratios first = _race.Run(
+            _section,
             OurCommand.With(["backup", "disk.img", .. ours, "--quiet"], () => Renew("ours.repo", theirs)),
             restic
         );
         Add("first backup into a repository, ours / restic", first.Speed);
         Add("CPU of that backup, ours / restic", first.Cpu, isSmallerBetter: true);
-        CommandRace.Ratios restore = Race(
+        CommandRace.Ratios restore = _race.Run(
+            _section,
             OurCommand.With(
                 ["repo", "restore", "ours.repo", "ours.img", "--password-file", "password", "--quiet"],
                 () => Remove("ours.img")
@@ -100,13 +94,6 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
         }
         _section.Commands.Add(command.Line);
         Add("start of the command (--version), ms", Spread.Of(times), isSmallerBetter: true);
-    }
-
-    CommandRace.Ratios Race(RaceCommand ours, RaceCommand theirs)
-    {
-        _section.Commands.Add(ours.Line);
-        _section.Commands.Add(theirs.Line);
-        return _race.Run(ours, theirs);
     }
 
     void Add(string name, Spread value, bool isSmallerBetter = false) =>

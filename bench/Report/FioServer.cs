@@ -1,6 +1,7 @@
 // A guest's small requests at a server of NBD, by fio: what it got a second, and what processor time the server took
 // for a request. The server is started for it and ends after it.
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Text.Json.Nodes;
@@ -71,6 +72,40 @@ sealed record FioServer(string Name, string Socket, string Program, string[] Arg
         server.Interrupt();
         _ = server.Wait(s_limit);
         return new Served((double)way["iops"]!, cpuSeconds / count * 1e6);
+    }
+
+    /// <summary>By turns, who begins changes.</summary>
+    /// <param name="hosts">One at least.</param>
+    /// <param name="load">What each one's guest does.</param>
+    /// <param name="seconds">For how long.</param>
+    /// <param name="first">Of the rounds: below 0 those that do not count, before what was never written is.</param>
+    /// <param name="roundCount">Of those that count.</param>
+    /// <param name="folder">Where all run.</param>
+    /// <param name="cancel">Ends what runs.</param>
+    /// <returns>A round each that counts, of all hosts.</returns>
+    public static List<Served[]> Alternate(
+        FioServer[] hosts,
+        FioLoad load,
+        int seconds,
+        int first,
+        int roundCount,
+        string folder,
+        CancellationToken cancel
+    )
+    {
+        List<Served[]> rounds = [];
+        for (int round = first; round < roundCount; round++)
+        {
+            Served[] served = new Served[hosts.Length];
+            for (int turn = 0; turn < hosts.Length; turn++)
+            {
+                int next = (round - first + turn) % hosts.Length;
+                served[next] = hosts[next].Serve(load, seconds, folder, cancel);
+            }
+            if (round >= 0)
+                rounds.Add(served);
+        }
+        return rounds;
     }
 
     /// <param name="server">That is to come up.</param>

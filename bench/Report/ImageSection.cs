@@ -37,24 +37,17 @@ sealed class ImageSection(string folder, int roundCount, int seconds, Cancellati
 
     public Section Run()
     {
-        Try(RunRead, Tool);
-        Try(RunPacked, Tool);
-        Try(RunGuests, Tool, FioServer.Guest, QemuStorageDaemon.Program);
+        _section.RunWith(RunRead, Tool);
+        _section.RunWith(RunPacked, Tool);
+        _section.RunWith(RunGuests, Tool, FioServer.Guest, QemuStorageDaemon.Program);
         return _section;
-    }
-
-    void Try(Action run, params string[] programs)
-    {
-        string[] missing = [.. programs.Where(one => SystemPrograms.Find(one) == null)];
-        _section.Missing.AddRange(missing.Except(_section.Missing));
-        if (missing.Length == 0)
-            run();
     }
 
     void RunRead()
     {
         Do("convert", "-O", "qcow2", "disk.img", "disk.qcow2");
-        CommandRace.Ratios read = Race(
+        CommandRace.Ratios read = _race.Run(
+            _section,
             OurCommand.With(["backup", "disk.qcow2", "ours.img", "--force", "--quiet"]),
             new RaceCommand(Tool, ["convert", "-O", "raw", "-t", "none", "-T", "none", "disk.qcow2", "theirs.img"])
         );
@@ -71,7 +64,7 @@ sealed class ImageSection(string folder, int roundCount, int seconds, Cancellati
             .. (string[])["convert", "-c", "-O", "qcow2", "-o", "compression_type=zstd", "-m", "16"],
             .. (string[])["-T", "none", "disk.img", "theirs.qcow2"],
         ];
-        CommandRace.Ratios packed = Race(OurCommand.With(ours), new RaceCommand(Tool, theirs));
+        CommandRace.Ratios packed = _race.Run(_section, OurCommand.With(ours), new RaceCommand(Tool, theirs));
         Add("compressed qcow2 target (zstd), ours / qemu-img convert -c", packed.Speed);
         Add("CPU of that target, ours / qemu-img convert -c", packed.Cpu, isSmallerBetter: true);
         double ratio = (double)Length("ours.qcow2") / Length("theirs.qcow2");
@@ -93,18 +86,7 @@ sealed class ImageSection(string folder, int roundCount, int seconds, Cancellati
                         [Line(host.Program, host.Arguments), Line(FioServer.Guest, host.GuestOptions(load, seconds))]
                     );
             // The first writes to both have places in their files to fill: they are no rounds.
-            List<FioServer.Served[]> rounds = [];
-            for (int round = -1; round < roundCount; round++)
-            {
-                FioServer.Served[] served = new FioServer.Served[hosts.Length];
-                for (int turn = 0; turn < hosts.Length; turn++)
-                {
-                    int next = (round + 1 + turn) % hosts.Length;
-                    served[next] = hosts[next].Serve(load, seconds, folder, cancel);
-                }
-                if (round >= 0)
-                    rounds.Add(served);
-            }
+            List<FioServer.Served[]> rounds = FioServer.Alternate(hosts, load, seconds, -1, roundCount, folder, cancel);
             Add($"{load.Name}: IOPS, ours / QEMU's", Spread.Of(rounds.Select(one => one[0].Iops / one[1].Iops)));
             Add(
                 $"{load.Name}: the server's CPU per request, ours / QEMU's",
@@ -134,13 +116,6 @@ sealed class ImageSection(string folder, int roundCount, int seconds, Cancellati
             .. (string[])["--export", "type=nbd,id=guest,node-name=disk,name=guest,writable=on"],
         ];
         return new FioServer("QEMU's", socket, QemuStorageDaemon.Program, line);
-    }
-
-    CommandRace.Ratios Race(RaceCommand ours, RaceCommand theirs)
-    {
-        _section.Commands.Add(ours.Line);
-        _section.Commands.Add(theirs.Line);
-        return _race.Run(ours, theirs);
     }
 
     static string Line(string program, string[] arguments) =>

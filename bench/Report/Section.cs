@@ -1,5 +1,8 @@
 // A part of a report: some figures of one kind, the commands that gave them, and what was not here to compare with.
+using System;
 using System.Collections.Generic;
+using System.Linq;
+using FastBackup.Tests.Processes;
 
 namespace FastBackup.Bench.Report;
 
@@ -29,6 +32,15 @@ sealed record Section(string Title, string About)
 
     /// <summary>Why it has no figures; null: it has.</summary>
     public string? Trouble { get; init; }
+
+    /// <summary>Measures, if these programs are here; else they are missing.</summary>
+    public void RunWith(Action measure, params string[] programs)
+    {
+        string[] missing = [.. programs.Where(one => SystemPrograms.Find(one) == null)];
+        Missing.AddRange(missing.Except(Missing));
+        if (missing.Length == 0)
+            measure();
+    }
 }
 
 /// <param name="Load">Of the guest.</param>

@@ -41,18 +41,10 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
 
     public Section Run()
     {
-        Try(RunCopyFromServers, Copier, Server);
-        Try(RunClients, Copier, Server);
-        Try(RunGuests, FioServer.Guest, QemuStorageDaemon.Program, Kit);
+        _section.RunWith(RunCopyFromServers, Copier, Server);
+        _section.RunWith(RunClients, Copier, Server);
+        _section.RunWith(RunGuests, FioServer.Guest, QemuStorageDaemon.Program, Kit);
         return _section;
-    }
-
-    void Try(Action run, params string[] programs)
-    {
-        string[] missing = [.. programs.Where(one => SystemPrograms.Find(one) == null)];
-        _section.Missing.AddRange(missing.Except(_section.Missing));
-        if (missing.Length == 0)
-            run();
     }
 
     void RunCopyFromServers()
@@ -61,7 +53,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
         string[] theirs = [Server, "-r", "-f", "raw", "--cache=none", "--aio=io_uring", "disk.img"];
         RaceCommand fromOurs = new(Copier, ["--", "[", .. serve, "]", "null:"]);
         RaceCommand fromTheirs = new(Copier, ["--", "[", .. theirs, "]", "null:"]);
-        CommandRace.Ratios copy = Race(fromOurs, fromTheirs);
+        CommandRace.Ratios copy = _race.Run(_section, fromOurs, fromTheirs);
         Add("nbdcopy of a disk from our server / from qemu-nbd", copy.Speed, isSmallerBetter: false);
         Add("CPU of server and nbdcopy together, ours / qemu-nbd's", copy.Cpu, isSmallerBetter: true);
     }
@@ -73,7 +65,8 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
         using RunningProgram server = new(folder, Server, [.. serve, "disk.img"]);
         FioServer.WaitFor(server, socket, cancel);
         string uri = "nbd+unix:///?socket=" + socket;
-        CommandRace.Ratios read = Race(
+        CommandRace.Ratios read = _race.Run(
+            _section,
             OurCommand.With(["backup", uri, "copy.img", "--quiet"], RemoveCopy),
             new RaceCommand(Copier, ["--flush", uri, "copy.img"], RemoveCopy)
         );
@@ -108,17 +101,7 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
         {
             if (!_section.Commands.Exists(line => line.Contains(load.Pattern, StringComparison.Ordinal)))
                 _section.Commands.AddRange(hosts.Select(host => Line(host, load)));
-            List<FioServer.Served[]> rounds = [];
-            for (int round = 0; round < roundCount; round++)
-            {
-                FioServer.Served[] served = new FioServer.Served[hosts.Length];
-                for (int turn = 0; turn < hosts.Length; turn++)
-                {
-                    int next = (round + turn) % hosts.Length;
-                    served[next] = hosts[next].Serve(load, seconds, folder, cancel);
-                }
-                rounds.Add(served);
-            }
+            List<FioServer.Served[]> rounds = FioServer.Alternate(hosts, load, seconds, 0, roundCount, folder, cancel);
             for (int their = 1; their < hosts.Length; their++)
                 AddGuest(load, hosts[their].Name, [.. rounds.Select(one => (one[0], one[their]))]);
         }
@@ -141,13 +124,6 @@ sealed class ServerSection(string folder, int roundCount, int seconds, Cancellat
             Spread.Of(rounds.Select(one => one.Ours.CpuUs / one.Theirs.CpuUs)),
             isSmallerBetter: true
         );
-    }
-
-    CommandRace.Ratios Race(RaceCommand ours, RaceCommand theirs)
-    {
-        _section.Commands.Add(ours.Line);
-        _section.Commands.Add(theirs.Line);
-        return _race.Run(ours, theirs);
     }
 
     void Add(string name, Spread value, bool isSmallerBetter) =>

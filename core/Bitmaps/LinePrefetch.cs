@@ -1,5 +1,5 @@
-// Asks the memory for the dirty lines of a block ahead of their use. Where lines are few, each is a miss of about
-// 100 ns, and code that branches on what it finds there waits for each of them in turn.
+// Asks the memory for lines ahead of their use: one, or the dirty ones of a block. Where lines are few, each is a miss
+// of about 100 ns, and code that branches on what it finds there waits for each of them in turn.
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
@@ -11,6 +11,14 @@ static class LinePrefetch
     /// <summary>Denser blocks are read in a row, which the hardware sees by itself.</summary>
     const int LinesMax = 24;
 
+    /// <param name="start">Of it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Line(void* start)
+    {
+        if (Sse.IsSupported) // SAFETY: a prefetch is a hint and faults on no address.
+            Sse.Prefetch0(start);
+    }
+
     /// <param name="block">64 lines.</param>
     /// <param name="lines">Which of them; nothing is done for more than 24.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -18,8 +26,7 @@ static class LinePrefetch
     {
         if (!Sse.IsSupported || lines == 0 || BitOperations.PopCount(lines) > LinesMax)
             return;
-        // SAFETY: a prefetch is a hint and faults on no address.
         for (; lines != 0; lines &= lines - 1)
-            Sse.Prefetch0(block + (uint)BitOperations.TrailingZeroCount(lines) * BitmapShape.LineWords);
+            Line(block + (uint)BitOperations.TrailingZeroCount(lines) * BitmapShape.LineWords);
     }
 }

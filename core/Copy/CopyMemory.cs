@@ -2,8 +2,8 @@
 // Cost: that of the pool.
 using System;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using FastBackup.Base;
+using FastBackup.Bitmaps;
 using FastBackup.Devices;
 using FastBackup.Memory;
 
@@ -88,9 +88,8 @@ sealed class CopyMemory(BufferPool pool, CopyRules rules, uint readAlignBytes, I
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe void Expect(CopyTask task, ulong startBytes)
     {
-        // SAFETY: within the memory that this task holds, and a prefetch faults on no address.
-        if (Sse.IsSupported && startBytes < Of(task))
-            Sse.Prefetch0(pool.Address(task.Lease) + startBytes);
+        if (startBytes < Of(task)) // SAFETY: within the memory that this task holds.
+            LinePrefetch.Line(pool.Address(task.Lease) + startBytes);
     }
 
     /// <summary>A request of the background's lane for a part of the chunk, at its place in the memory.</summary>

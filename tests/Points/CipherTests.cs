@@ -164,7 +164,7 @@ public sealed class CipherTests
             {
                 byte[] systems = new byte[64];
                 Assert.True(
-                    Ports.Linux.SystemCiphers.DeriveScrypt(
+                    Interop.Linux.LibCrypto.DeriveScrypt(
                         word,
                         salt,
                         (uint)cost,

@@ -12,6 +12,14 @@ namespace FastBackup.Tests;
 /// <summary>Threads: any.</summary>
 public static class BuiltLibrary
 {
+    static readonly string s_flags = string.Join(
+        ' ',
+        System
+            .IO.File.ReadLines("/proc/cpuinfo")
+            .Where(line => line.StartsWith("flags", StringComparison.Ordinal))
+            .Take(1)
+    );
+
     /// <summary>
     /// What is built, the lowest first: that and what this processor's loader takes, since each costs a minute or two;
     /// all three where FASTBACKUP_LEVELS is all, or packages are made.
@@ -91,22 +99,17 @@ public static class BuiltLibrary
         return run.Output;
     }
 
+    /// <summary>Whether this processor runs a level.</summary>
+    public static bool IsRunHere(string level) =>
+        level == "v1" || s_flags.Contains(level == "v4" ? "avx512vl" : "avx2", StringComparison.Ordinal);
+
     static string[] ChooseLevels()
     {
+        string[] all = ["v1", "v3", "v4"];
         bool isAll =
             Environment.GetEnvironmentVariable("FASTBACKUP_LEVELS") == "all"
             || Environment.GetEnvironmentVariable("FASTBACKUP_PACKAGES") != null;
-        string[] flags = System
-            .IO.File.ReadLines("/proc/cpuinfo")
-            .First(line =>
-                line.StartsWith("flags", StringComparison.Ordinal)
-                || line.StartsWith("Features", StringComparison.Ordinal)
-            )
-            .Split(' ');
-        return isAll ? ["v1", "v3", "v4"]
-            : flags.Contains("avx512vl") ? ["v1", "v4"]
-            : flags.Contains("avx2") ? ["v1", "v3"]
-            : ["v1"];
+        return isAll ? all : [.. new[] { all[0], all.Last(IsRunHere) }.Distinct()];
     }
 
     static string Build(params string[] levels)

@@ -150,7 +150,12 @@ public sealed class BlankImage
             ulong cluster = (offsetBytes + (ulong)at) / _clusterBytes;
             Span<byte> one = bytes[at..Math.Min(bytes.Length, at + (int)_clusterBytes)];
             if (cluster == 0 && hasHeader)
-                BlankImageHeader.Fill(one, _options, (L1Cluster * _clusterBytes, (uint)_l1Count), (uint)_tableClusters);
+                ImageHeader.Fill(
+                    one,
+                    _options,
+                    (L1Cluster * _clusterBytes, (uint)_l1Count),
+                    (_clusterBytes, (uint)_tableClusters)
+                );
             else if (cluster >= 1 && cluster < BlocksCluster)
                 FillPlaces(one, (cluster - 1) * (_clusterBytes / 8), _blockCount, BlocksCluster, 0);
             else if (cluster >= BlocksCluster && cluster < L1Cluster)

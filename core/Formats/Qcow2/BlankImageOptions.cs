@@ -1,4 +1,4 @@
-// What an image is that is made empty, as QEMU's create options have it.
+// What an image is that is made, as QEMU's create options have it and its header says it.
 namespace FastBackup.Formats.Qcow2;
 
 /// <summary>Immutable.</summary>

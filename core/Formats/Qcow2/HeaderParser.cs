@@ -17,7 +17,7 @@ ref struct HeaderParser(ReadOnlySpan<byte> head)
     /// <summary>All fields of version 2.</summary>
     public const int LeastBytes = 72;
 
-    const uint Magic = 0x514649fb;
+    public const uint Magic = 0x514649fb;
     public const int LeastBytes3 = 104;
     const int CompressionOffset = 104;
     const uint L1BytesMax = 32 << 20;
@@ -29,10 +29,10 @@ ref struct HeaderParser(ReadOnlySpan<byte> head)
     /// <summary>Among the bits that a writer who does not know them clears.</summary>
     public const ulong DataFileIsRaw = 2;
 
-    const uint BackingFormatExtension = 0xe2792aca;
+    public const uint BackingFormatExtension = 0xe2792aca;
     const uint FeatureNamesExtension = 0x6803f857;
     public const uint BitmapsExtension = 0x23852875;
-    const uint DataFileExtension = 0x44415441;
+    public const uint DataFileExtension = 0x44415441;
     const int FeatureNameBytes = 48;
 
     readonly ReadOnlySpan<byte> _head = head;

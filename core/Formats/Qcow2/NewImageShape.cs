@@ -21,6 +21,14 @@ public sealed class NewImageShape
     {
         Options = options ?? new NewImageOptions();
         SizeBytes = sizeBytes;
+        Header = new BlankImageOptions
+        {
+            SizeBytes = sizeBytes,
+            ClusterBytes = ClusterBytes,
+            Compression = Options.Packing?.Type ?? Qcow2Compression.Zlib,
+            BackingName = Options.BackingName,
+            BackingFormat = Options.BackingFormat,
+        };
         DataClusters = Units.DivCeil(sizeBytes, ClusterBytes);
         TableCount = Units.DivCeil(DataClusters, EntriesATable);
         L1Clusters = Units.DivCeil(TableCount * sizeof(ulong), ClusterBytes);
@@ -37,6 +45,9 @@ public sealed class NewImageShape
     public ulong SizeBytes { get; }
 
     internal NewImageOptions Options { get; }
+
+    /// <summary>As the header says it.</summary>
+    internal BlankImageOptions Header { get; }
 
     /// <summary>What is not written is not zero.</summary>
     internal bool IsBased => Options.BackingName != null;

@@ -54,8 +54,16 @@ sealed class NewImageTables
     }
 
     /// <summary>The header, which makes an image of it all.</summary>
-    public void FillHeader(Span<byte> bytes) =>
-        NewImageHeader.Fill(bytes, _shape, Offset(L1Cluster), Offset(RefcountCluster), _tableClusters);
+    public void FillHeader(Span<byte> bytes)
+    {
+        bytes.Clear();
+        ImageHeader.Fill(
+            bytes,
+            _shape.Header,
+            (Offset(L1Cluster), (uint)_shape.TableCount),
+            (Offset(RefcountCluster), (uint)_tableClusters)
+        );
+    }
 
     static ulong Offset(ulong cluster) => cluster << NewImageShape.ClusterBits;
 

@@ -14,6 +14,7 @@ public sealed class TrackedChanges : IDisposable
 {
     RecoveredTracker _found;
     HierarchicalBitmap? _changed;
+    ulong? _changedBytes;
 
     internal TrackedChanges(RecoveredTracker found, DiskStamp stamp) => (_found, Stamp) = (found, stamp);
 
@@ -40,9 +41,17 @@ public sealed class TrackedChanges : IDisposable
         }
     }
 
-    /// <summary>How many bytes of it there are; null when refused. Needs no map.</summary>
-    public ulong? ChangedBytes =>
-        _found is { Refusal: TrackerRefusal.None, Chain: { } chain } ? chain.CountSinceEach()[chain.BaseIndex] : null;
+    /// <summary>How many bytes of it there are; null when refused. Needs no map; counted when it is asked for first.
+    /// </summary>
+    public ulong? ChangedBytes
+    {
+        get
+        {
+            if (_changedBytes == null && _found is { Refusal: TrackerRefusal.None, Chain: { } chain })
+                _changedBytes = chain.CountSinceEach()[chain.BaseIndex];
+            return _changedBytes;
+        }
+    }
 
     /// <summary>The points that have names, oldest first, each with how many bytes have changed since; empty when
     /// refused.</summary>
@@ -88,7 +97,7 @@ public sealed class TrackedChanges : IDisposable
     {
         (_found, Stamp) = (seen, stamp);
         _changed?.Dispose();
-        _changed = null;
+        (_changed, _changedBytes) = (null, null);
     }
 
     /// <summary>All but the maps goes; they are the caller's.</summary>

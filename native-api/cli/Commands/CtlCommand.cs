@@ -1,6 +1,5 @@
 // fastbackup ctl SOCKET COMMAND [key=value...]: options only; CtlRun does the work.
 using System.CommandLine;
-using System.Globalization;
 
 namespace FastBackup.Cli;
 
@@ -31,12 +30,13 @@ static class CtlCommand
             Description = "Then wait until this job ends, and show how far it is.",
             HelpName = "JOB",
         };
-        Option<uint?> events = new("--events")
-        {
-            Description = "Then print events for so long, one JSON object a line.",
-            HelpName = "SECONDS",
-            CustomParser = ParseSeconds,
-        };
+        Option<uint?> events = NumberOption.Create(
+            "--events",
+            "SECONDS",
+            "Then print events for so long, one JSON object a line.",
+            uint.MaxValue,
+            "a number of seconds; give for example 60"
+        );
         Command command = new("ctl", "Send one command to the monitor of a running host.")
         {
             socket,
@@ -66,14 +66,5 @@ static class CtlCommand
             return new CtlRun(request, CommonOptions.CreateOutput(parsed), interruption).Execute();
         });
         return command;
-    }
-
-    static uint? ParseSeconds(System.CommandLine.Parsing.ArgumentResult result)
-    {
-        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-        if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint seconds))
-            return seconds;
-        result.AddError($"--events '{text}' is not a number of seconds; give for example 60");
-        return null;
     }
 }

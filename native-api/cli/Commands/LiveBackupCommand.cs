@@ -3,7 +3,6 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using System.Linq;
 using FastBackup.Base;
 using FastBackup.Jobs;
@@ -42,14 +41,14 @@ static class LiveBackupCommand
             Description = "Adds a dirty bitmap to each disk from the same instant on, for later incremental backups.",
             HelpName = "NAME",
         };
-        Option<uint?> warm = new("--warm")
-        {
-            Description =
-                "How long the host looks at what guests write before the instant, 0 to 10000 ms; 0: not at all. "
+        Option<uint?> warm = NumberOption.Create(
+            "--warm",
+            "MS",
+            $"How long the host looks at what guests write before the instant, 0 to {WarmUp.MsMax} ms; 0: not at all. "
                 + "Left out: up to 200 ms, where it pays. Not for QEMU's hosts.",
-            HelpName = "MS",
-            CustomParser = ParseWarm,
-        };
+            WarmUp.MsMax,
+            $"a number of ms from 0 to {WarmUp.MsMax}; give for example 200"
+        );
         Option<bool> force = FlagOption.Create("--force", "Replace files and left-over .partial ones.");
         Command command = new("live-backup", "Back up all disks of a running host at one instant, over its monitor.")
         {
@@ -150,16 +149,6 @@ static class LiveBackupCommand
         foreach (Token token in result.Tokens)
             if (PathName.Check(token.Value) is { } wrong)
                 result.AddError($"TARGET {wrong}");
-    }
-
-    static uint? ParseWarm(ArgumentResult result)
-    {
-        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-        bool isNumber = uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint warmMs);
-        if (isNumber && warmMs <= WarmUp.MsMax)
-            return warmMs;
-        result.AddError($"--warm '{text}' is not a number of ms from 0 to {WarmUp.MsMax}; give for example 200");
-        return null;
     }
 
     static string? CheckSpeed(ulong bytesPerSecond) =>

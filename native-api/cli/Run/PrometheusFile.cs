@@ -1,6 +1,5 @@
-// How a run went, as the node exporter of Prometheus reads it from its textfile folder. The file is written under
-// another name and renamed, so that nobody reads half of it. When the last run succeeded is taken over from the file
-// that was there.
+// How a run went, as the node exporter of Prometheus reads it from its textfile folder. When the last run succeeded is
+// taken over from the file that was there.
 // Source: Prometheus' exposition formats, node_exporter's textfile collector.
 using System;
 using System.Globalization;
@@ -20,33 +19,8 @@ static class PrometheusFile
     /// <param name="done">How the run ended.</param>
     /// <param name="now">When.</param>
     /// <returns>Null, or why it could not be written, a sentence.</returns>
-    public static string? TryWrite(string path, RunDoneEvent done, DateTimeOffset now)
-    {
-        string temporary = path + Phrases.Text($".{Environment.ProcessId}.tmp");
-        try
-        {
-            string text = Text(done, now, LastSuccess(path));
-            FileStreamOptions options = new() { Mode = FileMode.Create, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-                options.UnixCreateMode = Readable;
-            using (FileStream file = new(temporary, options))
-                file.Write(Encoding.UTF8.GetBytes(text));
-            File.Move(temporary, path, overwrite: true);
-            return null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            try
-            {
-                File.Delete(temporary);
-            }
-            catch (Exception again) when (again is IOException or UnauthorizedAccessException)
-            {
-                return $"cannot write report '{path}': {exception.Message}; '{temporary}' is left";
-            }
-            return $"cannot write report '{path}': {exception.Message}";
-        }
-    }
+    public static string? TryWrite(string path, RunDoneEvent done, DateTimeOffset now) =>
+        ReplacedFile.TryWrite("report", path, () => Text(done, now, LastSuccess(path)), Readable);
 
     public static string Text(RunDoneEvent done, DateTimeOffset now, double? lastSuccess)
     {

@@ -1,6 +1,6 @@
 // What has changed, as an SVG picture: a square stands for an equal part of the disk, in rows from its start, and is
 // the darker the more of it has changed; each that has anything says by a title which bytes it is and how much of it.
-// Written under another name and renamed, so that nobody reads half of it. Some 4096 squares at most, 500 KiB.
+// Some 4096 squares at most, 500 KiB.
 // Source: Scalable Vector Graphics 1.1 (W3C).
 using System;
 using System.IO;
@@ -25,30 +25,10 @@ static class TrackDrawing
     /// <param name="line">What the tracker says, for people.</param>
     /// <param name="changed">One bit a granule.</param>
     /// <returns>Null, or why it could not be written, a sentence.</returns>
-    public static string? TryWrite(string path, string disk, string line, HierarchicalBitmap changed)
-    {
-        string temporary = path + Phrases.Text($".{Environment.ProcessId}.tmp");
-        try
-        {
-            if (Directory.Exists(path))
-                return $"cannot write picture '{path}': it is a directory; name a file";
-            File.WriteAllText(temporary, Draw(disk, line, changed));
-            File.Move(temporary, path, overwrite: true);
-            return null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            try
-            {
-                File.Delete(temporary);
-            }
-            catch (Exception again) when (again is IOException or UnauthorizedAccessException)
-            {
-                return $"cannot write picture '{path}': {exception.Message}; '{temporary}' is left";
-            }
-            return $"cannot write picture '{path}': {exception.Message}";
-        }
-    }
+    public static string? TryWrite(string path, string disk, string line, HierarchicalBitmap changed) =>
+        Directory.Exists(path)
+            ? $"cannot write picture '{path}': it is a directory; name a file"
+            : ReplacedFile.TryWrite("picture", path, () => Draw(disk, line, changed));
 
     /// <inheritdoc cref="TryWrite"/>
     /// <returns>The document.</returns>

@@ -8,7 +8,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
-using FastBackup.Ports.Linux;
+using FastBackup.Interop.Linux;
 
 namespace FastBackup.Repositories;
 
@@ -37,7 +37,7 @@ sealed class BlobCipher : IDisposable
         _mac.Key = key.MacKey;
         _point = key.MacPoint;
         if (isSystems && OperatingSystem.IsLinux())
-            (_counterMode, _poly1305) = (SystemCiphers.CreateCounterMode(key.Encrypt), SystemCiphers.CreatePoly1305());
+            (_counterMode, _poly1305) = (LibCrypto.CreateCounterMode(key.Encrypt), LibCrypto.CreatePoly1305());
         int batchBytes = _counterMode == 0 ? BatchBytes : 0;
         (_counters, _stream) = (new byte[batchBytes], new byte[batchBytes]);
     }
@@ -93,9 +93,9 @@ sealed class BlobCipher : IDisposable
         _text.Dispose();
         _mac.Dispose();
         if (_counterMode != 0)
-            SystemCiphers.FreeCounterMode(_counterMode);
+            LibCrypto.FreeCounterMode(_counterMode);
         if (_poly1305 != 0)
-            SystemCiphers.FreePoly1305(_poly1305);
+            LibCrypto.FreePoly1305(_poly1305);
         (_counterMode, _poly1305) = (0, 0);
     }
 
@@ -105,7 +105,7 @@ sealed class BlobCipher : IDisposable
         _point.CopyTo(both);
         Span<byte> pad = both[Poly1305.KeyBytes..];
         _ = _mac.EncryptEcb(iv, pad, PaddingMode.None);
-        if (_poly1305 == 0 || !SystemCiphers.Authenticate(_poly1305, both, body, tag))
+        if (_poly1305 == 0 || !LibCrypto.Authenticate(_poly1305, both, body, tag))
             Poly1305.Compute(_point, pad, body, tag);
     }
 
@@ -113,7 +113,7 @@ sealed class BlobCipher : IDisposable
     {
         if (_counterMode != 0)
         {
-            if (!SystemCiphers.Combine(_counterMode, iv, from, to))
+            if (!LibCrypto.Combine(_counterMode, iv, from, to))
                 throw new CryptographicException("AES-256-CTR failed in libcrypto");
             return;
         }

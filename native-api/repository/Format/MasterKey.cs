@@ -3,7 +3,7 @@
 // Source: restic's doc/design.rst, Keys, Encryption and MAC.
 using System;
 using System.Security.Cryptography;
-using FastBackup.Ports.Linux;
+using FastBackup.Interop.Linux;
 using Org.BouncyCastle.Crypto.Generators;
 
 namespace FastBackup.Repositories;
@@ -46,7 +46,7 @@ sealed class MasterKey
         byte[] all = new byte[DerivedBytes];
         bool isSystems =
             OperatingSystem.IsLinux()
-            && SystemCiphers.DeriveScrypt(password, salt, (uint)cost, (uint)blockSize, (uint)parallel, all);
+            && LibCrypto.DeriveScrypt(password, salt, (uint)cost, (uint)blockSize, (uint)parallel, all);
         if (!isSystems)
             all = SCrypt.Generate(password, salt, cost, blockSize, parallel, DerivedBytes);
         return new MasterKey(all[..EncryptBytes], all[EncryptBytes..^MacBytes], all[^MacBytes..]);

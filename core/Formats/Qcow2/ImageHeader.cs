@@ -1,4 +1,5 @@
-// The header of an image that is made empty, with the names of other files behind it.
+// The header of an image that is made, with the names of other files behind it: formats in extensions, what it is
+// based on behind all of them.
 // Source: QEMU docs/interop/qcow2.rst, "Header" and "Header extensions".
 using System;
 using System.Buffers.Binary;
@@ -7,42 +8,37 @@ using System.Text;
 
 namespace FastBackup.Formats.Qcow2;
 
-static class BlankImageHeader
+static class ImageHeader
 {
-    const uint Magic = 0x514649fb;
-    const uint FormatExtension = 0xe2792aca;
-    const uint DataFileExtension = 0x44415441;
-    const int Version2Bytes = 72;
     const int HeaderBytes = 112;
-    const ulong DataFileIsRaw = 2; // autoclear
     const ulong IsLazy = 1; // compatible
 
     /// <param name="bytes">Of the first cluster, all zero.</param>
     /// <param name="options">Of the image.</param>
     /// <param name="l1">Where its L1 table lies, and how many entries it has.</param>
-    /// <param name="refcountClusters">Of the table of reference counts, behind the header.</param>
+    /// <param name="refcounts">Where the table of reference counts lies, and its length.</param>
     public static void Fill(
         Span<byte> bytes,
         BlankImageOptions options,
         (ulong OffsetBytes, uint Count) l1,
-        uint refcountClusters
+        (ulong OffsetBytes, uint ClusterCount) refcounts
     )
     {
-        BinaryPrimitives.WriteUInt32BigEndian(bytes, Magic);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, HeaderParser.Magic);
         BinaryPrimitives.WriteUInt32BigEndian(bytes[4..], options.Version);
         BinaryPrimitives.WriteUInt32BigEndian(bytes[20..], (uint)BitOperations.Log2(options.ClusterBytes));
         BinaryPrimitives.WriteUInt64BigEndian(bytes[24..], options.SizeBytes);
         BinaryPrimitives.WriteUInt32BigEndian(bytes[36..], l1.Count);
         BinaryPrimitives.WriteUInt64BigEndian(bytes[40..], l1.OffsetBytes);
-        BinaryPrimitives.WriteUInt64BigEndian(bytes[48..], options.ClusterBytes);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[56..], refcountClusters);
-        int at = options.Version == 2 ? Version2Bytes : HeaderBytes;
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[48..], refcounts.OffsetBytes);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes[56..], refcounts.ClusterCount);
+        int at = options.Version == 2 ? HeaderParser.LeastBytes : HeaderBytes;
         if (options.Version > 2)
             FillVersion3(bytes, options);
         if (options.BackingName != null && options.BackingFormat is { } format)
-            at = AddExtension(bytes, at, FormatExtension, format);
+            at = AddExtension(bytes, at, HeaderParser.BackingFormatExtension, format);
         if (options.DataFileName is { } data)
-            at = AddExtension(bytes, at, DataFileExtension, data);
+            at = AddExtension(bytes, at, HeaderParser.DataFileExtension, data);
         at += 8; // the mark behind the last
         if (options.BackingName is not { } name)
             return;
@@ -62,7 +58,7 @@ static class BlankImageHeader
             features |= Qcow2Features.ExtendedL2;
         BinaryPrimitives.WriteUInt64BigEndian(bytes[72..], (ulong)features);
         BinaryPrimitives.WriteUInt64BigEndian(bytes[80..], options.IsLazy ? IsLazy : 0);
-        BinaryPrimitives.WriteUInt64BigEndian(bytes[88..], options.IsDataFileRaw ? DataFileIsRaw : 0);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[88..], options.IsDataFileRaw ? HeaderParser.DataFileIsRaw : 0);
         BinaryPrimitives.WriteUInt32BigEndian(bytes[96..], (uint)BitOperations.Log2(options.RefcountBits));
         BinaryPrimitives.WriteUInt32BigEndian(bytes[100..], HeaderBytes);
         bytes[104] = (byte)options.Compression;
