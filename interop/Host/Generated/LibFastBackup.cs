@@ -978,8 +978,8 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>[setup] Takes an export back and ends its clients' connections.</summary>
     /// <returns>
-    /// FB_OK, FB_E_HANDLE, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_INVALID: there is none of this name; FB_E_STATE: it has clients,<br/>
-    /// or after 2 s their requests have not ended: call again; nobody finds it any more<br/>
+    /// FB_OK, FB_E_HANDLE, FB_E_UNSUPPORTED, FB_E_BUG; FB_E_INVALID: there is none of this name; FB_E_STATE: it has<br/>
+    /// clients, or after 2 s their requests have not ended: call again; nobody finds it any more<br/>
     /// </returns>
     [LibraryImport(Library)]
     public static partial int fb_server_remove_export(fb_server server, byte* name, uint name_length, uint flags);
