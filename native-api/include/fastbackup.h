@@ -636,8 +636,20 @@ typedef struct fb_disk_state {
   uint32_t waiting_count;   /* requests that wait for a copy or a quiesced moment */
   uint32_t bitmap_count;
   uint32_t job_count;
+  uint32_t tracker;         /* FB_TRACKER_* */
+  uint32_t tracker_restart; /* FB_RESTART_*; 0 while no tracker is attached */
   uint32_t reserved;
 } fb_disk_state;
+
+/* Whether the tracker knows what has changed. */
+#define FB_TRACKER_NONE 0u  /* none is attached */
+#define FB_TRACKER_GOOD 1u
+#define FB_TRACKER_FAILED 2u /* inconsistent: detach it, and attach it again before the next full backup */
+
+/* Why a tracker that was attached counts all of the disk as changed: the next backup is a full one. */
+#define FB_RESTART_NONE 0u           /* it does not, or it was new */
+#define FB_RESTART_INCONSISTENT 1u   /* it had missed changes: its storage had failed */
+#define FB_RESTART_FOREIGN_WRITES 2u /* the disk was written to while nobody tracked it */
 
 /* With absorb_bytes a disk has a volatile write cache while a point in time protects it, as a guest knows it from real
  * disks: fb_disk_submit answers a write when its data is in memory and its old data safe or being read. Reads see it;
@@ -752,7 +764,8 @@ FB_API fb_status FB_CALL fb_tracker_create(fb_device device, const char *path, u
 FB_API fb_status FB_CALL fb_tracker_read(fb_device device, const char *path, uint32_t path_length, fb_bitmap *out);
 /* Before the first write: from here on what guests write is tracked. A write waits for the tracker 10 s at most; then,
  * or when its storage fails, the tracker is inconsistent and guests go on. Bitmaps that a monitor's client has made
- * persistent are the disk's again; calls that would change one answer FB_E_STATE.
+ * persistent are the disk's again; calls that would change one answer FB_E_STATE. fb_disk_query says later how it is, and
+ * why a tracker has begun anew.
  *   FB_E_STATE: granted writes have not ended, or the file is in use; FB_E_TIMED_OUT: writes could not wait so long */
 FB_API fb_status FB_CALL fb_disk_tracker_attach(fb_disk disk, const char *path, uint32_t path_length);
 /* After the last write, before fb_disk_close. FB_E_IO: it is inconsistent. FB_E_STATE: there is none, or granted writes

@@ -50,6 +50,9 @@ public sealed class TrackerMishapTests : IDisposable
         File.CreateSymbolicLink(_folder["link.track"], "disk.img.track");
         File.CreateSymbolicLink(_folder["nowhere.track"], "missing");
         Assert.StartsWith("0 B of", Info("link.track"));
+        Run(1, "track", "remove", "disk.img", "--tracker", "link.track")
+            .ExpectSentence("'link.track' is a symbolic link to 'disk.img.track': remove that, then the link");
+        Assert.StartsWith("0 B of", Info("disk.img.track"));
         Run(1, "track", "info", "disk.img", "--tracker", "nowhere.track")
             .ExpectSentence("cannot open 'nowhere.track'", "make one with 'fastbackup track add'");
         Run(1, "track", "add", "disk.img", "--tracker", "nowhere.track")

@@ -130,6 +130,18 @@ public sealed class ViewTests : IDisposable
     }
 
     [Fact]
+    public void Doctor_SaysOfASparseFile_WhatToDoAboutIt()
+    {
+        using (FileStream file = File.Create(_folder["sparse.img"]))
+            file.SetLength(64 << 20);
+        string Doctor() => Programs.Fastbackup(_folder.Path, "doctor", "sparse.img").Expect(0).Output;
+        Assert.Contains(", sparse (0 B have a place)", Doctor());
+        Assert.Contains("(fallocate -l 67108864 FILE changes no byte)", Doctor());
+        _ = Programs.Run(_folder.Path, "fallocate", "-l", "67108864", "sparse.img").Expect(0);
+        Assert.DoesNotContain("sparse (", Doctor());
+    }
+
+    [Fact]
     public void Doctor_SeesTheWidthThatIsInUse()
     {
         string script = $"DOTNET_EnableHWIntrinsic=0 dotnet {BuiltCommand.Library} doctor";

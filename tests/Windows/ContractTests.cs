@@ -1,6 +1,6 @@
 // The tests of ports, files, streams, memory, devices and engine, on Windows: all that run on Linux, in the same words.
 // Left out, with the reason beside each, is what has the trait System=Linux (calls that only Linux has) and System=None
-// (long searches that ask no system for anything: a thousand seeds of the simulator are played here anyway).
+// (long searches that ask no system for anything: seeds of the simulator are played here anyway).
 // A test that is skipped would hang: what needs something of Linux's asks for it in such tests only.
 using System;
 using System.IO;

@@ -1,5 +1,6 @@
-// A thousand seeds of the simulator: its numbers are those of every other system. In as many programs as there are
-// processors, one after another they would take as long again.
+// Seeds of the simulator: its numbers are those of every other system, so some hundred are enough to see that it is the
+// same here; FASTBACKUP_SEEDS=1000 plays more. In as many programs as there are processors, one after another they would
+// take as long again.
 using System;
 using System.IO;
 using System.Linq;
@@ -11,13 +12,14 @@ namespace FastBackup.Tests.Windows;
 
 public sealed partial class SimulatorTests
 {
-    const int SeedCount = 1000;
     const int PartCount = 2;
+
+    static int SeedCount => int.Parse(Environment.GetEnvironmentVariable("FASTBACKUP_SEEDS") ?? "250", null);
 
     static readonly TimeSpan Limit = TimeSpan.FromMinutes(9);
 
     [Fact]
-    public void Simulator_FindsNothingInAThousandSeeds()
+    public void Simulator_FindsNothingInAnySeed()
     {
         ToolRun[] runs =
         [
@@ -36,7 +38,7 @@ public sealed partial class SimulatorTests
 
     static ToolRun Run(int part)
     {
-        const int partSeeds = SeedCount / PartCount;
+        int partSeeds = SeedCount / PartCount;
         string seeds = $"{part * partSeeds + 1}..{(part + 1) * partSeeds}";
         return Wine.Run(Limit, Path.GetTempPath(), Program, "--seeds", seeds);
     }

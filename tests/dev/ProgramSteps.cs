@@ -15,8 +15,8 @@ static class ProgramSteps
 
     public static readonly ProgramStep[] All =
     [
-        // 20 million guest operations, or what two processors make of them in 150 s.
-        new("simulation", "tests/Simulation", "--seeds 1..6700 --seconds 150"),
+        // 20 million guest operations, or what two processors make of them in 110 s.
+        new("simulation", "tests/Simulation", "--seeds 1..6700 --seconds 110"),
         new("simulation-bugs", "tests/Simulation", "--bugs"),
         new("fuzz-nbd", "tests/Fuzz", "--sessions 20000"),
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),

@@ -182,6 +182,22 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>of a disk: guest writes are recorded</summary>
     public const uint FB_BITMAP_IS_ENABLED = 4;
+
+    /// <summary>none is attached</summary>
+    public const uint FB_TRACKER_NONE = 0;
+    public const uint FB_TRACKER_GOOD = 1;
+
+    /// <summary>inconsistent: detach it, and attach it again before the next full backup</summary>
+    public const uint FB_TRACKER_FAILED = 2;
+
+    /// <summary>it does not, or it was new</summary>
+    public const uint FB_RESTART_NONE = 0;
+
+    /// <summary>it had missed changes: its storage had failed</summary>
+    public const uint FB_RESTART_INCONSISTENT = 1;
+
+    /// <summary>the disk was written to while nobody tracked it</summary>
+    public const uint FB_RESTART_FOREIGN_WRITES = 2;
     public const uint FB_REQUEST_READ = 1;
     public const uint FB_REQUEST_WRITE = 2;
     public const uint FB_REQUEST_FLUSH = 3;

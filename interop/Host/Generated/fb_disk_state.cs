@@ -19,5 +19,11 @@ public struct fb_disk_state
     public uint waiting_count;
     public uint bitmap_count;
     public uint job_count;
+
+    /// <summary>FB_TRACKER_*</summary>
+    public uint tracker;
+
+    /// <summary>FB_RESTART_*; 0 while no tracker is attached</summary>
+    public uint tracker_restart;
     public uint reserved;
 }

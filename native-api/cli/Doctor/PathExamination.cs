@@ -13,6 +13,7 @@ namespace FastBackup.Cli;
 static class PathExamination
 {
     const ulong ProbeBytes = Units.MiB;
+    const ulong SparsePart = 16; // a file is sparse when more than one of so many parts is a hole
 
     /// <param name="loop">Drives the device; nothing is submitted.</param>
     /// <param name="path">As typed.</param>
@@ -63,12 +64,27 @@ static class PathExamination
                 $"{kind}{size}, no O_DIRECT: the page cache is used",
                 "copies work but cost more CPU; a file system with O_DIRECT (ext4, xfs, btrfs) does better"
             );
+        string direct = Phrases.Text(
+            $"O_DIRECT with requests on {device.Limits.RequestAlignBytes} and buffers on {
+                device.Limits.BufferAlignBytes} bytes"
+        );
+        return isFolder || device.IsBlockDevice
+            ? new Finding(path, $"{kind}{size}, {direct}")
+            : DescribeFile(path, $"{kind}{size}", direct, device.Limits.CapacityBytes);
+    }
+
+    /// <summary>Writes into holes wait for the file system's commits, which a copy beside them makes longer.</summary>
+    static Finding DescribeFile(string path, string file, string direct, ulong sizeBytes)
+    {
+        bool isKnown = PathLook.TryLook(path, out PathLook look).IsNone && !OperatingSystem.IsWindows();
+        if (!isKnown || look.AllocatedBytes >= sizeBytes - sizeBytes / SparsePart)
+            return new Finding(path, $"{file}, {direct}");
         return new Finding(
             path,
+            $"{file}, sparse ({ByteSize.Format(look.AllocatedBytes)} have a place), {direct}",
             Phrases.Text(
-                $"{kind}{size}, O_DIRECT with requests on {device.Limits.RequestAlignBytes} and buffers on {
-                    device.Limits.BufferAlignBytes} bytes"
-            )
+                $"for a guest whose slowest writes matter give all of it a place (fallocate -l {sizeBytes} FILE changes no "
+            ) + "byte), or keep its copies on another file system"
         );
     }
 

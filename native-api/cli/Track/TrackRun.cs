@@ -1,5 +1,6 @@
 // One look at a tracker, or its making and removal: for a disk that nobody needs to be writing to.
 using System;
+using System.IO;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using FastBackup.Base;
@@ -105,6 +106,10 @@ sealed class TrackRun(TrackRequest request, Output output)
 
     int Remove(Engine engine, FileDevice disk)
     {
+        if (new FileInfo(request.Tracker).LinkTarget is { } target)
+            return Conclude(
+                OpenRefusal.Rule($"'{request.Tracker}' is a symbolic link to '{target}': remove that, then the link")
+            );
         OpenRefusal refusal = TrackerFile.TryOpen(
             engine.Reactor,
             request.Tracker,

@@ -11,6 +11,8 @@ using FastBackup.Native.Header;
 using FastBackup.Native.Objects;
 using FastBackup.Native.Structs;
 using FastBackup.Pacing;
+using FastBackup.Tracking.Format;
+using FastBackup.Tracking.Storage;
 
 namespace FastBackup.Native.Calls;
 
@@ -82,11 +84,23 @@ static partial class DiskCalls
                 state.WaitingCount = disk.Core.WaitingCount;
                 state.BitmapCount = (uint)disk.Core.Bitmaps.Count;
                 state.JobCount = disk.JobCount;
+                if (disk.Tracker is { } tracker)
+                    (state.Tracker, state.TrackerRestart) = (StateOf(tracker), RestartOf(tracker.RestartReason));
                 return Answer.Ok;
             }
         );
         return (answer.IsOk ? StructSize.TryWrite(host, DiskStateStruct.SizeFirst, state) : answer).Tell();
     }
+
+    static uint StateOf(DiskTracker tracker) => tracker.IsOver ? Fb.TrackerFailed : Fb.TrackerGood;
+
+    static uint RestartOf(TrackerRefusal reason) =>
+        reason switch
+        {
+            TrackerRefusal.None => Fb.RestartNone,
+            TrackerRefusal.Inconsistent => Fb.RestartInconsistent,
+            _ => Fb.RestartForeignWrites, // what else IsHealedByFull says
+        };
 
     /// <summary>The newest job of a disk whose point in time can be read now.</summary>
     public static unsafe int SnapshotOf(ulong diskId, ulong* result)

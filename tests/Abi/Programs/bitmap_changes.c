@@ -3,6 +3,7 @@
 #include "check.h"
 
 #define CHANGES 40000
+#define CHANGES_CHECKED 500 /* where each costs a thousandth of a second */
 
 static fb_engine engine;
 static fb_queue queue;
@@ -121,12 +122,12 @@ static void own_source(fb_bitmap sum) {
 
 static void as_many_as_the_queue_takes(fb_bitmap b) {
   fb_engine_state state = FB_INIT(fb_engine_state);
-  int i;
+  int count = getenv("WITHOUT_IO_URING") != NULL ? CHANGES_CHECKED : CHANGES, i;
   CHECK_OK(fb_disk_write_begin(left, queue, 0, 1, 1));
-  for (i = 0; i < CHANGES; i++)
+  for (i = 0; i < count; i++)
     CHECK_IS(fb_disk_bitmap_enable(left, b, 1, queue, (uint64_t)i), FB_PENDING);
   CHECK_OK(fb_disk_write_end(left));
-  for (i = 0; i < CHANGES; i++) {
+  for (i = 0; i < count; i++) {
     fb_completion completion = wait_one(queue);
     CHECK(completion.user_data == (uint64_t)i && completion.status == FB_OK);
   }

@@ -120,6 +120,12 @@ static void *write_for_ever(void *seed) {
   return NULL;
 }
 
+static void expect_tracker(uint32_t tracker, uint32_t restart) {
+  fb_disk_state state = FB_INIT(fb_disk_state);
+  CHECK_OK(fb_disk_query(disk, &state));
+  CHECK(state.tracker == tracker && state.tracker_restart == restart);
+}
+
 static void open_tracked(void) {
   tracked = file_device(engine, disk_path, 0);
   disk = disk_on(engine, tracked);
@@ -268,6 +274,14 @@ static void grows(fb_queue queue) {
   CHECK_IS(fb_tracker_read(device, tracker_path, length_of(tracker_path), &bitmap), FB_E_STATE);
   CHECK_OK(fb_device_close(device));
   CHECK_OK(fb_queue_close(grower));
+  open_tracked(); /* and its host is told why the next backup is a full one */
+  expect_tracker(FB_TRACKER_GOOD, FB_RESTART_FOREIGN_WRITES);
+  CHECK_OK(fb_disk_tracker_detach(disk));
+  close_disk();
+  disk_bytes += 2 * GRANULE;
+  device = file_device(engine, disk_path, 0);
+  CHECK(changed_bytes(device) == disk_bytes);
+  CHECK_OK(fb_device_close(device));
 }
 
 static void clauses(void) {
@@ -293,8 +307,10 @@ static void clauses(void) {
   CHECK_OK(fb_disk_write_begin(disk, queue, 0, 1, 0));
   CHECK_IS(fb_disk_tracker_attach(disk, tracker_path, length), FB_E_STATE); /* a write is under way */
   CHECK_OK(fb_disk_write_end(disk));
+  expect_tracker(FB_TRACKER_NONE, FB_RESTART_NONE);
   CHECK_OK(fb_disk_tracker_attach(disk, tracker_path, length));
   CHECK_IS(fb_disk_tracker_attach(disk, tracker_path, length), FB_E_STATE);
+  expect_tracker(FB_TRACKER_GOOD, FB_RESTART_NONE);
   CHECK_IS(fb_disk_close(disk), FB_E_STATE); /* its tracker first */
   write_one(queue, 5 * GRANULE + 1, GRANULE);
   CHECK_OK(fb_disk_tracker_detach(disk));

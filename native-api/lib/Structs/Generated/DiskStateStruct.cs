@@ -14,5 +14,7 @@ public partial struct DiskStateStruct
     public uint WaitingCount;
     public uint BitmapCount;
     public uint JobCount;
+    public uint Tracker;
+    public uint TrackerRestart;
     public uint Reserved;
 }
