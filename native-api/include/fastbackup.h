@@ -764,8 +764,8 @@ FB_API fb_status FB_CALL fb_tracker_create(fb_device device, const char *path, u
 FB_API fb_status FB_CALL fb_tracker_read(fb_device device, const char *path, uint32_t path_length, fb_bitmap *out);
 /* Before the first write: from here on what guests write is tracked. A write waits for the tracker 10 s at most; then,
  * or when its storage fails, the tracker is inconsistent and guests go on. Bitmaps that a monitor's client has made
- * persistent are the disk's again; calls that would change one answer FB_E_STATE. fb_disk_query says later how it is, and
- * why a tracker has begun anew.
+ * persistent are the disk's again; calls that would change one answer FB_E_STATE. fb_disk_query says later how it is,
+ * and why it has begun anew.
  *   FB_E_STATE: granted writes have not ended, or the file is in use; FB_E_TIMED_OUT: writes could not wait so long */
 FB_API fb_status FB_CALL fb_disk_tracker_attach(fb_disk disk, const char *path, uint32_t path_length);
 /* After the last write, before fb_disk_close. FB_E_IO: it is inconsistent. FB_E_STATE: there is none, or granted writes

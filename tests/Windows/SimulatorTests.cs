@@ -1,6 +1,6 @@
-// Seeds of the simulator: its numbers are those of every other system, so some hundred are enough to see that it is the
-// same here; FASTBACKUP_SEEDS=1000 plays more. In as many programs as there are processors, one after another they would
-// take as long again.
+// Seeds of the simulator: its numbers are those of every other system, so some hundred are enough to see that it is
+// the same here; FASTBACKUP_SEEDS=1000 plays more. In as many programs as there are processors, one after another they
+// would take as long again.
 using System;
 using System.IO;
 using System.Linq;

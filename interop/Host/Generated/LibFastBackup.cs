@@ -617,8 +617,8 @@ public static unsafe partial class LibFastBackup
     /// <summary>
     /// Before the first write: from here on what guests write is tracked. A write waits for the tracker 10 s at most; then,
     /// or when its storage fails, the tracker is inconsistent and guests go on. Bitmaps that a monitor's client has made
-    /// persistent are the disk's again; calls that would change one answer FB_E_STATE. fb_disk_query says later how it is, and
-    /// why a tracker has begun anew.
+    /// persistent are the disk's again; calls that would change one answer FB_E_STATE. fb_disk_query says later how it is,
+    /// and why it has begun anew.
     /// </summary>
     /// <returns>FB_E_STATE: granted writes have not ended, or the file is in use; FB_E_TIMED_OUT: writes could not wait so long</returns>
     [LibraryImport(Library)]

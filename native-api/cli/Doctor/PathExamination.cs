@@ -83,8 +83,8 @@ static class PathExamination
             path,
             $"{file}, sparse ({ByteSize.Format(look.AllocatedBytes)} have a place), {direct}",
             Phrases.Text(
-                $"for a guest whose slowest writes matter give all of it a place (fallocate -l {sizeBytes} FILE changes no "
-            ) + "byte), or keep its copies on another file system"
+                $"for a guest whose slowest writes matter give all of it a place (fallocate -l {sizeBytes} FILE "
+            ) + "changes no byte), or keep its copies on another file system"
         );
     }
 
