@@ -70,13 +70,14 @@ static class PathExamination
         );
         return isFolder || device.IsBlockDevice
             ? new Finding(path, $"{kind}{size}, {direct}")
-            : DescribeFile(path, $"{kind}{size}", direct, device.Limits.CapacityBytes);
+            : DescribeFile(path, $"{kind}{size}", direct, device);
     }
 
     /// <summary>Writes into holes wait for the file system's commits, which a copy beside them makes longer.</summary>
-    static Finding DescribeFile(string path, string file, string direct, ulong sizeBytes)
+    static Finding DescribeFile(string path, string file, string direct, FileDevice device)
     {
-        bool isKnown = PathLook.TryLook(path, out PathLook look).IsNone && !OperatingSystem.IsWindows();
+        ulong sizeBytes = device.Limits.CapacityBytes;
+        bool isKnown = NameCalls.Kernel.Look(device.Fd, out NameLook look) >= 0 && !OperatingSystem.IsWindows();
         if (!isKnown || look.AllocatedBytes >= sizeBytes - sizeBytes / SparsePart)
             return new Finding(path, $"{file}, {direct}");
         return new Finding(
