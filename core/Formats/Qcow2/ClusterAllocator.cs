@@ -14,6 +14,7 @@ sealed class ClusterAllocator
     readonly RefcountMap _counts;
     readonly ulong _freshFrom; // from here on the file was made longer by us: it reads as zero
     uint[] _free; // by block, below EndCluster
+    bool[] _isOpen; // by block: its free clusters are in _free, as far as the end
     ulong _hand = 1;
     ulong _usedEnd; // nothing from here on was ever given away
 
@@ -24,6 +25,7 @@ sealed class ClusterAllocator
     {
         _counts = counts;
         _free = new uint[counts.TableCount];
+        _isOpen = new bool[counts.TableCount];
         Open(endCluster);
         _usedEnd = EndCluster;
         _freshFrom = isFreshBehind ? EndCluster + 1 : ulong.MaxValue; // the last may be a part of one
@@ -37,7 +39,10 @@ sealed class ClusterAllocator
     public void Open(ulong endCluster)
     {
         if (_free.Length < _counts.TableCount)
+        {
             Array.Resize(ref _free, _counts.TableCount);
+            Array.Resize(ref _isOpen, _counts.TableCount);
+        }
         ulong before = EndCluster;
         EndCluster = Math.Max(before, endCluster);
         for (ulong block = before >> _counts.BlockBits; block << _counts.BlockBits < CountedEnd; block++)
@@ -46,13 +51,16 @@ sealed class ClusterAllocator
 
     /// <summary>A block of counts was made for clusters below the end.</summary>
     /// <param name="number">Which.</param>
-    /// <param name="from">From this cluster on.</param>
-    public void OpenBlock(ulong number, ulong from = 0)
+    /// <param name="from">Of one that was there before: from this cluster on.</param>
+    public void OpenBlock(ulong number, ulong from = ulong.MaxValue)
     {
+        if (!_counts.HasBlock(number))
+            return;
         ulong first = number << _counts.BlockBits;
         ulong end = Math.Min(CountedEnd, first + (1UL << _counts.BlockBits));
-        for (ulong cluster = Math.Max(first, from); cluster < end && _counts.HasBlock(number); cluster++)
+        for (ulong cluster = _isOpen[number] ? Math.Max(first, from) : first; cluster < end; cluster++)
             CountFree(cluster);
+        _isOpen[number] = true;
     }
 
     /// <summary>Behind it nothing can be counted, however long the file is.</summary>

@@ -65,6 +65,25 @@ public sealed class Qcow2WriteTests
         Assert.True(cuts >= 10_000);
     }
 
+    /// <summary>As a power cut leaves it: what is between is free, once.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AFileLongerThanItsCounts_IsFilled_AndThenFull(bool isFixed)
+    {
+        EmptyImage shape = new(9, 6, 3, false, 100 << 10, 0); // a block counts 64 clusters
+        byte[] file = shape.ToBytes();
+        Array.Resize(ref file, 100 * 512);
+        TestSeed.ForEach(
+            10,
+            seed =>
+            {
+                using ImageModel model = new(seed, file, []) { IsFixed = isFixed };
+                model.Run(sessions: 2, requests: 300);
+            }
+        );
+    }
+
     [Fact]
     public void AFileThatFails_IsTheEndOfWriting_AndOfNothingElse() =>
         TestSeed.ForEach(
