@@ -673,12 +673,13 @@ FB_API fb_status FB_CALL fb_disk_query(fb_disk disk, fb_disk_state *out);
 
 /* [setup] Makes the disk larger, and its bitmaps, which are clean there; in a quiesced moment, in the order of changes,
  * with one completion (FB_COMPLETION_DISK_CHANGE). A file is made longer if need be, and stays so when the completion
- * is an error; a block device, a read-only file and a device of the host must have so many bytes already. A tracker
- * grows with the disk, for which writes wait some milliseconds; what is new counts as changed.
+ * is an error; so is a qcow2 image, while guests write, and what is new of it is zero. A block device, a read-only file
+ * and a device of the host must have so many bytes already. A tracker grows with the disk, for which writes wait some
+ * milliseconds; what is new counts as changed.
  *   FB_PENDING, FB_E_HANDLE, FB_E_QUEUE_FULL, FB_E_NO_MEMORY, FB_E_NO_SPACE, FB_E_IO, FB_E_RANGE (too many granules);
  *   FB_E_INVALID: below its size, above 2^63 - 1, more than the device has, or no multiple of the request_align of a
- *   device of the host, or more than its tracker can have; FB_E_STATE, here or as the completion: jobs of the disk are
- *   open, or its checkpoints are in use */
+ *   device of the host, or more than its tracker or its image can have; FB_E_STATE, here or as the completion: jobs of
+ *   the disk are open, its checkpoints are in use, or its image is becoming larger already */
 FB_API fb_status FB_CALL fb_disk_grow(fb_disk disk, uint64_t size_bytes, fb_queue queue, uint64_t user_data);
 
 /* [any] I/O path. Asks leave to overwrite the range; any alignment, length may be 0.

@@ -133,6 +133,42 @@ public sealed class Qcow2BitmapTests : IDisposable
             Assert.Equal(Marked("twin.qcow2", bitmap), Marked("d.qcow2", bitmap));
     }
 
+    /// <summary>The disk becomes larger in between: ours while it is served, its twin by qemu-img.</summary>
+    [Theory]
+    [InlineData("cluster_size=64k", "4k")]
+    [InlineData("cluster_size=512", "512")]
+    [InlineData("cluster_size=16k,extended_l2=on", "1M")]
+    public void AServedImageThatBecomesLarger_RecordsAsQemuDoes(string options, string granularity)
+    {
+        const string larger = "62915072"; // the last granule is a part of one
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, "d.qcow2", "24M");
+        Qemu("qemu-img", "bitmap", "--add", "-g", granularity, "d.qcow2", "b");
+        Qemu("qemu-img", "bitmap", "--add", "--disable", "-g", granularity, "d.qcow2", "still");
+        File.Copy(_folder["d.qcow2"], _folder["twin.qcow2"]);
+        Prng chance = new(TestSeed.Next());
+        string[] before = Trace(chance, 24 << 20, hasDiscards: false);
+        string[] after = [.. Trace(chance, 59 << 20, hasDiscards: false), "-c", "write -P 7 62914560 512"];
+        Qemu("qemu-io", [.. before, "twin.qcow2"]);
+        Qemu("qemu-img", "resize", "-q", "twin.qcow2", larger);
+        Qemu("qemu-io", [.. after, "twin.qcow2"]);
+        using (RunningProgram server = Serve())
+        {
+            Run("ctl", "m", "block_resize", "node-name=disk", "size=30000128").Expect(0); // and before any write
+            Qemu("qemu-io", ["-f", "raw", .. before, Uri]);
+            Run("ctl", "m", "block_resize", "node-name=disk", "size=" + larger).Expect(0);
+            Qemu("qemu-io", ["-f", "raw", .. after, Uri]);
+            server.Signal("TERM");
+            server.Wait().Expect(0);
+        }
+        Qemu("qemu-img", "check", "-q", "d.qcow2");
+        Qemu("qemu-img", "compare", "-q", "d.qcow2", "twin.qcow2");
+        string info = Qemu("qemu-img", "info", "d.qcow2");
+        Assert.DoesNotContain("in-use", info);
+        Assert.Contains($"({larger} bytes)", info);
+        foreach (string bitmap in new[] { "b", "still" })
+            Assert.Equal(Marked("twin.qcow2", bitmap), Marked("d.qcow2", bitmap));
+    }
+
     [Fact]
     public void OneThatAMonitorAdds_IsQemusAfterwards()
     {
@@ -185,6 +221,8 @@ public sealed class Qcow2BitmapTests : IDisposable
         {
             Assert.DoesNotContain("in-use", Qemu("qemu-img", "info", "-U", "d.qcow2"));
             Qemu("qemu-io", "-f", "raw", "-c", "write -P 7 1M 100k", "-c", "flush", Uri);
+            // Its table has too few entries for this disk.
+            Run("ctl", "m", "block_resize", "node-name=disk", "size=68719476736").Expect(0);
             server.Signal("KILL");
             _ = server.Wait();
         }

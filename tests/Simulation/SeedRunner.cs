@@ -61,7 +61,8 @@ sealed class SeedRunner : IDisposable
 
     static void RunImage(ulong seed)
     {
-        using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 50);
+        int growthBytes = seed % 2 == 0 ? 160 << 10 : 0;
+        using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 50, growthBytes);
         model.Run(sessions: 3, requests: 80);
     }
 

@@ -100,14 +100,17 @@ public sealed class BitmapStoring
     {
         if (bitmap.Kept is { } kept)
         {
-            _directory.Add(kept);
+            // The disk may have become larger since: then it is not right.
+            uint state = kept.Covers(_header) ? 0 : Qcow2Bitmap.InUse;
+            _directory.Add(kept with { Flags = kept.Flags | state });
             return Fault.None;
         }
         HierarchicalBitmap bits = bitmap.Bits!;
         ulong partBytes = BitmapReading.PartBytes(_header, bits.GranularityBytes);
-        byte[] table = new byte[Math.Max(Units.DivCeil(bits.SizeBytes, partBytes), 1) * 8];
+        ulong diskBytes = Math.Max(_header.SizeBytes, bits.SizeBytes);
+        byte[] table = new byte[Math.Max(Units.DivCeil(diskBytes, partBytes), 1) * 8];
         byte[] cluster = new byte[_header.ClusterBytes];
-        for (int i = 0; i < table.Length / 8 && bits.SizeBytes > 0; i++)
+        for (int i = 0; i < table.Length / 8 && partBytes * (ulong)i < bits.SizeBytes; i++)
         {
             Extent part = new(partBytes * (ulong)i, Math.Min(partBytes, bits.SizeBytes - partBytes * (ulong)i));
             if (PartFault(bits, part, cluster, out ulong entry) is { IsFault: true } fault)

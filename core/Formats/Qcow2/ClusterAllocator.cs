@@ -102,6 +102,47 @@ sealed class ClusterAllocator
         return true;
     }
 
+    /// <summary>The last clusters of the file, where those are free; they count as used once.</summary>
+    /// <param name="count">Of them.</param>
+    /// <param name="first">The first of them; 0: they are not.</param>
+    public bool TryTakeEnd(uint count, out ulong first)
+    {
+        first = EndCluster - Math.Min(EndCluster, count);
+        bool isTaken = CountedEnd == EndCluster && TryTakeAt(first, count);
+        first = isTaken ? first : 0;
+        return isTaken;
+    }
+
+    /// <summary>Clusters that lie together, wherever that is. Cost: O(clusters of the file).</summary>
+    /// <param name="count">Of them.</param>
+    /// <param name="first">The first of them.</param>
+    public bool TryTakeTogether(uint count, out ulong first)
+    {
+        first = 1;
+        for (ulong cluster = 1; cluster < CountedEnd && cluster - first < count; cluster++)
+        {
+            cluster = PassOver(cluster);
+            if (!IsFree(cluster))
+                first = cluster + 1;
+        }
+        return first + count <= CountedEnd && TryTakeAt(first, count);
+    }
+
+    bool TryTakeAt(ulong first, uint count)
+    {
+        for (ulong cluster = first; cluster < first + count; cluster++)
+            if (cluster == 0 || !IsFree(cluster))
+                return false;
+        for (ulong cluster = first; cluster < first + count; cluster++)
+        {
+            _counts.Set(cluster, 1);
+            _free[cluster >> _counts.BlockBits]--;
+            FreeCount--;
+        }
+        _usedEnd = Math.Max(_usedEnd, first + count);
+        return true;
+    }
+
     bool IsFree(ulong cluster) => _counts.HasBlock(cluster >> _counts.BlockBits) && _counts.Get(cluster) == 0;
 
     /// <summary>The last cluster of a block in which nothing is free.</summary>

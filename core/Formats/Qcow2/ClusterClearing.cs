@@ -2,7 +2,7 @@
 // and lose their place, or keep it where they may not be unmapped. The rest of zeroes is written, the rest of a discard
 // is left as it is. What reads as zero already is passed over. Version 2 has no entry for zeroes: without anything
 // below "unallocated" is one, else they are written. So are those of a raw data file, which is to be the disk by
-// itself.
+// itself; and what a disk becomes larger by has a place in that from the start, so that its tables say nothing else.
 using System;
 using FastBackup.Base;
 using FastBackup.Devices;
@@ -25,7 +25,7 @@ sealed class ClusterClearing(
     MetadataCommit commit
 )
 {
-    readonly Qcow2Header _header = parts.Header;
+    readonly Qcow2Header _header = parts.Header; // but for the disk's size, which changes
     readonly bool _isDataRaw = (parts.Header.AutoclearFeatures & HeaderParser.DataFileIsRaw) != 0;
 
     /// <summary>Whole clusters become zero by their entries, whatever is below.</summary>
@@ -45,11 +45,13 @@ sealed class ClusterClearing(
     public bool TryPassOver(Qcow2Slot slot, ulong tableEndBytes)
     {
         bool isLeft = slot.Request.Operation == BlockOperation.Discard && (_header.Version < 3 || _isDataRaw);
-        if (!isLeft && layout.HasBelow(slot.PositionBytes))
+        if (!isLeft && layout.HasBelow(slot.PositionBytes) || NeedsPlace(slot))
             return false;
         slot.PositionBytes = Math.Min(tableEndBytes, slot.EndBytes);
         return true;
     }
+
+    bool NeedsPlace(Qcow2Slot slot) => _isDataRaw && slot.Growth != null;
 
     /// <summary>As far as the cluster goes.</summary>
     public void Clear(Qcow2Slot slot, in TablePlace place, bool isOwn)
@@ -60,11 +62,11 @@ sealed class ClusterClearing(
         ulong length = Math.Min(slot.EndBytes - slot.PositionBytes, _header.ClusterBytes - within);
         bool isDiscard = slot.Request.Operation == BlockOperation.Discard;
         bool mayUnmap = isDiscard || (slot.Request.Flags & BlockFlags.MayUnmap) != 0;
-        bool isToEnd = slot.PositionBytes + length == _header.SizeBytes;
+        bool isToEnd = slot.PositionBytes + length == parts.Header.SizeBytes;
         ulong end = isToEnd ? _header.ClusterBytes : within + length;
         bool isWhole = within == 0 && end == _header.ClusterBytes;
         bool hasPlace = (entry & (EntryReader.OffsetMask | EntryReader.Compressed)) != 0;
-        bool isZero = layout.ReadsAsZero(entry, bits, clusterStart, within, within + length);
+        bool isZero = !NeedsPlace(slot) && layout.ReadsAsZero(entry, bits, clusterStart, within, within + length);
         bool mayBeEntry = !_isDataRaw && (_header.Version >= 3 || !layout.HasBelow(clusterStart));
         ClusterKind kind = entries.KindOf(entry);
         if (isZero && !(isWhole && mayUnmap && hasPlace && mayBeEntry) || isDiscard && !mayBeEntry)

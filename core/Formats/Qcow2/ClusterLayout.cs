@@ -40,8 +40,8 @@ sealed class ClusterLayout(Qcow2Parts parts, EntryReader entries)
     {
         ClusterKind kind = entries.KindOf(entry);
         if (!_header.HasSubclusters || kind is not (ClusterKind.Data or ClusterKind.Unallocated))
-            return kind == ClusterKind.Zero || kind == ClusterKind.Unallocated && !HasBelow(clusterStart);
-        uint zero = (uint)(bits >> 32) | (HasBelow(clusterStart) ? 0 : ~(uint)bits);
+            return kind == ClusterKind.Zero || kind == ClusterKind.Unallocated && !HasBelow(clusterStart + start);
+        uint zero = (uint)(bits >> 32) | (HasBelow(clusterStart + start) ? 0 : ~(uint)bits);
         uint mask = Mask(start, Units.AlignUp(end, UnitBytes));
         return (zero & mask) == mask;
     }

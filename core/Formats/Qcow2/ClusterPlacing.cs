@@ -17,7 +17,8 @@ sealed class ClusterPlacing : IDisposable
     const uint ClustersMax = 256;
     const ulong BounceBytes = 8 * Units.MiB;
 
-    readonly Qcow2Header _header;
+    readonly Qcow2Parts _parts;
+    readonly Qcow2Header _header; // but for the disk's size, which changes
     readonly IBlockDevice _data;
     readonly EntryReader _entries;
     readonly ClusterLayout _layout;
@@ -51,7 +52,7 @@ sealed class ClusterPlacing : IDisposable
         IImageOwner owner
     )
     {
-        (_header, _data) = (parts.Header, parts.DataFile ?? parts.File);
+        (_parts, _header, _data) = (parts, parts.Header, parts.DataFile ?? parts.File);
         (_entries, _layout, _tables, _commit, _owner) = (entries, layout, tables, commit, owner);
         (_allocator, _freed, _growth) = space;
         _onChanged = OnChanged;
@@ -131,7 +132,7 @@ sealed class ClusterPlacing : IDisposable
         ulong unit = isSplit ? _layout.UnitBytes : _header.ClusterBytes;
         (ulong start, ulong end) = (Units.AlignDown(within, unit), Units.AlignUp(within + length, unit));
         if (_header.HasDataFile)
-            end = Math.Min(end, _header.SizeBytes - clusterStart);
+            end = Math.Min(end, _parts.Header.SizeBytes - clusterStart);
         bool isAll = start == within && end == within + length;
         bool isZero = _layout.ReadsAsZero(entry, bits, clusterStart, start, end);
         if (!TryReserve(slot) || !TryTakeChange(slot, out ClusterChange change))
@@ -167,8 +168,8 @@ sealed class ClusterPlacing : IDisposable
         slot.PositionBytes += brought;
         slot.PendingCount++;
         slot.NeedsCommit |= (slot.Request.Flags & BlockFlags.Fua) != 0;
-        // Behind the end of the disk nothing is to be read: zeroes.
-        ulong readEnd = Math.Min(end, _header.SizeBytes - clusterStart);
+        // Behind the end of the disk nothing is to be read: zeroes. While it becomes larger that is the old end.
+        ulong readEnd = Math.Min(end, _owner.DiskBytes - Math.Min(_owner.DiskBytes, clusterStart));
         (ulong, ulong) read =
             isZero || change.Bounce < 0 ? (0, 0)
             : start == within ? (within + length, readEnd)

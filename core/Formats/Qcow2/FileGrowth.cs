@@ -5,10 +5,12 @@
 //   a block      of reference counts for clusters that have none: it lies in the first of them and counts itself. It is
 //                durable before the table names it, and that is before a cluster of it is given away
 //   the table    when it has no room for the block: a new one behind the end, twice as long, with the blocks that count
-//                it; durable before the header names it, in one sector. The old one is free then
+//                it; durable before the header names it (HeadWriting). The old one is free then
+//   an area      clusters that lie together, for who asks for that: the last of the file, or behind the blocks that
+//                they need
 //
 // A file that may not become longer (a block device) is counted as far as it goes.
-// Memory: two clusters and the table; allocates for a longer table.
+// Memory: two clusters and the table; allocates for a longer table, and for blocks.
 using System;
 using System.Buffers.Binary;
 using FastBackup.Base;
@@ -21,6 +23,7 @@ namespace FastBackup.Formats.Qcow2;
 sealed class FileGrowth : IDisposable
 {
     const ulong LowCount = 64;
+    const uint BlocksPassedMax = 64; // that there are behind the end of the file already
 
     readonly IBlockDevice _file;
     readonly Qcow2Header _header;
@@ -28,9 +31,10 @@ sealed class FileGrowth : IDisposable
     readonly ClusterAllocator _allocator;
     readonly FreedClusters _freed;
     readonly IImageOwner _owner;
+    readonly HeadWriting _head;
     readonly FileSteps _steps;
     readonly AlignedRegion _zeroes;
-    readonly AlignedRegion _page;
+    AlignedRegion _page; // of the table, on their way to the file
     AlignedRegion? _blocks; // being written
     AlignedRegion _table; // as in the file
     AlignedRegion? _longer; // that is to follow it
@@ -40,23 +44,33 @@ sealed class FileGrowth : IDisposable
     uint _nextBlockCount;
     ulong _blocksCluster; // where they lie
     ulong _nextTable; // the cluster where the longer table begins
+    uint _area; // clusters that are wanted together
+    ulong _areaFirst; // where they are, taken; 0: nowhere
+    bool _isNaming;
     WaitList _waiting;
 
     /// <param name="image">Open for writing.</param>
     /// <param name="allocator">Is given what becomes free.</param>
     /// <param name="freed">Takes the old table.</param>
+    /// <param name="head">Names the new one.</param>
     /// <param name="owner">Whose requests wait.</param>
-    public FileGrowth(Qcow2Parts image, ClusterAllocator allocator, FreedClusters freed, IImageOwner owner)
+    public FileGrowth(
+        Qcow2Parts image,
+        ClusterAllocator allocator,
+        FreedClusters freed,
+        HeadWriting head,
+        IImageOwner owner
+    )
     {
         (_file, _header, _parts) = (image.File, image.Header, image.Writable!);
-        (_allocator, _freed, _owner) = (allocator, freed, owner);
+        (_allocator, _freed, _head, _owner) = (allocator, freed, head, owner);
         _steps = new FileSteps(_file, OnEnd);
         _zeroes = AlignedRegion.Map(_parts.Counts.PageBytes, RegionResidency.Resident);
         _page = AlignedRegion.Map(_parts.Counts.PageBytes, RegionResidency.Resident);
         (_table, _tableHostBytes) = (_parts.RefcountTable, _header.RefcountTableOffsetBytes);
     }
 
-    public bool IsRunning => _steps.IsRunning;
+    public bool IsRunning => _steps.IsRunning || _isNaming;
 
     /// <summary>To where it has made the file longer; 0: it has not.</summary>
     public ulong GrownBytes { get; private set; }
@@ -78,18 +92,40 @@ sealed class FileGrowth : IDisposable
             _ = TryStart();
     }
 
-    bool TryStart()
+    /// <summary>Clusters that lie together; they count as used once. One who asks at a time.</summary>
+    /// <param name="slot">Whose.</param>
+    /// <param name="count">Of them.</param>
+    /// <param name="first">The first of them.</param>
+    /// <returns>False: the slot waits and asks again, or has failed.</returns>
+    public bool TryTakeTogether(Qcow2Slot slot, uint count, out ulong first)
+    {
+        (first, _areaFirst) = (_areaFirst, 0);
+        if (first != 0 || _allocator.TryTakeEnd(count, out first))
+            return true;
+        if (!_parts.CanGrow && _allocator.TryTakeTogether(count, out first))
+            return true;
+        if (IsRunning || TryStart(count))
+            _waiting.Add(slot);
+        else
+            slot.Fault = new Fault(FaultKind.Io, Errnos.ENOSPC, slot.PositionBytes);
+        return false;
+    }
+
+    /// <param name="area">Clusters that are wanted together; 0: any.</param>
+    bool TryStart(uint area = 0)
     {
         RefcountMap counts = _parts.Counts;
         ulong end = _allocator.EndCluster;
-        (_nextBlockCount, _nextTable) = (0, 0);
+        (_nextBlockCount, _nextTable, _area) = (0, 0, 0);
         if (!_parts.CanGrow)
             return TryCountMore();
         ulong block = end >> counts.BlockBits;
         ulong blockEnd = (block + 1) << counts.BlockBits;
-        _nextEnd = Math.Min(blockEnd, end + Math.Max(_parts.GrowthStepBytes >> _header.ClusterBits, 2));
-        if (block >= (ulong)counts.TableCount)
-            return TryLengthenTable(end);
+        ulong wanted = Math.Max(Math.Max(_parts.GrowthStepBytes >> _header.ClusterBits, 2), area + 1UL);
+        _nextEnd = Math.Min(blockEnd, end + wanted);
+        _area = area;
+        if (block >= (ulong)counts.TableCount || _nextEnd - end <= area)
+            return TryAddArea(end);
         if (!counts.HasBlock(block) && !TryAddBlocks(block, 1, end))
             return false;
         return TryRun();
@@ -114,7 +150,7 @@ sealed class FileGrowth : IDisposable
     bool TryAddBlocks(ulong block, uint count, ulong cluster)
     {
         RefcountMap counts = _parts.Counts;
-        if (counts.IsFull)
+        if (counts.RoomCount < count)
             return false;
         (_nextBlock, _nextBlockCount) = (block, count);
         _blocks?.Dispose();
@@ -140,30 +176,47 @@ sealed class FileGrowth : IDisposable
         RefcountMap.Set(_blocks!.Slice(place << order >> 3, Math.Max(1 << order >> 3, 1)), order, cluster, 1);
     }
 
-    bool TryLengthenTable(ulong end)
+    /// <summary>Blocks, a table that has room for them, and what is wanted together, behind the end.</summary>
+    /// <param name="end">Of the file.</param>
+    bool TryAddArea(ulong end)
     {
         RefcountMap counts = _parts.Counts;
-        ulong tableBytes = _table.LengthBytes * 2;
-        ulong tableClusters = tableBytes >> _header.ClusterBits;
         ulong block = end >> counts.BlockBits;
-        if (tableBytes > HeaderParser.RefcountTableBytesMax)
-            return false;
-        uint blockCount = 1;
-        while (block + blockCount << counts.BlockBits < end + tableClusters + blockCount + 1)
-            blockCount++;
-        AlignedRegion longer = AlignedRegion.Map(tableBytes, RegionResidency.Resident);
-        _table.Slice(0, (int)_table.LengthBytes).CopyTo(longer.Slice(0, (int)_table.LengthBytes));
-        if (block + blockCount > tableBytes / 8 || counts.IsFull)
+        for (uint passed = 0; counts.HasBlock(block); passed++)
         {
-            longer.Dispose();
-            return false;
+            end = ++block << counts.BlockBits; // what is between is free
+            if (passed == BlocksPassedMax)
+                return false;
         }
-        _longer = longer;
+        (ulong tableBytes, ulong tableClusters) = (_table.LengthBytes, 0);
+        ulong least = Math.Max(_area, 1);
+        uint blockCount = 1;
+        while (true)
+        {
+            while (block + blockCount << counts.BlockBits < end + tableClusters + blockCount + least)
+                if (counts.HasBlock(block + blockCount++))
+                    return false;
+            if ((block + blockCount) * 8 <= tableBytes)
+                break;
+            tableBytes *= 2;
+            tableClusters = tableBytes >> _header.ClusterBits;
+            if (tableBytes > HeaderParser.RefcountTableBytesMax)
+                return false;
+        }
+        if (counts.RoomCount < blockCount)
+            return false;
+        if (tableClusters > 0)
+        {
+            _longer = AlignedRegion.Map(tableBytes, RegionResidency.Resident);
+            _table.Slice(0, (int)_table.LengthBytes).CopyTo(_longer.Slice(0, (int)_table.LengthBytes));
+            _nextTable = end + blockCount;
+        }
         Check.That(TryAddBlocks(block, blockCount, end));
-        _nextTable = end + blockCount;
         for (ulong cluster = _nextTable; cluster < _nextTable + tableClusters; cluster++)
             Count(cluster);
-        _nextEnd = Math.Max(_nextEnd, _nextTable + tableClusters + 1);
+        ulong counted = (block + blockCount) << counts.BlockBits;
+        ulong wanted = Math.Max(_parts.GrowthStepBytes >> _header.ClusterBits, blockCount + tableClusters + least);
+        _nextEnd = Math.Min(counted, end + wanted);
         return TryRun();
     }
 
@@ -173,6 +226,8 @@ sealed class FileGrowth : IDisposable
         bool isLonger = _nextEnd > _allocator.EndCluster;
         if (isLonger && _file.Limits.CapacityBytes < endBytes && _file.Grow(endBytes).IsFault)
         {
+            for (uint i = 0; i < _nextBlockCount; i++)
+                TableEntry(_longer ?? _table, _nextBlock + i).Clear();
             _longer?.Dispose();
             _longer = null;
             return false;
@@ -185,16 +240,19 @@ sealed class FileGrowth : IDisposable
         {
             _steps.AddWrite(_nextTable << _header.ClusterBits, _longer!.Start, _longer.LengthBytes);
             _steps.AddFlush();
-            _parts.SetRefcountTable(_nextTable << _header.ClusterBits, _longer.LengthBytes >> _header.ClusterBits);
-            _steps.AddWrite(0, _parts.Head.Start, _parts.HeadBytes);
-            _steps.AddFlush();
         }
         else if (_nextBlockCount > 0)
         {
             _steps.AddFlush();
-            ulong at = Units.AlignDown(_nextBlock * 8, _page.LengthBytes);
-            _table.Slice(at, (int)_page.LengthBytes).CopyTo(_page.Slice(0, (int)_page.LengthBytes));
-            _steps.AddWrite(_tableHostBytes + at, _page.Start, _page.LengthBytes);
+            ulong at = Units.AlignDown(_nextBlock * 8, _zeroes.LengthBytes);
+            ulong bytes = Units.AlignUp((_nextBlock + _nextBlockCount) * 8, _zeroes.LengthBytes) - at;
+            if (bytes > _page.LengthBytes)
+            {
+                _page.Dispose();
+                _page = AlignedRegion.Map(bytes, RegionResidency.Resident);
+            }
+            _table.Slice(at, (int)bytes).CopyTo(_page.Slice(0, (int)bytes));
+            _steps.AddWrite(_tableHostBytes + at, _page.Start, bytes);
             _steps.AddFlush();
         }
         _steps.Run();
@@ -203,6 +261,19 @@ sealed class FileGrowth : IDisposable
 
     void OnEnd(Fault fault)
     {
+        if (fault.IsFault || _nextTable == 0)
+        {
+            OnSettled(fault);
+            return;
+        }
+        _isNaming = true;
+        ulong clusters = _longer!.LengthBytes >> _header.ClusterBits;
+        _head.Write(() => _parts.SetRefcountTable(_nextTable << _header.ClusterBits, clusters), OnSettled);
+    }
+
+    void OnSettled(Fault fault)
+    {
+        _isNaming = false;
         if (fault.IsNone)
             TakeIn();
         else if (_nextBlockCount > 0 || fault.Errno is not (Errnos.ENOSPC or Errnos.EDQUOT or Errnos.EFBIG))
@@ -239,6 +310,8 @@ sealed class FileGrowth : IDisposable
         _allocator.Open(_nextEnd);
         if (_nextEnd == endBefore)
             _allocator.OpenBlock(_nextBlock);
+        if (_area > 0)
+            _ = _allocator.TryTakeEnd(_area, out _areaFirst); // false where counts were behind the end already
         GrownBytes = _nextEnd << _header.ClusterBits;
     }
 

@@ -20,7 +20,7 @@ ref struct HeaderParser(ReadOnlySpan<byte> head)
     public const uint Magic = 0x514649fb;
     public const int LeastBytes3 = 104;
     const int CompressionOffset = 104;
-    const uint L1BytesMax = 32 << 20;
+    public const uint L1BytesMax = 32 << 20;
     public const uint RefcountTableBytesMax = 8 << 20;
     const uint SnapshotsMax = 65536;
     const uint BackingNameMax = 1023;

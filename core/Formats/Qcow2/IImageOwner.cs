@@ -28,6 +28,9 @@ interface IImageOwner : IWaitOwner
     /// <summary>The slot goes on in another turn.</summary>
     void Yield(Qcow2Slot slot);
 
+    /// <summary>Of the disk, as its guest knows it.</summary>
+    ulong DiskBytes { get; }
+
     /// <summary>That the file with guest data has, as far as it is known to reach.</summary>
     ulong DataFileBytes { get; }
 

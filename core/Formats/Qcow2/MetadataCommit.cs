@@ -5,6 +5,9 @@
 //                                                     then a flush: nothing on the disk refers to what was freed
 //   3  reference counts that went down; not flushed: the next commit's first flush does that
 //
+// A commit can move the L1 table to a longer place: 2 writes it there as a whole, and between 2 and 3 the header names
+// it, durably. Until then the table that the disk has is the old one, so what was freed is free only behind that.
+//
 // What changes meanwhile changes in memory and belongs to the next commit, so no request waits for a commit but those
 // that ask for one: a guest's flush, a durable write, and writes when DirtyMax pages have changed. Who asks waits for
 // one that begins later; all who do so together wait for the same.
@@ -35,13 +38,14 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
         FlushData,
         Tables,
         FlushTables,
+        Head,
         CountsDown,
     }
 
     readonly IBlockDevice _file;
     readonly IBlockDevice? _data;
-    readonly Qcow2Header _header;
-    readonly NativeArray<ulong> _l1;
+    readonly Qcow2Parts _parts;
+    readonly HeadWriting _head;
     readonly TableCache _tables;
     readonly RefcountMap _counts;
     readonly ClusterAllocator _allocator;
@@ -62,21 +66,25 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
     WaitList _waiting; // for a commit that has not begun
     WaitList _served; // by this one
     bool _isWanted;
+    L1Move? _nextMove; // by the next commit
+    L1Move? _move; // by this one
 
     /// <param name="parts">Of the image.</param>
     /// <param name="tables">Its L2 tables.</param>
     /// <param name="allocator">Is given what is free.</param>
     /// <param name="freed">What is to become free.</param>
+    /// <param name="head">Names a moved table.</param>
     /// <param name="owner">Whose requests wait.</param>
     public MetadataCommit(
         Qcow2Parts parts,
         TableCache tables,
         ClusterAllocator allocator,
         FreedClusters freed,
+        HeadWriting head,
         IImageOwner owner
     )
     {
-        (_file, _data, _header, _l1) = (parts.File, parts.DataFile, parts.Header, parts.L1);
+        (_file, _data, _parts, _head) = (parts.File, parts.DataFile, parts, head);
         (_tables, _counts, _allocator, _freed, _owner) = (tables, parts.Writable!.Counts, allocator, freed, owner);
         _pageBytes = _counts.PageBytes;
         _copies = AlignedRegion.Map(DirtyMax * (ulong)_pageBytes, RegionResidency.Lazy);
@@ -105,6 +113,13 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
         _waiting.Add(slot);
         _isWanted = true;
         StartIfWanted();
+    }
+
+    /// <summary>As Wait, and with the L1 table in its new place.</summary>
+    public void Move(Qcow2Slot slot, L1Move move)
+    {
+        _nextMove = move;
+        Wait(slot);
     }
 
     /// <summary>A page of an L2 table was changed; it stays in the cache.</summary>
@@ -150,15 +165,22 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
             _tables.TakeDirty(hostBytes).CopyTo(Copy(_capturedCount++));
             _captured.Add(hostBytes);
         }
+        (_move, _nextMove) = (_nextMove, null);
         (_dirtyL1, _capturedL1) = (_capturedL1, _dirtyL1);
         _dirtyL1.Clear();
+        if (_move != null)
+        {
+            _capturedL1.Clear();
+            _capturedCount += _move.Capture(_parts.L1);
+        }
+        NativeArray<ulong> l1 = _parts.L1;
         foreach (ulong page in _capturedL1)
         {
             Span<byte> copy = Copy(_capturedCount++);
             copy.Clear();
             ulong first = page * _pageBytes / sizeof(ulong);
-            int count = (int)Math.Min(_pageBytes / sizeof(ulong), _l1.Count - first);
-            System.Runtime.InteropServices.MemoryMarshal.AsBytes(_l1.AsSpan().Slice((int)first, count)).CopyTo(copy);
+            int count = (int)Math.Min(_pageBytes / sizeof(ulong), l1.Count - first);
+            System.Runtime.InteropServices.MemoryMarshal.AsBytes(l1.AsSpan().Slice((int)first, count)).CopyTo(copy);
         }
         _dirtyTables.Clear();
         _freed.Capture(_owner.NextSerial);
@@ -190,6 +212,10 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
                 _left = 1;
                 Flush(_file);
                 return;
+            case Step.Head:
+                _left = 1;
+                _head.Write(() => _parts.Writable!.SetL1(_move!.HostBytes, _move.Count), OnCompleted);
+                return;
             default:
                 End();
                 return;
@@ -204,6 +230,7 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
             Step.CountsUp => Step.FlushData,
             Step.FlushData when _capturedCount > 0 => Step.Tables,
             Step.Tables => Step.FlushTables,
+            Step.FlushTables when _move != null => Step.Head,
             Step.CountsDown => Step.Idle,
             _ => Step.CountsDown,
         };
@@ -223,15 +250,21 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
     {
         _left = (uint)_capturedCount;
         int number = 0;
+        Qcow2Header header = _parts.Header;
         foreach (ulong hostBytes in _captured)
             Write(hostBytes, CopyStart(number++), _pageBytes);
         foreach (ulong page in _capturedL1)
         {
             ulong at = page * _pageBytes;
             // Behind what the disk needs there may be more entries, or the rest of a cluster.
-            bool isLonger = _header.L1Count > _l1.Count;
-            ulong bytes = isLonger ? Math.Min(_pageBytes, _l1.Count * sizeof(ulong) - at) : _pageBytes;
-            Write(_header.L1OffsetBytes + at, CopyStart(number++), bytes);
+            bool isLonger = header.L1Count > _parts.L1.Count;
+            ulong bytes = isLonger ? Math.Min(_pageBytes, _parts.L1.Count * sizeof(ulong) - at) : _pageBytes;
+            Write(header.L1OffsetBytes + at, CopyStart(number++), bytes);
+        }
+        for (int i = 0; i < _move?.PieceCount; i++)
+        {
+            (ulong hostBytes, nint buffer, ulong lengthBytes) = _move.Piece(i);
+            Write(hostBytes, buffer, lengthBytes);
         }
     }
 
@@ -256,10 +289,12 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
         device.Submit(request);
     }
 
-    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
+    void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result) => OnCompleted(result.Fault);
+
+    void OnCompleted(Fault fault)
     {
-        if (result.Fault.IsFault && _fault.IsNone)
-            _fault = result.Fault;
+        if (fault.IsFault && _fault.IsNone)
+            _fault = fault;
         if (--_left > 0)
             return;
         if (_fault.IsFault)
@@ -267,12 +302,28 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
             Break();
             return;
         }
-        if (_step == Step.FlushTables || _step == Step.FlushData && _capturedCount == 0)
+        if (_step == Step.Head)
+            OnMoved();
+        bool isMoving = _step == Step.FlushTables && _move != null;
+        if (_step == Step.FlushTables && !isMoving || _step == Step.FlushData && _capturedCount == 0)
             OnDurable();
         if (_step is Step.CountsUp or Step.CountsDown && _countsLeft > 0)
             WriteCounts();
         else
             Begin(After(_step));
+    }
+
+    /// <summary>The header names the new table.</summary>
+    void OnMoved()
+    {
+        Qcow2Header before = _parts.Header;
+        _parts.SetHeader(before with { L1OffsetBytes = _move!.HostBytes, L1Count = _move.Count });
+        OnDurable();
+        ulong first = before.L1OffsetBytes >> before.ClusterBits;
+        ulong count = Units.DivCeil(before.L1Count * (ulong)sizeof(ulong), before.ClusterBytes);
+        for (ulong cluster = first; cluster < first + count; cluster++)
+            _freed.Add(cluster);
+        _move = null;
     }
 
     void OnDurable()
@@ -298,6 +349,7 @@ sealed class MetadataCommit : IBlockOwner, IDisposable
         Fault fault = _fault;
         _step = Step.Idle;
         _isWanted = false;
+        _move = _nextMove = null;
         _owner.OnMetadataFault(fault);
         WaitList served = _served.TakeAll();
         WaitList waiting = _waiting.TakeAll();

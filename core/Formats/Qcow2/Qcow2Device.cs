@@ -16,7 +16,6 @@
 // Cost: O(runs) a request, nothing allocated but by decoders on the crew and when something is corrupt.
 using System;
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using FastBackup.Base;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
@@ -31,8 +30,7 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
     const uint AtOnceMax = 64;
     const uint InFlightMax = 1024;
     const uint PendingMax = 32;
-    const uint RunsATurn = 4096;
-    const uint OwnReadsMax = 64; // of what changes clusters
+    const uint OwnMax = 64 + 1; // reads of what changes clusters, and one that makes the disk larger
     const ulong FinishedArgument = 0;
     const ulong YieldedArgument = 1;
 
@@ -45,13 +43,14 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
     readonly TableCache _tables;
     readonly PackedClusters _packed;
     readonly ClusterReading _reading;
+    readonly ClusterMapping _mapping;
     readonly Qcow2Writer? _writer;
     readonly SlotTable<Qcow2Slot> _slots;
     readonly RequestLanes _lanes = new(AtOnceMax, waitingHint: InFlightMax);
-    readonly BoundedQueue<ulong> _finished = new(AtOnceMax + OwnReadsMax); // completions that may not run inside Submit
+    readonly BoundedQueue<ulong> _finished = new(AtOnceMax + OwnMax); // completions that may not run inside Submit
 
     WaitList _yielded;
-    uint _ownReadCount;
+    uint _ownCount;
     ulong _nextSerial = 1;
     bool _isYielding;
     bool _isDeferred;
@@ -66,12 +65,13 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
         (_loop, Name, _parts, _header) = (loop, name, parts, parts.Header);
         _data = parts.DataFile ?? parts.File;
         _entries = new EntryReader(_header);
-        _slots = new SlotTable<Qcow2Slot>(parts.Writable == null ? AtOnceMax : AtOnceMax + OwnReadsMax);
+        _slots = new SlotTable<Qcow2Slot>(parts.Writable == null ? AtOnceMax : AtOnceMax + OwnMax);
         _tables = new TableCache(parts.File, _header.ClusterBytes, this, parts.Writable?.Counts.PageBytes ?? 0);
         if (parts.Writable != null)
             _writer = new Qcow2Writer(parts, _entries, _tables, this);
         _packed = new PackedClusters(loop, parts.File, _header, parts.Crew, this, OnUnpacked);
         _reading = new ClusterReading(parts, _packed, this);
+        _mapping = new ClusterMapping(parts, _reading, this);
         Limits = new BlockLimits
         {
             CapacityBytes = _header.SizeBytes,
@@ -88,7 +88,16 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
 
     public string Name { get; }
 
-    public BlockLimits Limits { get; }
+    public BlockLimits Limits { get; private set; }
+
+    /// <inheritdoc/>
+    public Fault Grow(ulong capacityBytes)
+    {
+        if (capacityBytes > NamedBytes)
+            return new Fault(FaultKind.Unsupported);
+        Limits = Limits with { CapacityBytes = capacityBytes };
+        return Fault.None;
+    }
 
     /// <summary>Of all its layers.</summary>
     public StorageIdentity? Storage { get; }
@@ -97,10 +106,16 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
 
     public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount + (_writer is { IsBusy: true } ? 1u : 0u);
 
-    public Qcow2Header Header => _header;
+    public Qcow2Header Header => _parts.Header;
 
     /// <summary>The file of the image itself.</summary>
     public IBlockDevice File => _parts.File;
+
+    /// <summary>Of the disk, as the header in the file has it. Threads: any.</summary>
+    public ulong NamedBytes => _writer?.NamedBytes ?? Limits.CapacityBytes;
+
+    /// <summary>Its external data file, or null.</summary>
+    public IBlockDevice? DataFile => _parts.DataFile;
 
     /// <summary>What it is based on, or null.</summary>
     public IBlockDevice? Backing => _parts.Backing;
@@ -113,6 +128,9 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
 
     /// <summary>Who opened it records in the bitmaps of the image, and stores them.</summary>
     public bool KeepsBitmaps => _parts.Writable is { KeepsBitmaps: true } && _header.Version >= 3;
+
+    /// <summary>It is written to, and its internal snapshots say how large the disk was; or has none.</summary>
+    internal bool HaveSnapshotsSizes => _parts.Writable is { HaveSnapshotsSizes: true };
 
     /// <summary>Its file becomes longer when something is written behind its end.</summary>
     public bool CanGrow => _parts.Writable is { CanGrow: true };
@@ -131,7 +149,9 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
         }
     }
 
-    bool IsFull => _slots.TakenCount - _ownReadCount == AtOnceMax;
+    bool IsFull => _slots.TakenCount - _ownCount == AtOnceMax;
+
+    ulong IImageOwner.DiskBytes => Limits.CapacityBytes;
 
     public void Submit(in BlockRequest request)
     {
@@ -188,6 +208,20 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
             Dispose();
     }
 
+    /// <summary>The header says a larger disk; <see cref="Grow"/> is next. One at a time, of an image that is
+    /// written to.</summary>
+    /// <param name="growth">To above what the header says; owned from here, unless that is refused.</param>
+    /// <param name="onEnd">Told of the end, not in this call.</param>
+    /// <returns>False: another is under way.</returns>
+    public bool TryBegin(Qcow2Growth growth, Action<Fault> onEnd)
+    {
+        if (!_writer!.TryBegin(growth, onEnd, out BlockRequest request))
+            return false;
+        _ownCount++;
+        Begin(request);
+        return true;
+    }
+
     void Begin(in BlockRequest request)
     {
         Check.That(_slots.TryTake(out ulong key, out Qcow2Slot slot));
@@ -203,11 +237,12 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
         else if (request.Operation.IsWrite() && _writer == null)
             slot.Fault = new Fault(FaultKind.Unsupported, Errnos.EROFS, request.OffsetBytes);
         else if (
-            request.Operation.HasRange()
+            slot.Growth == null
+            && request.Operation.HasRange()
             && !new Extent(request.OffsetBytes, request.LengthBytes).IsWithin(Limits.CapacityBytes)
         )
             slot.Fault = new Fault(FaultKind.Range, 0, request.OffsetBytes);
-        else if ((request.Flags & BlockFlags.FastOnly) != 0 && !ClusterClearing.IsByEntries(_header, request))
+        else if ((request.Flags & BlockFlags.FastOnly) != 0 && !ClusterClearing.IsByEntries(Header, request))
             slot.Fault = new Fault(FaultKind.Unsupported, Errnos.EOPNOTSUPP, request.OffsetBytes);
         Advance(slot);
         if (IsAtEnd(slot))
@@ -237,26 +272,17 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
         uint pendingMax = isMap ? 1 : PendingMax;
         for (uint runs = 0; slot.Fault.IsNone && !slot.IsWaiting && slot.PendingCount < pendingMax; runs++)
         {
-            if (!HasMore(slot) || isMap && IsEnough(slot, runs))
+            if (!HasMore(slot) || isMap && ClusterMapping.IsEnough(slot, runs))
                 return;
             if (!TryFind(slot, out ClusterRun run))
                 return;
             if (run.Kind == ClusterKind.Corrupt)
                 Fail(slot, "has an entry in its tables that no writer makes");
             else if (isMap)
-                Map(slot, run);
+                _mapping.Map(slot, run);
             else
                 _reading.Read(slot, run);
         }
-    }
-
-    /// <summary>A map need not describe all that was asked for.</summary>
-    static bool IsEnough(Qcow2Slot slot, uint runs)
-    {
-        if (runs < RunsATurn || slot.MapCount == 0)
-            return false;
-        MapEntries.EndHere(slot);
-        return true;
     }
 
     /// <summary>The run at the slot's position, no longer than its rest.</summary>
@@ -319,48 +345,12 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
         request.LengthBytes = lengthBytes;
         request.Buffer = buffer;
         request.Owner = owner;
-        _ownReadCount++;
+        _ownCount++;
         Begin(request);
     }
 
     internal static nint Address(Qcow2Slot slot) =>
         slot.Request.Buffer + (nint)(slot.PositionBytes - slot.Request.OffsetBytes);
-
-    void Map(Qcow2Slot slot, in ClusterRun run)
-    {
-        ulong below = run.Kind == ClusterKind.Unallocated ? Math.Min(run.LengthBytes, _reading.BackingLeft(slot)) : 0;
-        if (below > 0)
-        {
-            MapBelow(slot, below);
-            return;
-        }
-        ExtentKind kind = run.Kind switch
-        {
-            ClusterKind.Unallocated => ExtentKind.Hole,
-            ClusterKind.Zero => ExtentKind.Zero,
-            _ => ExtentKind.Data,
-        };
-        MapEntries.Add(slot, new MapEntry { LengthBytes = run.LengthBytes, Kind = kind });
-    }
-
-    /// <summary>The image below fills the rest of the entries.</summary>
-    void MapBelow(Qcow2Slot slot, ulong lengthBytes)
-    {
-        uint room = slot.Request.MapCapacity - slot.MapCount;
-        if (room == 0)
-        {
-            MapEntries.EndHere(slot);
-            return;
-        }
-        BlockRequest request = default;
-        request.Operation = BlockOperation.Map;
-        request.Lane = slot.Request.Lane;
-        request.OffsetBytes = slot.PositionBytes;
-        request.LengthBytes = slot.AskedBytes = lengthBytes;
-        request.Buffer = slot.Request.Buffer + (nint)slot.MapCount * Unsafe.SizeOf<MapEntry>();
-        request.MapCapacity = room;
-        Send(slot, _parts.Backing!, request);
-    }
 
     void IBlockOwner.OnBlockCompleted(ulong userData, in BlockResult result)
     {
@@ -466,7 +456,7 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
             if (slot.IsWaiting)
                 return;
         }
-        bool isOwnRead = slot.Request.Owner is ClusterChange;
+        bool isOwn = slot.Request.Owner is ClusterChange or Qcow2Growth;
         (IBlockOwner owner, ulong userData, IoLane lane) = (
             slot.Request.Owner,
             slot.Request.UserData,
@@ -475,8 +465,8 @@ public sealed class Qcow2Device : IBlockDevice, IBlockOwner, ILoopTask, IImageOw
         BlockResult result = new(slot.Fault, slot.Fault.IsNone ? slot.MapCount : 0);
         slot.Request = default;
         _slots.Free(slot.Key);
-        if (isOwnRead)
-            _ownReadCount--;
+        if (isOwn)
+            _ownCount--;
         else
             _lanes.End(lane);
         while (_lanes.WaitingCount > 0 && !IsFull && _lanes.TryNext(out BlockRequest request))

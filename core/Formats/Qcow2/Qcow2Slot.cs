@@ -30,6 +30,9 @@ sealed class Qcow2Slot
     /// <summary>A write that is to be durable, and is when the tables are.</summary>
     public bool NeedsCommit;
 
+    /// <summary>Whose request it is, of one that makes the disk larger; else null.</summary>
+    public Qcow2Growth? Growth;
+
     /// <summary>Of those that wait for the same.</summary>
     public Qcow2Slot? Next;
 
@@ -43,7 +46,7 @@ sealed class Qcow2Slot
 
     public void Begin(ulong key, in BlockRequest request, ulong serial)
     {
-        Serial = serial;
+        (Serial, Growth) = (serial, request.Owner as Qcow2Growth);
         (Key, Request, PositionBytes) = (key, request, request.OffsetBytes);
         (PendingCount, IsWaiting, Fault, Next) = (0, false, Fault.None, null);
         (MapCount, AskedBytes, NeedsCommit, HasWaitedForSpace) = (0, 0, false, false);

@@ -24,8 +24,22 @@ public sealed record Qcow2Snapshot(
 )
 {
     const int FixedBytes = 40;
+    const int SizeOffset = 8; // behind the fixed part
     const uint ExtraBytesMax = 1024;
     const ulong TableBytesMax = 64 * Units.MiB;
+
+    /// <summary>Of its disk; null: it does not say, and is as large as the image's.</summary>
+    public ulong? DiskBytes { get; init; }
+
+    /// <summary>All of them make sense, and say how large their disks are, as they have to from version 3 on; or there
+    /// are none.</summary>
+    /// <param name="reader">Of the file.</param>
+    /// <param name="header">Its own.</param>
+    public static bool HaveSizes(IImageReader reader, Qcow2Header header) =>
+        header.SnapshotCount == 0
+        || header.Version >= 3
+            && TryReadAll(reader, header, out List<Qcow2Snapshot> all, out _) == null
+            && all.TrueForAll(snapshot => snapshot.DiskBytes != null);
 
     /// <param name="reader">Of the file.</param>
     /// <param name="header">Its own.</param>
@@ -64,6 +78,12 @@ public sealed record Qcow2Snapshot(
                         ? BinaryPrimitives.ReadUInt64BigEndian(rest)
                         : BinaryPrimitives.ReadUInt32BigEndian(part[32..])
                 )
+                {
+                    DiskBytes =
+                        extraBytes >= SizeOffset + 8
+                            ? BinaryPrimitives.ReadUInt64BigEndian(rest.AsSpan(SizeOffset))
+                            : null,
+                }
             );
             tableBytes += Units.AlignUp(FixedBytes + (ulong)rest.Length, 8);
             if (tableBytes > TableBytesMax)

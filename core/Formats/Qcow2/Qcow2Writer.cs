@@ -6,6 +6,7 @@
 //   zeroes, discards   of whole clusters, or parts of them (extended L2): an entry. The rest of zeroes is written, the
 //                rest of a discard is left. Parts that read as zero already are passed over
 //   durable      a write that changed tables, or hits tables that are not durable, waits for a commit
+//   a larger disk   is a request as well, whose first steps are Qcow2Growth's
 //
 // What loses its place is free after the next commit (FreedClusters). Nothing is written where the reference counts do
 // not agree that a place is used once, by data: the request fails, and the image is named as corrupt.
@@ -36,6 +37,7 @@ sealed class Qcow2Writer : IDisposable
     readonly IImageOwner _owner;
     readonly FileGrowth _growth;
     readonly WriteGate _gate;
+    readonly HeadWriting _head;
     readonly MetadataCommit _commit;
     readonly ClusterPlacing _placing;
     readonly ClusterClearing _clearing;
@@ -43,6 +45,7 @@ sealed class Qcow2Writer : IDisposable
     readonly AlignedRegion _tableBuffers;
     readonly ulong _openedBytes;
     WaitList _starving; // for one that makes a table
+    Qcow2Growth? _growing;
 
     /// <param name="parts">Of the image, open for writing.</param>
     /// <param name="entries">Of its tables.</param>
@@ -54,6 +57,7 @@ sealed class Qcow2Writer : IDisposable
         WritableParts writable = parts.Writable!;
         _counts = writable.Counts;
         _openedBytes = parts.File.Limits.CapacityBytes;
+        NamedBytes = _header.SizeBytes;
         // The last may be a part of one: the gate makes it whole, where that can be.
         ulong end = writable.CanGrow
             ? Units.DivCeil(_openedBytes, _header.ClusterBytes)
@@ -61,8 +65,9 @@ sealed class Qcow2Writer : IDisposable
         ClusterAllocator allocator = new(_counts, end, writable.CanGrow);
         FreedClusters freed = new();
         _gate = new WriteGate(parts, owner);
-        _growth = new FileGrowth(parts, allocator, freed, owner);
-        _commit = new MetadataCommit(parts, tables, allocator, freed, owner);
+        _head = new HeadWriting(parts.File, writable);
+        _growth = new FileGrowth(parts, allocator, freed, _head, owner);
+        _commit = new MetadataCommit(parts, tables, allocator, freed, _head, owner);
         _layout = new ClusterLayout(parts, entries);
         _placing = new ClusterPlacing(parts, entries, _layout, tables, (allocator, freed, _growth), _commit, owner);
         _clearing = new ClusterClearing(parts, entries, _layout, tables, _placing, _commit);
@@ -83,13 +88,41 @@ sealed class Qcow2Writer : IDisposable
     public ulong FileBytes => _gate.IsOpen ? Math.Max(_gate.FileBytes, _growth.GrownBytes) : _openedBytes;
 
     /// <summary>Something is under way that no request need wait for.</summary>
-    public bool IsBusy => _commit.IsRunning || _growth.IsRunning || _gate.IsRunning;
+    public bool IsBusy => _commit.IsRunning || _growth.IsRunning || _gate.IsRunning || _growing != null;
+
+    /// <summary>Of the disk, as the header in the file has it.</summary>
+    public ulong NamedBytes { get; private set; }
 
     /// <summary>Why nothing is written any more; null: it is.</summary>
     public string? FailedBecause { get; private set; }
 
     public void OnMetadataFault(Fault fault) =>
         FailedBecause ??= $"takes no more writes: its tables failed with {fault}";
+
+    /// <param name="growth">Owned from here, unless another is under way.</param>
+    /// <param name="onEnd">Told of its end.</param>
+    /// <param name="request">To be begun.</param>
+    public bool TryBegin(Qcow2Growth growth, Action<Fault> onEnd, out BlockRequest request)
+    {
+        request = default;
+        if (_growing != null)
+            return false;
+        _growing = growth;
+        request = growth.Begin(
+            new GrowthPlace(_parts, _growth, _commit, _head, _owner, () => FileBytes, OnGrown),
+            onEnd
+        );
+        return true;
+    }
+
+    void OnGrown(Fault fault)
+    {
+        if (fault.IsNone)
+            NamedBytes = _growing!.SizeBytes;
+        _parts.SetHeader(_parts.Header with { SizeBytes = NamedBytes });
+        _growing!.Dispose();
+        _growing = null;
+    }
 
     /// <summary>The slot goes on when all that has ended is durable.</summary>
     public void Commit(Qcow2Slot slot)
@@ -103,6 +136,8 @@ sealed class Qcow2Writer : IDisposable
     /// <summary>Begins what can be begun of a write.</summary>
     public void Advance(Qcow2Slot slot)
     {
+        if (slot is { Growth: not null, PendingCount: 0 })
+            slot.Serial = _owner.NextSerial; // it has found nothing that it has not let go
         for (uint runs = 0; IsGoing(slot); runs++)
         {
             if (runs == RunsATurn)
@@ -114,6 +149,8 @@ sealed class Qcow2Writer : IDisposable
                 slot.Fault = new Fault(FaultKind.Io, Errnos.EIO, slot.PositionBytes);
             else if (!_gate.IsOpen)
                 _gate.Wait(slot);
+            else if (slot.Growth is { IsClearing: false } growth)
+                growth.Advance(slot);
             else if (_placing.Find(slot.PositionBytes >> _header.ClusterBits) is { } change)
                 change.Waiting.Add(slot);
             else
@@ -285,6 +322,7 @@ sealed class Qcow2Writer : IDisposable
             _tableBuffers.Leak();
         else
             _tableBuffers.Dispose();
+        _growing?.Dispose();
         _placing.Dispose();
         _growth.Dispose();
         _gate.Dispose();

@@ -22,9 +22,9 @@ sealed class RefcountMap : IDisposable
 
     readonly int _order;
     readonly int _clusterBits;
-    readonly AlignedRegion _counts;
-    readonly AlignedRegion _tableBits; // one a cluster, in the order of _counts
-    readonly NativeArray<byte> _isDirty; // one a page, in the order of _counts
+    AlignedRegion _counts;
+    AlignedRegion _tableBits; // one a cluster, in the order of _counts
+    AlignedRegion _isDirty; // a byte a page, in the order of _counts
     readonly Queue<uint> _dirty = new();
     readonly List<ulong> _offsets = []; // of blocks, in the order of _counts
     int[] _slots; // by the number of the block; -1: there is none, all its counts are 0
@@ -37,18 +37,16 @@ sealed class RefcountMap : IDisposable
         (_order, _clusterBits) = (header.RefcountOrder, header.ClusterBits);
         BlockBits = header.ClusterBits + 3 - header.RefcountOrder;
         PageBytes = (uint)Math.Min(header.ClusterBytes, PageBytesMax);
-        ulong clusters = (fileBytes >> _clusterBits) + 3 * (header.SizeBytes >> _clusterBits);
-        ulong blocks = (clusters >> BlockBits) + SpareBlocks;
-        MemoryBytes = Math.Min(blocks, MemoryBytesMax >> _clusterBits) << _clusterBits;
+        MemoryBytes = WantedBytes(fileBytes, header.SizeBytes);
         _counts = AlignedRegion.Map(MemoryBytes, RegionResidency.Lazy);
-        _tableBits = AlignedRegion.Map(Math.Max(MemoryBytes >> _order, 1), RegionResidency.Lazy);
-        _isDirty = new NativeArray<byte>(MemoryBytes / PageBytes, RegionResidency.Lazy);
+        _tableBits = AlignedRegion.Map(TableBitsBytes(MemoryBytes), RegionResidency.Lazy);
+        _isDirty = AlignedRegion.Map(MemoryBytes / PageBytes, RegionResidency.Lazy);
         _slots = new int[tableCount];
         Array.Fill(_slots, -1);
     }
 
     /// <summary>Of blocks at most; address space until they are used.</summary>
-    public ulong MemoryBytes { get; }
+    public ulong MemoryBytes { get; private set; }
 
     /// <summary>A block counts 2^this clusters.</summary>
     public int BlockBits { get; }
@@ -63,7 +61,56 @@ sealed class RefcountMap : IDisposable
     public int DirtyCount => _dirty.Count;
 
     /// <summary>No more blocks fit in memory.</summary>
-    public bool IsFull => (ulong)_offsets.Count << _clusterBits >= MemoryBytes;
+    public bool IsFull => RoomCount == 0;
+
+    /// <summary>Blocks that still fit in memory.</summary>
+    public ulong RoomCount => (MemoryBytes >> _clusterBits) - (ulong)_offsets.Count;
+
+    ulong WantedBytes(ulong fileBytes, ulong diskBytes)
+    {
+        ulong clusters = (fileBytes >> _clusterBits) + 3 * (diskBytes >> _clusterBits);
+        ulong blocks = (clusters >> BlockBits) + SpareBlocks;
+        return Math.Min(blocks, MemoryBytesMax >> _clusterBits) << _clusterBits;
+    }
+
+    ulong TableBitsBytes(ulong memoryBytes) => Math.Max(memoryBytes >> _order, 1);
+
+    /// <summary>Room for the counts of a larger disk. Cost: a copy of those that there are.</summary>
+    /// <param name="fileBytes">Of the file.</param>
+    /// <param name="diskBytes">Of the disk that it is to hold.</param>
+    /// <returns>None, or NoMemory: then nothing has changed.</returns>
+    public Fault TryEnlarge(ulong fileBytes, ulong diskBytes)
+    {
+        ulong wanted = WantedBytes(fileBytes, diskBytes);
+        if (wanted <= MemoryBytes)
+            return Fault.None;
+        ulong used = (ulong)_offsets.Count << _clusterBits;
+        Fault fault = TryEnlarge(_counts, wanted, used, out AlignedRegion? counts);
+        AlignedRegion? tableBits = null;
+        AlignedRegion? isDirty = null;
+        if (fault.IsNone)
+            fault = TryEnlarge(_tableBits, TableBitsBytes(wanted), used >> _order, out tableBits);
+        if (fault.IsNone)
+            fault = TryEnlarge(_isDirty, wanted / PageBytes, used / PageBytes, out isDirty);
+        if (fault.IsFault)
+        {
+            counts?.Dispose();
+            tableBits?.Dispose();
+            return fault;
+        }
+        Dispose();
+        (_counts, _tableBits, _isDirty, MemoryBytes) = (counts!, tableBits!, isDirty!, wanted);
+        return Fault.None;
+    }
+
+    static unsafe Fault TryEnlarge(AlignedRegion from, ulong lengthBytes, ulong usedBytes, out AlignedRegion? made)
+    {
+        Fault fault = AlignedRegion.TryMap(lengthBytes, RegionResidency.Lazy, out made);
+        if (fault.IsNone)
+            // SAFETY: both are at least so long, and nobody else's.
+            Buffer.MemoryCopy(from.Pointer, made!.Pointer, made.LengthBytes, Math.Min(usedBytes, from.LengthBytes));
+        return fault;
+    }
 
     public bool HasBlock(ulong number) => number < (ulong)_slots.Length && _slots[number] >= 0;
 
@@ -99,7 +146,7 @@ sealed class RefcountMap : IDisposable
     {
         ulong at = ByteOf(cluster);
         Set(_counts.Slice(at, Math.Max(1 << _order >> 3, 1)), _order, cluster, count);
-        ref byte isDirty = ref _isDirty[at / PageBytes];
+        ref byte isDirty = ref _isDirty.Slice(at / PageBytes, 1)[0];
         if (isDirty != 0)
             return;
         isDirty = 1;
@@ -113,7 +160,7 @@ sealed class RefcountMap : IDisposable
         if (!_dirty.TryDequeue(out uint number))
             return false;
         ulong at = (ulong)number * PageBytes;
-        _isDirty[number] = 0;
+        _isDirty.Slice(number, 1)[0] = 0;
         _counts.Slice(at, (int)PageBytes).CopyTo(page);
         hostBytes = _offsets[(int)(at >> _clusterBits)] + (at & (1UL << _clusterBits) - 1);
         return true;

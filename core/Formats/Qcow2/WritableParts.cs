@@ -16,6 +16,8 @@ namespace FastBackup.Formats.Qcow2;
 public sealed class WritableParts : IDisposable
 {
     const int AutoclearOffset = 88;
+    const int SizeOffset = 24;
+    const int L1CountOffset = 36;
     const int RefcountTableOffset = 48;
     const ulong GrowthStepDefault = 8 * Units.MiB;
 
@@ -62,6 +64,18 @@ public sealed class WritableParts : IDisposable
         BinaryPrimitives.WriteUInt32BigEndian(Head.Slice(RefcountTableOffset + 8, 4), (uint)clusters);
     }
 
+    internal void SetL1(ulong hostBytes, uint count)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(Head.Slice(L1CountOffset, 4), count);
+        BinaryPrimitives.WriteUInt64BigEndian(Head.Slice(L1CountOffset + 4, 8), hostBytes);
+    }
+
+    internal void SetSize(ulong diskBytes) =>
+        BinaryPrimitives.WriteUInt64BigEndian(Head.Slice(SizeOffset, 8), diskBytes);
+
+    /// <summary>Internal snapshots say how large the disk was; there may be none.</summary>
+    internal bool HaveSnapshotsSizes { get; private init; }
+
     /// <param name="reader">Of the file.</param>
     /// <param name="header">Its own.</param>
     /// <param name="l1">Its L1 table, big endian.</param>
@@ -96,6 +110,7 @@ public sealed class WritableParts : IDisposable
             CanGrow = growth.CanGrow,
             GrowthStepBytes = growth.StepBytes ?? GrowthStepDefault,
             KeepsBitmaps = keepsBitmaps,
+            HaveSnapshotsSizes = Qcow2Snapshot.HaveSizes(reader, header),
         };
         string? wrong = null;
         Fault fault = reader.Read(0, head.Slice(0, (int)Math.Min(head.LengthBytes, reader.SizeBytes)));

@@ -1,10 +1,12 @@
 // A disk becomes larger, for the host or for a client of its monitor. What takes its time is done on the caller's
-// thread: the file is made larger, memory for larger bitmaps is taken.
+// thread: the file is made larger, memory for larger bitmaps is taken. An image is made larger by its device, while
+// guests write, before the moment in which the disk has its new size.
 using System;
 using System.Collections.Generic;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices;
+using FastBackup.Devices.Opening;
 using FastBackup.Filter;
 using FastBackup.Formats.Qcow2;
 using FastBackup.Interop.Linux;
@@ -45,20 +47,27 @@ static class DiskEnlargement
         );
         if (!answer.IsOk)
             return answer;
+        void OnEnd(Fault fault) => End(disk, tracker, fault, onDone);
         DiskGrowth growth = new(
             disk.Core,
             sizeBytes,
             () => disk.JobCount > 0,
-            fault => End(disk, tracker, fault, onDone),
+            OnEnd,
             trackerCount,
             () => tracker?.Hold()
         );
         Answer ready = tracker?.Prepare(sizeBytes) ?? Answer.Ok;
+        Qcow2Growth? image = null;
         if (ready.IsOk)
-            ready = Enlarge(disk.Device.Device, sizeBytes, isFlushed: tracker != null);
+            ready = disk.Device.Device is Qcow2Device device
+                ? Enlarge(device, sizeBytes, out image)
+                : Enlarge(disk.Device.Device, sizeBytes, isFlushed: tracker != null);
         if (ready.IsOk)
             ready = TakeMemory(growth, bitmaps);
-        return engine.RunUnlessStopped(disk, () => Start(disk, growth, tracker, ready));
+        Answer begun = engine.RunUnlessStopped(disk, () => Start(disk, growth, tracker, image, OnEnd, ready));
+        if (begun.Status != Status.Pending)
+            image?.Dispose();
+        return begun;
     }
 
     static void End(DiskObject disk, TrackerEnlargement? tracker, Fault fault, Action<Fault> onDone)
@@ -86,13 +95,9 @@ static class DiskEnlargement
             );
         if (sizeBytes > long.MaxValue)
             return Answer.Invalid($"{sizeBytes} bytes are more than a disk can have: 2^63 - 1");
-        if (sizeBytes > disk.Core.CapacityBytes && disk.Device.Device is Qcow2Device)
-            return Answer.Unsupported(
-                $"disk '{name}' is a qcow2 image, which does not grow while it is open: end its use, run 'qemu-img "
-                    + $"resize IMAGE {sizeBytes}', and open it again"
-            );
         uint align = disk.Device.Device.Limits.RequestAlignBytes;
-        if (disk.Device.Device is not FileDevice && !Units.IsAligned(sizeBytes, align))
+        bool isAny = disk.Device.Device is FileDevice or Qcow2Device;
+        if (!isAny && !Units.IsAligned(sizeBytes, align))
             return Answer.Invalid($"{sizeBytes} bytes are not a multiple of the device's alignment, {align}");
         return disk.JobCount > 0
             ? Answer.State($"jobs of disk '{name}' are open: it can grow when they are closed")
@@ -122,6 +127,27 @@ static class DiskEnlargement
         return Answer.Of(fault);
     }
 
+    /// <summary>The image's own file becomes longer as it needs; a data file here.</summary>
+    /// <param name="image">The disk's.</param>
+    /// <param name="sizeBytes">What it is to have.</param>
+    /// <param name="growth">Null where it has that, or cannot.</param>
+    static Answer Enlarge(Qcow2Device image, ulong sizeBytes, out Qcow2Growth? growth)
+    {
+        growth = null;
+        if (sizeBytes <= image.NamedBytes)
+            return Answer.Ok;
+        if (image.Limits.IsReadOnly)
+            return Answer.Invalid(
+                $"'{image.Name}' has {image.NamedBytes} bytes, fewer than {sizeBytes}, and is not ours to make larger"
+            );
+        OpenRefusal refusal = Qcow2Growth.TryCreate(image, sizeBytes, out growth);
+        if (!refusal.IsNone)
+            return Answer.Of(refusal);
+        return image.DataFile is { } data
+            ? Enlarge(BorrowedDevice.Behind(data), sizeBytes, isFlushed: true)
+            : Answer.Ok;
+    }
+
     static Answer TakeMemory(DiskGrowth growth, DirtyBitmap[] bitmaps)
     {
         Fault fault = growth.TakeMemory(InSteps(bitmaps));
@@ -137,15 +163,33 @@ static class DiskEnlargement
         }
     }
 
-    static Answer Start(DiskObject disk, DiskGrowth growth, TrackerEnlargement? tracker, Answer ready)
+    static Answer Start(
+        DiskObject disk,
+        DiskGrowth growth,
+        TrackerEnlargement? tracker,
+        Qcow2Growth? image,
+        Action<Fault> onFailed,
+        Answer ready
+    )
     {
+        void Follow(Fault fault)
+        {
+            if (fault.IsNone)
+                growth.Begin(disk.Engine!.Reactor);
+            else
+                onFailed(fault);
+        }
+
+        if (ready.IsOk && image != null && !((Qcow2Device)disk.Device.Device).TryBegin(image, Follow))
+            ready = Answer.State($"disk '{disk.Core.Name}' is becoming larger already");
         if (!ready.IsOk)
         {
             tracker?.GiveBack();
             disk.ChangeCount--;
             return ready;
         }
-        growth.Begin(disk.Engine!.Reactor);
+        if (image == null)
+            growth.Begin(disk.Engine!.Reactor);
         return Answer.Pending;
     }
 }

@@ -1,5 +1,6 @@
 /* qcow2 images: a new one as the target of a job, packed, and one that is based on it with what has changed; each is
- * no image before its job has ended, gone when nothing was written, and the disk of its time when it is read again. */
+ * no image before its job has ended, gone when nothing was written, and the disk of its time when it is read again. As
+ * the disk of a guest it becomes larger in place. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -81,6 +82,46 @@ static void check_content(const char *name, const unsigned char *expected) {
   CHECK_OK(fb_device_close(target));
   CHECK_OK(fb_device_close(image));
   free(copy.bytes);
+}
+
+static fb_disk opened(const char *name, uint32_t flags, fb_device *image) {
+  fb_device_options options = FB_INIT(fb_device_options);
+  options.path = in_folder(name);
+  options.path_length = (uint32_t)strlen(options.path);
+  options.flags = flags;
+  options.format = FB_FORMAT_QCOW2;
+  CHECK_OK(fb_device_open(engine, &options, image));
+  return disk_on(engine, *image);
+}
+
+static void close_disk(fb_disk disk, fb_device image) {
+  CHECK_OK(fb_disk_close(disk));
+  CHECK_OK(fb_device_close(image));
+}
+
+static void enlarge(const char *name) {
+  static unsigned char bytes[4096];
+  fb_disk_state state = FB_INIT(fb_disk_state);
+  fb_device image;
+  fb_disk disk = opened(name, FB_DEVICE_READ_ONLY, &image);
+  CHECK_IS(fb_disk_grow(disk, 8 * MIB, queue, 1), FB_E_INVALID);
+  close_disk(disk, image);
+  disk = opened(name, 0, &image);
+  CHECK_IS(fb_disk_grow(disk, 2 * MIB, queue, 1), FB_E_INVALID);
+  CHECK_IS(fb_disk_grow(disk, 8 * MIB + 1, queue, 1), FB_E_INVALID); /* no whole sector */
+  CHECK_IS(fb_disk_grow(disk, UINT64_C(1) << 62, queue, 1), FB_E_INVALID); /* no table is so long */
+  CHECK_IS(fb_disk_grow(disk, 8 * MIB, queue, 1), FB_PENDING);
+  CHECK(wait_one(queue).status == FB_OK);
+  memset(bytes, 9, sizeof bytes);
+  CHECK_IS(fb_disk_read(disk, queue, bytes, 4 * MIB, sizeof bytes, 2), FB_PENDING);
+  CHECK(wait_one(queue).status == FB_OK && bytes[0] == 0 && bytes[4095] == 0);
+  CHECK_IS(fb_disk_write(disk, queue, bytes, 8 * MIB - sizeof bytes, sizeof bytes, 0, 3), FB_PENDING);
+  CHECK(wait_one(queue).status == FB_OK);
+  close_disk(disk, image);
+  disk = opened(name, FB_DEVICE_READ_ONLY, &image);
+  CHECK_OK(fb_disk_query(disk, &state));
+  CHECK(state.capacity_bytes == 8 * MIB);
+  close_disk(disk, image);
 }
 
 static void check_refusals(void) {
@@ -172,6 +213,7 @@ int main(void) {
   CHECK_OK(fb_device_publish(target, NULL, 0, NULL));
   CHECK_OK(fb_device_close(target));
   check_content("inc", memory.bytes);
+  enlarge("inc");
 
   CHECK_OK(fb_disk_close(disk));
   CHECK_OK(fb_bitmap_close(bitmap));

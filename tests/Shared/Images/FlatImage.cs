@@ -14,6 +14,7 @@ static class FlatImage
     /// <param name="disk">Filled in.</param>
     public static void Read(ReadOnlySpan<byte> file, ReadOnlySpan<byte> below, Span<byte> disk)
     {
+        below = below[..Math.Min(below.Length, disk.Length)];
         disk[below.Length..].Clear();
         below.CopyTo(disk);
         int clusterBits = (int)Get4(file, 20);

@@ -1,6 +1,7 @@
 // Random requests to an image that is open for writing, many at once, against a model of what its disk holds; the power
 // may be cut after every write and flush of its file. After each cut the tables must agree but for leaks, and every
-// sector be what was durable or newer; after a clean close nothing may be lost at all.
+// sector be what was durable or newer; after a clean close nothing may be lost at all. The disk may become larger
+// meanwhile: after a cut it has its old size or the new one, and what is new is zero.
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
@@ -51,7 +52,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
     readonly Dictionary<ulong, Asked> _asked = [];
     readonly byte[] _backing;
     readonly ReadDisk? _readDisk;
-    readonly byte[] _disk; // of the file that was read last
+    byte[] _disk = []; // of the file that was read last
     byte[] _cut = [];
     SectorHistory[] _sectors = [];
     bool[] _isBusy = [];
@@ -63,6 +64,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
     ulong _nextKey = 1;
     ulong _nextPattern = 1;
     ulong _hot;
+    ulong _namedBytes; // of the disk, for sure
+    ulong _growingBytes; // that it is to have; 0: it is not growing
+    ulong _growthLeft;
     bool _mayLeak;
     bool _mayFail;
 
@@ -74,17 +78,24 @@ sealed class ImageModel : IBlockOwner, IDisposable
     {
         (_chance, _content, _backing, _readDisk) = (new Prng(seed), content, backing, readDisk);
         _loop = new SimulatedLoop(seed);
-        _disk = new byte[BinaryPrimitives.ReadUInt64BigEndian(content.AsSpan(24))];
     }
 
     /// <summary>An image of a random shape, which no other program has made.</summary>
-    public static ImageModel OfSeed(ulong seed, int cutsPerCent = 0)
+    /// <param name="seed">Of everything.</param>
+    /// <param name="cutsPerCent">See CutsPerCent.</param>
+    /// <param name="growthBytes">See GrowthBytes; what the image is based on may be longer than its disk then.</param>
+    public static ImageModel OfSeed(ulong seed, int cutsPerCent = 0, int growthBytes = 0)
     {
         Prng chance = new(seed);
         EmptyImage shape = EmptyImage.Any(chance);
-        byte[] backing = new byte[shape.BackingBytes];
+        bool isBackingLonger = growthBytes > 0 && shape.BackingBytes > 0 && chance.Below(2) == 0;
+        byte[] backing = new byte[isBackingLonger ? shape.DiskBytes + growthBytes / 2 : shape.BackingBytes];
         chance.Fill(backing);
-        return new ImageModel(seed, shape.ToBytes(), backing) { CutsPerCent = cutsPerCent };
+        return new ImageModel(seed, shape.ToBytes(), backing)
+        {
+            CutsPerCent = cutsPerCent,
+            GrowthBytes = (ulong)growthBytes,
+        };
     }
 
     public ulong CutCount { get; private set; }
@@ -93,6 +104,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     /// <summary>Of those, failed.</summary>
     public ulong FailedCount { get; private set; }
+
+    /// <summary>How often its disk has become larger.</summary>
+    public ulong GrownCount { get; private set; }
 
     /// <summary>The image's file, closed.</summary>
     public byte[] Content => _content;
@@ -108,6 +122,13 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     /// <summary>How many of a hundred steps of the file a power cut is tried after.</summary>
     public int CutsPerCent { get; init; }
+
+    /// <summary>By so much the disk becomes larger while it is written to, in some steps.</summary>
+    public ulong GrowthBytes
+    {
+        get => _growthLeft;
+        init => _growthLeft = value;
+    }
 
     /// <summary>Opens, works and closes, several times.</summary>
     /// <param name="sessions">Of those; some end by a power cut, where cuts are tried.</param>
@@ -194,7 +215,8 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     void BeginModel(byte[] disk, int sectors)
     {
-        if (_sectors.Length == 0)
+        (_namedBytes, _growingBytes) = ((ulong)sectors * SectorHistory.Bytes, 0);
+        if (_sectors.Length != sectors)
             _sectors = [.. Enumerable.Range(0, sectors).Select(_ => new SectorHistory())];
         _isBusy = new bool[sectors];
         for (int i = 0; i < sectors; i++)
@@ -207,6 +229,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     byte[] ReadWhole(ReadOnlyMemory<byte> file)
     {
+        ulong bytes = BinaryPrimitives.ReadUInt64BigEndian(file.Span[24..]);
+        if ((ulong)_disk.Length != bytes)
+            _disk = new byte[bytes];
         if (_readDisk == null)
             FlatImage.Read(file.Span, _backing, _disk);
         else
@@ -228,8 +253,46 @@ sealed class ImageModel : IBlockOwner, IDisposable
         }
     }
 
+    /// <summary>The disk begins to become larger, if it is not doing so.</summary>
+    bool TryGrow()
+    {
+        if (_growingBytes != 0)
+            return false;
+        ulong bytes = 512 * (1 + _chance.Below(_growthLeft / 512));
+        _growthLeft -= bytes;
+        _growingBytes = (ulong)_sectors.Length * SectorHistory.Bytes + bytes;
+        OpenRefusal refusal = Qcow2Growth.TryCreate(_device, _growingBytes, out Qcow2Growth? growth);
+        Check(refusal.IsNone, refusal.Sentence);
+        Check(_device.TryBegin(growth!, OnGrown), "it says that it is growing");
+        return true;
+    }
+
+    void OnGrown(Fault fault)
+    {
+        bool mayFail = _mayFail || IsFixed && fault.Errno == Errnos.ENOSPC;
+        Check(fault.IsNone || mayFail, $"it does not grow: {fault}; {_device.CorruptBecause}");
+        if (fault.IsNone)
+        {
+            _namedBytes = _growingBytes;
+            Check(_device.Grow(_namedBytes).IsNone, "it has not grown");
+            int before = _sectors.Length;
+            Array.Resize(ref _sectors, (int)(_namedBytes / SectorHistory.Bytes));
+            Array.Resize(ref _isBusy, _sectors.Length);
+            for (int i = before; i < _sectors.Length; i++)
+            {
+                _sectors[i] = new SectorHistory();
+                _sectors[i].Begin(new byte[SectorHistory.Bytes]);
+            }
+            GrownCount++;
+        }
+        if (!mayFail || fault.IsNone)
+            _growingBytes = 0; // else nobody knows what the file has
+    }
+
     void Ask()
     {
+        if (_growthLeft >= 512 && _chance.Below(30) == 0 && TryGrow())
+            return;
         BlockRequest request = default;
         ulong what = _chance.Below(100);
         request.Operation =
@@ -380,7 +443,11 @@ sealed class ImageModel : IBlockOwner, IDisposable
     {
         _ = Look(file);
         byte[] disk = ReadWhole(file);
-        for (int i = 0; i < _sectors.Length; i++)
+        ulong bytes = (ulong)disk.Length;
+        Check(bytes == _namedBytes || bytes == _growingBytes, $"a disk of {bytes} bytes, not of {_namedBytes}");
+        int known = Math.Min(_sectors.Length, disk.Length / SectorHistory.Bytes);
+        Check(disk.AsSpan(known * SectorHistory.Bytes).IndexOfAnyExcept((byte)0) < 0, "what is new is not zero");
+        for (int i = 0; i < known; i++)
             Check(
                 _sectors[i].MayBe(Sector(disk, i)),
                 $"sector {i} after a power cut is what was never written: {_sectors[i].Tell(Sector(disk, i))}"
@@ -393,7 +460,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
         const ulong dataFileIsRaw = 2; // and stays it
         if (file.Span[7] < 3 || (BinaryPrimitives.ReadUInt64BigEndian(file.Span[88..]) & ~dataFileIsRaw) == 0)
             return;
-        for (int i = 0; i < _sectors.Length; i++)
+        for (int i = 0; i < Math.Min(_sectors.Length, disk.Length / SectorHistory.Bytes); i++)
             Check(_sectors[i].IsFirst(Sector(disk, i)), $"sector {i} has changed, and the header denies it");
     }
 

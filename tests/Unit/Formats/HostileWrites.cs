@@ -52,11 +52,33 @@ sealed class HostileWrites : IBlockOwner, IDisposable
         Qcow2Device device = new(_loop.Reactor, "image", parts);
         (_left, _doneCount) = (RequestCount, 0);
         for (int i = 0; i < RequestCount; i++)
+        {
+            if (i == RequestCount / 4)
+                Grow(device, chance);
             Submit(device, chance);
+        }
         _loop.RunUntil(() => _left == 0 && device.InFlightCount == 0, turnsMax: 200_000);
         Assert.Null(_loop.Reactor.Failure);
         device.Dispose();
         return _doneCount;
+    }
+
+    /// <summary>Beside the requests; it ends, well or not.</summary>
+    void Grow(Qcow2Device device, Prng chance)
+    {
+        ulong bytes = (device.NamedBytes / 512 + 1 + chance.Below(chance.Below(4) == 0 ? 1u << 20 : 400u)) * 512;
+        if (!Qcow2Growth.TryCreate(device, bytes, out Qcow2Growth? growth).IsNone)
+            return;
+        _left++;
+        Assert.True(device.TryBegin(growth!, OnGrown));
+
+        void OnGrown(Fault fault)
+        {
+            Assert.NotEqual(FaultKind.Truncated, fault.Kind);
+            _left--;
+            if (fault.IsNone)
+                Assert.True(device.Grow(bytes).IsNone);
+        }
     }
 
     void Submit(Qcow2Device device, Prng chance)

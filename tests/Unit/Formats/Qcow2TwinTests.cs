@@ -1,6 +1,7 @@
 // The same random trace by QEMU to one image and by us to its twin: the same disk afterwards, nothing wrong and nothing
 // leaked, over all sizes of clusters, widths of reference counts, compressed clusters, subclusters and backing files,
-// with the image closed and opened again in the middle. Of discards nobody says what is read: the model has those.
+// with the image closed and opened again in the middle, and become larger in each half: ours while it is open, its twin
+// by qemu-img. Of discards nobody says what is read: the model has those.
 // FASTBACKUP_FUZZ=N plays more traces an image.
 using System;
 using System.Collections.Generic;
@@ -71,7 +72,11 @@ public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
         ulong seed = TestSeed.Next();
         Prng chance = new(seed);
         int diskBytes = Math.Max(300 << 10, clusterBytes * 4 + (clusterBytes / 2)) + 512;
-        byte[] backing = new byte[hasBacking ? diskBytes / 3 / 512 * 512 : 0];
+        // Longer than the disk it would show in what the disk becomes larger by; QEMU enlarges none of version 2 then.
+        bool isLonger = hasBacking && !options.Contains("0.10", StringComparison.Ordinal) && chance.Below(2) == 0;
+        byte[] backing = new byte[
+            hasBacking ? (isLonger ? diskBytes + clusterBytes * 2 : diskBytes / 3) / 512 * 512 : 0
+        ];
         chance.Fill(backing);
         File.WriteAllBytes(_folder["base.img"], backing);
         string made = "";
@@ -82,16 +87,42 @@ public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
             (string ours, string theirs) = (_folder["ours.qcow2"], _folder["theirs.qcow2"]);
             File.Copy(made, theirs, overwrite: true);
             byte[] file = File.ReadAllBytes(made);
+            int bytes = diskBytes;
             for (int session = 0; session < 2; session++)
             {
-                List<string> words = ["-t", "unsafe"];
-                file = Play(file, backing, diskBytes, clusterBytes, chance, words);
-                Tool.Run("qemu-io", [.. words, theirs]);
+                int largerBytes = bytes + 512 * (1 + (int)chance.Below((ulong)Math.Max(clusterBytes / 256, 128)));
+                Twin twin = new(theirs, largerBytes);
+                file = Play(file, backing, clusterBytes, chance, twin);
+                twin.Flush();
+                bytes = largerBytes;
             }
             File.WriteAllBytes(ours, file);
             Tool.Run("qemu-img", "check", "-q", ours);
             ToolRun compared = ToolRun.Of("qemu-img", ["compare", ours, theirs]);
             Assert.True(compared.ExitCode == 0, $"seed {seed}: {compared.Output}");
+        }
+    }
+
+    /// <summary>Does by QEMU what is done here.</summary>
+    sealed class Twin(string path, int largerBytes)
+    {
+        readonly List<string> _words = ["-t", "unsafe"];
+
+        public ulong LargerBytes => (ulong)largerBytes;
+
+        public void Add(string command) => _words.AddRange(["-c", command]);
+
+        public void Enlarge()
+        {
+            Flush();
+            _words.RemoveRange(2, _words.Count - 2);
+            Tool.Run("qemu-img", "resize", "-q", path, Text($"{largerBytes}"));
+        }
+
+        public void Flush()
+        {
+            if (_words.Contains("-c"))
+                Tool.Run("qemu-io", [.. _words, path]);
         }
     }
 
@@ -123,7 +154,7 @@ public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
     }
 
     /// <returns>The file when it is closed.</returns>
-    byte[] Play(byte[] file, byte[] backing, int diskBytes, int clusterBytes, Prng chance, List<string> words)
+    byte[] Play(byte[] file, byte[] backing, int clusterBytes, Prng chance, Twin twin)
     {
         FileImage reader = new(file);
         Assert.True(Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header).IsNone);
@@ -141,13 +172,16 @@ public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
             Writable = writable,
         };
         Qcow2Device device = new(_loop.Reactor, "image", parts);
+        int growsAt = (int)chance.Below(RequestsASession);
         for (int i = 0; i < RequestsASession; i++)
         {
-            ulong sectors = (ulong)diskBytes / 512;
+            if (i == growsAt)
+                Grow(device, twin);
+            ulong sectors = device.Limits.CapacityBytes / 512;
             ulong most = chance.Below(4) == 0 ? (ulong)clusterBytes / 256 + 8 : 40;
             ulong count = 1 + chance.Below(Math.Min(Math.Min(most, sectors - 1), BufferBytes / 512));
             ulong offset = chance.Below(sectors - count + 1) * 512;
-            Request(device, chance, offset, count * 512, words);
+            Request(device, chance, offset, count * 512, twin);
         }
         Run(device, new BlockRequest { Operation = BlockOperation.Flush });
         _loop.RunUntil(() => device.InFlightCount == 0, turnsMax: 1_000_000);
@@ -156,7 +190,19 @@ public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
         return after;
     }
 
-    void Request(Qcow2Device device, Prng chance, ulong offset, ulong length, List<string> words)
+    void Grow(Qcow2Device device, Twin twin)
+    {
+        twin.Enlarge();
+        OpenRefusal refusal = Qcow2Growth.TryCreate(device, twin.LargerBytes, out Qcow2Growth? growth);
+        Assert.True(refusal.IsNone, refusal.Sentence);
+        _left = 1;
+        Assert.True(device.TryBegin(growth!, fault => (_left, _fault) = (0, fault)));
+        _loop.RunUntil(() => _left == 0, turnsMax: 1_000_000);
+        Assert.True(_fault.IsNone, $"{_fault}: {device.CorruptBecause ?? device.FailedBecause}");
+        Assert.True(device.Grow(twin.LargerBytes).IsNone);
+    }
+
+    void Request(Qcow2Device device, Prng chance, ulong offset, ulong length, Twin twin)
     {
         BlockRequest request = new()
         {
@@ -168,13 +214,13 @@ public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
         if (what == 7)
         {
             request = new BlockRequest { Operation = BlockOperation.Flush };
-            words.AddRange(["-c", "flush"]);
+            twin.Add("flush");
         }
         else if (what >= 5)
         {
             request.Operation = BlockOperation.WriteZeroes;
             request.Flags = what == 6 ? BlockFlags.MayUnmap : BlockFlags.None;
-            words.AddRange(["-c", Text($"write -z{(what == 6 ? " -u" : "")} {offset} {length}")]);
+            twin.Add(Text($"write -z{(what == 6 ? " -u" : "")} {offset} {length}"));
         }
         else
         {
@@ -182,7 +228,7 @@ public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
             request.Operation = BlockOperation.Write;
             request.Flags = what == 0 ? BlockFlags.Fua : BlockFlags.None;
             _buffer.Slice(0, (int)length).Fill(pattern);
-            words.AddRange(["-c", Text($"write -P {pattern} {offset} {length}")]);
+            twin.Add(Text($"write -P {pattern} {offset} {length}"));
         }
         Run(device, request);
     }

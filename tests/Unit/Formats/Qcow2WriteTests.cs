@@ -38,7 +38,12 @@ public sealed class Qcow2WriteTests
                 EmptyImage shape = EmptyImage.Any(chance) with { BackingBytes = 0 };
                 byte[] file = shape.ToBytes();
                 Array.Resize(ref file, file.Length + (int)chance.Below((ulong)shape.DiskBytes * 2));
-                using ImageModel model = new(seed, file, []) { IsFixed = true, CutsPerCent = seed % 2 == 0 ? 20 : 0 };
+                using ImageModel model = new(seed, file, [])
+                {
+                    IsFixed = true,
+                    CutsPerCent = seed % 2 == 0 ? 20 : 0,
+                    GrowthBytes = seed % 3 == 0 ? 64u << 10 : 0,
+                };
                 model.Run(sessions: 2, requests: 100);
                 requests += model.RequestCount;
                 failed += model.FailedCount;
@@ -65,6 +70,61 @@ public sealed class Qcow2WriteTests
         Assert.True(cuts >= 10_000);
     }
 
+    /// <summary>As block_resize has it, with all that guests do beside it.</summary>
+    [Fact]
+    public void ADiskThatGrows_IsWhatTheModelSays_AndNothingLeaks()
+    {
+        ulong grown = 0;
+        TestSeed.ForEach(
+            160,
+            seed =>
+            {
+                using ImageModel model = ImageModel.OfSeed(seed, growthBytes: 160 << 10);
+                model.Run(sessions: 2, requests: 120);
+                grown += model.GrownCount;
+            }
+        );
+        TestContext.Current.TestOutputHelper?.WriteLine($"grown {grown} times");
+        Assert.True(grown >= 300);
+    }
+
+    [Fact]
+    public void APowerCut_WhileTheDiskGrows_LeavesTheOldSizeOrTheNew()
+    {
+        (ulong cuts, ulong grown) = (0, 0);
+        TestSeed.ForEach(
+            40,
+            seed =>
+            {
+                using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 100, growthBytes: 160 << 10);
+                model.Run(sessions: 3, requests: 70);
+                (cuts, grown) = (cuts + model.CutCount, grown + model.GrownCount);
+            }
+        );
+        TestContext.Current.TestOutputHelper?.WriteLine($"{cuts} power cuts, grown {grown} times");
+        Assert.True(cuts >= 5_000 && grown >= 60);
+    }
+
+    /// <summary>Its L1 table takes many clusters, and blocks of reference counts of its own.</summary>
+    [Theory]
+    [InlineData(9, 6)]
+    [InlineData(9, 4)]
+    [InlineData(9, 0)]
+    [InlineData(10, 5)]
+    public void ATableOfManyClusters_IsMoved(int clusterBits, int refcountOrder) =>
+        TestSeed.ForEach(
+            4,
+            seed =>
+            {
+                EmptyImage shape = new(clusterBits, refcountOrder, 3, false, 100 << 10, (int)(seed % 2) * (3 << 20));
+                byte[] backing = new byte[shape.BackingBytes];
+                new Prng(seed).Fill(backing);
+                using ImageModel model = new(seed, shape.ToBytes(), backing) { CutsPerCent = 5, GrowthBytes = 6 << 20 };
+                model.Run(sessions: 2, requests: 120);
+                Assert.True(model.GrownCount > 0);
+            }
+        );
+
     /// <summary>As a power cut leaves it: what is between is free, once.</summary>
     [Theory]
     [InlineData(false)]
@@ -90,7 +150,7 @@ public sealed class Qcow2WriteTests
             40,
             seed =>
             {
-                using ImageModel model = ImageModel.OfSeed(seed);
+                using ImageModel model = ImageModel.OfSeed(seed, growthBytes: (int)(seed % 2) * (64 << 10));
                 model.RunIntoTrouble(60);
             }
         );
