@@ -11,6 +11,7 @@ using FastBackup.Base;
 using FastBackup.Bitmaps.Kernels;
 using FastBackup.Devices;
 using FastBackup.Devices.Opening;
+using FastBackup.Interop.Linux;
 using FastBackup.Repositories;
 using FastBackup.Runtime;
 
@@ -22,6 +23,7 @@ sealed class StageCosts : IDisposable
     const int PageBytes = 4096;
     const int CheapCost = 2;
     const int ChunkBytes = 256 << 10;
+    const int WriteBytes = (int)DiskRestore.WriteBytesUsual;
     const int PackBytes = 64 << 20;
     const int AtOnce = 16;
 
@@ -49,7 +51,7 @@ sealed class StageCosts : IDisposable
         }
         string path = Path.Combine(folder, "disk.img");
         File.WriteAllBytes(path, _content);
-        Fault fault = Engine.TryOpen(new EngineOptions { ChunkBytes = ChunkBytes }, out Engine? engine);
+        Fault fault = Engine.TryOpen(new EngineOptions { ChunkBytes = WriteBytes }, out Engine? engine);
         if (fault.IsFault)
             throw new InvalidOperationException(fault.ToString());
         _engine = engine!;
@@ -135,6 +137,8 @@ sealed class StageCosts : IDisposable
     {
         byte[] sealedBlob = new byte[ChunkBytes + BlobCipher.OverheadBytes];
         byte[] tag = new byte[Poly1305.TagBytes];
+        byte[] key = [.. _key.MacPoint, .. _key.MacKey];
+        nint systems = OperatingSystem.IsLinux() ? LibCrypto.CreatePoly1305() : 0;
         StageCost both = Time(
             "",
             () =>
@@ -148,9 +152,12 @@ sealed class StageCosts : IDisposable
             () =>
             {
                 foreach (byte[] one in compressed)
-                    Poly1305.Compute(_key.MacPoint, _key.MacKey, one, tag);
+                    if (systems == 0 || !LibCrypto.Authenticate(systems, key, one, tag))
+                        Poly1305.Compute(_key.MacPoint, _key.MacKey, one, tag);
             }
         );
+        if (systems != 0)
+            LibCrypto.FreePoly1305(systems);
         _costs.Add(new StageCost("AES-256-CTR", both.CpuSeconds - poly.CpuSeconds, both.Seconds - poly.Seconds));
         _costs.Add(poly);
     }

@@ -17,7 +17,8 @@ sealed class RestoreEngine : IDisposable
     /// <exception cref="RepositoryException">There is no memory.</exception>
     public RestoreEngine(ulong longestBytes)
     {
-        uint chunkBytes = (uint)System.Numerics.BitOperations.RoundUpToPowerOf2(Math.Max(longestBytes, 64 * Units.KiB));
+        ulong wantedBytes = Math.Max(longestBytes, DiskRestore.WriteBytesUsual);
+        uint chunkBytes = (uint)System.Numerics.BitOperations.RoundUpToPowerOf2(wantedBytes);
         ulong memoryBytes = Math.Max(UsualMemoryBytes, LanesMin * chunkBytes) / chunkBytes * chunkBytes;
         string? sentence = WorkEngine.TryOpen(memoryBytes, chunkBytes, null, out Engine? engine);
         if (sentence != null)

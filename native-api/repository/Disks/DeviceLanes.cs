@@ -43,6 +43,9 @@ sealed class DeviceLanes : IBlockOwner, ILoopTask, IDisposable
     public static int CountOf(Engine engine, int most) =>
         (int)Math.Min((ulong)most, engine.Pool.SizeBytes / engine.Pool.BufferBytes);
 
+    /// <summary>Room of a lane.</summary>
+    public ulong BufferBytes => _pool.BufferBytes;
+
     /// <summary>Waits for a free lane.</summary>
     /// <exception cref="OperationCanceledException">Canceled.</exception>
     public DeviceLane Take(CancellationToken cancel) => _free.Take(cancel);

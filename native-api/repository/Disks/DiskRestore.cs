@@ -1,7 +1,8 @@
 // A point in time becomes a disk, or is compared with one. One thread goes through the lists of chunks and makes runs
 // of neighbours that lie in one pack closely together; each run is fetched by one read of that pack, and several
-// threads open blobs and write. Zeroes are not fetched: the target is made to read as such, which on a new file is
-// nothing.
+// threads open its blobs into buffers, one behind the other. A full buffer is one write, which nobody waits for but
+// the end: the thread goes on with another buffer. Zeroes are not fetched: the target is made to read as such, which on
+// a new file is nothing.
 //
 // What differs is told by the hash: the target's bytes are read, and are right when they have the name of the chunk.
 using System;
@@ -21,6 +22,10 @@ sealed class DiskRestore : IDisposable
     const int LanesMax = 64;
     const int RunsAhead = 16;
     const ulong RunBytesMax = 8 * Units.MiB;
+    const int SettleLookMs = 1;
+
+    /// <summary>Of a write, where blobs are shorter: a buffer should have room for it.</summary>
+    public const ulong WriteBytesUsual = Units.MiB;
 
     /// <summary>Of a run's read, what may be other blobs' bytes.</summary>
     const ulong GapBytesMax = 256 * Units.KiB;
@@ -38,6 +43,7 @@ sealed class DiskRestore : IDisposable
     readonly BlockingCollection<Run> _runs = new(RunsAhead);
     readonly DeviceLanes _lanes;
     readonly ConcurrentDictionary<ulong, BlobId> _zeroIds = new();
+    RepositoryException? _unwritten;
     ulong _writtenBytes;
     ulong _firstDifference = NoDifference;
 
@@ -121,13 +127,23 @@ sealed class DiskRestore : IDisposable
             Plan(workers.Stop);
             _runs.CompleteAdding();
             workers.Join();
+            _lanes.Drain(_cancel);
+            ThrowIfUnwritten();
         }
         catch
         {
             workers.Dispose();
+            Settle();
             workers.ThrowIfFailed(); // what went wrong first
             throw;
         }
+    }
+
+    /// <summary>Waits for the writes under way: until their ends their buffers belong to the device.</summary>
+    void Settle()
+    {
+        while (!_lanes.IsIdle && !_engine.Reactor.HasFailed)
+            Thread.Sleep(SettleLookMs);
     }
 
     void Plan(CancellationToken stop)
@@ -161,7 +177,8 @@ sealed class DiskRestore : IDisposable
         ulong first = Math.Min(run.FirstBytes, place.OffsetBytes);
         ulong end = Math.Max(run.EndBytes, place.OffsetBytes + (ulong)place.SealedBytes);
         ulong grown = end - first - (run.EndBytes - run.FirstBytes);
-        if (!isZero && (place.PackIndex != run.PackIndex || grown > place.SealedBytes + GapBytesMax))
+        bool isNear = grown <= place.SealedBytes + GapBytesMax && end - first <= RunBytesMax + GapBytesMax;
+        if (!isZero && (place.PackIndex != run.PackIndex || !isNear))
             return null;
         run.Extents.Add(extent);
         return run with { FirstBytes = first, EndBytes = end };
@@ -172,6 +189,7 @@ sealed class DiskRestore : IDisposable
     void Work(CancellationToken stop)
     {
         BlobCodec codec = _repository.Codecs.Rent();
+        PackWindow window = new(_repository.Store);
         try
         {
             foreach (Run run in _runs.GetConsumingEnumerable(stop))
@@ -179,7 +197,7 @@ sealed class DiskRestore : IDisposable
                 if (run.IsZero)
                     Zero(run, stop);
                 else if (_mode is RestoreMode.OntoZeroes or RestoreMode.OverAnything)
-                    Fetch(run, codec, stop);
+                    Fetch(run, window, codec, stop);
                 else
                     Compare(run, codec, stop);
             }
@@ -224,45 +242,77 @@ sealed class DiskRestore : IDisposable
     }
 
     /// <summary>All of a run, by one read.</summary>
-    void Fetch(Run run, BlobCodec codec, CancellationToken stop)
+    void Fetch(Run run, PackWindow window, BlobCodec codec, CancellationToken stop)
     {
-        byte[] bytes = ArrayPoolOf(run);
+        string pack = PackOf(run);
+        ReadOnlySpan<byte> fetched = window.Read(pack, run.FirstBytes, run.EndBytes);
+        DeviceLane? lane = null; // neighbours, from the lane's begin on
         try
         {
-            Span<byte> fetched = bytes.AsSpan(0, (int)(run.EndBytes - run.FirstBytes));
-            string pack = PackOf(run);
-            _repository.Store.Read(StoreKind.Pack, pack, (long)run.FirstBytes, fetched);
             foreach (DiskExtent extent in run.Extents)
             {
+                if (lane != null && lane.LengthBytes + extent.LengthBytes > _lanes.BufferBytes)
+                    Write(ref lane);
+                lane ??= TakeFor(extent, stop);
                 _ = _repository.Index.TryFind(extent.Id, out BlobPlace place);
-                ReadOnlySpan<byte> blob = fetched.Slice(
-                    (int)(place.OffsetBytes - run.FirstBytes),
-                    (int)place.SealedBytes
-                );
-                DeviceLane lane = _lanes.Take(stop);
-                Span<byte> text = _lanes.Bytes(lane, extent.LengthBytes);
-                if (!codec.TryOpen(extent.Id, place, blob, text))
-                {
-                    _lanes.Return(lane);
+                int start = (int)(place.OffsetBytes - run.FirstBytes);
+                Span<byte> text = _lanes.Bytes(lane, lane.LengthBytes + extent.LengthBytes)[(int)lane.LengthBytes..];
+                if (!codec.TryOpen(extent.Id, place, fetched.Slice(start, (int)place.SealedBytes), text))
                     throw Damaged(extent, pack);
+                if (_mode == RestoreMode.OntoZeroes && BitmapKernels.IsAllZero(text))
+                {
+                    Progress.AddHole(extent.LengthBytes);
+                    Write(ref lane);
                 }
-                Write(lane, extent);
+                else
+                    lane.LengthBytes += extent.LengthBytes;
             }
+            Write(ref lane);
         }
         finally
         {
-            System.Buffers.ArrayPool<byte>.Shared.Return(bytes);
+            if (lane != null)
+                _lanes.Return(lane);
         }
     }
 
-    static byte[] ArrayPoolOf(Run run) =>
-        System.Buffers.ArrayPool<byte>.Shared.Rent((int)(run.EndBytes - run.FirstBytes));
+    DeviceLane TakeFor(DiskExtent extent, CancellationToken stop)
+    {
+        ThrowIfUnwritten();
+        DeviceLane lane = _lanes.Take(stop);
+        (lane.OffsetBytes, lane.LengthBytes) = (extent.OffsetBytes, 0);
+        return lane;
+    }
+
+    /// <summary>Starts the write of what has been gathered; nothing waits for it but the end of all.</summary>
+    void Write(ref DeviceLane? lane)
+    {
+        if (lane == null)
+            return;
+        (DeviceLane full, lane) = (lane, null);
+        if (full.LengthBytes == 0)
+            _lanes.Return(full);
+        else
+            _lanes.Start(full, BlockOperation.Write, full.OffsetBytes, full.LengthBytes, OnWritten);
+    }
+
+    void OnWritten(DeviceLane lane)
+    {
+        if (lane.Fault.IsFault)
+            _ = Interlocked.CompareExchange(ref _unwritten, Unwritten(lane.Fault, lane.OffsetBytes), null);
+        else
+        {
+            _ = Interlocked.Add(ref _writtenBytes, lane.LengthBytes);
+            Progress.AddRead(lane.LengthBytes);
+        }
+        _lanes.Return(lane);
+    }
 
     void Compare(Run run, BlobCodec codec, CancellationToken stop)
     {
         foreach (DiskExtent extent in run.Extents)
         {
-            DeviceLane lane = _lanes.Take(stop);
+            DeviceLane? lane = TakeFor(extent, stop);
             if (BlobId.Of(ReadTarget(lane, extent)) == extent.Id)
             {
                 Progress.AddSame(extent.LengthBytes);
@@ -275,16 +325,21 @@ sealed class DiskRestore : IDisposable
                 Differ(extent);
                 continue;
             }
-            _ = _repository.Index.TryFind(extent.Id, out BlobPlace place);
-            Span<byte> blob = codec.Sealed((int)place.SealedBytes);
-            string pack = PackOf(run);
-            _repository.Store.Read(StoreKind.Pack, pack, place.OffsetBytes, blob);
-            if (!codec.TryOpen(extent.Id, place, blob, _lanes.Bytes(lane, extent.LengthBytes)))
+            try
             {
-                _lanes.Return(lane);
-                throw Damaged(extent, pack);
+                _ = _repository.Index.TryFind(extent.Id, out BlobPlace place);
+                Span<byte> blob = codec.Sealed((int)place.SealedBytes);
+                string pack = PackOf(run);
+                _repository.Store.Read(StoreKind.Pack, pack, place.OffsetBytes, blob);
+                if (!codec.TryOpen(extent.Id, place, blob, _lanes.Bytes(lane, extent.LengthBytes)))
+                    throw Damaged(extent, pack);
+                Write(ref lane);
             }
-            Write(lane, extent);
+            finally
+            {
+                if (lane != null)
+                    _lanes.Return(lane);
+            }
         }
     }
 
@@ -300,38 +355,26 @@ sealed class DiskRestore : IDisposable
         );
     }
 
-    /// <summary>Starts it; the lane comes back at its end, or the end of the restore is that it failed.</summary>
-    void Write(DeviceLane lane, DiskExtent extent)
-    {
-        if (_mode == RestoreMode.OntoZeroes && BitmapKernels.IsAllZero(_lanes.Bytes(lane, extent.LengthBytes)))
-        {
-            Progress.AddHole(extent.LengthBytes);
-            _lanes.Return(lane);
-            return;
-        }
-        Fault fault = _lanes.Run(lane, BlockOperation.Write, extent.OffsetBytes, extent.LengthBytes);
-        _lanes.Return(lane);
-        ThrowIfUnwritten(fault, extent.OffsetBytes);
-        _ = Interlocked.Add(ref _writtenBytes, extent.LengthBytes);
-        Progress.AddRead(extent.LengthBytes);
-    }
-
     void WriteZeroes(ulong offset, ulong length, CancellationToken stop)
     {
         DeviceLane lane = _lanes.Take(stop);
         Fault fault = _lanes.Run(lane, BlockOperation.WriteZeroes, offset, length, BlockFlags.MayUnmap);
         _lanes.Return(lane);
-        ThrowIfUnwritten(fault, offset);
+        if (fault.IsFault)
+            throw Unwritten(fault, offset);
     }
 
-    void ThrowIfUnwritten(Fault fault, ulong offsetBytes)
+    void ThrowIfUnwritten()
     {
-        if (fault.IsFault)
-            throw new RepositoryException(
-                fault.Kind == FaultKind.NoSpace ? RepositoryError.NoSpace : RepositoryError.Disk,
-                $"cannot write to '{_target.Name}': {fault.At(offsetBytes)}"
-            );
+        if (Volatile.Read(ref _unwritten) is { } first)
+            throw new RepositoryException(first.Error, first.Message, first);
     }
+
+    RepositoryException Unwritten(Fault fault, ulong offsetBytes) =>
+        new(
+            fault.Kind == FaultKind.NoSpace ? RepositoryError.NoSpace : RepositoryError.Disk,
+            $"cannot write to '{_target.Name}': {fault.At(offsetBytes)}"
+        );
 
     void Flush()
     {

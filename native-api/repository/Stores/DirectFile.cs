@@ -52,7 +52,7 @@ sealed class DirectFile
 
     /// <param name="file">To read from.</param>
     /// <param name="offsetBytes">In the file.</param>
-    /// <param name="part">Anywhere.</param>
+    /// <param name="part">Anywhere; at a page, as the offset, it saves a copy.</param>
     /// <returns>How much of the part was read: the cache has the rest, and says what is wrong.</returns>
     public int Read(SafeFileHandle file, long offsetBytes, Span<byte> part)
     {
@@ -61,8 +61,10 @@ sealed class DirectFile
         using SafeFileHandle? direct = Reopen(file, Files.O_RDONLY);
         if (direct == null)
             return 0;
+        int done = ReadInPlace(direct, offsetBytes, part);
+        if (done == part.Length)
+            return done;
         Memory<byte> piece = _pieces.TryTake(out Memory<byte> free) ? free : PageMemory.Allocate(PieceBytes);
-        int done = 0;
         while (done < part.Length)
         {
             int skipped = (int)((offsetBytes + done) % PageBytes);
@@ -76,6 +78,30 @@ sealed class DirectFile
         }
         _pieces.Add(piece);
         return done;
+    }
+
+    /// <summary>The whole pages, where both begin at one.</summary>
+    static int ReadInPlace(SafeFileHandle file, long offsetBytes, Span<byte> part)
+    {
+        if (!IsAtPage(part) || offsetBytes % PageBytes != 0)
+            return 0;
+        int whole = part.Length / PageBytes * PageBytes;
+        int done = 0;
+        while (done < whole)
+        {
+            int count = ReadPages(file, part[done..whole], offsetBytes + done) / PageBytes * PageBytes;
+            if (count <= 0)
+                break;
+            done += count;
+        }
+        return done;
+    }
+
+    static unsafe bool IsAtPage(ReadOnlySpan<byte> bytes)
+    {
+        // SAFETY: only the number is looked at; memory of PageMemory does not move.
+        fixed (byte* start = bytes)
+            return (nuint)start % PageBytes == 0;
     }
 
     static unsafe int ReadPages(SafeFileHandle file, Span<byte> pages, long offsetBytes)
