@@ -1,6 +1,6 @@
-// The system's libcrypto of OpenSSL 3, where there is one: AES-256 in counter mode, Poly1305 and scrypt, which the
-// runtime's classes do not offer. Declarations only: no policy. Looked up at run time, so that nothing depends on it.
-// Source: EVP_EncryptInit(3), EVP_MAC(3), EVP_MAC-Poly1305(7), EVP_PBE_scrypt(3).
+// The system's libcrypto of OpenSSL 3, where there is one: AES-256 in counter mode and Poly1305, which the runtime's
+// classes do not offer. Declarations only: no policy. Looked up at run time, so that nothing depends on it.
+// Source: EVP_EncryptInit(3), EVP_MAC(3), EVP_MAC-Poly1305(7).
 using System;
 using System.Runtime.InteropServices;
 
@@ -61,30 +61,6 @@ public static unsafe class LibCrypto
         nuint*,
         nuint,
         int>)Find("EVP_MAC_final");
-
-    static readonly delegate* unmanaged<
-        byte*,
-        nuint,
-        byte*,
-        nuint,
-        ulong,
-        ulong,
-        ulong,
-        ulong,
-        byte*,
-        nuint,
-        int> s_scrypt = (delegate* unmanaged<
-        byte*,
-        nuint,
-        byte*,
-        nuint,
-        ulong,
-        ulong,
-        ulong,
-        ulong,
-        byte*,
-        nuint,
-        int>)Find("EVP_PBE_scrypt");
 
     static readonly bool s_hasCipher =
         s_newCipher != null && s_freeCipher != null && s_counterMode != null && s_begin != null && s_update != null;
@@ -168,44 +144,6 @@ public static unsafe class LibCrypto
                 && (message.Length == 0 || s_updateMac((void*)context, source, (nuint)message.Length) == 1)
                 && s_endMac((void*)context, target, &written, (nuint)tag.Length) == 1
                 && written == 16;
-    }
-
-    /// <summary>scrypt; takes 128 x cost x block size bytes of memory for that long.</summary>
-    /// <param name="password">Any length.</param>
-    /// <param name="salt">Any length.</param>
-    /// <param name="cost">N: a power of two.</param>
-    /// <param name="blockSize">r</param>
-    /// <param name="parallel">p</param>
-    /// <param name="key">As long as wanted.</param>
-    /// <returns>False: there is no such library, or it refused; nothing was derived.</returns>
-    public static bool DeriveScrypt(
-        ReadOnlySpan<byte> password,
-        ReadOnlySpan<byte> salt,
-        uint cost,
-        uint blockSize,
-        uint parallel,
-        Span<byte> key
-    )
-    {
-        if (s_scrypt == null)
-            return false;
-        byte none = 0; // an empty password is one, and no null
-        ulong most = 128UL * blockSize * ((ulong)cost + parallel + 2) + (1 << 20);
-        fixed (byte* word = password)
-        fixed (byte* grain = salt)
-        fixed (byte* to = key)
-            return s_scrypt(
-                    word == null ? &none : word,
-                    (nuint)password.Length,
-                    grain == null ? &none : grain,
-                    (nuint)salt.Length,
-                    cost,
-                    blockSize,
-                    parallel,
-                    most,
-                    to,
-                    (nuint)key.Length
-                ) == 1;
     }
 
     static nint Find(string name) =>

@@ -3,8 +3,6 @@
 // Source: restic's doc/design.rst, Keys, Encryption and MAC.
 using System;
 using System.Security.Cryptography;
-using FastBackup.Interop.Linux;
-using Org.BouncyCastle.Crypto.Generators;
 
 namespace FastBackup.Repositories;
 
@@ -37,18 +35,10 @@ sealed class MasterKey
             RandomNumberGenerator.GetBytes(MacBytes)
         );
 
-    /// <summary>
-    /// What a password opens a key file with; takes its time on purpose, and four times as much where the system's
-    /// library cannot do it.
-    /// </summary>
+    /// <summary>What a password opens a key file with; takes its time on purpose.</summary>
     public static MasterKey Derive(byte[] password, byte[] salt, int cost, int blockSize, int parallel)
     {
-        byte[] all = new byte[DerivedBytes];
-        bool isSystems =
-            OperatingSystem.IsLinux()
-            && LibCrypto.DeriveScrypt(password, salt, (uint)cost, (uint)blockSize, (uint)parallel, all);
-        if (!isSystems)
-            all = SCrypt.Generate(password, salt, cost, blockSize, parallel, DerivedBytes);
+        byte[] all = Scrypt.Derive(password, salt, cost, blockSize, parallel, DerivedBytes);
         return new MasterKey(all[..EncryptBytes], all[EncryptBytes..^MacBytes], all[^MacBytes..]);
     }
 }
