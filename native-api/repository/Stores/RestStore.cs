@@ -1,5 +1,6 @@
 // A repository behind restic's REST protocol, as rest-server and 'rclone serve restic' speak it. Name and password of
-// the server come from the environment, never from the URL, which everybody on the machine may see.
+// the server come from the environment, never from the URL, which everybody on the machine may see. A request takes as
+// long as it likes while bytes go; without any it is given up (StallWatch).
 // Source: restic's doc/REST_backend.rst, API version 2.
 using System;
 using System.Collections.Generic;
@@ -19,8 +20,7 @@ sealed class RestStore : IStore
     public const string Prefix = "rest:";
     const string MediaType = "application/vnd.x.restic.rest.v2";
 
-    /// <summary>Of one request; a pack of 128 MiB takes a slow line some minutes.</summary>
-    static readonly TimeSpan s_requestLimit = TimeSpan.FromMinutes(15);
+    const int PieceBytes = 64 << 10;
 
     /// <summary>Of the request that gives a lock back when all is to end.</summary>
     static readonly TimeSpan s_lockLimit = TimeSpan.FromSeconds(3);
@@ -28,20 +28,23 @@ sealed class RestStore : IStore
     readonly HttpClient _client;
     readonly Uri _base;
     readonly CancellationToken _cancel;
+    readonly TimeSpan _stallLimit;
 
     /// <param name="url">Without user name and password.</param>
     /// <param name="user">Of the server; null: none.</param>
     /// <param name="password">Of the server.</param>
     /// <param name="cancel">Ends requests.</param>
-    public RestStore(Uri url, string? user, string? password, CancellationToken cancel)
+    /// <param name="stallLimit">How long no byte may come or go; null: the usual time.</param>
+    public RestStore(Uri url, string? user, string? password, CancellationToken cancel, TimeSpan? stallLimit = null)
     {
+        _stallLimit = stallLimit ?? StallWatch.Usual;
         _base = url.AbsoluteUri.EndsWith('/') ? url : new Uri(url.AbsoluteUri + "/");
         _cancel = cancel;
         _client = new HttpClient(
             new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(20), AllowAutoRedirect = false }
         )
         {
-            Timeout = s_requestLimit,
+            Timeout = Timeout.InfiniteTimeSpan,
         };
         _client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue(MediaType));
         if (user != null)
@@ -57,14 +60,14 @@ sealed class RestStore : IStore
 
     public void Create()
     {
-        using HttpResponseMessage answer = Send(HttpMethod.Post, new Uri(_base, "?create=true"));
+        using RestAnswer answer = Send(HttpMethod.Post, new Uri(_base, "?create=true"));
         Expect(answer, "create", "the repository");
     }
 
     public List<StoredFile> List(StoreKind kind)
     {
-        using HttpResponseMessage answer = Send(HttpMethod.Get, new Uri(_base, kind.Folder() + "/"));
-        if (answer.StatusCode == HttpStatusCode.NotFound)
+        using RestAnswer answer = Send(HttpMethod.Get, new Uri(_base, kind.Folder() + "/"));
+        if (answer.Status == HttpStatusCode.NotFound)
             return [];
         Expect(answer, "list", kind.Folder());
         ListedFile[]? listed = null;
@@ -85,23 +88,23 @@ sealed class RestStore : IStore
 
     public long? SizeOf(StoreKind kind, string name)
     {
-        using HttpResponseMessage answer = Send(HttpMethod.Head, UrlOf(kind, name));
-        if (answer.StatusCode == HttpStatusCode.NotFound)
+        using RestAnswer answer = Send(HttpMethod.Head, UrlOf(kind, name));
+        if (answer.Status == HttpStatusCode.NotFound)
             return null;
         Expect(answer, "look at", kind.Word());
-        return answer.Content.Headers.ContentLength ?? 0;
+        return answer.LengthBytes ?? 0;
     }
 
     public byte[] Read(StoreKind kind, string name)
     {
-        using HttpResponseMessage answer = Send(HttpMethod.Get, UrlOf(kind, name));
+        using RestAnswer answer = Send(HttpMethod.Get, UrlOf(kind, name));
         Expect(answer, "read", $"{kind.Word()} {name}");
         return Body(answer, name);
     }
 
     public void Read(StoreKind kind, string name, long offsetBytes, Span<byte> part)
     {
-        using HttpResponseMessage answer = Send(
+        using RestAnswer answer = Send(
             HttpMethod.Get,
             UrlOf(kind, name),
             null,
@@ -111,7 +114,7 @@ sealed class RestStore : IStore
         byte[] body = Body(answer, name);
         // A server that knows no ranges sends everything.
         ReadOnlySpan<byte> from =
-            answer.StatusCode == HttpStatusCode.PartialContent ? body
+            answer.Status == HttpStatusCode.PartialContent ? body
             : body.LongLength >= offsetBytes + part.Length ? body.AsSpan((int)offsetBytes)
             : default;
         if (from.Length < part.Length)
@@ -124,9 +127,9 @@ sealed class RestStore : IStore
 
     public void Write(StoreKind kind, string name, ReadOnlyMemory<byte> content)
     {
-        using HttpResponseMessage answer = Send(HttpMethod.Post, UrlOf(kind, name), content);
+        using RestAnswer answer = Send(HttpMethod.Post, UrlOf(kind, name), content);
         // An append-only server refuses what is there already, even if it is the same.
-        if (answer.StatusCode == HttpStatusCode.Forbidden && kind != StoreKind.Config)
+        if (answer.Status == HttpStatusCode.Forbidden && kind != StoreKind.Config)
             if (SizeOf(kind, name) == content.Length)
                 return;
         Expect(answer, "write", $"{kind.Word()} {name}");
@@ -137,8 +140,8 @@ sealed class RestStore : IStore
         // A lock is given back after a signal, too: others would wait for half an hour.
         using CancellationTokenSource moment = new(s_lockLimit);
         CancellationToken limit = kind == StoreKind.Lock && _cancel.IsCancellationRequested ? moment.Token : _cancel;
-        using HttpResponseMessage answer = Send(HttpMethod.Delete, UrlOf(kind, name), cancel: limit);
-        if (answer.StatusCode != HttpStatusCode.NotFound)
+        using RestAnswer answer = Send(HttpMethod.Delete, UrlOf(kind, name), cancel: limit);
+        if (answer.Status != HttpStatusCode.NotFound)
             Expect(answer, "remove", $"{kind.Word()} {name}");
     }
 
@@ -147,7 +150,7 @@ sealed class RestStore : IStore
     Uri UrlOf(StoreKind kind, string name) =>
         new(_base, kind == StoreKind.Config ? "config" : kind.Folder() + "/" + name);
 
-    HttpResponseMessage Send(
+    RestAnswer Send(
         HttpMethod method,
         Uri url,
         ReadOnlyMemory<byte>? content = null,
@@ -156,30 +159,39 @@ sealed class RestStore : IStore
     )
     {
         Count(method, url, content?.Length ?? 0);
+        StallWatch watch = new(_stallLimit, cancel ?? _cancel);
         using HttpRequestMessage request = new(method, url);
         request.Headers.Range = range;
         if (content is { } bytes)
         {
-            request.Content = new ReadOnlyMemoryContent(bytes);
+            request.Content = new WatchedContent(bytes, watch);
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         }
+        HttpResponseMessage? answer = null;
         try
         {
-            return _client.Send(request, HttpCompletionOption.ResponseHeadersRead, cancel ?? _cancel);
+            answer = _client.Send(request, HttpCompletionOption.ResponseHeadersRead, watch.Token);
+            return new RestAnswer(answer, watch);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
             throw Unreachable("reach", _base.Authority, exception.Message, exception);
         }
-        catch (OperationCanceledException exception) when (!_cancel.IsCancellationRequested)
-        {
-            throw Unreachable("reach", _base.Authority, "it did not answer in time", exception);
-        }
         catch (OperationCanceledException exception)
         {
-            throw new RepositoryException(RepositoryError.Canceled, "interrupted", exception);
+            throw GivenUp("reach", _base.Authority, exception);
+        }
+        finally
+        {
+            if (answer == null)
+                watch.Dispose();
         }
     }
+
+    RepositoryException GivenUp(string verb, string what, OperationCanceledException exception) =>
+        _cancel.IsCancellationRequested
+            ? new RepositoryException(RepositoryError.Canceled, "interrupted", exception)
+            : Unreachable(verb, what, "it did not answer in time", exception);
 
     void Count(HttpMethod method, Uri url, long sentBytes)
     {
@@ -193,14 +205,15 @@ sealed class RestStore : IStore
             Requests.Get();
     }
 
-    byte[] Body(HttpResponseMessage answer, string what)
+    byte[] Body(RestAnswer answer, string what)
     {
         try
         {
-            using Stream stream = answer.Content.ReadAsStream(_cancel);
-            using MemoryStream all = new((int)(answer.Content.Headers.ContentLength ?? 0));
-            stream.CopyTo(all);
-            if (answer.Content.Headers.ContentLength is { } length && length != all.Length)
+            using MemoryStream all = new((int)(answer.LengthBytes ?? 0));
+            byte[] piece = new byte[PieceBytes];
+            for (int count; (count = answer.Read(piece)) > 0; )
+                all.Write(piece.AsSpan(0, count));
+            if (answer.LengthBytes is { } length && length != all.Length)
                 throw Unreachable("read", what, "the connection ended in the middle", null);
             Requests.Receive(all.Length);
             return all.ToArray();
@@ -211,16 +224,16 @@ sealed class RestStore : IStore
         }
         catch (OperationCanceledException exception)
         {
-            throw new RepositoryException(RepositoryError.Canceled, "interrupted", exception);
+            throw GivenUp("read", what, exception);
         }
     }
 
-    void Expect(HttpResponseMessage answer, string verb, string what)
+    void Expect(RestAnswer answer, string verb, string what)
     {
-        if (answer.IsSuccessStatusCode)
+        if (answer.IsSuccess)
             return;
-        string sentence = $"cannot {verb} {what} at '{Name}': the server answered {(int)answer.StatusCode}";
-        throw answer.StatusCode switch
+        string sentence = $"cannot {verb} {what} at '{Name}': the server answered {(int)answer.Status}";
+        throw answer.Status switch
         {
             HttpStatusCode.NotFound => new RepositoryException(RepositoryError.NotFound, sentence + " (not found)"),
             HttpStatusCode.Unauthorized => new RepositoryException(

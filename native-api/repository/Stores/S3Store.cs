@@ -23,6 +23,7 @@ sealed class S3Store : IStore
     /// <summary>Above this a file goes up in parts of it. The protocol asks for 5 MiB at least.</summary>
     const int PartBytes = 16 << 20;
     const int PartsAtOnce = 4;
+    const int PieceBytes = 64 << 10;
 
     /// <summary>Of one request.</summary>
     static readonly TimeSpan s_requestLimit = TimeSpan.FromMinutes(15);
@@ -34,13 +35,15 @@ sealed class S3Store : IStore
     readonly AmazonS3Client _client;
     readonly bool _isSigned;
     readonly CancellationToken _cancel;
+    readonly TimeSpan _stallLimit;
 
     /// <param name="address">Where.</param>
     /// <param name="credentials">Of the account.</param>
     /// <param name="cancel">Ends requests.</param>
-    public S3Store(S3Address address, S3Credentials credentials, CancellationToken cancel)
+    /// <param name="stallLimit">How long no byte may come or go; null: the usual time.</param>
+    public S3Store(S3Address address, S3Credentials credentials, CancellationToken cancel, TimeSpan? stallLimit = null)
     {
-        (_address, _cancel) = (address, cancel);
+        (_address, _cancel, _stallLimit) = (address, cancel, stallLimit ?? StallWatch.Usual);
         // Over TLS nobody can change what is sent: its hash need not be signed.
         _isSigned = address.Endpoint.Scheme == Uri.UriSchemeHttp;
         string region =
@@ -73,7 +76,8 @@ sealed class S3Store : IStore
         try
         {
             Requests.Put(0);
-            _ = Wait(_client.PutBucketAsync(new PutBucketRequest { BucketName = _address.Bucket }, _cancel), "create");
+            PutBucketRequest request = new() { BucketName = _address.Bucket };
+            _ = Watch((_, cancel) => _client.PutBucketAsync(request, cancel), "create");
         }
         catch (RepositoryException exception)
             when (exception.InnerException is AmazonS3Exception { StatusCode: HttpStatusCode.Conflict }
@@ -95,7 +99,10 @@ sealed class S3Store : IStore
         do
         {
             Requests.List();
-            ListObjectsV2Response answer = Wait(_client.ListObjectsV2Async(request, _cancel), "list " + kind.Folder());
+            ListObjectsV2Response answer = Watch(
+                (_, cancel) => _client.ListObjectsV2Async(request, cancel),
+                "list " + kind.Folder()
+            );
             foreach (S3Object one in answer.S3Objects ?? [])
             {
                 string name = one.Key[(one.Key.LastIndexOf('/') + 1)..];
@@ -112,8 +119,8 @@ sealed class S3Store : IStore
         try
         {
             Requests.Get();
-            return Wait(
-                _client.GetObjectMetadataAsync(_address.Bucket, KeyOf(kind, name), _cancel),
+            return Watch(
+                (_, cancel) => _client.GetObjectMetadataAsync(_address.Bucket, KeyOf(kind, name), cancel),
                 $"look at {kind.Word()}"
             ).ContentLength;
         }
@@ -125,25 +132,28 @@ sealed class S3Store : IStore
 
     public byte[] Read(StoreKind kind, string name)
     {
-        using GetObjectResponse answer = Get(kind, name, null);
+        using StallWatch watch = new(_stallLimit, _cancel);
+        using GetObjectResponse answer = Get(kind, name, null, watch);
         byte[] content = new byte[answer.ContentLength];
-        ReadAll(answer, kind, name, content);
+        ReadAll(answer, kind, name, content, watch);
         return content;
     }
 
     public void Read(StoreKind kind, string name, long offsetBytes, Span<byte> part)
     {
-        using GetObjectResponse answer = Get(kind, name, new ByteRange(offsetBytes, offsetBytes + part.Length - 1));
+        using StallWatch watch = new(_stallLimit, _cancel);
+        ByteRange range = new(offsetBytes, offsetBytes + part.Length - 1);
+        using GetObjectResponse answer = Get(kind, name, range, watch);
         // A server that knows no ranges sends everything.
         if (answer.HttpStatusCode == HttpStatusCode.PartialContent && answer.ContentLength == part.Length)
         {
-            ReadAll(answer, kind, name, part);
+            ReadAll(answer, kind, name, part, watch);
             return;
         }
         if (answer.HttpStatusCode == HttpStatusCode.PartialContent || answer.ContentLength < offsetBytes + part.Length)
             throw Short(kind, name);
         byte[] all = new byte[answer.ContentLength];
-        ReadAll(answer, kind, name, all);
+        ReadAll(answer, kind, name, all, watch);
         all.AsSpan((int)offsetBytes, part.Length).CopyTo(part);
     }
 
@@ -160,13 +170,19 @@ sealed class S3Store : IStore
         {
             BucketName = _address.Bucket,
             Key = key,
-            InputStream = StreamOf(content),
             UseChunkEncoding = false,
             DisablePayloadSigning = !_isSigned,
             IfNoneMatch = kind == StoreKind.Config ? "*" : null, // of two that make it at once one wins
         };
         Requests.Put(content.Length);
-        _ = Wait(_client.PutObjectAsync(request, _cancel), what);
+        _ = Watch(
+            (watch, cancel) =>
+            {
+                request.InputStream = StreamOf(content, watch);
+                return _client.PutObjectAsync(request, cancel);
+            },
+            what
+        );
     }
 
     public void Remove(StoreKind kind, string name)
@@ -177,9 +193,10 @@ sealed class S3Store : IStore
         Requests.Delete();
         try
         {
-            _ = Wait(
-                _client.DeleteObjectAsync(_address.Bucket, KeyOf(kind, name), limit),
-                $"remove {kind.Word()} {name}"
+            _ = Watch(
+                (_, cancel) => _client.DeleteObjectAsync(_address.Bucket, KeyOf(kind, name), cancel),
+                $"remove {kind.Word()} {name}",
+                limit
             );
         }
         catch (RepositoryException exception) when (exception.Error == RepositoryError.NotFound)
@@ -194,7 +211,10 @@ sealed class S3Store : IStore
     void WriteParts(string key, string what, ReadOnlyMemory<byte> content)
     {
         Requests.Put(0);
-        string upload = Wait(_client.InitiateMultipartUploadAsync(_address.Bucket, key, _cancel), what).UploadId;
+        string upload = Watch(
+            (_, cancel) => _client.InitiateMultipartUploadAsync(_address.Bucket, key, cancel),
+            what
+        ).UploadId;
         try
         {
             int count = (content.Length + PartBytes - 1) / PartBytes;
@@ -215,12 +235,19 @@ sealed class S3Store : IStore
                         UploadId = upload,
                         PartNumber = i + 1,
                         PartSize = part.Length,
-                        InputStream = StreamOf(part),
                         UseChunkEncoding = false,
                         DisablePayloadSigning = !_isSigned,
                     };
                     Requests.Put(part.Length);
-                    parts[i] = new PartETag(i + 1, Wait(_client.UploadPartAsync(request, _cancel), what).ETag);
+                    UploadPartResponse answer = Watch(
+                        (watch, cancel) =>
+                        {
+                            request.InputStream = StreamOf(part, watch);
+                            return _client.UploadPartAsync(request, cancel);
+                        },
+                        what
+                    );
+                    parts[i] = new PartETag(i + 1, answer.ETag);
                 }
             );
             Requests.Put(0);
@@ -231,7 +258,7 @@ sealed class S3Store : IStore
                 UploadId = upload,
                 PartETags = [.. parts],
             };
-            _ = Wait(_client.CompleteMultipartUploadAsync(whole, _cancel), what);
+            _ = Watch((_, cancel) => _client.CompleteMultipartUploadAsync(whole, cancel), what);
         }
         catch (Exception exception) when (exception is RepositoryException or AggregateException)
         {
@@ -280,12 +307,12 @@ sealed class S3Store : IStore
         return _address.Prefix.Length > 0 ? $"{_address.Prefix}/{path}" : path;
     }
 
-    static MemoryStream StreamOf(ReadOnlyMemory<byte> content) =>
+    static WatchedStream StreamOf(ReadOnlyMemory<byte> content, StallWatch watch) =>
         MemoryMarshal.TryGetArray(content, out ArraySegment<byte> array)
-            ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
-            : new MemoryStream(content.ToArray(), writable: false);
+            ? new WatchedStream(array, watch)
+            : new WatchedStream(content.ToArray(), watch);
 
-    GetObjectResponse Get(StoreKind kind, string name, ByteRange? range)
+    GetObjectResponse Get(StoreKind kind, string name, ByteRange? range, StallWatch watch)
     {
         GetObjectRequest request = new()
         {
@@ -294,18 +321,34 @@ sealed class S3Store : IStore
             ByteRange = range,
         };
         Requests.Get();
-        GetObjectResponse answer = Wait(_client.GetObjectAsync(request, _cancel), $"read {kind.Word()} {name}");
+        GetObjectResponse answer = Wait(_client.GetObjectAsync(request, watch.Token), $"read {kind.Word()} {name}");
         Requests.Receive(answer.ContentLength);
         return answer;
     }
 
-    void ReadAll(GetObjectResponse answer, StoreKind kind, string name, Span<byte> bytes)
+    void ReadAll(GetObjectResponse answer, StoreKind kind, string name, Span<byte> bytes, StallWatch watch)
     {
         try
         {
-            answer.ResponseStream.ReadExactly(bytes);
+            byte[] piece = new byte[PieceBytes];
+            while (bytes.Length > 0)
+            {
+                Memory<byte> room = piece.AsMemory(0, Math.Min(piece.Length, bytes.Length));
+                int count = answer.ResponseStream.ReadAsync(room, watch.Token).AsTask().GetAwaiter().GetResult();
+                if (count == 0)
+                    throw new EndOfStreamException();
+                watch.Progress();
+                piece.AsSpan(0, count).CopyTo(bytes);
+                bytes = bytes[count..];
+            }
         }
-        catch (Exception exception) when (exception is IOException or HttpRequestException or AmazonClientException)
+        catch (Exception exception)
+            when (exception
+                    is IOException
+                        or HttpRequestException
+                        or AmazonClientException
+                        or OperationCanceledException
+            )
         {
             throw new RepositoryException(
                 _cancel.IsCancellationRequested ? RepositoryError.Canceled : RepositoryError.Unreachable,
@@ -317,6 +360,13 @@ sealed class S3Store : IStore
 
     RepositoryException Short(StoreKind kind, string name) =>
         new(RepositoryError.Damaged, $"{kind.Word()} {name} of '{Name}' ends before its content does");
+
+    /// <summary>One request, given up when no byte goes any more.</summary>
+    T Watch<T>(Func<StallWatch, CancellationToken, Task<T>> ask, string what, CancellationToken? cancel = null)
+    {
+        using StallWatch watch = new(_stallLimit, cancel ?? _cancel);
+        return Wait(ask(watch, watch.Token), what);
+    }
 
     T Wait<T>(Task<T> task, string what)
     {
@@ -332,6 +382,10 @@ sealed class S3Store : IStore
         {
             throw new RepositoryException(RepositoryError.Canceled, "interrupted", exception);
         }
+        catch (Exception exception) when (exception is ArgumentException or FormatException)
+        {
+            throw Odd(exception, what);
+        }
         catch (Exception exception)
             when (exception
                     is AmazonServiceException
@@ -341,10 +395,21 @@ sealed class S3Store : IStore
                         or OperationCanceledException
             )
         {
-            string why = exception.GetBaseException().Message.TrimEnd('.');
+            string why =
+                exception is OperationCanceledException
+                    ? "it did not answer in time"
+                    : exception.GetBaseException().Message.TrimEnd('.');
             throw new RepositoryException(RepositoryError.Unreachable, $"cannot {what} at '{Name}': {why}", exception);
         }
     }
+
+    /// <summary>An answer that the client stumbles over, such as an ETag that is none.</summary>
+    RepositoryException Odd(Exception exception, string what) =>
+        new(
+            RepositoryError.Unreachable,
+            $"cannot {what} at '{Name}': the answer is none of S3's ({exception.Message.TrimEnd('.')})",
+            exception
+        );
 
     static RepositoryError ErrorOf(AmazonServiceException exception) =>
         exception switch
