@@ -57,6 +57,51 @@ public sealed class RepositoryRefusalTests : IDisposable
     }
 
     [Fact]
+    public void InitThatEndedBetweenKeyAndConfig_IsFinishedByAnother()
+    {
+        _repo.Fastbackup("repo init REPO").Expect(0);
+        File.Delete(_repo["repo/config"]);
+        Password("other", "another", UnixFileMode.UserRead);
+        _repo
+            .Fastbackup("repo init REPO --password-file other")
+            .Expect(1)
+            .ExpectSentence("was begun and not finished", "the password that it was begun with", "folder 'keys'");
+        _repo.Fastbackup("repo init REPO").Expect(0);
+        Assert.Single(_repo.Files("keys"));
+        Disks.Random(_repo["disk.img"], 1000);
+        _repo.Fastbackup("backup disk.img --repo REPO").Expect(0);
+        _repo.Check();
+        // One that has content has lost its config: nothing is made over it.
+        File.Delete(_repo["repo/config"]);
+        _repo.Fastbackup("repo init REPO").Expect(1).ExpectSentence("what is left of another repository");
+        Assert.False(File.Exists(_repo["repo/config"]));
+    }
+
+    [Fact]
+    public void DiskThatIsFullMidPack_IsSaid_AndNothingLooksWhole()
+    {
+        using MountPoint mount = MountPoint.Tmpfs(_repo["repo"], "size=12m");
+        Disks.Random(_repo["disk.img"], 24 * Mebi);
+        _repo.Init();
+        Disks.Random(_repo["small.img"], Mebi);
+        _repo.Fastbackup("backup small.img --repo REPO").Expect(0);
+        for (int i = 0; i < 2; i++)
+            _repo
+                .Fastbackup("backup disk.img --repo REPO --pack 16MiB")
+                .Expect(1)
+                .ExpectSentence("cannot write 'repo/", "free space there, nothing of this run counts until then");
+        Assert.Single(_repo.Points());
+        Assert.Empty(_repo.Files("locks"));
+        Assert.Empty(_repo.Files("tmp"));
+        _repo.Fastbackup("repo verify REPO --read-data").Expect(0);
+        _repo.AssertRestores("latest", "small.img");
+        Programs.Run(_repo.Path, "mount", "-o", "remount,size=64m", mount.Path).Expect(0);
+        _repo.Fastbackup("backup disk.img --repo REPO").Expect(0);
+        _repo.AssertRestores("latest", "disk.img", "disk.img");
+        _repo.Check();
+    }
+
+    [Fact]
     public void VersionOne_IsRefusedWithTheWayOut()
     {
         _repo.Restic("init --repository-version 1").Expect(0);

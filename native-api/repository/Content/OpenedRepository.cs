@@ -39,36 +39,74 @@ sealed class OpenedRepository : IDisposable
     /// <summary>What was found damaged on the way, sentences; the work goes on without it.</summary>
     public List<string> Warnings { get; } = [];
 
-    /// <summary>Makes a repository where there is none.</summary>
+    /// <summary>
+    /// Makes a repository where there is none. Where a key file has been left by one that ended before it was made, and
+    /// the password opens that, it is finished.
+    /// </summary>
     /// <param name="store">Where; owned from now on.</param>
     /// <param name="password">Of its first key file.</param>
     /// <param name="cost">Of trying a password.</param>
     public static OpenedRepository Create(IStore store, string password, int cost = KeyFiles.CostUsual)
     {
         if (TrySizeOfConfig(store) != null)
-            throw new RepositoryException(
-                RepositoryError.Refused,
-                $"'{store.Name}' holds a repository already; give another place"
-            );
+            throw Occupied(store);
         store.Create();
-        if (store.List(StoreKind.Key).Count > 0)
-            throw new RepositoryException(
-                RepositoryError.Foreign,
-                $"'{store.Name}' has key files and no config: what is left of another repository; give another place"
-            );
-        MasterKey key = MasterKey.Random();
-        string name = new KeyFiles(store).Add(key, password, cost);
+        KeyFiles files = new(store);
+        bool isBegun = store.List(StoreKind.Key).Count > 0;
+        string? name = null;
+        MasterKey key = isBegun ? OpenBegun(store, files, password, out name) : MasterKey.Random();
+        name ??= files.Add(key, password, cost);
         ConfigDocument config = new(
             Version,
             Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(BlobId.Bytes)),
             ChunkerPolynomial.Random()
         );
-        OpenedRepository made = new(store, key, name, config);
         using BlobCipher cipher = new(key);
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(config, Documents.Readable.ConfigDocument);
-        // Last, since with it the repository is there.
-        store.Write(StoreKind.Config, "", cipher.Seal(json));
-        return made;
+        try
+        {
+            store.Write(StoreKind.Config, "", cipher.Seal(json)); // last, since with it the repository is there
+        }
+        catch (RepositoryException exception)
+            when (exception.Error is RepositoryError.Refused or RepositoryError.Forbidden)
+        {
+            if (TrySizeOfConfig(store) == null)
+                throw;
+        }
+        // Of two at once it is whose config is there: the other one's key would open nothing.
+        if (ReadConfig(store, cipher) is { } made)
+            return new OpenedRepository(store, key, name, made);
+        if (!isBegun)
+            store.Remove(StoreKind.Key, name);
+        throw Occupied(store);
+    }
+
+    static RepositoryException Occupied(IStore store) =>
+        new(RepositoryError.Refused, $"'{store.Name}' holds a repository already; give another place");
+
+    /// <summary>The key of one that ended between its key file and its config: nothing was stored yet.</summary>
+    static MasterKey OpenBegun(IStore store, KeyFiles files, string password, out string name)
+    {
+        foreach (StoreKind kind in (StoreKind[])[StoreKind.Snapshot, StoreKind.Index, StoreKind.Pack])
+            if (store.List(kind).Count > 0)
+                throw new RepositoryException(
+                    RepositoryError.Foreign,
+                    $"'{store.Name}' has key files, content and no config: what is left of another repository; "
+                        + "give another place"
+                );
+        try
+        {
+            return files.Open(password, out name);
+        }
+        catch (RepositoryException exception) when (exception.Error == RepositoryError.WrongPassword)
+        {
+            throw new RepositoryException(
+                RepositoryError.Foreign,
+                $"'{store.Name}' has key files of a repository that was begun and not finished: give the password "
+                    + "that it was begun with, or remove what is in its folder 'keys'",
+                exception
+            );
+        }
     }
 
     /// <summary>There is a repository, whatever may be wrong with it.</summary>
@@ -85,8 +123,7 @@ sealed class OpenedRepository : IDisposable
             );
         MasterKey key = new KeyFiles(store).Open(password, out string name);
         using BlobCipher cipher = new(key);
-        byte[]? json = SealedFile.Read(store.Read(StoreKind.Config, ""), cipher);
-        ConfigDocument? config = Parse(json, Documents.Default.ConfigDocument);
+        ConfigDocument? config = ReadConfig(store, cipher);
         if (config == null)
             throw new RepositoryException(
                 RepositoryError.Damaged,
@@ -254,6 +291,10 @@ sealed class OpenedRepository : IDisposable
         Codecs.Dispose();
         Store.Dispose();
     }
+
+    /// <returns>Null: damaged, or of another key.</returns>
+    static ConfigDocument? ReadConfig(IStore store, BlobCipher cipher) =>
+        Parse(SealedFile.Read(store.Read(StoreKind.Config, ""), cipher), Documents.Default.ConfigDocument);
 
     static uint Checked(in BlobPlace place) =>
         place.TextBytes <= BlobBytesMax

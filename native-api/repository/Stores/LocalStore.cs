@@ -193,9 +193,14 @@ sealed class LocalStore : IStore
             File.Move(file.Name, path, overwrite: false); // a file system without second names
             return;
         }
+        if (result == -Errnos.EEXIST && Path.GetFileName(path) == StoreKind.Config.Folder())
+            throw new RepositoryException(
+                RepositoryError.Refused,
+                $"another one has just made a repository at '{Path.GetDirectoryName(path)}'"
+            );
         if (result == -Errnos.EEXIST && new FileInfo(path).Length == file.Length)
             return; // another one has stored the same
-        if (result == -Errnos.EEXIST && Path.GetFileName(path) != StoreKind.Config.Folder())
+        if (result == -Errnos.EEXIST)
         {
             File.Delete(path); // shorter or longer than its name says: damaged
             result = NameCalls.Kernel.Link(fd, Files.AT_FDCWD, path);
