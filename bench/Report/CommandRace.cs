@@ -43,19 +43,21 @@ sealed class CommandRace(string folder, int roundCount, CancellationToken cancel
     /// <param name="section">Gets both command lines.</param>
     /// <param name="ours">By turns with the other.</param>
     /// <param name="theirs">The other.</param>
+    /// <param name="prepareRound">Before each round, not measured; null: nothing.</param>
     /// <exception cref="PeerException">A command failed.</exception>
-    public Ratios Run(Section section, RaceCommand ours, RaceCommand theirs)
+    public Ratios Run(Section section, RaceCommand ours, RaceCommand theirs, Action? prepareRound = null)
     {
         section.Commands.AddRange([ours.Line, theirs.Line]);
-        return Run(ours, theirs);
+        return Run(ours, theirs, prepareRound);
     }
 
     /// <exception cref="PeerException">A command failed.</exception>
-    public Ratios Run(RaceCommand ours, RaceCommand theirs)
+    public Ratios Run(RaceCommand ours, RaceCommand theirs, Action? prepareRound = null)
     {
         List<(Result Ours, Result Theirs)> rounds = [];
         for (int round = 0; round < roundCount; round++)
         {
+            prepareRound?.Invoke();
             Result first = Measure(round % 2 == 0 ? ours : theirs);
             Result second = Measure(round % 2 == 0 ? theirs : ours);
             rounds.Add(round % 2 == 0 ? (first, second) : (second, first));

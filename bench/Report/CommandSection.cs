@@ -18,8 +18,11 @@ namespace FastBackup.Bench.Report;
 sealed class CommandSection(string folder, int roundCount, CancellationToken cancel)
 {
     const string Password = "bench";
+    const string Peer = "restic";
+    const string Tracked = "tracked.img";
     static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
 
+    readonly string _password = Path.Combine(folder, "password");
     readonly CommandRace _race = new(folder, roundCount, cancel);
     readonly Section _section = new(
         "Commands",
@@ -29,7 +32,11 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
 
     public Section Run()
     {
-        _section.RunWith(RunRepository, "restic");
+        File.WriteAllText(_password, Password);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(_password, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        _section.RunWith(RunRepository, Peer);
+        _section.RunWith(RunIncremental, Peer, FioServer.Guest);
         RunStart();
         return _section;
     }
@@ -37,17 +44,8 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
     void RunRepository()
     {
         string[] ours = ["--repo", "ours.repo", "--password-file", "password"];
-        (string, string)[] theirs =
-        [
-            ("RESTIC_REPOSITORY", Path.Combine(folder, "theirs.repo")),
-            ("RESTIC_PASSWORD", Password),
-            ("RESTIC_CACHE_DIR", Path.Combine(folder, "cache")),
-        ];
-        string passwordPath = Path.Combine(folder, "password");
-        File.WriteAllText(passwordPath, Password);
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(passwordPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        RaceCommand restic = new("restic", ["-q", "backup", "disk.img"], () => Renew("theirs.repo", theirs), theirs);
+        (string, string)[] theirs = PlaceOfPeer;
+        RaceCommand restic = new(Peer, ["-q", "backup", "disk.img"], () => Renew("theirs.repo", theirs), theirs);
         CommandRace.Ratios first = _race.Run(
             _section,
             OurCommand.With(["backup", "disk.img", .. ours, "--quiet"], () => Renew("ours.repo", theirs)),
@@ -61,15 +59,62 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
                 ["repo", "restore", "ours.repo", "ours.img", "--password-file", "password", "--quiet"],
                 () => Remove("ours.img")
             ),
-            new RaceCommand(
-                "restic",
-                ["-q", "restore", "latest", "--target", "restored"],
-                () => Remove("restored"),
-                theirs
-            )
+            new RaceCommand(Peer, ["-q", "restore", "latest", "--target", "restored"], () => Remove("restored"), theirs)
         );
         Add("restore from a repository, ours / restic", restore.Speed);
         Remove("ours.img", "restored", "ours.repo", "theirs.repo", "cache");
+    }
+
+    (string, string)[] PlaceOfPeer =>
+        [
+            ("RESTIC_REPOSITORY", Path.Combine(folder, "theirs.repo")),
+            ("RESTIC_PASSWORD", Password),
+            ("RESTIC_CACHE_DIR", Path.Combine(folder, "cache")),
+        ];
+
+    /// <summary>Guests write a hundredth of a disk with a tracker, in pieces of 64 KiB; both back it up then.</summary>
+    void RunIncremental()
+    {
+        long sizeBytes = new FileInfo(Path.Combine(folder, "disk.img")).Length;
+        ReportDisk.MakeMixed(Path.Combine(folder, Tracked), (ulong)sizeBytes, cancel);
+        Do(OurCommand.With(["track", "add", Tracked, "--quiet"]));
+        string[] words = ["--repo", "ours.repo", "--password-file", "password", "--tracker", Tracked + ".track"];
+        RaceCommand ours = OurCommand.With(["backup", Tracked, .. words, "--quiet"]);
+        RaceCommand theirs = new(Peer, ["-q", "backup", Tracked], null, PlaceOfPeer);
+        Renew("ours.repo", PlaceOfPeer);
+        Renew("theirs.repo", PlaceOfPeer);
+        Do(ours);
+        Do(theirs);
+        CommandRace.Ratios next = _race.Run(_section, ours, theirs, () => Change(sizeBytes / 100));
+        Add("incremental backup of 1 % into a repository, ours / restic", next.Speed);
+        Add("CPU of that backup, ours / restic (incremental)", next.Cpu, isSmallerBetter: true);
+        Do(OurCommand.With(["track", "remove", Tracked, "--quiet"]));
+        Remove(Tracked, "ours.repo", "theirs.repo", "cache");
+    }
+
+    void Change(long bytes)
+    {
+        string socket = FioServer.SocketPath("changed");
+        File.Delete(socket);
+        using RunningProgram server = new(
+            folder,
+            BuiltFiles.Command,
+            ["serve", "guest=" + Tracked, "--track", "--socket", socket, "--quiet"]
+        );
+        FioServer.WaitFor(server, socket, cancel);
+        Do(
+            new RaceCommand(
+                FioServer.Guest,
+                [
+                    .. (string[])["--name=guest", "--ioengine=nbd", "--rw=randwrite", "--bs=64k", "--randrepeat=0"],
+                    $"--uri=nbd+unix:///guest?socket={socket}",
+                    BenchProgram.Text($"--io_size={bytes}"),
+                    .. (string[])["--iodepth=16", "--output-format=json"],
+                ]
+            )
+        );
+        server.Interrupt();
+        _ = server.Wait(s_limit);
     }
 
     /// <summary>A repository that is new.</summary>
@@ -77,7 +122,7 @@ sealed class CommandSection(string folder, int roundCount, CancellationToken can
     {
         Remove(name);
         if (name == "theirs.repo")
-            Do(new RaceCommand("restic", ["-q", "init"], null, environment));
+            Do(new RaceCommand(Peer, ["-q", "init"], null, environment));
         else
             Do(OurCommand.With(["repo", "init", name, "--password-file", "password"]));
     }
