@@ -38,6 +38,17 @@ public sealed partial class RepositoryDocumentTests
     }
 
     [Fact]
+    public void TrialOfABackup_SaysWhatThePageSays()
+    {
+        using DocumentShell shell = new();
+        Disks.Random(shell["disk.img"], 3_000_000);
+        string script = CommandBlock.Read(Page, "trial").FirstLine;
+        string said = shell.Run("fastbackup repo init repo\nfastbackup track add disk.img\n" + script);
+        Assert.Contains("  would read ", said);
+        Assert.Contains("nothing was read or stored: this was a trial", said);
+    }
+
+    [Fact]
     public void SeveralDisks_AreOnePoint()
     {
         using DocumentShell shell = new();

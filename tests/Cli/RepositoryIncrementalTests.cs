@@ -2,6 +2,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Security.Cryptography;
 using System.Text.Json;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Storage;
@@ -149,6 +150,55 @@ public sealed class RepositoryIncrementalTests : IDisposable
         _repo.AssertRestores("latest", "disk.img");
         _repo.Check();
     }
+
+    [Fact]
+    public void Trial_SaysWhatWouldBeDone_AndDoesNothing()
+    {
+        Make();
+        Change(40, 1);
+        Change(100, 2);
+        string[] before = Everything();
+        JsonElement[] events = _repo.Fastbackup(Line + " --dry-run").Expect(0).Events();
+        JsonElement point = events.Single(one => one.Text("event") == "point");
+        Assert.Equal("incremental", point.Text("mode"));
+        Assert.Equal(_repo.Points()[0], point.Text("parent"));
+        JsonElement plan = point.GetProperty("plan");
+        Assert.Equal((ulong)(2 * Mebi), plan.Number("read_bytes"));
+        Assert.Equal((ulong)(6 * Mebi + 5), plan.Number("same_bytes"));
+        Assert.InRange(plan.Number("stored_bytes_max"), 2ul * Mebi, 2ul * Mebi + 4096);
+        Assert.InRange(plan.Number("stored_bytes_likely"), (ulong)Mebi, plan.Number("stored_bytes_max"));
+        Assert.True(events[^1].GetProperty("dry_run").GetBoolean());
+        Assert.False(events[^1].TryGetProperty("point", out _));
+        Assert.Equal(before, Everything());
+        // So it is done; and what others make of the same disk is told, too.
+        JsonElement done = Backup("incremental", null);
+        Assert.Equal(plan.Number("read_bytes"), done.Number("read_bytes"));
+        Assert.InRange(done.Number("stored_bytes"), 1ul, plan.Number("stored_bytes_max") + 16 * 1024);
+        Trial("backup disk.img --repo REPO", "reading all of it (no-tracker)", "would read 8.0 MiB");
+        Trial("backup disk.img --repo REPO --host other", "reading all of it (first)", "0 B in holes");
+        TrackedImage.Touch(_repo["disk.img"], 5 * Mebi, 0x55);
+        Trial("backup disk.img --repo REPO --tracker disk.img.track", "reading all of it (foreign-writes)");
+        _repo.Fastbackup("backup disk.img target.img --dry-run").Expect(2).ExpectSentence("--dry-run goes with --repo");
+    }
+
+    void Trial(string line, params string[] words)
+    {
+        string[] before = Everything();
+        string said = _repo.Fastbackup(line + " --dry-run").Expect(0).Output;
+        foreach (string word in words)
+            Assert.Contains(word, said, StringComparison.Ordinal);
+        Assert.EndsWith("nothing was read or stored: this was a trial\n", said, StringComparison.Ordinal);
+        Assert.Equal(before, Everything());
+    }
+
+    /// <summary>All files, and what is in them.</summary>
+    string[] Everything() =>
+        [
+            .. Directory
+                .GetFiles(_repo.Path, "*", SearchOption.AllDirectories)
+                .Order(StringComparer.Ordinal)
+                .Select(path => path + " " + Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)))),
+        ];
 
     /// <summary>A disk with a tracker, and its first point.</summary>
     void Make()

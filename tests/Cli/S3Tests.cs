@@ -24,11 +24,16 @@ public sealed class S3Tests
         RepositoryFolder.Init(StoreOf(server, "bucket/some/prefix"));
         // More than a part, and less than a pack: goes up in parts.
         Disks.Sparse(repo["disk.img"], 20 * Mebi + 3, (0, 18 * Mebi));
-        JsonElement[] events = repo.Fastbackup(
-                "backup disk.img --repo REPO --json --price-requests 0.005 --price-month 0.02"
-            )
-            .Expect(0)
-            .Events();
+        const string line = "backup disk.img --repo REPO --json --price-requests 0.005 --price-month 0.02";
+        JsonElement[] planned = repo.Fastbackup(line + " --dry-run").Expect(0).Events();
+        Assert.Equal(0ul, planned[^1].GetProperty("requests").Number("put"));
+        JsonElement plan = planned.Single(one => one.Text("event") == "point");
+        Assert.InRange(plan.GetProperty("estimate").GetProperty("requests_cost").GetDouble(), 0.00004, 0.0002);
+        Assert.Equal(
+            plan.GetProperty("estimate").Number("sent_bytes"),
+            plan.GetProperty("plan").Number("stored_bytes_max")
+        );
+        JsonElement[] events = repo.Fastbackup(line).Expect(0).Events();
         JsonElement done = events[^1];
         JsonElement estimate = events.Single(one => one.Text("event") == "point").GetProperty("estimate");
         Assert.InRange(done.GetProperty("requests").Number("put"), 1ul, estimate.Number("put_requests"));

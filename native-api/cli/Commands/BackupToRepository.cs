@@ -40,6 +40,11 @@ sealed class BackupToRepository
         "With --repo s3:...: what a GiB costs a month, for that estimate."
     );
 
+    readonly Option<bool> _dry = FlagOption.Create(
+        "--dry-run",
+        "With --repo: only say what would be read and why, and what at most be stored."
+    );
+
     /// <param name="command">That has a target.</param>
     /// <param name="source">The first disk.</param>
     /// <param name="target">Which is left out then, or the second disk.</param>
@@ -53,7 +58,7 @@ sealed class BackupToRepository
         Option[] others
     )
     {
-        Option[] mine = [_password, _host, _disk, _chunk, _pack, _tags, _requestsPrice, _monthPrice];
+        Option[] mine = [_password, _host, _disk, _chunk, _pack, _tags, _requestsPrice, _monthPrice, _dry];
         target.Arity = ArgumentArity.ZeroOrOne;
         command.Add(_more);
         command.Add(_repository);
@@ -148,6 +153,7 @@ sealed class BackupToRepository
             RequestsPrice = parsed.GetValue(_requestsPrice),
             MonthPrice = parsed.GetValue(_monthPrice),
             IsLockIgnored = parsed.GetValue(CommonOptions.IgnoreLocks),
+            IsTrial = parsed.GetValue(_dry),
         };
         using Interruption interruption = new();
         using RepositoryWork work = new(request.Place, CommonOptions.CreateOutput(parsed), interruption);

@@ -11,6 +11,7 @@ namespace FastBackup.Cli;
 /// Parent: The point that is gone on from.
 /// ChangedBytes: Since the parent, where that is known.
 /// Estimate: Of an S3 store: what it is asked for at most, and what that costs at the prices that were given.
+/// Plan: Of --dry-run: what would be done.
 /// </remarks>
 sealed record PointStartEvent(
     string Event,
@@ -22,7 +23,20 @@ sealed record PointStartEvent(
     string? Parent,
     ulong TotalBytes,
     ulong? ChangedBytes,
-    EstimateEntry? Estimate
+    EstimateEntry? Estimate,
+    PlanEntry? Plan
+);
+
+/// <remarks>
+/// StoredBytesMax: As if nothing of it were zero, known or compressible.
+/// StoredBytesLikely: If what has changed is like what the last backup has read.
+/// </remarks>
+sealed record PlanEntry(
+    ulong ReadBytes,
+    ulong SameBytes,
+    ulong HoleBytes,
+    ulong StoredBytesMax,
+    ulong? StoredBytesLikely
 );
 
 sealed record EstimateEntry(ulong PutRequests, ulong SentBytes, double? RequestsCost, double? MonthCost);
@@ -91,7 +105,7 @@ sealed record RequestCounts(
 /// <remarks>
 /// Status: "done" or "failed".
 /// Error: A sentence.
-/// StoredBytes: As far as they were stored when the disk had been read.
+/// StoredBytes: Its new chunks and lists.
 /// </remarks>
 sealed record DiskDoneEntry(string Disk, string Source, string Status)
 {
@@ -119,6 +133,7 @@ sealed record DiskDoneEntry(string Disk, string Source, string Status)
 /// Command: "backup" or "repo".
 /// Action: What repo was asked to do.
 /// Error: "wrong-password", "locked", "damaged", "not-found", "foreign", "no-space", "unreachable", "forbidden" ...
+/// DryRun: True: nothing was done, the numbers are what would be.
 /// Point: That was made, restored or looked at.
 /// ReadBytes: Of the disk, or of the repository.
 /// StoredBytes: New in the repository.
@@ -137,6 +152,8 @@ sealed record RepositoryDoneEvent(string Event, string Command, string? Action)
     public string Repository { get; init; } = "";
 
     public string? Error { get; init; }
+
+    public bool? DryRun { get; init; }
 
     public string? Point { get; init; }
 

@@ -30,4 +30,7 @@ sealed record PointBackupRequest
     public double? MonthPrice { get; init; }
 
     public bool IsLockIgnored { get; init; }
+
+    /// <summary>It is only told what would be done.</summary>
+    public bool IsTrial { get; init; }
 }

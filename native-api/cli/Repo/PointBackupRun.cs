@@ -16,6 +16,7 @@ namespace FastBackup.Cli;
 sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
 {
     readonly Output _output = work.Output;
+    readonly PointTelling _telling = new(request, work.Output);
     readonly List<DiskDoneEntry> _done = [];
 
     /// <summary>Each disk that has ended, well or not.</summary>
@@ -33,7 +34,7 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
     RepositoryDoneEvent Run(RepositoryDoneEvent done)
     {
         OpenedRepository repository = work.Open();
-        RepositoryLock held = work.TakeLock(isExclusive: false);
+        RepositoryLock? held = request.IsTrial ? null : work.TakeLock(isExclusive: false);
         List<StoredPoint> points = repository.LoadSnapshots(); // before the index: what they need is in it then
         repository.LoadIndex();
         work.Warn();
@@ -58,7 +59,9 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
                         + $"{ByteSize.Format(chunkBytes)}; give more memory or a smaller --chunk"
                 );
             Open(engine, sources);
-            return BackUp(done, repository, held, engine, sources);
+            return held == null
+                ? new PointTrial(_telling, work).Run(done, engine, sources)
+                : BackUp(done, repository, held, engine, sources);
         }
         finally
         {
@@ -84,7 +87,7 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
         {
             try
             {
-                source.Begin(engine);
+                source.Begin(engine, request.IsTrial);
             }
             catch (RepositoryException exception) when (exception.Error == RepositoryError.Refused)
             {
@@ -123,7 +126,7 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
         WorkEngine.Warn(engine, _output);
         foreach (PointSource source in sources.Where(one => one.Failure == null))
         {
-            Tell(source);
+            _telling.Tell(source);
             try
             {
                 BackUp(repository, draft, engine, source);
@@ -221,51 +224,4 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
 
     static ulong Sum(IReadOnlyList<DiskDoneEntry> entries, Func<DiskDoneEntry, ulong?> of) =>
         entries.Aggregate(0ul, (sum, one) => sum + (of(one) ?? 0));
-
-    /// <summary>Of a store that sends bills.</summary>
-    StoreEstimate? Estimate(PointSource source) =>
-        request.Place.Address.StartsWith(S3Address.Start, StringComparison.Ordinal)
-            ? StoreEstimate.Of(
-                source.Plan!.Changed?.CountBytes() ?? source.Device.Limits.CapacityBytes,
-                source.Plan.ChunkBytes,
-                (ulong)request.PackBytes,
-                request.RequestsPrice,
-                request.MonthPrice
-            )
-            : null;
-
-    void Tell(PointSource source)
-    {
-        BackupPlan plan = source.Plan!;
-        SourceDisk.WarnOfUse(source.Device, "source", _output);
-        if (SourceDisk.IsUnfinished(source.Device))
-            _output.Warning(
-                $"source '{source.Wanted.Path}' is marked: a backup onto it has not ended, it may hold no disk"
-            );
-        if (plan.Changed != null)
-            _output.Line(
-                $"going on from point {plan.Parent!.Snapshot.Id.Short}: "
-                    + $"{ByteSize.Format(plan.Changed.CountBytes())} may have changed"
-            );
-        else if (plan.Parent != null || source.Wanted.Tracker != null)
-            _output.Line($"reading all of it ({plan.FullReason})");
-        StoreEstimate? estimate = Estimate(source);
-        if (estimate != null)
-            _output.Line(estimate.ToString());
-        _output.Event(
-            new PointStartEvent(
-                "point",
-                request.Place.Address,
-                source.Wanted.Path,
-                request.Host + "/" + plan.Disk,
-                plan.Changed != null ? "incremental" : "full",
-                plan.FullReason,
-                plan.Parent?.Snapshot.Id.ToString(),
-                source.Device.Limits.CapacityBytes,
-                plan.Changed?.CountBytes(),
-                estimate?.Entry
-            ),
-            JsonEvents.Readable.PointStartEvent
-        );
-    }
 }

@@ -68,8 +68,10 @@ sealed class PointSource(PointSourceRequest wanted, OpenedRepository repository,
         SourceDisk.TryOpen(engine.Reactor, wanted.Path, "source", isLockIgnored, wanted.Format, out _device);
 
     /// <summary>What has changed until now is what is read; what changes from now on is the next point's.</summary>
+    /// <param name="engine">Drives it.</param>
+    /// <param name="isTrial">The tracker is only looked at.</param>
     /// <exception cref="RepositoryException">The tracker cannot be used.</exception>
-    public void Begin(Engine engine)
+    public void Begin(Engine engine, bool isTrial)
     {
         DiskDocument? parent = _parent?.Document;
         ChunkBytes = _chunkBytes ?? DiskLayout.UsualChunkOf(_device!.Limits.CapacityBytes);
@@ -82,7 +84,10 @@ sealed class PointSource(PointSourceRequest wanted, OpenedRepository repository,
             OpenRefusal refusal = PointTracker.TryOpen(engine, wanted.Tracker, _device!, repository, out _tracker);
             if (!refusal.IsNone)
                 throw new RepositoryException(RepositoryError.Refused, refusal.Sentence);
-            _tracker!.Begin(_fullReason == null ? parent : null);
+            if (isTrial)
+                _tracker!.Look(_fullReason == null ? parent : null);
+            else
+                _tracker!.Begin(_fullReason == null ? parent : null);
             _fullReason ??= _tracker.FullReason;
         }
         Plan = new BackupPlan

@@ -60,8 +60,8 @@ sealed class PointTracker : IDisposable
         return refusal;
     }
 
-    /// <summary>What has changed since the parent, and the checkpoint of now. Nobody writes to the disk.</summary>
-    public void Begin(DiskDocument? parent)
+    /// <summary>What has changed since the parent; nothing is written.</summary>
+    public void Look(DiskDocument? parent)
     {
         if (_changes.Refusal != TrackerRefusal.None)
             FullReason = TrackerRefusals.Words.Of(_changes.Refusal);
@@ -71,6 +71,12 @@ sealed class PointTracker : IDisposable
             FullReason = "checkpoint";
         else
             Changed = _changes.Since(parent.Checkpoint!);
+    }
+
+    /// <summary>The same, and the checkpoint of now. Nobody writes to the disk.</summary>
+    public void Begin(DiskDocument? parent)
+    {
+        Look(parent);
         if (_changes.Refusal != TrackerRefusal.None)
         {
             // The tracker cannot tell; all is read now, and from here on it can.

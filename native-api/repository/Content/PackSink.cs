@@ -38,6 +38,7 @@ sealed class PackSink : IDisposable
     int _unindexedBlobs;
     long _indexed = Stopwatch.GetTimestamp();
     long _storedBytes;
+    long _sealedBytes;
     long _blobCount;
     Exception? _failure;
 
@@ -58,6 +59,9 @@ sealed class PackSink : IDisposable
 
     /// <summary>What was stored so far, packs and index.</summary>
     public ulong StoredBytes => (ulong)Interlocked.Read(ref _storedBytes);
+
+    /// <summary>Of blobs that were new, whether their packs are stored already or not.</summary>
+    public ulong SealedBytes => (ulong)Interlocked.Read(ref _sealedBytes);
 
     /// <summary>Blobs that were new.</summary>
     public ulong BlobCount => (ulong)Interlocked.Read(ref _blobCount);
@@ -81,6 +85,7 @@ sealed class PackSink : IDisposable
                 _full.Add(pack);
         }
         _ = Interlocked.Increment(ref _blobCount);
+        _ = Interlocked.Add(ref _sealedBytes, sealedBytes);
         return true;
     }
 

@@ -68,7 +68,7 @@ sealed class DiskBackup : IDisposable
     /// <exception cref="RepositoryException">It has not; with Disk or Damaged others may go on in it.</exception>
     public BackupOutcome Execute()
     {
-        (ulong storedBytes, ulong blobCount) = (_draft.Sink.StoredBytes, _draft.Sink.BlobCount);
+        (ulong storedBytes, ulong blobCount) = (_draft.Sink.SealedBytes, _draft.Sink.BlobCount);
         _lanes = new DeviceLanes(_engine, _source, DeviceLanes.CountOf(_engine, LanesMax));
         using Workers workers = new(Workers.CountUsual, Work, _cancel);
         try
@@ -85,7 +85,7 @@ sealed class DiskBackup : IDisposable
             throw;
         }
         AddFolder(storedBytes);
-        return new BackupOutcome(_draft.Sink.StoredBytes - storedBytes, _draft.Sink.BlobCount - blobCount);
+        return new BackupOutcome(_draft.Sink.SealedBytes - storedBytes, _draft.Sink.BlobCount - blobCount);
     }
 
     public void Dispose()
@@ -105,10 +105,7 @@ sealed class DiskBackup : IDisposable
     /// <summary>Goes through the disk once, front to back.</summary>
     void Ask(CancellationToken stop)
     {
-        using HoleFinder holes = new(_engine.Reactor, _source);
-        ParentChunks? parent = _plan is { Parent: { } point, Changed: { } changed }
-            ? new ParentChunks(point, changed, _layout)
-            : null;
+        using ChunkOrigins origins = new(_engine, _source, _plan, _layout);
         BlobCodec codec = _repository.Codecs.Rent();
         try
         {
@@ -119,12 +116,13 @@ sealed class DiskBackup : IDisposable
                 ulong length = _layout.LengthOf(chunk);
                 if (chunk % _layout.ChunksPerSegment == 0)
                     Begin(chunk / _layout.ChunksPerSegment);
-                if (parent != null && parent.TryFind(chunk, out BlobId known))
+                ChunkOrigin origin = origins.Of(chunk, out BlobId known);
+                if (origin == ChunkOrigin.Parent)
                 {
                     Progress.AddSame(length);
                     Put(chunk, known, codec);
                 }
-                else if (holes.IsHole(offset, length))
+                else if (origin == ChunkOrigin.Hole)
                 {
                     Progress.AddHole(length);
                     Put(chunk, ZeroChunk(length, codec), codec);
@@ -234,7 +232,7 @@ sealed class DiskBackup : IDisposable
         BlobCodec codec = _repository.Codecs.Rent();
         try
         {
-            DiskDocument document = Describe(_draft.Sink.StoredBytes - storedBytes);
+            DiskDocument document = Describe(_draft.Sink.SealedBytes - storedBytes);
             if (_layout.SegmentBytes == 0)
                 _folder.AddImage(_segments[0].Chunks, document, codec);
             else

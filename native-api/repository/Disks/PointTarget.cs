@@ -373,6 +373,6 @@ sealed class PointTarget : ThreadedFront, IBlockDevice
             Checkpoint?.Name,
             Checkpoint?.CreatedNs ?? 0,
             (ulong)Interlocked.Read(ref _writtenBytes),
-            _draft.Sink.StoredBytes
+            _draft.Sink.SealedBytes
         );
 }
