@@ -76,11 +76,13 @@ public sealed partial class TargetPlace
         return Explain("give its size to", PartialPath, -result);
     }
 
-    /// <summary>A new file under the partial name, marked as unfinished; a left-over one goes if it may.</summary>
+    /// <summary>A new file under the partial name, marked as unfinished; a left-over one goes if it may: to go on with
+    /// one in which nothing is yet is to begin.</summary>
     OpenRefusal TryCreate(out int fd)
     {
         fd = -1;
-        OpenRefusal refusal = _options.MayReplace ? RemoveLeftover() : default;
+        bool mayGo = _options.MayReplace || (_isLeftoverEmpty && _options.MayResume);
+        OpenRefusal refusal = mayGo ? RemoveLeftover() : default;
         if (!refusal.IsNone)
             return refusal;
         const int flags = Files.O_RDWR | Files.O_CREAT | Files.O_EXCL;

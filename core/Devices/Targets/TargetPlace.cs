@@ -35,6 +35,7 @@ public sealed partial class TargetPlace : IDisposable
     int _fd = -1; // of our own file
     FileIdentity _ours;
     bool _isPublished;
+    bool _isLeftoverEmpty;
 
     TargetPlace(NameCalls calls, TargetOptions options, FolderEntry entry, bool isBlockDevice)
     {
@@ -216,7 +217,8 @@ public sealed partial class TargetPlace : IDisposable
         HasLeftover = refusal.IsNone && (hasRunsSize || UnfinishedMark.IsOn(_calls, fd));
         NameCalls.Close(fd);
         IsResumed = HasLeftover && _options.MayResume && leftover.SizeBytes == _options.SizeBytes;
-        if (!refusal.IsNone || _options.MayReplace || IsResumed)
+        _isLeftoverEmpty = HasLeftover && leftover.SizeBytes == 0;
+        if (!refusal.IsNone || _options.MayReplace || IsResumed || (_isLeftoverEmpty && _options.MayResume))
             return refusal;
         string resume = _options.ResumeWord is { } word && !_options.MayResume ? $"give {word} to go on with it, " : "";
         string sentence =

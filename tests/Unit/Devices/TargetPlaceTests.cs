@@ -219,6 +219,11 @@ public sealed class TargetPlaceTests : IDisposable
         Assert.Equal(Errnos.ESTALE, _scene.Plan(mayReplace: false).Fault.Errno);
         Assert.True(_scene.Plan(mayReplace: true).IsNone);
         Assert.True(_scene.HasLeftover);
+        // To go on with nothing is to begin.
+        Assert.True(_scene.Plan(mayReplace: false, mayResume: true).IsNone);
+        Assert.True(_scene.Open().IsNone);
+        Assert.True(_scene.Publish().IsNone);
+        Assert.True(TargetScene.IsOurs(_scene.Target));
     }
 
     [Fact]

@@ -39,13 +39,14 @@ sealed class TargetScene : IDisposable
 
     public bool HasLeftover => _place!.HasLeftover;
 
-    public OpenRefusal Plan(bool mayReplace, string? path = null)
+    public OpenRefusal Plan(bool mayReplace, string? path = null, bool mayResume = false)
     {
         TargetOptions options = new()
         {
             Path = path ?? Target,
             SizeBytes = SizeBytes,
             MayReplace = mayReplace,
+            MayResume = mayResume,
         };
         return TargetPlace.TryPlan(Calls, options, out _place);
     }
