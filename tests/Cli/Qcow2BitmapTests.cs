@@ -169,6 +169,30 @@ public sealed class Qcow2BitmapTests : IDisposable
             Assert.Equal(Marked("twin.qcow2", bitmap), Marked("d.qcow2", bitmap));
     }
 
+    /// <summary>Nobody opened the image any more.</summary>
+    [Fact]
+    public void OneOfMoreBitsThanAnImageHolds_IsRefused()
+    {
+        Qemu("qemu-img", "create", "-q", "-f", "qcow2", "d.qcow2", "64M");
+        Qemu("qemu-img", "bitmap", "--add", "-g", "512", "d.qcow2", "b");
+        string[] add = ["ctl", "m", "block-dirty-bitmap-add", "node=disk", "name=c", "persistent=true"];
+        using (RunningProgram server = Serve())
+        {
+            string[] resize = ["ctl", "m", "block_resize", "node-name=disk", "size=4398046511104"];
+            Run(resize)
+                .Expect(1)
+                .ExpectSentence("bitmap 'b' of disk 'disk' would have more bits than an image can hold");
+            Run("ctl", "m", "block-dirty-bitmap-remove", "node=disk", "name=b").Expect(0);
+            Run(resize).Expect(0);
+            Run([.. add, "granularity=512"]).Expect(1).ExpectSentence("Too much space will be occupied by the bitmap");
+            Run([.. add, "granularity=65536"]).Expect(0);
+            server.Signal("TERM");
+            server.Wait().Expect(0);
+        }
+        Qemu("qemu-img", "check", "-q", "d.qcow2");
+        Assert.Contains("name: c", Qemu("qemu-img", "info", "d.qcow2"));
+    }
+
     [Fact]
     public void OneThatAMonitorAdds_IsQemusAfterwards()
     {

@@ -75,6 +75,9 @@ public sealed class BitmapStoring
         string? wrong = Qcow2Bitmap.TryReadAll(_file, _header, out List<Qcow2Bitmap> before);
         if (wrong != null)
             return OpenRefusal.Rule($"'{path}' is corrupt: {wrong}");
+        foreach (StoredBitmap bitmap in bitmaps)
+            if (bitmap.Bits is { } bits && !Qcow2Bitmap.Fits(_header, _header.SizeBytes, bits.GranularityBytes))
+                return OpenRefusal.Rule($"bitmap '{bitmap.Name}' has more bits than '{path}' can hold");
         Fault fault = HeaderEdit.TryRead(_file, _header.ClusterBytes, out HeaderEdit? edit);
         if (fault.IsNone && bitmaps.Count > 0 && !edit!.HasRoom)
             return OpenRefusal.Rule($"'{path}' has no room in its header, a cluster, to say that it has bitmaps");

@@ -69,7 +69,9 @@ sealed class ClusterClearing(
         bool isZero = !NeedsPlace(slot) && layout.ReadsAsZero(entry, bits, clusterStart, within, within + length);
         bool mayBeEntry = !_isDataRaw && (_header.Version >= 3 || !layout.HasBelow(clusterStart));
         ClusterKind kind = entries.KindOf(entry);
-        if (isZero && !(isWhole && mayUnmap && hasPlace && mayBeEntry) || isDiscard && !mayBeEntry)
+        if (NeedsPlace(slot) && kind != ClusterKind.Data && slot.Growth!.ZeroFromBytes <= clusterStart && within == 0)
+            NameZeroes(slot, place, clusterStart, length);
+        else if (isZero && !(isWhole && mayUnmap && hasPlace && mayBeEntry) || isDiscard && !mayBeEntry)
             slot.PositionBytes += length;
         else if (isWhole && mayBeEntry)
             SetZero(slot, place, isOwn && kind == ClusterKind.Data && !mayUnmap && _header.Version >= 3, length);
@@ -79,6 +81,16 @@ sealed class ClusterClearing(
             slot.PositionBytes += length;
         else
             WriteZeroes(slot, place, isOwn, within, length);
+    }
+
+    /// <summary>A cluster of a data file that has zeroes there already.</summary>
+    void NameZeroes(Qcow2Slot slot, in TablePlace place, ulong clusterStart, ulong length)
+    {
+        if (!placing.TryReserve(slot))
+            return;
+        uint stored = _header.HasSubclusters ? layout.Mask(0, length) : 0;
+        Put(place, clusterStart | EntryReader.Copied, stored);
+        slot.PositionBytes += length;
     }
 
     void WriteZeroes(Qcow2Slot slot, in TablePlace place, bool isOwn, ulong within, ulong length)

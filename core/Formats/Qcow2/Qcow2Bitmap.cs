@@ -57,6 +57,16 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
     /// <summary>Of the table.</summary>
     public ulong TableBytes => TableCount * 8UL;
 
+    /// <summary>Whether an image can have a bitmap of so many bits: with more of them nobody opens it.</summary>
+    /// <param name="header">Of the image.</param>
+    /// <param name="diskBytes">Of its disk.</param>
+    /// <param name="granularityBytes">Of a bit.</param>
+    public static bool Fits(Qcow2Header header, ulong diskBytes, ulong granularityBytes)
+    {
+        ulong bitBytes = Units.DivCeil(Units.DivCeil(diskBytes, granularityBytes), 8);
+        return Units.DivCeil(bitBytes, header.ClusterBytes) <= BitBytesMax >> header.ClusterBits;
+    }
+
     /// <summary>What is in the directory of an image's bitmaps, where they are kept.</summary>
     /// <param name="reader">Of the file.</param>
     /// <param name="header">Its own.</param>

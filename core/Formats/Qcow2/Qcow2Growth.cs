@@ -10,7 +10,7 @@
 //
 // Guests go on meanwhile, up to the old end; who asked tells the device when they may go further (IBlockDevice.Grow).
 // Memory: the longer table, twice. Cost: an entry of the L1 table for each that the disk gets; of a raw data file all
-// of its new entries, and zeroes for them in the file. Does not shrink.
+// of its new entries, and zeroes where the file was longer than the disk. Does not shrink.
 // Source: QEMU docs/interop/qcow2.rst; what is refused, QEMU's qcow2_co_truncate.
 using System;
 using System.Buffers.Binary;
@@ -109,6 +109,9 @@ public sealed class Qcow2Growth : IBlockOwner, IDisposable
         };
     }
 
+    /// <summary>From here on the data file was made longer, and has zeroes; the highest number: it was not.</summary>
+    internal ulong ZeroFromBytes { get; private set; } = ulong.MaxValue;
+
     /// <summary>From here on the request is one as any.</summary>
     internal bool IsClearing => _step >= Step.Clear;
 
@@ -154,7 +157,9 @@ public sealed class Qcow2Growth : IBlockOwner, IDisposable
         if (there <= had)
             return;
         (ulong offset, ulong length) = Extra(header, had, there);
-        if (!new Extent(header.L1OffsetBytes + offset, length).IsWithin(Place.FileBytes()))
+        ulong start = header.L1OffsetBytes + offset;
+        length = Math.Min(length, Place.FileBytes() - Math.Min(Place.FileBytes(), start));
+        if (length < there * sizeof(ulong) - offset)
         {
             Place.Owner.Fail(slot, "ends before its L1 table: it was cut");
             return;
@@ -162,7 +167,7 @@ public sealed class Qcow2Growth : IBlockOwner, IDisposable
         _isIoBusy = true;
         BlockRequest request = default;
         request.Operation = BlockOperation.Read;
-        request.OffsetBytes = header.L1OffsetBytes + offset;
+        request.OffsetBytes = start;
         request.LengthBytes = length;
         request.Buffer = _buffer.Start;
         request.Owner = this;
@@ -247,6 +252,7 @@ public sealed class Qcow2Growth : IBlockOwner, IDisposable
             slot.Fault = fault;
             return;
         }
+        ZeroFromBytes = before;
         ulong last = Math.Max(before, SizeBytes - Math.Min(SizeBytes, EndBytes));
         _buffer.Slice(0, (int)EndBytes).Clear();
         _dataSteps = new FileSteps(data, OnIo);

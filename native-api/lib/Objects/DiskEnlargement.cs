@@ -99,6 +99,12 @@ static class DiskEnlargement
         bool isAny = disk.Device.Device is FileDevice or Qcow2Device;
         if (!isAny && !Units.IsAligned(sizeBytes, align))
             return Answer.Invalid($"{sizeBytes} bytes are not a multiple of the device's alignment, {align}");
+        foreach (BitmapObject bitmap in disk.Bitmaps)
+            if (bitmap is { IsInImage: true, Dirty: { } dirty } && !disk.Image!.Fits(sizeBytes, dirty.GranularityBytes))
+                return Answer.Invalid(
+                    $"bitmap '{dirty.Name}' of disk '{name}' would have more bits than an image can hold: "
+                        + "remove it first"
+                );
         return disk.JobCount > 0
             ? Answer.State($"jobs of disk '{name}' are open: it can grow when they are closed")
             : Answer.Ok;

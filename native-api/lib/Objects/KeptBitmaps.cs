@@ -17,6 +17,10 @@ sealed class KeptBitmaps(Qcow2Device image, List<Qcow2Bitmap> useless)
     /// <summary>As the disk had them when it closed; none before.</summary>
     public IReadOnlyCollection<StoredBitmap> Captured { get; set; } = [];
 
+    /// <summary>The image can have such a bitmap of a disk of this size. Threads: any.</summary>
+    public bool Fits(ulong diskBytes, ulong granularityBytes) =>
+        Qcow2Bitmap.Fits(image.Header, diskBytes, granularityBytes);
+
     /// <summary>A bitmap that is not right has the name. Threads: any.</summary>
     public bool IsTaken(string name) => useless.Exists(one => one.Name == name);
 }

@@ -87,6 +87,7 @@ public sealed class Qcow2WritePeerTests : IDisposable
     [InlineData("data_file=DATA,cluster_size=4k", false)]
     [InlineData("data_file=DATA,cluster_size=16k,extended_l2=on", false)]
     [InlineData("data_file=DATA,data_file_raw=on,cluster_size=4k", true)]
+    [InlineData("data_file=DATA,data_file_raw=on,cluster_size=16k,extended_l2=on", true)]
     public void AnExternalDataFile_IsWritten(string options, bool isRaw)
     {
         Prng chance = new(TestSeed.Next());

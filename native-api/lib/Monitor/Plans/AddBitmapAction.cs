@@ -90,9 +90,15 @@ sealed class AddBitmapAction(
 
     public override void Find(PlanContext plan) => _ = Resolve(plan, node, ref _disk);
 
+    /// <summary>An image that is to keep it can.</summary>
+    bool Fits(DiskObject disk) =>
+        !isPersistent
+        || disk.Image is not { } image
+        || image.Fits(disk.Core.CapacityBytes, granularity ?? DirtyBitmap.GranularityBytesDefault);
+
     public override void TakeMemory()
     {
-        if (_disk == null)
+        if (_disk == null || !Fits(_disk))
             return;
         ulong bytes = _point != null ? _granuleBytes : granularity ?? DirtyBitmap.GranularityBytesDefault;
         _fault = DirtyBitmap.TryCreate(name, _disk.Core.CapacityBytes, bytes, out _dirty);
@@ -113,6 +119,8 @@ sealed class AddBitmapAction(
         bool isInImage = isPersistent && _point == null && _disk!.Image != null;
         if (isInImage && (since ?? unfinished) != null)
             return QmpError.Generic("A bitmap that an image keeps cannot be since a checkpoint");
+        if (!Fits(_disk!))
+            return QmpError.Generic("Too much space will be occupied by the bitmap. Use larger granularity");
         if (isPersistent && _point == null && !isInImage)
             return QmpError.Generic($"Can't store persistent bitmaps to {node}: Operation not supported");
         if (state.IsTaken(_disk!, name) || _disk!.Image?.IsTaken(name) == true)
