@@ -260,7 +260,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
             return false;
         ulong bytes = 512 * (1 + _chance.Below(_growthLeft / 512));
         _growthLeft -= bytes;
-        _growingBytes = (ulong)_sectors.Length * SectorHistory.Bytes + bytes;
+        _growingBytes = _namedBytes + bytes;
         OpenRefusal refusal = Qcow2Growth.TryCreate(_device, _growingBytes, out Qcow2Growth? growth);
         Check(refusal.IsNone, refusal.Sentence);
         Check(_device.TryBegin(growth!, OnGrown), "it says that it is growing");
@@ -274,6 +274,11 @@ sealed class ImageModel : IBlockOwner, IDisposable
         if (fault.IsNone)
         {
             _namedBytes = _growingBytes;
+            GrownCount++;
+        }
+        // A job may have been in the way of the disk, when its image had grown already.
+        if (fault.IsNone && _chance.Below(4) != 0)
+        {
             Check(_device.Grow(_namedBytes).IsNone, "it has not grown");
             int before = _sectors.Length;
             Array.Resize(ref _sectors, (int)(_namedBytes / SectorHistory.Bytes));
@@ -283,7 +288,6 @@ sealed class ImageModel : IBlockOwner, IDisposable
                 _sectors[i] = new SectorHistory();
                 _sectors[i].Begin(new byte[SectorHistory.Bytes]);
             }
-            GrownCount++;
         }
         if (!mayFail || fault.IsNone)
             _growingBytes = 0; // else nobody knows what the file has
@@ -417,6 +421,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
         byte[] disk = ReadWhole(_content);
         for (int i = 0; i < _sectors.Length; i++)
             Check(_sectors[i].IsNow(Sector(disk, i)), $"sector {i} of the closed image is what it was not");
+        Check(IsZeroBehind(disk, _sectors.Length), "what is new of the closed image is not zero");
         CheckAutoclear(_content, disk);
     }
 
@@ -446,7 +451,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
         ulong bytes = (ulong)disk.Length;
         Check(bytes == _namedBytes || bytes == _growingBytes, $"a disk of {bytes} bytes, not of {_namedBytes}");
         int known = Math.Min(_sectors.Length, disk.Length / SectorHistory.Bytes);
-        Check(disk.AsSpan(known * SectorHistory.Bytes).IndexOfAnyExcept((byte)0) < 0, "what is new is not zero");
+        Check(IsZeroBehind(disk, known), "what is new is not zero");
         for (int i = 0; i < known; i++)
             Check(
                 _sectors[i].MayBe(Sector(disk, i)),
@@ -454,6 +459,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
             );
         CheckAutoclear(file, disk);
     }
+
+    static bool IsZeroBehind(byte[] disk, int sectors) =>
+        disk.AsSpan(sectors * SectorHistory.Bytes).IndexOfAnyExcept((byte)0) < 0;
 
     void CheckAutoclear(ReadOnlyMemory<byte> file, byte[] disk)
     {

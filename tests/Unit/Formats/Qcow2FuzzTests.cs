@@ -19,6 +19,7 @@ public sealed class Qcow2FuzzTests : IDisposable
     const int DiskBytes = 200 << 10;
     const int Few = 3000;
     const int PeerFew = 40;
+    const long AllocatedMax = 2 << 20; // for one image, beside what is mapped: tables and caches of fixed size
 
     readonly TempFolder _folder = new();
     readonly byte[] _backing = new byte[DiskBytes / 2];
@@ -50,10 +51,12 @@ public sealed class Qcow2FuzzTests : IDisposable
         foreach (byte[] original in originals)
             Assert.Null(image.TryRead(original, _backing, content));
         int readable = 0;
+        long most = 0;
         for (int i = 0; i < count; i++)
         {
             List<string> words = [];
             byte[] changed = ImageMutation.Make(originals[i % originals.Count], chance, words);
+            long before = GC.GetAllocatedBytesForCurrentThread();
             try
             {
                 readable += image.TryRead(changed, i % 2 == 0 ? _backing : [], content) == null ? 1 : 0;
@@ -62,7 +65,11 @@ public sealed class Qcow2FuzzTests : IDisposable
             {
                 Assert.Fail($"seed {seed}, image {i} ({string.Join("; ", words)}): {exception}");
             }
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(allocated <= AllocatedMax, $"seed {seed}, image {i} has {allocated} bytes allocated");
+            most = Math.Max(most, allocated);
         }
+        TestContext.Current.TestOutputHelper?.WriteLine($"at most {most} bytes for an image");
         Assert.InRange(readable, count / 10, count * 9 / 10); // both ends are met
     }
 

@@ -95,9 +95,11 @@ public sealed class Qcow2WritePeerTests : IDisposable
         Create(options.Replace("DATA", Tool.Option(data), StringComparison.Ordinal), false, false, chance);
         ImageModel model = null!;
         byte[] content = File.ReadAllBytes(_folder["d.qcow2"]);
+        byte[] behind = new byte[70_000]; // the end of the disk, and not of the file: the disk grows over it
+        chance.Fill(behind);
         model = new ImageModel(chance.NextULong(), content, [], Read)
         {
-            DataContent = File.ReadAllBytes(data),
+            DataContent = [.. File.ReadAllBytes(data), .. behind],
             GrowthBytes = 200 << 10,
         };
         using (model)

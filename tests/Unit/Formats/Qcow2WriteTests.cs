@@ -1,5 +1,6 @@
 // Images that are written to in place: random requests against a model, and power cuts after every step of the file.
 using System;
+using System.Buffers.Binary;
 using FastBackup.Base;
 using FastBackup.Tests.Images;
 using Xunit;
@@ -124,6 +125,29 @@ public sealed class Qcow2WriteTests
                 Assert.True(model.GrownCount > 0);
             }
         );
+
+    /// <summary>As a machine's state lies there, or what a program has left that made the disk smaller.</summary>
+    [Fact]
+    public void WhatLiesBehindTheEnd_IsNotSeen_WhenTheDiskGrowsOverIt()
+    {
+        ulong grown = 0;
+        TestSeed.ForEach(
+            60,
+            seed =>
+            {
+                EmptyImage shape = EmptyImage.Any(new Prng(seed)) with { DiskBytes = 200 << 10, BackingBytes = 0 };
+                using ImageModel before = new(seed, shape.ToBytes(), []);
+                before.Run(sessions: 1, requests: 120);
+                byte[] file = before.Content;
+                ulong smallerBytes = 512 * (64 + new Prng(seed).Below(200));
+                BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(24), smallerBytes);
+                using ImageModel model = new(seed, file, []) { CutsPerCent = 10, GrowthBytes = 250 << 10 };
+                model.Run(sessions: 3, requests: 80);
+                grown += model.GrownCount;
+            }
+        );
+        Assert.True(grown > 60);
+    }
 
     /// <summary>As a power cut leaves it: what is between is free, once.</summary>
     [Theory]
