@@ -124,10 +124,14 @@ sealed class BitmapSpace
     uint BlocksFor(ulong block, ulong end, ulong wanted)
     {
         uint count = 1;
-        while (block + count < (ulong)Counts.TableCount && block + count << Counts.BlockBits < end + count + wanted)
+        while (IsNext(block + count) && block + count << Counts.BlockBits < end + count + wanted)
             count++;
         return count;
     }
+
+    /// <summary>The table has room for a block, and has it not; an image may have one for what is far behind its end.
+    /// </summary>
+    bool IsNext(ulong block) => block < (ulong)Counts.TableCount && !Counts.HasBlock(block);
 
     /// <summary>Blocks at the end of the file, which count themselves; named by the table as it is.</summary>
     Fault AddBlocks(ulong block, uint count, ref ulong end, bool isNamed = true)
@@ -151,8 +155,9 @@ sealed class BitmapSpace
         if (fault.IsNone)
             fault = WriteCounts();
         ulong at = Units.AlignDown(block * 8, Counts.PageBytes);
+        ulong bytes = Units.AlignUp((block + count) * 8, Counts.PageBytes) - at;
         if (fault.IsNone && isNamed)
-            fault = _file.Write(_tableOffset + at, _table.AsSpan((int)at, (int)Counts.PageBytes));
+            fault = _file.Write(_tableOffset + at, _table.AsSpan((int)at, (int)bytes));
         if (fault.IsNone && isNamed)
             fault = _file.Flush();
         end += count;

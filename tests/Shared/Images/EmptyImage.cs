@@ -69,6 +69,22 @@ sealed record EmptyImage(
         return file;
     }
 
+    /// <summary>Of clusters of 512 bytes and counts of 64 bits: a file so long that the next block of counts is the
+    /// last that a page of the table names, with room for more of them in the next page.</summary>
+    public byte[] BeforeTwoPages()
+    {
+        byte[] file = ToBytes();
+        Array.Resize(ref file, (191 * 64 + 36) * 512);
+        const int table = 10; // its first cluster of four
+        Put8(file, 48, table * 512);
+        Put4(file, 56, 4);
+        Put8(file, table * 512, 2 * 512);
+        Put8(file, 1024 + 8, 0);
+        for (int i = 0; i < 4; i++)
+            PutCount(file.AsSpan(1024), table + i);
+        return file;
+    }
+
     /// <summary>A cluster is used once; of a small order the first count lies in the lowest bits of a byte.</summary>
     void PutCount(Span<byte> block, int cluster)
     {

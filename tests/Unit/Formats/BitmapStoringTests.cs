@@ -1,12 +1,14 @@
 // Bitmaps stored into images that QEMU has made: read back they are the same, also by QEMU; the disk stays what it was;
 // and a power cut at any step leaves the bitmaps from before, the new ones, or none that anybody believes.
 using System;
+using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.IO;
 using FastBackup.Base;
 using FastBackup.Bitmaps;
 using FastBackup.Devices.Opening;
 using FastBackup.Formats.Qcow2;
+using FastBackup.Tests.Images;
 using FastBackup.Tests.Processes;
 using Xunit;
 
@@ -102,6 +104,40 @@ public sealed class BitmapStoringTests : IDisposable
         string path = _folder["image"];
         File.WriteAllBytes(path, file);
         Tool.Run("qemu-img", "check", "-q", path);
+    }
+
+    /// <summary>Behind the end of the file clusters are counted, and before that some are not.</summary>
+    [Fact]
+    public void CountsWithAGap_AreGoneOnWith()
+    {
+        byte[] file = new EmptyImage(9, 6, 3, false, DiskBytes, 0).ToBytes(); // a block counts 64 clusters
+        int block = file.Length;
+        Array.Resize(ref file, 100 * 512);
+        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(512 + 2 * 8), (ulong)block);
+        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(1024 + block / 512 * 8), 1);
+        Clean(file, leaksMayBe: false);
+        Store(file, 50);
+    }
+
+    /// <summary>Blocks that are made at once are named in two pages of their table.</summary>
+    [Fact]
+    public void BlocksOfTwoPages_AreNamed()
+    {
+        byte[] file = new EmptyImage(9, 6, 3, false, DiskBytes, 0).BeforeTwoPages();
+        Clean(file, leaksMayBe: false);
+        Store(file, 45);
+    }
+
+    void Store(byte[] file, int count)
+    {
+        List<StoredBitmap> many = [];
+        for (int i = 0; i < count; i++) // a directory of two clusters for each
+            many.Add(new StoredBitmap($"{i} " + new string('x', 1000), true, Made(64 << 10)));
+        MemoryFile memory = new(file, file.Length + GrowthMax);
+        OpenRefusal refusal = BitmapStoring.TryStore(memory, "image", canGrow: true, many);
+        Assert.True(refusal.IsNone, refusal.Sentence);
+        Expect(memory.Content, many);
+        Clean(memory.Content, leaksMayBe: false);
     }
 
     /// <summary>A writer that does not know bitmaps was here: what is left of the extension is not believed.</summary>

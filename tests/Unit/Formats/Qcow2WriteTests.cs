@@ -126,6 +126,17 @@ public sealed class Qcow2WriteTests
             }
         );
 
+    /// <summary>Its blocks of reference counts are named in two pages of their table.</summary>
+    [Fact]
+    public void ATableThatNeedsBlocksOfTwoPages_IsMoved()
+    {
+        byte[] file = new EmptyImage(9, 6, 3, false, 100 << 10, 0).BeforeTwoPages();
+        byte[] after = GrownImage.Of(file, 100 << 20);
+        Assert.Equal(100u * 32, BinaryPrimitives.ReadUInt32BigEndian(after.AsSpan(36))); // entries of 32 KiB
+        Assert.True(after.AsSpan(10 * 512 + 191 * 8, 8).ContainsAnyExcept((byte)0));
+        Assert.True(after.AsSpan(10 * 512 + 192 * 8, 8).ContainsAnyExcept((byte)0));
+    }
+
     /// <summary>As a machine's state lies there, or what a program has left that made the disk smaller.</summary>
     [Fact]
     public void WhatLiesBehindTheEnd_IsNotSeen_WhenTheDiskGrowsOverIt()
@@ -151,18 +162,30 @@ public sealed class Qcow2WriteTests
 
     /// <summary>As a power cut leaves it: what is between is free, once.</summary>
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void AFileLongerThanItsCounts_IsFilled_AndThenFull(bool isFixed)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void AFileLongerThanItsCounts_IsFilled_AndThenFull(bool isFixed, bool hasGap)
     {
         EmptyImage shape = new(9, 6, 3, false, 100 << 10, 0); // a block counts 64 clusters
         byte[] file = shape.ToBytes();
+        int block = file.Length;
         Array.Resize(ref file, 100 * 512);
+        if (hasGap) // clusters far behind the end are counted, those around it are not
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(512 + 2 * 8), (ulong)block);
+            BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(1024 + block / 512 * 8), 1);
+        }
         TestSeed.ForEach(
             10,
             seed =>
             {
-                using ImageModel model = new(seed, file, []) { IsFixed = isFixed };
+                using ImageModel model = new(seed, file, [])
+                {
+                    IsFixed = isFixed,
+                    GrowthBytes = seed % 2 == 0 ? 4u << 20 : 0,
+                };
                 model.Run(sessions: 2, requests: 300);
             }
         );
