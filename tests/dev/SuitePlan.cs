@@ -23,6 +23,9 @@ static class SuitePlan
 
     static readonly string[] QuickProjects = ["interop", "tidy", "unit"];
 
+    // Three minutes with the build: long searches of models, and classes that take more than some five seconds.
+    static readonly string[] WithoutLongTests = ["-trait-", "System=None", "-trait-", "Length=Long"];
+
     // Their tests start programs and wait for them: by one test a processor a quarter of the time is nobody's.
     static readonly string[] WaitingProjects = ["abi", "cli", "hosts", "unit"];
     static readonly string[] HalfMoreThreads = ["-maxThreads", "1.5x"];
@@ -35,7 +38,7 @@ static class SuitePlan
 
     public static List<Suite> BuildQuick() =>
         [
-            .. ProgramProject.Discover().Where(one => QuickProjects.Contains(one.Name)).Select(Of),
+            .. ProgramProject.Discover().Where(one => QuickProjects.Contains(one.Name)).Select(OfShortTests),
             .. ProgramSteps.Quick.Select(Of),
         ];
 
@@ -53,6 +56,12 @@ static class SuitePlan
 
         suites.AddRange(ProgramSteps.All.Select(Of));
         return suites;
+    }
+
+    static Suite OfShortTests(ProgramProject project)
+    {
+        Suite suite = Of(project);
+        return suite with { Arguments = [.. suite.Arguments, .. WithoutLongTests] };
     }
 
     static Suite OfCompiledCommand(ProgramProject project)

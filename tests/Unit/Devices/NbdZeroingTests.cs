@@ -9,6 +9,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Devices;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class NbdZeroingTests
 {
     const int PieceBytes = (int)NbdZeroing.SlowBytesMax;

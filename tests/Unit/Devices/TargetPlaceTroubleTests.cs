@@ -12,6 +12,7 @@ using Xunit;
 namespace FastBackup.Tests.Unit.Devices;
 
 [Trait("System", "Linux")] // as TargetPlaceTests
+[Trait("Length", "Long")] // not in the quick check
 public sealed class TargetPlaceTroubleTests
 {
     const string Old = "old";

@@ -14,6 +14,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Formats;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class BitmapStoringTests : IDisposable
 {
     const int DiskBytes = 3 << 20;

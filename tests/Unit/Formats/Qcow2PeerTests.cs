@@ -14,6 +14,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Formats;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class Qcow2PeerTests : IDisposable
 {
     const int DiskBytes = 6 * 1024 * 1024 + 512 * 3; // no whole number of clusters

@@ -19,6 +19,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Formats;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class Qcow2TwinTests : IBlockOwner, IDisposable
 {
     const int BufferBytes = 4 << 20;

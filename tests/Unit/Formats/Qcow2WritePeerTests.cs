@@ -12,6 +12,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Formats;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class Qcow2WritePeerTests : IDisposable
 {
     const int DiskBytes = 222 * 1024 + 512;

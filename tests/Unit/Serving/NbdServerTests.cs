@@ -14,6 +14,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Serving;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class NbdServerTests
 {
     const ushort Read = 0;

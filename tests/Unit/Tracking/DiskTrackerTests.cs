@@ -10,6 +10,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class DiskTrackerTests : IDisposable
 {
     readonly TrackedFile _disk = new();

@@ -6,6 +6,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class PointModelTests
 {
     const int StepsPerSeed = 40;

@@ -16,6 +16,7 @@ using Xunit;
 namespace FastBackup.Tests.Unit.Tracking;
 
 [Trait("System", "Linux")]
+[Trait("Length", "Long")] // not in the quick check
 public sealed class RealCutTests
 {
     const int CutCount = 52; // of each file system

@@ -16,6 +16,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class StepFaultTests
 {
     const int LooksMax = 12;

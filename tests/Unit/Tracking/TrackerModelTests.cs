@@ -5,6 +5,7 @@ using Xunit;
 
 namespace FastBackup.Tests.Unit.Tracking;
 
+[Trait("Length", "Long")] // not in the quick check
 public sealed class TrackerModelTests
 {
     const int StepsPerSeed = 300;
