@@ -1,6 +1,7 @@
 // fb_engine_*: open, close, query, warnings, events.
 using System;
 using FastBackup.Base;
+using FastBackup.Devices.Rbd;
 using FastBackup.Native.Errors;
 using FastBackup.Native.Handles;
 using FastBackup.Native.Header;
@@ -17,6 +18,7 @@ static class EngineCalls
     const uint ChunkBytesMax = 1 << 30;
     const ulong BufferCountMax = 1 << 20;
     const uint DepthMax = 32768;
+    const int RbdCloseLimitMs = 10_000; // then Ceph finds out by itself that nobody has its images
 
     public static unsafe int Open(EngineOptionsStruct* host, ulong* result)
     {
@@ -79,7 +81,11 @@ static class EngineCalls
             return Answer.Handle(EngineObject.Noun).Tell();
         Answer answer = engine.CloseIfUnused();
         if (answer.IsOk)
+        {
             LingeringDevices.Abandon(engine);
+            // Else a host that exits now does so under Ceph's threads, which end the process by an abort.
+            RbdDevice.AwaitClosed(RbdCloseLimitMs);
+        }
         return answer.Tell();
     }
 
