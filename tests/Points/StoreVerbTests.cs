@@ -142,7 +142,7 @@ public sealed class StoreVerbTests : IDisposable
     }
 
     [Fact]
-    public void Making_IsDone_OrRefusesToBeHalfDone()
+    public void Making_IsDone_OrFinishedByTheNext_OrRefused()
     {
         Try(
             new FaultyStore(),
@@ -153,15 +153,20 @@ public sealed class StoreVerbTests : IDisposable
             },
             (store, isDone, _) =>
             {
-                if (isDone)
+                // Half a key file opens for nobody, and what has a config is there: such are refused.
+                bool isRefused = false;
+                if (!isDone)
+                    try
+                    {
+                        TrialPoints.Create(store);
+                    }
+                    catch (RepositoryException exception)
+                        when (exception.Error is RepositoryError.Refused or RepositoryError.Foreign)
+                    {
+                        isRefused = true;
+                    }
+                if (!isRefused)
                     Assert.NotEqual(default, _points.BackUp(store, 1, TimeSpan.Zero));
-                else if (store.List(StoreKind.Key).Count == 0 && store.SizeOf(StoreKind.Config, "") == null)
-                    TrialPoints.Create(store);
-                else
-                    Assert.Contains(
-                        Assert.Throws<RepositoryException>(() => TrialPoints.Create(store)).Error,
-                        (RepositoryError[])[RepositoryError.Refused, RepositoryError.Foreign]
-                    );
             }
         );
     }
