@@ -30,6 +30,12 @@ static class Program
         DefaultValueFactory = _ => "report",
     };
 
+    static readonly Option<string?> Only = new("--only")
+    {
+        Description = "Only the sections with this in their titles: Copies, Guests, Images, NBD, Tracking, ...",
+        HelpName = "TITLE",
+    };
+
     static readonly Option<bool> Sections = new("--sections")
     {
         Description = "Instead: runs the sections on small disks and checks that they have figures, not which.",
@@ -43,6 +49,7 @@ static class Program
             Full,
             Folder,
             Out,
+            Only,
         };
         report.SetAction(
             (parsed, cancel) => Task.Run(() => Guard(() => Measure(parsed, cancel)), CancellationToken.None)
@@ -99,7 +106,8 @@ static class Program
         try
         {
             ReportPlan plan = isQuick ? ReportPlan.Quick : ReportPlan.Full;
-            Write(new ReportRun(plan, own, HostLine.Describe(folder), cancel).Run(), parsed.GetValue(Out)!);
+            ReportRun run = new(plan, own, HostLine.Describe(folder), parsed.GetValue(Only), cancel);
+            Write(run.Run(), parsed.GetValue(Out)!);
             return 0;
         }
         finally

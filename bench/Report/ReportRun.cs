@@ -15,8 +15,9 @@ namespace FastBackup.Bench.Report;
 /// <param name="plan">How much.</param>
 /// <param name="folder">Empty, with room.</param>
 /// <param name="host">For people.</param>
+/// <param name="only">Null, or a part of the titles of the sections to run.</param>
 /// <param name="cancel">Ends what runs.</param>
-sealed class ReportRun(ReportPlan plan, string folder, string host, CancellationToken cancel)
+sealed class ReportRun(ReportPlan plan, string folder, string host, string? only, CancellationToken cancel)
 {
     readonly long _start = Stopwatch.GetTimestamp();
     readonly List<Section> _sections = [];
@@ -40,6 +41,8 @@ sealed class ReportRun(ReportPlan plan, string folder, string host, Cancellation
         Do("Tracking", 30, () => new TrackingSection(folder, plan, cancel).Run());
         Do("Bitmap", 55, () => BitmapSection.Run(plan, cancel));
         Do("Growth", 30, () => GrowthSection.Run(plan, folder, cancel));
+        if (_sections.Count == 0)
+            throw new PeerException($"no section has '{only}' in its title");
         others = Math.Max(others, OtherLoad.Measure());
         double seconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
         return new ReportDocument(Version(), host, plan.Mode, seconds, others, _sections);
@@ -47,6 +50,8 @@ sealed class ReportRun(ReportPlan plan, string folder, string host, Cancellation
 
     void Do(string title, double budgetSeconds, Func<Section> measure)
     {
+        if (only != null && !title.Contains(only, StringComparison.OrdinalIgnoreCase))
+            return;
         double startSeconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
         Console.Error.WriteLine(BenchProgram.Text($"{startSeconds, 6:F0} s  {title}"));
         Section section;

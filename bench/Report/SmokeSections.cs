@@ -20,7 +20,7 @@ static class SmokeSections
             .FullName;
         try
         {
-            ReportDocument report = new ReportRun(ReportPlan.Smoke, folder, "small disks", cancel).Run();
+            ReportDocument report = new ReportRun(ReportPlan.Smoke, folder, "small disks", only: null, cancel).Run();
             string[] wrong = [.. report.Sections.SelectMany(WrongIn)];
             foreach (string one in wrong)
                 Console.Error.WriteLine("report: " + one);
