@@ -86,11 +86,17 @@ sealed class ImageLockFile((uint Major, uint Minor, ulong Inode) key, bool isBlo
         }
     }
 
-    /// <summary>Nobody uses it any more.</summary>
+    /// <summary>
+    /// Nobody uses it any more. The locks are taken away before: closing does not do it while a process that was just
+    /// forked, and has not yet begun its own program, has the descriptor, too.
+    /// </summary>
     public void Close()
     {
-        if (_fd >= 0)
-            _ = Files.Close(_fd);
+        if (_fd < 0)
+            return;
+        _ = Files.Flock(_fd, Files.LOCK_UN);
+        _ = Call(ByteLocks.F_OFD_SETLK, ByteLocks.F_UNLCK, 0, out _, lengthBytes: UnsharedBase + PermissionCount);
+        _ = Files.Close(_fd);
     }
 
     ImageUse TryApply(ImageHold hold)
@@ -171,14 +177,14 @@ sealed class ImageLockFile((uint Major, uint Minor, ulong Inode) key, bool isBlo
     bool IsLockedElsewhere(long offsetBytes) =>
         Call(ByteLocks.F_OFD_GETLK, ByteLocks.F_WRLCK, offsetBytes, out short found) && found != ByteLocks.F_UNLCK;
 
-    unsafe bool Call(int command, short type, long offsetBytes, out short found)
+    unsafe bool Call(int command, short type, long offsetBytes, out short found, long lengthBytes = 1)
     {
         ByteLock request = new()
         {
             Type = type,
             Whence = Files.SEEK_SET,
             OffsetBytes = offsetBytes,
-            LengthBytes = 1,
+            LengthBytes = lengthBytes,
         };
         // SAFETY: the kernel reads and fills the structure during the call only.
         bool isDone = _fd >= 0 && ByteLocks.Fcntl(_fd, command, &request) == 0;

@@ -47,7 +47,7 @@ static class ImageLocks
         bool isLast;
         lock (s_gate)
             isLast = IsLast(file);
-        if (isLast) // closing the descriptor takes all locks away
+        if (isLast) // that takes all locks away
         {
             file.Close();
             return;

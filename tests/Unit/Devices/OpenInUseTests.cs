@@ -1,6 +1,7 @@
 // Opening beside others: another program is another open file description, whose locks are set here by hand as QEMU
 // sets them (byte 100 + N: uses permission N; byte 200 + N: shares it with nobody; 1 is writing), or by flock.
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Runtime.InteropServices;
 using FastBackup.Base;
@@ -103,6 +104,23 @@ public sealed class OpenInUseTests : IDisposable
         Assert.Equal(0, FlockOf(Files.LOCK_SH)); // among readers again
         Assert.Equal(0, FlockOf(Files.LOCK_UN));
         Open(isReadOnly: false).Dispose();
+    }
+
+    /// <summary>A process that is being forked has all descriptors until its own program begins.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void LocksOfAClosedImage_DoNotOutliveIt_InAChildThatHasItsDescriptors(bool isReadOnly)
+    {
+        FileDevice first = Open(isReadOnly);
+        List<int> ofChild = [];
+        foreach (string name in Directory.GetFiles("/proc/self/fd"))
+            if (new FileInfo(name).LinkTarget == _path)
+                ofChild.Add(NameCalls.Kernel.Duplicate(int.Parse(Path.GetFileName(name), null)));
+        Assert.True(ofChild.Count >= 3 && ofChild.TrueForAll(fd => fd >= 0)); // ours, the device's, its locks'
+        first.Dispose();
+        Open(isReadOnly: false).Dispose();
+        ofChild.ForEach(NameCalls.Close);
     }
 
     [Theory]
