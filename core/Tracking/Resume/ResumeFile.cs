@@ -176,5 +176,9 @@ public sealed class ResumeFile(int fd) : IDisposable
         return fault;
     }
 
-    public void Dispose() => NameCalls.Close(fd);
+    public void Dispose()
+    {
+        _ = NameCalls.Kernel.Lock(fd, Files.LOCK_UN); // a child that is forked right now has the descriptor, too
+        NameCalls.Close(fd);
+    }
 }
