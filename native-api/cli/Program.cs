@@ -12,8 +12,6 @@ namespace FastBackup.Cli;
 
 static class Program
 {
-    const int RbdCloseLimitMs = 10_000; // then Ceph finds out by itself that nobody has them
-
     static int Main(string[] arguments)
     {
         SystemPort.Current.BeginThread(null); // the threads that come inherit it
@@ -23,7 +21,7 @@ static class Program
         Console.SetOut(output);
         Console.SetError(error);
         int exitCode = Run(arguments, error);
-        RbdDevice.AwaitClosed(RbdCloseLimitMs);
+        RbdDevice.AwaitClosed();
         if (output.Failure == null)
             return exitCode;
         error.WriteLine($"fastbackup: the work ended with exit code {exitCode}, but stdout failed: {output.Failure}");

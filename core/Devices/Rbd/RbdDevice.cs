@@ -29,6 +29,7 @@ public sealed class RbdDevice : IBlockDevice, ILoopTask
     const uint InFlightMax = 1024;
     const ulong LongPartBytes = 256 * Units.MiB;
     const int NumberShift = 32;
+    const int CloseLimitMs = 10_000; // then Ceph finds out by itself that nobody has its images
 
     readonly record struct Ended(uint Slot, nint Result, uint Count, Fault Fault);
 
@@ -74,10 +75,10 @@ public sealed class RbdDevice : IBlockDevice, ILoopTask
 
     /// <summary>Waits until all images that were disposed of are closed, or the time is over. Any thread that may.
     /// </summary>
-    public static void AwaitClosed(int limitMs)
+    public static void AwaitClosed()
     {
         lock (s_one)
-            while (s_closingCount > 0 && Monitor.Wait(s_one, limitMs)) { }
+            while (s_closingCount > 0 && Monitor.Wait(s_one, CloseLimitMs)) { }
     }
 
     public void Submit(in BlockRequest request)

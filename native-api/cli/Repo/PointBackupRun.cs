@@ -168,7 +168,7 @@ sealed class PointBackupRun(PointBackupRequest request, RepositoryWork work)
         _done.Add(
             new DiskDoneEntry(source.Wanted.Disk, source.Wanted.Path, RunStatus.Done.Word())
             {
-                Mode = source.Plan!.Changed != null ? "incremental" : "full",
+                Mode = source.Plan!.Mode,
                 Reason = source.Plan.FullReason,
                 Bytes = progress.TotalBytes,
                 ReadBytes = progress.ReadBytes,

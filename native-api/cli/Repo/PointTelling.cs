@@ -52,7 +52,7 @@ sealed class PointTelling(PointBackupRequest request, Output output)
                 request.Place.Address,
                 source.Wanted.Path,
                 request.Host + "/" + plan.Disk,
-                plan.Changed != null ? "incremental" : "full",
+                plan.Mode,
                 plan.FullReason,
                 plan.Parent?.Snapshot.Id.ToString(),
                 source.Device.Limits.CapacityBytes,

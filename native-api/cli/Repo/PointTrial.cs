@@ -30,7 +30,7 @@ sealed class PointTrial(PointTelling telling, RepositoryWork work)
             Status = isWhole ? "" : RunStatus.Failed.Word(),
             Error = isWhole ? null : "disk",
             DryRun = true,
-            Mode = isOne ? ModeOf(whole[0].Plan!) : null,
+            Mode = isOne ? whole[0].Plan!.Mode : null,
             Reason = isOne ? whole[0].Plan!.FullReason : null,
             Bytes = all.Aggregate(0ul, (sum, one) => sum + one.TotalBytes),
             ReadBytes = all.Aggregate(0ul, (sum, one) => sum + one.ReadBytes),
@@ -38,6 +38,4 @@ sealed class PointTrial(PointTelling telling, RepositoryWork work)
             SameBytes = all.Aggregate(0ul, (sum, one) => sum + one.SameBytes),
         };
     }
-
-    static string ModeOf(BackupPlan plan) => plan.Changed != null ? "incremental" : "full";
 }

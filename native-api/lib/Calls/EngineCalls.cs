@@ -18,7 +18,6 @@ static class EngineCalls
     const uint ChunkBytesMax = 1 << 30;
     const ulong BufferCountMax = 1 << 20;
     const uint DepthMax = 32768;
-    const int RbdCloseLimitMs = 10_000; // then Ceph finds out by itself that nobody has its images
 
     public static unsafe int Open(EngineOptionsStruct* host, ulong* result)
     {
@@ -84,7 +83,7 @@ static class EngineCalls
         {
             LingeringDevices.Abandon(engine);
             // Else a host that exits now does so under Ceph's threads, which end the process by an abort.
-            RbdDevice.AwaitClosed(RbdCloseLimitMs);
+            RbdDevice.AwaitClosed();
         }
         return answer.Tell();
     }

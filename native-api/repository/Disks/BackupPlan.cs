@@ -18,6 +18,9 @@ sealed record BackupPlan
     /// <summary>What has changed since the parent; null: nobody knows, so all is read.</summary>
     public HierarchicalBitmap? Changed { get; init; }
 
+    /// <summary>Its word in documents, events and texts.</summary>
+    public string Mode => Changed != null ? "incremental" : "full";
+
     /// <summary>Why all is read; null: it is not.</summary>
     public string? FullReason { get; init; }
 

@@ -254,7 +254,7 @@ sealed class DiskBackup : IDisposable
             _layout.ChunkBytes,
             _layout.SegmentBytes,
             RepositoryTime.Format(_draft.Head.Time),
-            _plan.Changed != null ? "incremental" : "full",
+            _plan.Mode,
             _plan.FullReason,
             _plan.Parent?.Snapshot.Id.ToString(),
             _plan.Checkpoint,
