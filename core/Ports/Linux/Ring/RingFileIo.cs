@@ -82,7 +82,7 @@ public sealed unsafe class RingFileIo : IFileIo
     public bool NeedsPoll => _ring.UnsubmittedCount > 0 || !IsArmed;
 
     /// <summary>Enter calls made, for tests of work done.</summary>
-    public ulong EnterCount { get; private set; }
+    public ulong EnterCount => _ring.EnterCount;
 
     /// <param name="depth">Commands in flight at most, 1..16384.</param>
     /// <param name="fileIo">The port, or null after a fault.</param>
@@ -300,7 +300,6 @@ public sealed unsafe class RingFileIo : IFileIo
 
     void Enter(uint minComplete, ulong waitNs)
     {
-        EnterCount++;
         Fault fault = EnterQuietly(minComplete, waitNs);
         // EAGAIN, EBUSY: the kernel is short of memory or completions wait to be harvested; the entries
         // stay queued and the next turn submits them. EINTR and ETIME end the wait only.
