@@ -69,6 +69,9 @@ sealed class BusyWindow
 
     public ulong Bytes => (ulong)Math.Min(_windowBytes, _useful.LimitBytes);
 
+    /// <summary>Of which a chunk is a part: at most the window.</summary>
+    public ulong ChunkWindowBytes => (ulong)Math.Min(_windowBytes, _useful.ChunkLimitBytes);
+
     /// <summary>What is usual on the idle disk is not known, or not any more.</summary>
     public bool WantsProbe { get; set; }
 

@@ -83,7 +83,7 @@ sealed class LatencyGovernor
         {
             if (_mode == Mode.Quiet)
                 return _search.ChunkBytes;
-            ulong part = IsGated || _unit.MustBeAlone ? _unit.Bytes : WindowBytes / BusyChunks;
+            ulong part = IsGated || _unit.MustBeAlone ? _unit.Bytes : _window.ChunkWindowBytes / BusyChunks;
             return (uint)Math.Clamp(Units.AlignDown(part, _chunkBytesMin), _unit.Bytes, _chunkBytesMax);
         }
     }

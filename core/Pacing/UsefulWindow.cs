@@ -4,7 +4,8 @@
 // In spans long enough to count the rate is measured. Now and then a quarter of the window is tried for one span: if
 // that loses nothing, it is the limit, and a quarter of that is tried next. A disk that the queue keeps busy loses much
 // more than chance by that, so one look a second costs it a hundredth. While there is a limit, four times as much is
-// tried instead: the target may have become faster.
+// tried instead, as more chunks and not as longer ones: the target may have become faster. If it seems so, a quarter
+// is tried again right afterwards, in case it was chance.
 //
 // Cost: O(1) per chunk. RateSearch asks the same while no guest is there, by small steps of its own; here the guests
 // move the window, and this only bounds it.
@@ -42,6 +43,9 @@ sealed class UsefulWindow(double floorBytes)
 
     /// <summary>The window need not be larger.</summary>
     public double LimitBytes { get; private set; } = double.MaxValue;
+
+    /// <summary>The window that says how long a chunk may be: more is tried without longer ones.</summary>
+    public double ChunkLimitBytes => _phase == Phase.More ? _keptBytes : LimitBytes;
 
     /// <summary>The copy stood still: what was measured of this span says nothing.</summary>
     public void BeginAnew() => _startNs = 0;
@@ -86,7 +90,7 @@ sealed class UsefulWindow(double floorBytes)
                 return;
             case Phase.More when rate > _baseRate * GainWanted:
                 // As much as guests allow from here on: they say when it is too much.
-                (_phase, LimitBytes, _restCount) = (Phase.Rest, double.MaxValue, RestSpans);
+                (_phase, LimitBytes) = (Phase.Measure, double.MaxValue);
                 return;
             case Phase.Less or Phase.More:
                 LimitBytes = _keptBytes;

@@ -82,6 +82,28 @@ public sealed class NbdReturnTests : IDisposable
     }
 
     [Fact]
+    public void AGuestsDiskOfAServerThatIsGone_IsAnErrorAtOnce_WithoutReconnect()
+    {
+        Requires.Command("qemu-io");
+        using RunningProgram peer = Serve("nbdkit", "disk.img");
+        using RunningProgram serve = Start("serve", $"guest={Uri}", "--socket", "g", "--reconnect", "0");
+        Eventually.True(() => File.Exists(_folder["g"]));
+        string guest = $"nbd+unix:///guest?socket={_folder["g"]}";
+        Write(guest).Expect(0);
+        peer.Signal("KILL");
+        peer.Wait();
+        Assert.Contains("Input/output error", Write(guest).Expect(1).Output, StringComparison.Ordinal);
+        serve.Signal("INT");
+        serve.Wait();
+
+        static ProgramResult Write(string uri)
+        {
+            using RunningProgram io = Tool.Start("qemu-io", "-f", "raw", "-c", "write 0 4k", uri);
+            return io.Wait();
+        }
+    }
+
+    [Fact]
     public void WhatTheBitmapOfAServerMarks_CompletesAnEarlierCopy()
     {
         Requires.Command("qemu-img");

@@ -52,6 +52,7 @@ static class ServeCommand
             "During backups answer writes from memory, so much of each disk at most, until a flush; a volatile cache.",
             CheckAbsorb
         );
+        Option<uint?> reconnect = ReconnectOption.Create();
         Option<int> connections = ListenOptions.CreateConnections();
         Command command = new("serve", "Serve disks to NBD clients, such as QEMU, until Ctrl-C.")
         {
@@ -63,6 +64,7 @@ static class ServeCommand
             readOnly,
             track,
             absorb,
+            reconnect,
             connections,
             CommonOptions.IgnoreLocks,
             CommonOptions.Format,
@@ -100,6 +102,7 @@ static class ServeCommand
                     parsed.GetValue(readOnly),
                     parsed.GetValue(track),
                     parsed.GetValue(absorb) ?? 0,
+                    ReconnectOption.Options(parsed.GetValue(reconnect)),
                     parsed.GetValue(CommonOptions.IgnoreLocks),
                     parsed.GetValue(CommonOptions.Format),
                     parsed.GetValue(connections)

@@ -15,6 +15,7 @@ namespace FastBackup.Cli;
 /// <param name="IsReadOnly">Clients may not write, and the disks are opened only to be read.</param>
 /// <param name="IsTracked">What clients write is recorded in the disks' trackers.</param>
 /// <param name="AbsorbBytes">A disk's memory for writes that are answered before they land; 0: none.</param>
+/// <param name="Remote">Of disks that are a server's.</param>
 /// <param name="IsLockIgnored">Whether --ignore-locks was given.</param>
 /// <param name="Format">Raw when --format raw was given.</param>
 /// <param name="ConnectionsMax">Clients at once.</param>
@@ -29,6 +30,7 @@ sealed record ServeRequest(
     bool IsReadOnly,
     bool IsTracked,
     ulong AbsorbBytes,
+    RemoteOpenOptions Remote,
     bool IsLockIgnored,
     FormatRule Format,
     int ConnectionsMax

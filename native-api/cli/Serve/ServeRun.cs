@@ -90,6 +90,7 @@ sealed class ServeRun(ServeRequest request, Output output, Interruption interrup
                 IsReadOnly = request.IsReadOnly,
                 IsLockIgnored = request.IsLockIgnored,
                 Format = request.Format,
+                Remote = request.Remote,
             };
             OpenRefusal refusal = host.TryAdd(export, options, request.AbsorbBytes);
             if (!refusal.IsNone)
