@@ -91,7 +91,16 @@ sealed class InFlightCounter : IWriteCounts
     {
         ref Cell cell = ref At(Home(frame));
         if (cell.Frame != frame)
-            cell = ref Find(frame);
+            return ref BeginElsewhere(frame);
+        Volatile.Write(ref cell.BegunCount, cell.BegunCount + 1);
+        return ref cell;
+    }
+
+    /// <summary>Its home is another's. Apart, so that those at home have one look at the owner and no more.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    ref Cell BeginElsewhere(ulong frame)
+    {
+        ref Cell cell = ref Find(frame);
         if (cell.Frame == frame)
             Volatile.Write(ref cell.BegunCount, cell.BegunCount + 1);
         else
@@ -113,8 +122,16 @@ sealed class InFlightCounter : IWriteCounts
     public void End(ulong frame)
     {
         ref Cell cell = ref At(Home(frame));
-        if (cell.Frame != frame)
-            cell = ref Find(frame);
+        if (cell.Frame == frame)
+            Volatile.Write(ref cell.EndedCount, cell.EndedCount + 1);
+        else
+            EndElsewhere(frame);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    void EndElsewhere(ulong frame)
+    {
+        ref Cell cell = ref Find(frame);
         if (cell.Frame == frame)
             Volatile.Write(ref cell.EndedCount, cell.EndedCount + 1);
         else
@@ -159,7 +176,6 @@ sealed class InFlightCounter : IWriteCounts
     }
 
     /// <summary>The frame's own cell, taken now if need be, or a shared one.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     ref Cell Find(ulong frame)
     {
         nuint home = Home(frame);

@@ -13,6 +13,9 @@ public sealed partial class LibraryFileTests
 {
     const long SizeMaxBytes = 16 << 20; // two thirds of it are what a repository needs: TLS, HTTP, S3, its ciphers
 
+    // Of the 1664 that glibc has put by in each thread for all libraries that are opened later.
+    const int ThreadBytesMax = 512;
+
     // What the runtime exports by itself, and the name of the symbols' version.
     static readonly string[] OfTheRuntime = ["DotNetRuntimeDebugHeader", "V1.0"];
 
@@ -39,6 +42,22 @@ public sealed partial class LibraryFileTests
         Assert.Contains("NODELETE", dynamic);
         string[] needed = [.. NeededPattern().Matches(dynamic).Select(match => match.Groups[1].Value)];
         Assert.All(needed, name => Assert.Contains(name.Split('.')[0], MayBeNeeded));
+    }
+
+    /// <summary>Each call enters the runtime without asking the loader: native-api/lib/Process/process.c.</summary>
+    [Fact]
+    public void ThreadRecords_AreFoundWithoutACall_AndAreSmall()
+    {
+        foreach (string file in BuiltLibrary.Levels.Select(BuiltLibrary.LevelFile))
+        {
+            Assert.Contains("STATIC_TLS", ToolRun.Of("readelf", ["-d", file]).Output);
+            string[] segment = ToolRun
+                .Of("readelf", ["-lW", file])
+                .Output.Split('\n')
+                .Single(line => line.TrimStart().StartsWith("TLS ", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            Assert.InRange(Convert.ToInt32(segment[5], 16), 1, ThreadBytesMax);
+        }
     }
 
     /// <summary>Which vectors it uses is told by the kernels themselves: see the next test.</summary>
