@@ -1,5 +1,6 @@
 // The files of the repository as git sees them: tracked ones, and new ones that no ignore rule covers, so that
-// a rule speaks up before the commit. Read once, shared by all rules.
+// a rule speaks up before the commit. Where there is no git, or no repository (an archive of the sources), all files
+// but those in folders that .gitignore names. Read once, shared by all rules.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -29,7 +30,26 @@ static class Tree
 
     static SourceFile Load(string path) => new(path, File.ReadAllText(FullPath(path)));
 
-    static string[] ListPaths()
+    static string[] ListPaths() =>
+        Requires.FindCommand("git") != null && Path.Exists(FullPath(".git")) ? AskGit() : Walk(Root);
+
+    /// <summary>Without git: paths from a folder.</summary>
+    internal static string[] Walk(string root)
+    {
+        string[] ignored = [.. File.ReadLines(FullPath(".gitignore")).Where(line => line.EndsWith('/')), ".git/"];
+        List<string> found = [];
+        Stack<string> folders = new([root]);
+        while (folders.TryPop(out string? folder))
+        {
+            found.AddRange(Directory.EnumerateFiles(folder).Select(file => Path.GetRelativePath(root, file)));
+            foreach (string inner in Directory.EnumerateDirectories(folder))
+                if (!ignored.Contains(Path.GetFileName(inner) + "/"))
+                    folders.Push(inner);
+        }
+        return [.. found.Order(StringComparer.Ordinal)];
+    }
+
+    static string[] AskGit()
     {
         // safe.directory: the tree may belong to another user than the one who runs the tests.
         string[] arguments =
