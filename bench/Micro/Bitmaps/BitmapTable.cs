@@ -18,6 +18,7 @@ sealed class BitmapTable(TableOptions options)
     public static readonly double[] Densities = [1e-4, 1e-2, 0.5];
 
     const ulong HotBits = 1024;
+    const ulong Pieces = 64; // of random gets
 
     readonly ulong _bitCount = 1UL << options.BitCountLog2;
     readonly ulong _hotSets = options.BitCountLog2 < 28 ? 1UL << 16 : 1UL << 24;
@@ -84,7 +85,7 @@ sealed class BitmapTable(TableOptions options)
         double time = Time(() => Load(bitmap, words), () => SetRandom(bitmap, 11, _randomPoints));
         Add("set_random", density, time, _randomPoints);
         Load(bitmap, words);
-        Add("get_random", density, Time(() => { }, () => Hash += GetRandom(bitmap)), _randomPoints);
+        Add("get_random", density, TimeRandomGets(bitmap), _randomPoints);
         Check.That(bitmap.Set(0, HotBits).IsNone);
         Add("set_hot", density, Time(() => { }, () => SetHot(bitmap)), _hotSets);
     }
@@ -177,10 +178,10 @@ sealed class BitmapTable(TableOptions options)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    ulong GetRandom(HierarchicalBitmap bitmap)
+    ulong GetRandom(HierarchicalBitmap bitmap, ulong first, ulong end)
     {
         ulong ones = 0;
-        for (ulong i = 0; i < _randomPoints; i++)
+        for (ulong i = first; i < end; i++)
         {
             bitmap.Get(BitSource.Position(13, i, _bitCount), out bool isDirty);
             ones += isDirty ? 1UL : 0UL;
@@ -256,6 +257,22 @@ sealed class BitmapTable(TableOptions options)
         }
         Array.Sort(times);
         return times[0];
+    }
+
+    /// <summary>In pieces of a millisecond, as the peer: in a tenth of a second others are at work, too.</summary>
+    /// <returns>Of the fastest piece, for all points.</returns>
+    double TimeRandomGets(HierarchicalBitmap bitmap)
+    {
+        ulong points = _randomPoints / Pieces;
+        double best = double.MaxValue;
+        for (ulong piece = 0; piece < (ulong)options.Repetitions * Pieces; piece++)
+        {
+            ulong first = piece % Pieces * points;
+            long start = Stopwatch.GetTimestamp();
+            Hash += GetRandom(bitmap, first, first + points);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+        }
+        return best * Pieces;
     }
 
     void Add(string operation, double density, double nanoseconds, ulong items) =>
