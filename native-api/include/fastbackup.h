@@ -294,6 +294,9 @@ FB_API int32_t FB_CALL fb_queue_dispatch(fb_queue queue, uint32_t capacity, uint
 #define FB_PACKING_ZLIB 1u /* read by every program that reads qcow2 */
 #define FB_PACKING_ZSTD 2u /* by QEMU from 5.1 on */
 
+#define FB_PREALLOCATION_OFF 0u
+#define FB_PREALLOCATION_METADATA 1u /* all clusters have a place, of an image neither packed nor based on another */
+
 typedef struct fb_device_options {
   uint32_t struct_size;
   uint32_t flags;          /* FB_DEVICE_* */
@@ -307,7 +310,7 @@ typedef struct fb_device_options {
   uint32_t backing_format; /* what the backing is taken for: FB_FORMAT_*; UNSAID: what it looks like */
   const char *backing;     /* of a new image: the file that it is based on, a copy of create_bytes; NULL = none */
   uint32_t backing_length; /* 0 to 1023 bytes, no NUL inside */
-  uint32_t reserved;       /* 0 */
+  uint32_t preallocation;  /* of a new image: FB_PREALLOCATION_* */
 } fb_device_options;
 
 #define FB_DEVICE_IS_READ_ONLY 1u

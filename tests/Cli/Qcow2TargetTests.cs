@@ -1,7 +1,9 @@
 // A backup that becomes a qcow2 image, as QEMU sees it; and when it does not become one.
 using System;
+using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Text.Json.Nodes;
 using FastBackup.Tests.Cli.Command;
 using FastBackup.Tests.Processes;
 using FastBackup.Tests.Storage;
@@ -75,6 +77,34 @@ public sealed class Qcow2TargetTests : IDisposable
         string info = Programs.Run(_folder.Path, "qemu-img", "info", "copy.qcow2").Expect(0).Output;
         Assert.Contains($"compression type: {packing[..4]}\n", info);
     }
+
+    /// <summary>So that a guest's first write changes no table; what is not written is a hole.</summary>
+    [Theory]
+    [InlineData("40M")]
+    [InlineData("600M")] // an L2 table is about 512 MiB
+    public void APreallocatedBackup_HasAPlaceForEachCluster(string size)
+    {
+        Qemu("resize", "-q", "-f", "raw", "disk.img", size);
+        Run("backup", "disk.img", "off.qcow2", "--preallocation", "off").Expect(0);
+        Assert.Contains(Map("off.qcow2"), extent => extent!["offset"] == null);
+        Run("backup", "disk.img", "copy.qcow2", "--preallocation", "metadata").Expect(0);
+        Qemu("check", "-q", "-f", "qcow2", "copy.qcow2");
+        Qemu("compare", "-q", "-f", "qcow2", "-F", "raw", "copy.qcow2", "disk.img");
+        Run("compare", "copy.qcow2", "disk.img").Expect(0);
+        Assert.StartsWith("clean: ", Run("check", "copy.qcow2").Expect(0).Output);
+        Assert.All(Map("copy.qcow2"), extent => Assert.Equal(65536 + (long)extent!["start"]!, (long)extent["offset"]!));
+        string used = Programs.Run(_folder.Path, "du", "-k", "copy.qcow2").Expect(0).Output.Split('\t')[0];
+        Assert.InRange(int.Parse(used, CultureInfo.InvariantCulture), 1 << 10, 4 << 10);
+        long before = new FileInfo(_folder["copy.qcow2"]).Length;
+        Programs.Run(_folder.Path, "qemu-io", "-c", "write -P 7 20M 1M", "copy.qcow2").Expect(0);
+        Assert.Equal(before, new FileInfo(_folder["copy.qcow2"]).Length);
+        Qemu("check", "-q", "-f", "qcow2", "copy.qcow2");
+    }
+
+    JsonArray Map(string image) =>
+        JsonNode
+            .Parse(Programs.Run(_folder.Path, "qemu-img", "map", "--output", "json", image).Expect(0).Output)!
+            .AsArray();
 
     [Theory]
     [InlineData]

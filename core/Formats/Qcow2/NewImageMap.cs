@@ -1,5 +1,6 @@
 // Where the clusters of a new image lie: for each cluster of its disk the entry that its L2 table will have, for each
-// cluster of the file how many use it: many, where they are packed. What is new goes behind all else.
+// cluster of the file how many use it: many, where they are packed. What is new goes behind all else; where all have a
+// place from the start it is known already, and written or not is all that is noted.
 // Memory: 8 bytes for each 64 KiB of the disk and 2 for each of the file, as they are needed: 160 MiB for a full TiB.
 // Cost: O(1) a cluster.
 // Source: QEMU docs/interop/qcow2.rst, "Standard Cluster Descriptor" and those after it.
@@ -18,6 +19,7 @@ sealed class NewImageMap : IDisposable
     readonly NativeArray<ulong> _entries; // 0: nowhere
     readonly NativeArray<ushort> _counts;
     readonly bool[] _hasSome; // of each L2 table
+    readonly bool _isPreallocated;
 
     /// <param name="shape">Of the image.</param>
     public NewImageMap(NewImageShape shape)
@@ -26,6 +28,11 @@ sealed class NewImageMap : IDisposable
         _counts = new NativeArray<ushort>(shape.DataEndMax, RegionResidency.Lazy);
         _hasSome = new bool[shape.TableCount];
         _counts[0] = 1; // the header
+        if (!shape.Options.IsPreallocated)
+            return;
+        _isPreallocated = true;
+        EndCluster += shape.DataClusters;
+        Array.Fill(_hasSome, true);
     }
 
     /// <summary>The cluster of the file behind all that are in use.</summary>
@@ -34,17 +41,19 @@ sealed class NewImageMap : IDisposable
     /// <summary>Of each L2 table whether there is something in it.</summary>
     public ReadOnlySpan<bool> HasSome => _hasSome;
 
-    public ushort Count(ulong hostCluster) => _counts[hostCluster];
+    public ushort Count(ulong hostCluster) => _isPreallocated ? (ushort)1 : _counts[hostCluster];
 
-    /// <summary>Entries of the disk's clusters from one on.</summary>
-    public unsafe ReadOnlySpan<ulong> Entries(ulong firstCluster, ulong countMax)
-    {
-        ulong count = Math.Min(countMax, _entries.Count - firstCluster);
-        // SAFETY: within the array, which lives as long as this object; the caller keeps it no longer.
-        return new ReadOnlySpan<ulong>(_entries.Pointer + firstCluster, (int)count);
-    }
+    /// <summary>Of the disk.</summary>
+    public ulong ClusterCount => _entries.Count;
 
-    /// <summary>Where in the file a cluster lies as it is; 0: nowhere, or otherwise.</summary>
+    /// <summary>The entry of a cluster of the disk.</summary>
+    public ulong Entry(ulong cluster) => _isPreallocated ? OwnPlace(cluster) | EntryReader.Copied : _entries[cluster];
+
+    /// <summary>Where all have one.</summary>
+    static ulong OwnPlace(ulong cluster) => (1 + cluster) << NewImageShape.ClusterBits;
+
+    /// <summary>Where in the file a cluster lies as it is; 0: nowhere, or otherwise, or nothing was written there.
+    /// </summary>
     public ulong PlaceOf(ulong cluster)
     {
         ulong entry = _entries[cluster];
@@ -55,6 +64,8 @@ sealed class NewImageMap : IDisposable
     /// <returns>Where; 0: the file is as long as it can be.</returns>
     public ulong Place(ulong cluster)
     {
+        if (_isPreallocated)
+            return (_entries[cluster] = Entry(cluster)) & EntryReader.OffsetMask;
         if (EndCluster == _counts.Count)
             return 0;
         ulong host = EndCluster++ << NewImageShape.ClusterBits;

@@ -14,4 +14,8 @@ public sealed record NewImageOptions
 
     /// <summary>Clusters are packed; null: they are not.</summary>
     public NewImagePacking? Packing { get; init; }
+
+    /// <summary>Every cluster of the disk has a place, in the order of the disk, so that the first write of a guest
+    /// changes no table; what is not written to is a hole. Not of one that is packed or based on another.</summary>
+    public bool IsPreallocated { get; init; }
 }

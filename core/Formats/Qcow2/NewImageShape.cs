@@ -20,6 +20,7 @@ public sealed class NewImageShape
     public NewImageShape(ulong sizeBytes, NewImageOptions? options = null)
     {
         Options = options ?? new NewImageOptions();
+        Check.That(!Options.IsPreallocated || !TakesWholeClusters);
         SizeBytes = sizeBytes;
         Header = new BlankImageOptions
         {

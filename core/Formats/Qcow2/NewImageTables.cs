@@ -72,9 +72,9 @@ sealed class NewImageTables
         while (!_map.HasSome[(int)_scanned])
             _scanned++;
         ulong first = _scanned++ * NewImageShape.EntriesATable;
-        ReadOnlySpan<ulong> entries = _map.Entries(first, NewImageShape.EntriesATable);
-        for (int i = 0; i < entries.Length; i++)
-            BinaryPrimitives.WriteUInt64BigEndian(bytes[(i * sizeof(ulong))..], entries[i]);
+        ulong count = Math.Min(NewImageShape.EntriesATable, _map.ClusterCount - first);
+        for (ulong i = 0; i < count; i++)
+            BinaryPrimitives.WriteUInt64BigEndian(bytes[((int)i * sizeof(ulong))..], _map.Entry(first + i));
     }
 
     void FillL1(ulong firstTable, Span<byte> bytes)

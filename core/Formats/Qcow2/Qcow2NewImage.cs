@@ -10,6 +10,7 @@
 // entry of their own, and only whole clusters are taken: of others the rest would have to be read there.
 // Packed (NewImageOptions.Packing) a write of whole clusters goes to the crew's threads (ClusterPacker) and from there
 // close together to the file (PackedStream); what is not worth it lies there as it is.
+// Preallocated (NewImageOptions.IsPreallocated) each cluster has its place before it is written to.
 // Memory: NewImageMap, and of packing what those two take. No snapshots. Is not read: nobody reads a target. Takes no
 // writes once it is sealed.
 // Cost: O(runs) a request; nothing is allocated before the seal.

@@ -124,6 +124,10 @@ public static unsafe partial class LibFastBackup
 
     /// <summary>by QEMU from 5.1 on</summary>
     public const uint FB_PACKING_ZSTD = 2;
+    public const uint FB_PREALLOCATION_OFF = 0;
+
+    /// <summary>all clusters have a place, of an image neither packed nor based on another</summary>
+    public const uint FB_PREALLOCATION_METADATA = 1;
     public const uint FB_DEVICE_IS_READ_ONLY = 1;
 
     /// <summary>O_DIRECT is in use</summary>

@@ -41,6 +41,6 @@ public unsafe struct fb_device_options
     /// <summary>0 to 1023 bytes, no NUL inside</summary>
     public uint backing_length;
 
-    /// <summary>0</summary>
-    public uint reserved;
+    /// <summary>of a new image: FB_PREALLOCATION_*</summary>
+    public uint preallocation;
 }

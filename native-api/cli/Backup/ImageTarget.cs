@@ -14,4 +14,7 @@ sealed record ImageTarget
 
     /// <summary>Its clusters are packed; null: they are not.</summary>
     public NewImagePacking? Packing { get; init; }
+
+    /// <summary>All its clusters have a place.</summary>
+    public bool IsPreallocated { get; init; }
 }

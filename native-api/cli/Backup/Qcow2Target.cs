@@ -52,6 +52,7 @@ static class Qcow2Target
                 (backing?.Options ?? new NewImageOptions()) with
                 {
                     Packing = image.Packing,
+                    IsPreallocated = image.IsPreallocated,
                 }
             )
             : null;

@@ -40,8 +40,15 @@ sealed class ImageTargetOptions
         HelpName = "zstd|zlib[:LEVEL]",
     };
 
+    readonly Option<ImagePreallocation> _preallocation = new("--preallocation")
+    {
+        Description = "TARGET is a new qcow2 image; metadata: all its clusters have a place, for a guest to write to.",
+        CustomParser = ParsePreallocation,
+        HelpName = "off|metadata",
+    };
+
     /// <summary>That are about a target.</summary>
-    public Option[] All => [_format, _backing, _backingFormat, _compress];
+    public Option[] All => [_format, _backing, _backingFormat, _compress, _preallocation];
 
     /// <param name="command">That has a target.</param>
     /// <param name="target">Of it.</param>
@@ -62,11 +69,18 @@ sealed class ImageTargetOptions
         {
             bool isQcow2 =
                 result.GetResult(target) is not { Tokens.Count: > 0 } given || IsQcow2(result, given.Tokens[0].Value);
-            foreach (Option option in (Option[])[_backing, _compress])
+            bool isPreallocated = result.ValueIfReadable(_preallocation) == ImagePreallocation.Metadata;
+            foreach (Option option in (Option[])[_backing, _compress, _preallocation])
                 if (result.GetResult(option) == null)
                     continue;
                 else if (!isQcow2)
                     result.AddError($"{option.Name} is about a qcow2 image: give --target-format qcow2, too");
+                else if (option == _preallocation)
+                    continue;
+                else if (isPreallocated)
+                    result.AddError(
+                        $"{option.Name} leaves clusters without a place of their own: leave --preallocation out"
+                    );
                 else if (result.ValueIfReadable(cluster) is < ClusterBytesMin)
                     result.AddError($"{option.Name} takes clusters of 64KiB at least: leave --cluster out");
             CheckBacking(result, sync, changes);
@@ -97,6 +111,7 @@ sealed class ImageTargetOptions
                 Backing = parsed.GetValue(_backing),
                 BackingFormat = parsed.GetValue(_backingFormat),
                 Packing = parsed.GetValue(_compress),
+                IsPreallocated = parsed.GetValue(_preallocation) == ImagePreallocation.Metadata,
             }
             : null;
 
@@ -125,6 +140,14 @@ sealed class ImageTargetOptions
         if (name is "zlib" or "zstd" && (!isNumber || level < 1 || level > levelMax))
             result.AddError(Phrases.Text($"--compress '{text}' has no level of 1 to {levelMax}"));
         return new NewImagePacking(type, level);
+    }
+
+    static ImagePreallocation ParsePreallocation(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+        if (text is not ("off" or "metadata"))
+            result.AddError($"--preallocation '{text}' is not there; it is 'off' or 'metadata'");
+        return text == "metadata" ? ImagePreallocation.Metadata : ImagePreallocation.Off;
     }
 
     static bool Parse(ArgumentResult result, string name)

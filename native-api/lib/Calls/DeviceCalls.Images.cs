@@ -27,8 +27,8 @@ static partial class DeviceCalls
     static unsafe Answer ReadFormat(in DeviceOptionsStruct given, string path, out ImageMaking? making)
     {
         making = null;
-        if (given.Reserved != 0)
-            return Answer.Unsupported($"reserved is {given.Reserved}, not 0");
+        if (given.Preallocation > Fb.PreallocationMetadata)
+            return Answer.Unsupported($"preallocation {given.Preallocation} is not known");
         if (given.Format > Fb.FormatQcow2 || given.BackingFormat > Fb.FormatQcow2)
             return Answer.Unsupported($"format {given.Format} and {given.BackingFormat} are not both known");
         bool isImage = given.Format == Fb.FormatQcow2;
@@ -39,8 +39,10 @@ static partial class DeviceCalls
             return Answer.Invalid("a new image is partial until it is whole: FB_DEVICE_PARTIAL is missing");
         if (isNew && (given.Flags & Fb.DeviceResume) != 0)
             return Answer.Invalid("a new image is begun anew: leave FB_DEVICE_RESUME out");
-        if (!isNew && (given.Packing | given.PackingLevel | given.BackingFormat | given.BackingLength) != 0)
-            return Answer.Invalid("packing and backing go with FB_DEVICE_CREATE and FB_FORMAT_QCOW2");
+        uint ofNew =
+            given.Packing | given.PackingLevel | given.BackingFormat | given.BackingLength | given.Preallocation;
+        if (!isNew && ofNew != 0)
+            return Answer.Invalid("packing, preallocation and backing go with FB_DEVICE_CREATE and FB_FORMAT_QCOW2");
         if (!isNew)
             return Answer.Ok;
         Answer answer = ReadPacking(given, out NewImagePacking? packing);
@@ -55,7 +57,10 @@ static partial class DeviceCalls
             Fb.FormatQcow2 => FormatRule.Qcow2,
             _ => FormatRule.Refused,
         };
-        making = new ImageMaking(given.CreateBytes, packing, backing.Length == 0 ? null : backing, rule);
+        making = new ImageMaking(given.CreateBytes, packing, backing.Length == 0 ? null : backing, rule)
+        {
+            IsPreallocated = given.Preallocation == Fb.PreallocationMetadata,
+        };
         return Answer.Ok;
     }
 

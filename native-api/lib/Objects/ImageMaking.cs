@@ -15,6 +15,9 @@ namespace FastBackup.Native.Objects;
 /// <param name="BackingFormat">What that is taken for.</param>
 sealed record ImageMaking(ulong SizeBytes, NewImagePacking? Packing, string? Backing, FormatRule BackingFormat)
 {
+    /// <summary>All its clusters have a place.</summary>
+    public bool IsPreallocated { get; init; }
+
     /// <summary>Opens what it is based on. Blocks for some reads; any thread but the loop's.</summary>
     /// <param name="loop">Drives it; must run.</param>
     /// <param name="target">Where the image will lie.</param>
@@ -37,6 +40,11 @@ sealed record ImageMaking(ulong SizeBytes, NewImagePacking? Packing, string? Bac
                     CultureInfo.InvariantCulture,
                     $"a qcow2 image holds whole sectors of 512 bytes, up to 64 TiB, not {SizeBytes} bytes"
                 )
+            );
+        if (IsPreallocated && (Packing != null || Backing != null))
+            return OpenRefusal.Rule(
+                "an image whose clusters all have a place is neither packed nor based on another: leave the "
+                    + "preallocation out"
             );
         NewImageOptions options = new();
         if (Backing is { } path)
@@ -61,7 +69,7 @@ sealed record ImageMaking(ulong SizeBytes, NewImagePacking? Packing, string? Bac
             }
             backing = device;
         }
-        shape = new NewImageShape(SizeBytes, options with { Packing = Packing });
+        shape = new NewImageShape(SizeBytes, options with { Packing = Packing, IsPreallocated = IsPreallocated });
         return default;
     }
 }

@@ -3,6 +3,7 @@
  * the disk of a guest it becomes larger in place. */
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -124,6 +125,22 @@ static void enlarge(const char *name) {
   close_disk(disk, image);
 }
 
+/* All clusters of the disk have a place: the file is longer than that, and holds no more. */
+static void check_places(fb_disk disk, const unsigned char *expected) {
+  fb_device_options options = new_image("places", NULL);
+  fb_device target;
+  struct stat is;
+  options.packing = FB_PACKING_NONE;
+  options.preallocation = FB_PREALLOCATION_METADATA;
+  CHECK_OK(fb_device_open(engine, &options, &target));
+  back_up(disk, target, NULL, FB_SYNC_FULL);
+  CHECK_OK(fb_device_publish(target, NULL, 0, NULL));
+  CHECK_OK(fb_device_close(target));
+  CHECK(stat(in_folder("places"), &is) == 0 && is.st_size == (64 + 1 + 4) * 65536);
+  check_content("places", expected);
+  CHECK(unlink(in_folder("places")) == 0);
+}
+
 static void check_refusals(void) {
   fb_device_options options = new_image("new", NULL);
   fb_device device;
@@ -146,8 +163,14 @@ static void check_refusals(void) {
   options.format = FB_FORMAT_RAW; /* which is neither packed nor based on another */
   CHECK_IS(fb_device_open(engine, &options, &device), FB_E_INVALID);
   options = new_image("new", NULL);
-  options.reserved = 1;
+  options.preallocation = 2;
   CHECK_IS(fb_device_open(engine, &options, &device), FB_E_UNSUPPORTED);
+  options.preallocation = FB_PREALLOCATION_METADATA; /* and packed */
+  CHECK_IS(fb_device_open(engine, &options, &device), FB_E_INVALID);
+  options.flags &= ~(FB_DEVICE_CREATE | FB_DEVICE_PARTIAL);
+  options.packing = FB_PACKING_NONE;
+  options.create_bytes = 0;
+  CHECK_IS(fb_device_open(engine, &options, &device), FB_E_INVALID);
   options = new_image("new", NULL);
   options.create_bytes = 100; /* no whole sector */
   CHECK_IS(fb_device_open(engine, &options, &device), FB_E_INVALID);
@@ -203,6 +226,7 @@ int main(void) {
   CHECK(has_head("full") && !is_there("full.partial"));
   check_content("full", memory.bytes);
   check_refusals();
+  check_places(disk, memory.bytes);
 
   /* What has changed, zeroes among it. */
   CHECK_OK(hooked_write(disk, queue, &memory, 100000, 9, 100));

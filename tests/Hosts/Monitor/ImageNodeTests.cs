@@ -101,10 +101,40 @@ public sealed class ImageNodeTests : IDisposable
         Assert.InRange(new FileInfo(inc).Length, 0, 12 * 65536);
         string there = Client.Refused("blockdev-add", [.. Over("n", inc, "inner"), ("x-new", making.DeepClone())]);
         Assert.Contains("exists", there);
+        making = new() { ["size"] = MonitorScene.DiskBytes, ["preallocation"] = "full" };
+        string places = Client.Refused("blockdev-add", [.. Over("n", scene.Folder["new"], "inner"), ("x-new", making)]);
+        Assert.Contains("does not accept value 'full'", places);
+        making = new()
+        {
+            ["size"] = 65536,
+            ["preallocation"] = "metadata",
+            ["compress"] = "zstd",
+        };
+        string both = Client.Refused("blockdev-add", [.. Over("n", scene.Folder["new"], "inner"), ("x-new", making)]);
+        Assert.Contains("neither packed nor based on another", both);
         making = new() { ["size"] = 4096, ["backing"] = full };
         string other = Client.Refused("blockdev-add", [.. Over("n", scene.Folder["new"], "inner"), ("x-new", making)]);
         Assert.Contains("it is no copy of it", other);
         Assert.False(File.Exists(scene.Folder["new"]));
+        scene.Quit();
+    }
+
+    [Fact]
+    public void ANewImage_HasAPlaceForEachCluster()
+    {
+        MonitorScene scene = _scene;
+        string path = scene.Folder["places.qcow2"];
+        JsonObject making = new() { ["size"] = MonitorScene.DiskBytes, ["preallocation"] = "metadata" };
+        _ = Client.Run("blockdev-add", [.. Over("t", path, "inner"), ("x-new", making)]);
+        scene.StartBackup("t", "full", 0);
+        Client.WaitForStatus("full", "null");
+        _ = Client.Run("blockdev-del", ("node-name", "t"));
+        AssertIs(path);
+        ToolRun map = ToolRun.Of("qemu-img", ["map", "--output", "json", path]);
+        Assert.All(
+            JsonNode.Parse(map.Output)!.AsArray(),
+            extent => Assert.Equal(65536 + (long)extent!["start"]!, (long)extent["offset"]!)
+        );
         scene.Quit();
     }
 

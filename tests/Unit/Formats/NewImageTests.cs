@@ -76,6 +76,26 @@ public sealed class NewImageTests
             }
         );
 
+    /// <summary>Written to or not; what was not reads as zero.</summary>
+    [Fact]
+    public void Preallocated_EveryClusterHasItsPlace() =>
+        TestSeed.ForEach(
+            30,
+            seed =>
+            {
+                using WrittenImage image = new(DiskBytes, new NewImageOptions { IsPreallocated = true });
+                byte[] expected = new byte[DiskBytes];
+                Prng chance = new(seed);
+                Assert.True(image.Write(chance, expected, 512, 160, mayMeet: true).IsNone);
+                if (seed % 2 == 0)
+                    Assert.True(image.Write(chance, expected, 512, 160, mayMeet: true).IsNone);
+                Assert.False(image.HasHeader);
+                Assert.True(image.Seal().IsNone);
+                CheckFindings findings = WrittenImage.AssertImage(image.Content(), expected);
+                Assert.Equal(findings.TotalClusters, findings.AllocatedClusters);
+            }
+        );
+
     [Theory]
     [InlineData(512, "")]
     [InlineData(65536, "")]

@@ -123,6 +123,8 @@ static class Fb
     public const uint PathScratch = 2;
     public const uint PathTarget = 1;
     public const int Pending = 1;
+    public const uint PreallocationMetadata = 1;
+    public const uint PreallocationOff = 0;
     public const uint RepositoryCreate = 1;
     public const uint RequestFlush = 3;
     public const uint RequestRead = 1;

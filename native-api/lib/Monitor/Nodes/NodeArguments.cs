@@ -23,6 +23,7 @@ sealed record NodeArguments
 
     static readonly string[] s_formats = ["raw", "qcow2"];
     static readonly string[] s_compressions = ["zlib", "zstd"];
+    static readonly string[] s_preallocations = ["off", "metadata"];
     static readonly string[] s_aio = ["threads", "native", "io_uring"];
 
     public string Driver { get; private init; } = "";
@@ -181,9 +182,10 @@ sealed record NodeArguments
             1 => Qcow2Compression.Zstd,
             _ => null,
         };
+        bool isPreallocated = making.Word("preallocation", s_preallocations) == 1;
         _ = making.End();
         NewImagePacking? packing = type is { } known ? new NewImagePacking(known, Level: 1) : null;
-        return read with { New = new ImageMaking(size, packing, backing, rule) };
+        return read with { New = new ImageMaking(size, packing, backing, rule) { IsPreallocated = isPreallocated } };
     }
 
     static NodeArguments ReadOver(ArgumentReader arguments, NodeArguments read)

@@ -102,6 +102,8 @@ static class SchemaText
         enum BlockdevAioOptions threads native io_uring
         object BlockdevOptionsQcow2 file:BlockdevRef x-new?:XNewImage
         object XNewImage size:int backing?:str backing-format?:XImageFormat compress?:Qcow2CompressionType
+          preallocation?:XPreallocation
+        enum XPreallocation off metadata
         enum XImageFormat raw qcow2
         enum Qcow2CompressionType zlib zstd
         object BlockdevOptionsRaw file:BlockdevRef

@@ -19,5 +19,5 @@ public unsafe partial struct DeviceOptionsStruct
     public uint BackingFormat;
     public byte* Backing;
     public uint BackingLength;
-    public uint Reserved;
+    public uint Preallocation;
 }
