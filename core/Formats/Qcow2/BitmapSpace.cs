@@ -98,9 +98,9 @@ sealed class BitmapSpace
     /// <summary>The file becomes longer by what is wanted, as far as blocks for it can be made.</summary>
     Fault Grow(ulong wanted)
     {
-        ulong end = _allocator.EndCluster;
         if (!_parts.CanGrow)
             return new Fault(FaultKind.NoSpace, Errnos.ENOSPC);
+        ulong end = Counts.PassUsed(_allocator.EndCluster);
         ulong block = end >> Counts.BlockBits;
         Fault fault = Fault.None;
         if (block >= (ulong)Counts.TableCount)

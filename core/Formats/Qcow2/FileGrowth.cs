@@ -1,7 +1,8 @@
 // Makes room in an image's file when what is free comes to its end: the file becomes longer, and counted. Done ahead
 // where that can be, so that hardly a request waits for it; by steps of which every one may be the last.
 //
-//   longer       a page of zeroes at the new end; what is between reads as zero
+//   longer       a page of zeroes at the new end; what is between reads as zero. Clusters behind the end that are
+//                counted as used (a power cut can leave them) are passed over, however many they are
 //   a block      of reference counts for clusters that have none: it lies in the first of them and counts itself. It is
 //                durable before the table names it, and that is before a cluster of it is given away
 //   the table    when it has no room for the block: a new one behind the end, twice as long, with the blocks that count
@@ -115,7 +116,7 @@ sealed class FileGrowth : IDisposable
     bool TryStart(uint area = 0)
     {
         RefcountMap counts = _parts.Counts;
-        ulong end = _allocator.EndCluster;
+        ulong end = counts.PassUsed(_allocator.EndCluster);
         (_nextBlockCount, _nextTable, _area) = (0, 0, 0);
         if (!_parts.CanGrow)
             return TryCountMore();

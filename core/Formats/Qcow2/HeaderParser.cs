@@ -71,6 +71,8 @@ ref struct HeaderParser(ReadOnlySpan<byte> head)
             if (_head.Length < LeastBytes3 || Word(100) < LeastBytes3 || Word(100) > _head.Length)
                 return "has a header that does not fit its first cluster";
             headerBytes = (int)Word(100);
+            if (headerBytes % 8 != 0) // what follows is aligned from the header's end, or from the file's beginning?
+                return Text($"has a header of {headerBytes} bytes, which are no multiple of 8");
             features = (Qcow2Features)Long(72);
         }
         ReadNamesFirst(headerBytes);

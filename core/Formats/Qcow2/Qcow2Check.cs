@@ -40,7 +40,8 @@ public sealed class Qcow2Check : IDisposable
         (_reader, _header) = (reader, header);
         _entries = new EntryReader(header);
         _table = new byte[header.ClusterBytes];
-        _uses = new NativeArray<uint>(Units.DivCeil(reader.SizeBytes, header.ClusterBytes), RegionResidency.Lazy);
+        // And one behind the end: a packed cluster may begin there, and nothing else.
+        _uses = new NativeArray<uint>(Units.DivCeil(reader.SizeBytes, header.ClusterBytes) + 1, RegionResidency.Lazy);
     }
 
     /// <param name="reader">Of the file.</param>
@@ -276,7 +277,8 @@ public sealed class Qcow2Check : IDisposable
 
     string? Compare()
     {
-        for (ulong cluster = 0; cluster < _uses.Count; cluster++)
+        ulong end = _uses.Count - (_uses[_uses.Count - 1] == 0 ? 1u : 0);
+        for (ulong cluster = 0; cluster < end; cluster++)
         {
             Fault fault = _counts.TryGet(cluster, out ulong count);
             if (fault.IsFault)

@@ -19,6 +19,7 @@ sealed class RefcountMap : IDisposable
     const ulong MemoryBytesMax = 256 * Units.MiB;
     const uint PageBytesMax = 4096;
     const uint SpareBlocks = 64;
+    const ulong PassedMax = 1 << 20; // some ms
 
     readonly int _order;
     readonly int _clusterBits;
@@ -140,6 +141,16 @@ sealed class RefcountMap : IDisposable
         HasBlock(cluster >> BlockBits)
             ? Get(_counts.Slice(ByteOf(cluster), Math.Max(1 << _order >> 3, 1)), _order, cluster)
             : 0;
+
+    /// <summary>The first cluster from one on that is not counted as used. Behind the end of a file there may be many
+    /// that are: after so many of them the next is the answer, whatever it is.</summary>
+    public ulong PassUsed(ulong cluster)
+    {
+        ulong end = cluster + PassedMax;
+        while (cluster < end && Get(cluster) != 0)
+            cluster++;
+        return cluster;
+    }
 
     /// <summary>A cluster of a block that is there; its page is dirty from here on.</summary>
     public void Set(ulong cluster, ulong count)

@@ -71,8 +71,13 @@ sealed class ImageFile : IBlockDevice, ILoopTask
     /// <summary>What a request that changes the file or flushes it fails with from now on.</summary>
     public Fault Trouble { get; set; }
 
+    /// <summary>It becomes no longer than this.</summary>
+    public ulong BytesMax { get; init; } = int.MaxValue;
+
     public Fault Grow(ulong capacityBytes)
     {
+        if (capacityBytes > BytesMax)
+            return new Fault(FaultKind.NoSpace, Errnos.ENOSPC);
         Limits = Limits with { CapacityBytes = capacityBytes };
         return Fault.None;
     }
