@@ -159,7 +159,7 @@ sealed class ClusterAllocator
         if (count == 0)
             return;
         _counts.Set(cluster, count - 1);
-        if (count > 1)
+        if (count > 1 || cluster == 0) // which is never searched
             return;
         _counts.SetTable(cluster, isTable: false);
         if (cluster >= CountedEnd)

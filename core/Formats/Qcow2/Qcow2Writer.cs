@@ -262,7 +262,7 @@ sealed class Qcow2Writer : IDisposable
     bool IsData(ulong host) =>
         _counts.Get(host >> _header.ClusterBits) == 1 && !_counts.IsTable(host >> _header.ClusterBits);
 
-    /// <summary>What would lose a reference has one.</summary>
+    /// <summary>What would lose a reference has one, and is no table.</summary>
     bool IsCounted(ulong entry, ClusterKind kind)
     {
         (ulong host, ulong length) = (entry & EntryReader.OffsetMask, 1);
@@ -270,8 +270,11 @@ sealed class Qcow2Writer : IDisposable
             (host, length) = _entries.Packed(entry);
         else if (host == 0)
             return true;
-        return _counts.Get(host >> _header.ClusterBits) > 0
-            && _counts.Get((host + length - 1) >> _header.ClusterBits) > 0;
+        ulong last = (host + length - 1) >> _header.ClusterBits;
+        for (ulong cluster = host >> _header.ClusterBits; cluster <= last; cluster++)
+            if (_counts.Get(cluster) == 0 || _counts.IsTable(cluster))
+                return false;
+        return true;
     }
 
     void Write(Qcow2Slot slot, in TablePlace place, bool isOwn)

@@ -41,10 +41,8 @@ static partial class DeviceCalls
             return Answer.Invalid("a new image is begun anew: leave FB_DEVICE_RESUME out");
         uint ofNew =
             given.Packing | given.PackingLevel | given.BackingFormat | given.BackingLength | given.Preallocation;
-        if (!isNew && ofNew != 0)
-            return Answer.Invalid("packing, preallocation and backing go with FB_DEVICE_CREATE and FB_FORMAT_QCOW2");
         if (!isNew)
-            return Answer.Ok;
+            return ofNew == 0 ? Answer.Ok : Answer.Invalid("packing, preallocation and backing are a new image's");
         Answer answer = ReadPacking(given, out NewImagePacking? packing);
         string backing = "";
         if (answer.IsOk)

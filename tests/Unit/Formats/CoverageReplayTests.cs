@@ -46,13 +46,25 @@ public sealed class CoverageReplayTests
     public void CountsBehindTheEnd_AreFullOfUse_WritesPassOverThem()
     {
         byte[] file = FullBehindItsEnd();
+        Assert.Equal(Fault.None, Write(ref file, out int steps));
+        Assert.InRange(steps, 1, 40);
+        FileImage after = new(file);
+        Assert.True(Qcow2Tables.TryReadHeader(after, "image", out Qcow2Header? header).IsNone);
+        Assert.Equal(0ul, Check(after, header!).Corruptions);
+    }
+
+    /// <summary>The first sector of the disk.</summary>
+    /// <param name="file">Of the image; then as it is afterwards.</param>
+    /// <param name="steps">Writes and flushes of the file.</param>
+    static Fault? Write(ref byte[] file, out int steps)
+    {
         FileImage reader = new(file);
         using SimulatedLoop loop = new(1);
         Assert.True(Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header).IsNone);
         Assert.True(Qcow2Tables.TryReadL1(reader, header!, "image", out NativeArray<ulong>? l1).IsNone);
         Assert.True(WritableParts.TryRead(reader, header!, l1!, "image", (true, 512), out var writable).IsNone);
-        int steps = 0;
-        ImageFile image = new(loop.Reactor, file, new Prng(1)) { OnStep = () => steps++ };
+        int count = 0;
+        ImageFile image = new(loop.Reactor, file, new Prng(1)) { OnStep = () => count++ };
         Qcow2Parts parts = new()
         {
             File = image,
@@ -72,10 +84,8 @@ public sealed class CoverageReplayTests
         (request.Owner, request.Flags) = (owner, BlockFlags.Fua);
         device.Submit(request);
         loop.RunUntil(() => device.InFlightCount == 0);
-        Assert.Equal(Fault.None, owner.Fault);
-        Assert.InRange(steps, 1, 40);
-        FileImage after = new(image.Content);
-        Assert.Equal(0ul, Qcow2Check.Run(after, header!).Corruptions);
+        (file, steps) = (image.Content, count);
+        return owner.Fault;
     }
 
     /// <summary>Extensions follow it, aligned from the file's beginning to some and from the header's end to others:
@@ -99,16 +109,39 @@ public sealed class CoverageReplayTests
     [Fact]
     public void APackedClusterAtTheEndOfTheFile_IsCorrupt()
     {
-        byte[] file = new EmptyImage(9, 4, 3, HasSubclusters: false, DiskBytes, BackingBytes: 0).ToBytes();
-        int table = file.Length;
-        Array.Resize(ref file, table + 512);
-        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(3 * 512), 1UL << 63 | (uint)table);
-        file[1024 + table / 512 * 2 + 1] = 1;
+        byte[] file = WithTable(out int table);
         FileImage reader = new(file);
         Assert.True(Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header).IsNone);
         Assert.Equal((0ul, 0ul), Check(reader, header!));
         BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(table), 1UL << 62 | (uint)file.Length);
         Assert.Equal((1ul, 0ul), Check(reader, header!));
+    }
+
+    /// <summary>Its place lost a reference, and what was the header's or a table's was free: then nothing was found
+    /// that is, without end, or a table was written over.</summary>
+    [Theory]
+    [InlineData(1UL << 62)] // the header
+    [InlineData(1UL << 62 | 3 * 512)] // the L1 table
+    [InlineData(1UL << 62 | 1UL << 61 | 512)] // on the way from one to another
+    [InlineData(3 * 512)]
+    public void AnEntryThatNamesATable_IsRefusedByAWrite(ulong entry)
+    {
+        byte[] file = WithTable(out int table);
+        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(table), entry);
+        byte[] before = [.. file];
+        Assert.Equal(FaultKind.Io, Write(ref file, out _)!.Value.Kind);
+        Assert.Equal(before.AsSpan(512).ToArray(), file.AsSpan(512, before.Length - 512).ToArray());
+    }
+
+    /// <summary>An image with an L2 table, which is empty and lies last.</summary>
+    static byte[] WithTable(out int table)
+    {
+        byte[] file = new EmptyImage(9, 4, 3, HasSubclusters: false, DiskBytes, BackingBytes: 0).ToBytes();
+        table = file.Length;
+        Array.Resize(ref file, table + 512);
+        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(3 * 512), 1UL << 63 | (uint)table);
+        file[1024 + table / 512 * 2 + 1] = 1;
+        return file;
     }
 
     static (ulong Corruptions, ulong Leaks) Check(FileImage reader, Qcow2Header header)
