@@ -10,6 +10,10 @@ sealed record FuzzOptions
 
     public bool HasClient { get; private init; } = true;
 
+    public bool HasImage { get; private init; } = true;
+
+    const string LongVariable = "FASTBACKUP_FUZZ";
+
     /// <summary>Of each end, those that are cut at every byte included.</summary>
     public ulong SessionCount { get; private init; } = 20_000;
 
@@ -34,10 +38,11 @@ sealed record FuzzOptions
             string value = arguments[i + 1];
             options = arguments[i] switch
             {
-                "--end" when value is "server" or "client" or "both" => options with
+                "--end" when value is "server" or "client" or "both" or "image" or "all" => options with
                 {
-                    HasServer = value != "client",
-                    HasClient = value != "server",
+                    HasServer = value is "server" or "both" or "all",
+                    HasClient = value is "client" or "both" or "all",
+                    HasImage = value is "image" or "all",
                 },
                 "--sessions" => options with { SessionCount = ulong.Parse(value, CultureInfo.InvariantCulture) },
                 "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
@@ -47,6 +52,11 @@ sealed record FuzzOptions
                 _ => throw new ArgumentException($"'{arguments[i]} {value}' is not known"),
             };
         }
-        return options;
+        return Environment.GetEnvironmentVariable(LongVariable) is { } count
+            ? options with
+            {
+                SessionCount = ulong.Parse(count, CultureInfo.InvariantCulture),
+            }
+            : options;
     }
 }

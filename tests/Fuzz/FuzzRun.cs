@@ -1,11 +1,12 @@
 // A run: right sessions, each of them cut at every byte, then changed ones. What has reached something new is cut at
-// every byte, too. Most sessions run whole and alone, so that the same input takes the same branches; some are torn,
-// and some run beside a guest.
+// every byte, too (of an image: without each of its changes, and with each bit of the last turned). Most sessions run
+// whole and alone, so that the same input takes the same branches; some are torn, and some run beside a guest.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using FastBackup.Base;
+using FastBackup.Tests.Fuzz.Images;
 
 namespace FastBackup.Tests.Fuzz;
 
@@ -27,6 +28,8 @@ static class FuzzRun
             isGood &= RunEnd(new ServerEnd(seed), coverage, options, seed);
         if (options.HasClient)
             isGood &= RunEnd(new ClientEnd(seed), coverage, options, seed);
+        if (options.HasImage)
+            isGood &= RunEnd(new ImageEnd(), coverage, options, seed);
         return isGood ? 0 : 1;
     }
 
@@ -34,19 +37,24 @@ static class FuzzRun
     {
         byte[] input = [];
         ulong count = 0;
+        using Watchdog watchdog = new(end.Name);
         try
         {
             if (options.InputPath != null)
             {
                 foreach (byte[] one in Corpus.Read(options.InputPath))
-                    end.Run(input = one, isTorn: false, hasCompany: true);
+                {
+                    watchdog.Begin(input = one);
+                    end.Run(input, isTorn: false, hasCompany: true);
+                }
             }
             else
                 foreach (byte[] one in Sessions(end, coverage, options, seed))
                 {
-                    input = one;
+                    watchdog.Begin(input = one);
                     count++;
                 }
+            watchdog.End();
             end.CheckNothingLeft();
             end.Dispose();
             return true;
@@ -75,11 +83,11 @@ static class FuzzRun
         while (count < options.SessionCount && watch.Elapsed.TotalSeconds < options.Seconds)
         {
             bool isRight = right.MoveNext();
-            bool isCut = !isRight && count % 2 == 0 && TryCut(ref cuts, toCut);
+            bool isCut = !isRight && count % 2 == 0 && TryCut(end, ref cuts, toCut);
             byte[] input =
                 isRight ? right.Current
                 : isCut ? cuts!.Current
-                : Mutations.Change(corpus.Pick(prng), corpus.Pick(prng), prng);
+                : end.Change(corpus.Pick(prng), corpus.Pick(prng), prng);
             yield return input;
             bool isTorn = !isRight && prng.Chance(1, TornOf);
             bool hasCompany = !isRight && prng.Chance(1, WithCompanyOf);
@@ -100,6 +108,7 @@ static class FuzzRun
             $"{end.Name}: {count} sessions in {watch.Elapsed.TotalSeconds:0.0} s, {coverage.EdgeCount} edges, "
         );
         Console.WriteLine(Text($"{done}{corpus} inputs kept; {end.Words}"));
+        byte[][] kept = [.. corpus.Inputs]; // of some bytes each
         (corpus, cuts) = (null!, null);
         toCut.Clear();
         Footprint now = Footprint.Now();
@@ -108,6 +117,7 @@ static class FuzzRun
         );
         if (now.GrowthSince(start) is { } growth)
             throw new FuzzFailure(growth);
+        end.CheckKept(kept, prng);
     }
 
     static IEnumerable<byte[]> Right(IFuzzedEnd end, Corpus corpus)
@@ -118,21 +128,15 @@ static class FuzzRun
             yield return one;
     }
 
-    static bool TryCut(ref IEnumerator<byte[]>? cuts, Queue<byte[]> toCut)
+    static bool TryCut(IFuzzedEnd end, ref IEnumerator<byte[]>? cuts, Queue<byte[]> toCut)
     {
         while (cuts?.MoveNext() != true)
         {
             if (!toCut.TryDequeue(out byte[]? next))
                 return false;
-            cuts = Cuts(next).GetEnumerator();
+            cuts = end.Around(next).GetEnumerator();
         }
         return true;
-    }
-
-    static IEnumerable<byte[]> Cuts(byte[] input)
-    {
-        for (int bytes = 0; bytes < input.Length; bytes++)
-            yield return input[..bytes];
     }
 
     static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

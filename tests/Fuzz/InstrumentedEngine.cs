@@ -1,5 +1,5 @@
-// The engine with a counter at each branch of what speaks NBD, and this program once more over it: both in a context of
-// their own, so that no file of the build is changed and the engine without counters is never loaded.
+// The engine with a counter at each branch of what speaks NBD or knows images, and this program once more over it: both
+// in a context of their own, so that no file of the build is changed and the engine without counters is never loaded.
 using System;
 using System.IO;
 using System.Reflection;
@@ -14,7 +14,7 @@ sealed class InstrumentedEngine : AssemblyLoadContext
     const string EngineName = "FastBackup.Core";
     const string RunnerName = "FastBackup.Tests.Fuzz";
 
-    static readonly string[] s_namespaces = ["FastBackup.Serving.", "FastBackup.Devices.Nbd."];
+    static readonly string[] s_namespaces = ["FastBackup.Serving.", "FastBackup.Devices.Nbd.", "FastBackup.Formats."];
 
     readonly string _folder;
     readonly byte[] _engine;
@@ -25,7 +25,7 @@ sealed class InstrumentedEngine : AssemblyLoadContext
         _folder = folder;
         string copy = Path.Combine(Directory.CreateTempSubdirectory("fb-fuzz-").FullName, EngineName + ".dll");
         File.Copy(Path.Combine(folder, EngineName + ".dll"), copy);
-        Fuzzer.Instrument(copy, IsOfNbd, Options.Value);
+        Fuzzer.Instrument(copy, IsCounted, Options.Value);
         _engine = File.ReadAllBytes(copy);
         Directory.Delete(Path.GetDirectoryName(copy)!, recursive: true);
     }
@@ -49,6 +49,6 @@ sealed class InstrumentedEngine : AssemblyLoadContext
         return LoadFromStream(bytes);
     }
 
-    static bool IsOfNbd(string type) =>
+    static bool IsCounted(string type) =>
         Array.Exists(s_namespaces, one => type.StartsWith(one, StringComparison.Ordinal));
 }

@@ -18,7 +18,8 @@ static class ProgramSteps
         // 20 million guest operations, or what two processors make of them in 110 s.
         new("simulation", "tests/Simulation", "--seeds 1..6700 --seconds 110"),
         new("simulation-bugs", "tests/Simulation", "--bugs"),
-        new("fuzz-nbd", "tests/Fuzz", "--sessions 20000"),
+        new("fuzz-nbd", "tests/Fuzz", "--end both --sessions 20000"),
+        new("fuzz-images", "tests/Fuzz", "--end image --sessions 20000"),
         new("micro-bitmap", "bench/Micro", "bitmap --smoke"),
         new("micro-since", "bench/Micro", "since --smoke"),
         new("micro-list", "bench/Micro", "--list flat"),
