@@ -35,7 +35,7 @@ public static class BitmapReading
         ulong bytes = 0;
         foreach (Qcow2Bitmap bitmap in all)
         {
-            if (bitmap.UselessBecause != null)
+            if (bitmap.IsInUse) // its table may be anything; of others that are of no use here it may not
                 continue;
             bytes += bitmap.TableBytes;
             if (bytes > TablesBytesMax)

@@ -76,7 +76,17 @@ public sealed class Qcow2Check : IDisposable
         return CountL1(_header.L1OffsetBytes, _header.L1Count, isActive: true)
             ?? CountSnapshots()
             ?? CountBitmaps()
+            ?? CheckBlocks()
             ?? Compare();
+    }
+
+    /// <summary>Counts are written in place: what else lies there would change with them.</summary>
+    string? CheckBlocks()
+    {
+        foreach (ulong block in _counts.Blocks)
+            if (block != 0 && block >> _header.ClusterBits < _uses.Count && _uses[block >> _header.ClusterBits] > 1)
+                _findings.Corrupt(Text($"a block of reference counts lies at {block}, where something else is, too"));
+        return null;
     }
 
     string? CountSnapshots()

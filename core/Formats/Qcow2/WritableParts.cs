@@ -161,11 +161,11 @@ public sealed class WritableParts : IDisposable
     {
         ulong tableBytes = (ulong)header.RefcountTableClusters << header.ClusterBits;
         string? wrong =
-            Mark(header, 0, header.ClusterBytes) ?? Mark(header, header.RefcountTableOffsetBytes, tableBytes);
-        wrong ??= Mark(header, header.L1OffsetBytes, header.L1Count * 8UL);
+            MarkOwn(header, 0, header.ClusterBytes) ?? MarkOwn(header, header.RefcountTableOffsetBytes, tableBytes);
+        wrong ??= MarkOwn(header, header.L1OffsetBytes, header.L1Count * 8UL);
         for (int number = 0; number < Counts.TableCount && wrong == null; number++)
             if (Counts.OffsetOf(number) is > 0 and var offset)
-                wrong = Mark(header, offset, header.ClusterBytes);
+                wrong = MarkOwn(header, offset, header.ClusterBytes);
         if (header.SnapshotCount > 0)
             wrong ??= Mark(header, header.SnapshotsOffsetBytes, 1);
         foreach (ulong entry in l1.AsSpan())
@@ -188,7 +188,7 @@ public sealed class WritableParts : IDisposable
         foreach (Qcow2Bitmap bitmap in all)
         {
             bytes.AddRange((bitmap with { Flags = bitmap.Flags | Qcow2Bitmap.InUse }).ToEntry());
-            if (wrong != null || bitmap.UselessBecause != null)
+            if (wrong != null || bitmap.IsInUse)
                 continue;
             wrong = BitmapReading.TryReadTable(reader, header, bitmap, out ulong[] table, out Fault fault);
             if (fault.IsFault)
@@ -204,6 +204,15 @@ public sealed class WritableParts : IDisposable
         Directory = AlignedRegion.Map(place.DirectoryBytes, RegionResidency.Resident);
         bytes.ToArray().CopyTo(Directory.Slice(0, bytes.Count));
         return Fault.None;
+    }
+
+    /// <summary>As Mark, of what is written to in place: nobody else may have it.</summary>
+    string? MarkOwn(Qcow2Header header, ulong offset, ulong length)
+    {
+        for (ulong at = 0; at < length; at += header.ClusterBytes)
+            if (Counts.Get((offset + at) >> header.ClusterBits) is > 1 and var count)
+                return Text($"has a table at {offset + at} that it counts {count} times");
+        return Mark(header, offset, length);
     }
 
     string? Mark(Qcow2Header header, ulong offset, ulong length)

@@ -133,6 +133,44 @@ public sealed class CoverageReplayTests
         Assert.Equal(before.AsSpan(512).ToArray(), file.AsSpan(512, before.Length - 512).ToArray());
     }
 
+    /// <summary>The counts are where the disk's first cluster is, and say that all is used often enough: a write
+    /// changes both.</summary>
+    [Fact]
+    public void ABlockOfCountsThatIsDataAsWell_IsCorrupt_AndNotWrittenTo()
+    {
+        byte[] file = WithTable(out int table);
+        file.AsSpan(1024, 512).Fill(3);
+        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(3 * 512), (uint)table);
+        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(table), 1024);
+        FileImage reader = new(file);
+        Assert.True(Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header).IsNone);
+        Assert.Equal(1ul, Check(reader, header!).Corruptions);
+        Assert.True(Qcow2Tables.TryReadL1(reader, header!, "image", out NativeArray<ulong>? l1).IsNone);
+        OpenRefusal refusal = WritableParts.TryRead(reader, header!, l1!, "image", (true, null), out _);
+        Assert.Contains("that it counts 771 times", refusal.Sentence);
+        l1!.Dispose();
+    }
+
+    /// <summary>QEMU does not read an image with such a table, whatever the bitmap is called.</summary>
+    [Theory]
+    [InlineData((byte)'b')]
+    [InlineData((byte)0)] // no text: the bitmap is of no use
+    public void ATableOfABitmapThatLeavesTheFile_IsWrong(byte name)
+    {
+        byte[] file = new EmptyImage(9, 4, 3, HasSubclusters: false, DiskBytes, BackingBytes: 0).ToBytes();
+        MemoryFile memory = new(file, file.Length + (4 << 20));
+        using HierarchicalBitmap bits = HierarchicalBitmap.Create(DiskBytes, 512);
+        Assert.True(BitmapStoring.TryStore(memory, "image", true, [new StoredBitmap("b", true, bits)]).IsNone);
+        file = [.. memory.Content];
+        FileImage reader = new(file);
+        Assert.True(Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header).IsNone);
+        int directory = (int)header!.Bitmaps!.DirectoryOffsetBytes;
+        file[directory + Qcow2Bitmap.FixedBytes] = name;
+        Assert.Null(BitmapReading.WhatIsWrong(reader, header));
+        file[directory + 5] = 16; // 1 MiB
+        Assert.NotNull(BitmapReading.WhatIsWrong(reader, header));
+    }
+
     /// <summary>An image with an L2 table, which is empty and lies last.</summary>
     static byte[] WithTable(out int table)
     {
