@@ -15,7 +15,7 @@ namespace FastBackup.Tests.Cli;
 
 public sealed class PackageTests : IDisposable
 {
-    const string Variable = "FASTBACKUP_PACKAGES";
+    public const string Variable = "FASTBACKUP_PACKAGES";
     const string Release = "native-api/packaging/release";
 
     static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
@@ -34,18 +34,21 @@ public sealed class PackageTests : IDisposable
     ];
 
     readonly TempFolder _folder = new();
+    readonly DebianMachine _machine;
+
+    public PackageTests() =>
+        _machine = new DebianMachine(_folder["machine"]) { Seen = new() { ["/packages"] = _folder["packages"] } };
 
     public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task Packages_AreInstalledUsedUpgradedAndRemoved()
     {
-        Requires.Root();
-        foreach (string needed in new[] { "mmdebstrap", "dh", "unshare", "pkg-config", "nbdkit", "gcc" })
+        DebianMachine.Ask();
+        foreach (string needed in new[] { "dh", "pkg-config", "nbdkit", "gcc" })
             Requires.Command(needed);
         Requires.That(BuiltCommand.Compiled != null, $"needs the compiled command: {BuiltCommand.Variable}");
-        Requires.That(CodeName() != null, "needs Debian, to make another one");
-        Task machine = Task.Run(MakeMachine, TestContext.Current.CancellationToken);
+        Task machine = Task.Run(() => DebianMachine.Make(_machine.Root), TestContext.Current.CancellationToken);
         try
         {
             MakePackages();
@@ -74,16 +77,6 @@ public sealed class PackageTests : IDisposable
         Assert.Equal(before, Files());
         MissLibrary();
     }
-
-    void MakeMachine() =>
-        Run(
-            "mmdebstrap",
-            "--variant=apt",
-            "--skip=cleanup/apt",
-            "--aptopt=Acquire::Retries \"3\"",
-            CodeName()!,
-            _folder["machine"]
-        );
 
     void MakePackages()
     {
@@ -134,6 +127,16 @@ public sealed class PackageTests : IDisposable
         foreach (string unit in new[] { "serve@.service", "serve@.socket", "run@.service", "run@.timer" })
             Assert.True(File.Exists(_folder["machine/usr/lib/systemd/system/fastbackup-" + unit]), unit);
         Assert.Equal("", Inside("cd / && find usr/share/doc/fastbackup -name copyright -empty"));
+        Assert.Equal("", DeadLinks("/usr/share/doc/fastbackup/html"));
+    }
+
+    /// <summary>What the pages of a folder link to and is not there, as a browser that reads files would look.</summary>
+    string DeadLinks(string folder)
+    {
+        const string links = "grep -hoE '(href|src)=\"[^\"#]+' *.html | cut -d'\"' -f2 | sort -u | grep -v ^http";
+        return Inside(
+            $"cd {folder} && [ -s index.html ] && for to in $({links}); do [ -s \"$to\" ] || echo \"$to\"; done"
+        );
     }
 
     /// <summary>A program is made with header and pkg-config file of the package, and runs with its library.</summary>
@@ -224,7 +227,7 @@ public sealed class PackageTests : IDisposable
         Requires.SystemPath("/etc/subuid");
         string package = Directory.GetFiles(_folder["packages"], "fastbackup_*.deb").Single();
         string image = Repository.PathOf("native-api/packaging/image");
-        Run("env", "SUITE=" + CodeName(), image, "--out", _folder["image.tar"], package);
+        Run("env", "SUITE=" + DebianMachine.CodeName, image, "--out", _folder["image.tar"], package);
         Disks.Random(Directory.CreateDirectory(_folder["home/srv"]).FullName + "/disk.img", 3 << 20);
         const string line = """
             umount -R /sys/fs/cgroup
@@ -298,26 +301,11 @@ public sealed class PackageTests : IDisposable
         );
 
     /// <summary>A line of the shell on that machine.</summary>
-    string Inside(string line)
-    {
-        string machine = _folder["machine"];
-        string packages = Directory.CreateDirectory(machine + "/packages").FullName;
-        string mount = $"mount --bind '{_folder["packages"]}' '{packages}' && exec chroot '{machine}' bash -ec \"$1\"";
-        string[] own = ["--mount", "--pid", "--fork", "--mount-proc=" + machine + "/proc"];
-        return Run("unshare", [.. own, "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", mount, "sh", line]);
-    }
+    string Inside(string line) => _machine.Run(line, s_isFull ? s_fullLimit : s_limit);
 
     static string Run(string program, params string[] arguments)
     {
         using RunningProgram running = new("", program, arguments);
         return running.Wait(s_isFull ? s_fullLimit : s_limit).Expect(0).Output;
-    }
-
-    static string? CodeName()
-    {
-        string[] lines = File.Exists("/etc/os-release") ? File.ReadAllLines("/etc/os-release") : [];
-        return lines.Contains("ID=debian")
-            ? lines.FirstOrDefault(line => line.StartsWith("VERSION_CODENAME=", StringComparison.Ordinal))?[17..]
-            : null;
     }
 }
