@@ -35,7 +35,7 @@ static class SecretText
         {
             throw new RepositoryException(
                 RepositoryError.Refused,
-                $"cannot read {what} '{path}': {exception.Message}",
+                $"cannot read {what} '{path}': {FileTrouble.Describe(exception)}; give one that can be read",
                 exception
             );
         }

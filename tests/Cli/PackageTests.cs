@@ -130,7 +130,7 @@ public sealed class PackageTests : IDisposable
         Assert.Equal("", DeadLinks("/usr/share/doc/fastbackup/html"));
     }
 
-    /// <summary>What the pages of a folder link to and is not there, as a browser that reads files would look.</summary>
+    /// <summary>What the pages of a folder link to and is missing, as a browser that reads files would look.</summary>
     string DeadLinks(string folder)
     {
         const string links = "grep -hoE '(href|src)=\"[^\"#]+' *.html | cut -d'\"' -f2 | sort -u | grep -v ^http";

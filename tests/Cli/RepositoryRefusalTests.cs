@@ -25,7 +25,10 @@ public sealed class RepositoryRefusalTests : IDisposable
         _repo.Fastbackup("repo list REPO --password-file wrong").Expect(1).ExpectSentence("opens none of the 1 key");
         Password("open", RepositoryFolder.Password, UnixFileMode.UserRead | UnixFileMode.OtherRead);
         _repo.Fastbackup("repo list REPO --password-file open").Expect(1).ExpectSentence("chmod 600");
-        _repo.Fastbackup("repo list REPO --password-file none").Expect(1).ExpectSentence("cannot read password file");
+        _repo
+            .Fastbackup("repo list REPO --password-file none")
+            .Expect(1)
+            .ExpectSentence("cannot read password file 'none': no such file or directory (ENOENT); give one");
         Password("empty", "\n", UnixFileMode.UserRead);
         _repo.Fastbackup("repo list REPO --password-file empty").Expect(1).ExpectSentence("is empty");
         using RunningProgram without = Programs.StartFastbackup(_repo.Path, "repo", "list", "repo");
@@ -89,11 +92,18 @@ public sealed class RepositoryRefusalTests : IDisposable
             _repo
                 .Fastbackup("backup disk.img --repo REPO --pack 16MiB")
                 .Expect(1)
-                .ExpectSentence("cannot write 'repo/", "free space there, nothing of this run counts until then");
+                .ExpectSentence(
+                    "cannot write 'repo/",
+                    "': no space left on device (ENOSPC); free space there, nothing"
+                );
+        Assert.StartsWith("1 point in 'repo'", _repo.Fastbackup("repo list REPO").Expect(0).OutputLines[^1]);
         Assert.Single(_repo.Points());
         Assert.Empty(_repo.Files("locks"));
         Assert.Empty(_repo.Files("tmp"));
-        _repo.Fastbackup("repo verify REPO --read-data").Expect(0);
+        Assert.StartsWith(
+            "verified: 1 point, ",
+            _repo.Fastbackup("repo verify REPO --read-data").Expect(0).OutputLines[^1]
+        );
         _repo.AssertRestores("latest", "small.img");
         Programs.Run(_repo.Path, "mount", "-o", "remount,size=64m", mount.Path).Expect(0);
         _repo.Fastbackup("backup disk.img --repo REPO").Expect(0);

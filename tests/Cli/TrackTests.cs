@@ -179,9 +179,13 @@ public sealed class TrackTests : IDisposable
     {
         ProgramResult map = Run(1, "track", "map", "disk.img", "--svg", "nowhere/disk.svg", "--json");
         Assert.Contains("\"status\":\"failed\",\"exit_code\":1", map.Output, StringComparison.Ordinal);
-        map.ExpectSentence("cannot write picture 'nowhere/disk.svg'");
+        map.ExpectSentence("cannot write picture 'nowhere/disk.svg': no such file or directory (ENOENT); give another");
         Run(1, "track", "map", "disk.img", "--svg", ".").ExpectSentence("'.': it is a directory; name a file");
     }
+
+    [Fact]
+    public void TrackerInPlaceOfItsDisk_IsSaidToBeOne() =>
+        Run(1, "track", "info", "disk.img.track").ExpectSentence("name the disk, not its tracker");
 
     [Fact]
     public void ReaderByTheDocument_Agrees()

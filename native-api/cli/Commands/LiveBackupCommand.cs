@@ -120,7 +120,7 @@ static class LiveBackupCommand
 
     static string Describe(LiveBackupResult result)
     {
-        string disks = result.Disks.Count == 1 ? "1 disk" : Phrases.Text($"{result.Disks.Count} disks");
+        string disks = Phrases.Number(result.Disks.Count, "disk");
         string text =
             $"live-backup done: {disks}, {ByteSize.Format(result.TotalBytes)} in {Phrases.Duration(result.Seconds)} "
             + $"({Phrases.Rate(result.TotalBytes / Math.Max(result.Seconds, 1e-9))})";

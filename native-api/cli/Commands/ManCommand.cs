@@ -6,6 +6,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Reflection;
+using FastBackup.Repositories;
 
 namespace FastBackup.Cli;
 
@@ -63,7 +64,7 @@ static class ManCommand
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            string why = Phrases.OneLine(exception.Message).TrimEnd('.');
+            string why = FileTrouble.Describe(exception);
             Console.Error.WriteLine($"fastbackup: cannot write pages into --to '{folder}': {why}; give another folder");
             return ExitCode.Failed;
         }

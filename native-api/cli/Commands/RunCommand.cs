@@ -55,7 +55,9 @@ static class RunCommand
             return End(refused with { Problems = problems }, output);
         if (isCheck)
         {
-            output.Line(Phrases.Text($"'{path}' is right: {config.Disks.Count} disks into '{config.Place.Address}'"));
+            output.Line(
+                $"'{path}' is right: {Phrases.Number(config.Disks.Count, "disk")} into '{config.Place.Address}'"
+            );
             return End(new RunDoneEvent("done", "run", path) { Status = RunStatus.Done.Word() }, output);
         }
         if (!held.TryHold())

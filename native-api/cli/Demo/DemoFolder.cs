@@ -2,6 +2,7 @@
 // is room for what goes into it.
 using System;
 using System.IO;
+using FastBackup.Repositories;
 
 namespace FastBackup.Cli;
 
@@ -33,7 +34,7 @@ sealed class DemoFolder : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return $"cannot make a folder in --dir '{parent}': {exception.Message}; give another --dir";
+            return $"cannot make a folder in --dir '{parent}': {FileTrouble.Describe(exception)}; give another --dir";
         }
     }
 
@@ -60,7 +61,9 @@ sealed class DemoFolder : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"fastbackup: cannot remove '{Path}': {exception.Message}; remove it yourself");
+            Console.Error.WriteLine(
+                $"fastbackup: cannot remove '{Path}': {FileTrouble.Describe(exception)}; remove it yourself"
+            );
         }
     }
 }

@@ -8,6 +8,7 @@ using FastBackup.Devices.Opening;
 using FastBackup.Interop.Linux;
 using FastBackup.Jobs;
 using FastBackup.Pacing;
+using FastBackup.Repositories;
 
 namespace FastBackup.Cli;
 
@@ -56,7 +57,10 @@ sealed class DemoRun(DemoRequest request, Output output, Interruption interrupti
             }
             catch (IOException exception)
             {
-                return End(RunStatus.Failed, $"the demo cannot write to '{folder!.Path}': {exception.Message}");
+                return End(
+                    RunStatus.Failed,
+                    $"the demo cannot write to '{folder!.Path}': {FileTrouble.Describe(exception)}; give another --dir"
+                );
             }
         }
     }

@@ -7,6 +7,8 @@ namespace FastBackup.Cli;
 
 static class NextStep
 {
+    const string OfATracker = ".track.track'";
+
     /// <param name="sentence">Without a full stop.</param>
     /// <param name="fault">What it is about.</param>
     public static string AddTo(string sentence, Fault fault)
@@ -14,6 +16,8 @@ static class NextStep
         bool isTracker = sentence.StartsWith("tracker: ", StringComparison.Ordinal);
         string? step =
             !isTracker ? Of(fault.Errno)
+            : fault.Errno == Errnos.ENOENT && sentence.Contains(OfATracker, StringComparison.Ordinal)
+                ? "name the disk, not its tracker"
             : fault.Errno == Errnos.ENOENT ? "make one with 'fastbackup track add'"
             : fault.Errno == Errnos.EEXIST ? "'fastbackup track remove' removes it, or give another path"
             : Of(fault.Errno);

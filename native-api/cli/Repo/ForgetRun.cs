@@ -40,7 +40,7 @@ sealed class ForgetRun(ForgetRequest request, RepositoryWork work)
             );
         }
         work.Output.Line(
-            Phrases.Text($"{gone.Length} points forgotten{(request.IsDry ? " if this were no trial" : "")}; ")
+            $"{Phrases.Number(gone.Length, "point")} forgotten{(request.IsDry ? " if this were no trial" : "")}; "
                 + "'restic prune' gives back the space of what nobody needs any more"
         );
         return gone;

@@ -31,7 +31,7 @@ sealed class PointListRun(RepositoryWork work)
                         $"{point.Id[..8]}  {TimeOf(point.Time)}  {string.Join(", ", point.Disks)}"
                             + (point.Tags == null ? "" : "  [" + string.Join(", ", point.Tags) + "]")
                     );
-                _output.Line(Phrases.Text($"{points.Length} points in '{repository.Store.Name}' (times are UTC)"));
+                _output.Line($"{Phrases.Number(points.Length, "point")} in '{repository.Store.Name}' (times are UTC)");
                 return done with { Points = points };
             }
         );

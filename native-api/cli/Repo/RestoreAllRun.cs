@@ -70,7 +70,7 @@ sealed class RestoreAllRun(RestoreRequest request, RepositoryWork work)
         {
             throw new RepositoryException(
                 RepositoryError.Refused,
-                $"cannot make folder '{request.Target}': {exception.Message}",
+                $"cannot make folder '{request.Target}': {FileTrouble.Describe(exception)}; give another TARGET",
                 exception
             );
         }

@@ -64,9 +64,8 @@ sealed class VerifyRun(VerifyRequest request, RepositoryWork work)
         {
             string read = request.Part > 0 ? $", {ByteSize.Format(verification.ReadBytes)} read" : "";
             _output.Line(
-                Phrases.Text(
-                    $"verified: {verification.PointCount} points, {verification.BlobCount} blobs{read}, no errors"
-                )
+                $"verified: {Phrases.Number(verification.PointCount, "point")}, {
+                    Phrases.Number(verification.BlobCount, "blob")}{read}, no errors"
             );
             return done;
         }

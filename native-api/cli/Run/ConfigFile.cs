@@ -7,6 +7,7 @@ using System.Text;
 using FastBackup.Base;
 using FastBackup.Interop.Linux;
 using FastBackup.Ports.Linux;
+using FastBackup.Repositories;
 using Microsoft.Win32.SafeHandles;
 
 namespace FastBackup.Cli;
@@ -46,7 +47,7 @@ sealed class ConfigFile : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            return $"cannot read configuration '{path}': {Phrases.OneLine(exception.Message)}";
+            return $"cannot read configuration '{path}': {Phrases.OneLine(FileTrouble.Describe(exception))}";
         }
         finally
         {

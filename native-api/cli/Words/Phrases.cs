@@ -10,6 +10,11 @@ static class Phrases
 {
     public static string Rate(double bytesPerSecond) => ByteSize.Format(bytesPerSecond) + "/s";
 
+    /// <summary>"1 point", "2 points".</summary>
+    /// <param name="number">How many.</param>
+    /// <param name="one">The word for one.</param>
+    public static string Number(long number, string one) => Text($"{number} {one}{(number == 1 ? "" : "s")}");
+
     /// <summary>12.3 s below a minute, then 4:05 or 1:02:03.</summary>
     public static string Duration(double seconds)
     {

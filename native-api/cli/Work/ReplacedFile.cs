@@ -3,6 +3,7 @@
 using System;
 using System.IO;
 using System.Text;
+using FastBackup.Repositories;
 
 namespace FastBackup.Cli;
 
@@ -29,15 +30,17 @@ static class ReplacedFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            string next = "give another place";
             try
             {
                 File.Delete(temporary);
             }
             catch (Exception again) when (again is IOException or UnauthorizedAccessException)
             {
-                return $"cannot write {noun} '{path}': {exception.Message}; '{temporary}' is left";
+                if (File.Exists(temporary))
+                    next = $"'{temporary}' is left";
             }
-            return $"cannot write {noun} '{path}': {exception.Message}";
+            return $"cannot write {noun} '{path}': {FileTrouble.Describe(exception)}; {next}";
         }
     }
 }

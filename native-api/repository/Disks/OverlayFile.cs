@@ -368,6 +368,6 @@ sealed class OverlayFile : IDisposable
         RepositoryError error = exception.HResult is Errnos.ENOSPC or Errnos.EDQUOT
             ? RepositoryError.NoSpace
             : RepositoryError.Disk;
-        return new RepositoryException(error, $"{what}: {exception.Message.TrimEnd('.')}", exception);
+        return new RepositoryException(error, $"{what}: {FileTrouble.Describe(exception)}", exception);
     }
 }

@@ -281,9 +281,11 @@ sealed class LocalStore : IStore
         string hint = error switch
         {
             RepositoryError.NoSpace => "; free space there, nothing of this run counts until then",
+            RepositoryError.Forbidden when exception.HResult == Errnos.EROFS => "; make it writable",
             RepositoryError.Forbidden => "; run as a user who may",
             _ => "",
         };
-        return new RepositoryException(error, $"cannot {what} '{path}': {exception.Message}{hint}", exception);
+        string why = FileTrouble.Describe(exception);
+        return new RepositoryException(error, $"cannot {what} '{path}': {why}{hint}", exception);
     }
 }

@@ -18,7 +18,7 @@ sealed record DebianMachine(string Root)
     /// <summary>Name of the release that runs here, or null: no Debian.</summary>
     public static string? CodeName { get; } = FindCodeName();
 
-    /// <summary>Folders of this machine that it sees as well, by their paths in there; all are bound read-only.</summary>
+    /// <summary>Folders of this machine that it sees too, by their paths in there; all read-only.</summary>
     public Dictionary<string, string> Seen { get; init; } = [];
 
     public string this[string path] => Root + "/" + path;
@@ -54,7 +54,7 @@ sealed record DebianMachine(string Root)
     /// <inheritdoc cref="Run(string)"/>
     public string Run(string line, TimeSpan limit) => Start(line, "0", limit).Expect(0).Output;
 
-    /// <summary>A line of bash by a user, in a login of its own: nothing of this process's environment is seen.</summary>
+    /// <summary>A line of bash by a user: nothing of this process's environment is seen.</summary>
     public ProgramResult Start(string line, string user, TimeSpan limit)
     {
         const string script = """

@@ -1,6 +1,6 @@
 // A guest that needs no system: the first sector of its disk, which the BIOS starts, writes one sector after the other
-// for ever, each once the one before it has landed, and each begins with its own number. So of every instant it is known
-// what the disk was like: so many sectors written, in order, and all others as they were.
+// for ever, each once the one before it has landed, and each begins with its own number. So of every instant it is
+// known what the disk was like: so many sectors written, in order, and all others as they were.
 using System;
 using System.Buffers.Binary;
 using Xunit;
