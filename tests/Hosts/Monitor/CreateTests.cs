@@ -115,7 +115,7 @@ public sealed class CreateTests : IDisposable
         _ = Client.Run("blockdev-create", ("job-id", "j"), ("options", File(path, 0)));
         Client.WaitForStatus("j", "concluded");
         JsonNode job = Assert.Single(Client.Run("query-jobs").AsArray())!;
-        Assert.Contains("Could not create", (string?)job["error"]);
+        Assert.Equal($"Could not create '{path}': file exists (EEXIST)", (string?)job["error"]);
         Assert.Equal(MonitorScene.DiskBytes, new FileInfo(path).Length);
         _ = Client.Run("blockdev-add", ("driver", "file"), ("node-name", "f"), ("filename", path));
         Assert.Contains("comes into a file that has none", Refused("k", Image("f", "")));

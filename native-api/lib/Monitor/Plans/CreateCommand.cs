@@ -12,6 +12,7 @@ using FastBackup.Formats.Qcow2;
 using FastBackup.Native.Monitor.Commands;
 using FastBackup.Native.Monitor.Jobs;
 using FastBackup.Native.Monitor.Nodes;
+using FastBackup.Repositories;
 
 namespace FastBackup.Native.Monitor.Plans;
 
@@ -194,7 +195,7 @@ sealed class CreateCommand(
         {
             if (isMade)
                 File.Delete(path);
-            return $"Could not create '{path}': {exception.Message}";
+            return $"Could not create '{path}': {FileTrouble.Describe(exception)}";
         }
     }
 
