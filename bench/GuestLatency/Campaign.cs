@@ -59,6 +59,8 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
             if (settings.HasSlow)
                 foreach (string who in Sides(round))
                     RunSlow(round, who, cancel);
+            if (settings.HasSlow && settings.HasHardware)
+                RunHardware(round, GuestLoad.Rated, cancel, isTargetSlow: true);
             if (settings.HasHung)
                 foreach (string who in Sides(round))
                 {
@@ -147,13 +149,20 @@ sealed class Campaign(LatencySettings settings, Workspace workspace, Action<stri
         RunBeside(round, new RowKey(RowKey.Absorb, load.Name, OurHost.OurName), load, host, SecondsOf(load), cancel);
     }
 
-    /// <summary>What our backup made the disk do in this round, without us.</summary>
-    void RunHardware(int round, GuestLoad load, CancellationToken cancel)
+    /// <summary>What our backup made the disk do in this round, without us; the slow target is not on it.</summary>
+    void RunHardware(int round, GuestLoad load, CancellationToken cancel, bool isTargetSlow = false)
     {
-        RowKey ours = new(RowKey.Backup, load.Name, OurHost.OurName);
-        double copyMiBPerSecond = _runs.Find(run => run.Round == round && run.Row == ours)!.MiBPerSecond;
-        GuestFigures guest = FioHardware.Run(workspace.Prepare(), load, copyMiBPerSecond, SecondsOf(load), cancel);
-        Add(new GuestRun(new RowKey(RowKey.Hardware, load.Name, FioHardware.Name), round, guest, null));
+        RowKey ours = new(isTargetSlow ? RowKey.Slow : RowKey.Backup, load.Name, OurHost.OurName);
+        GuestFigures guest = FioHardware.Run(
+            workspace.Prepare(),
+            load,
+            _runs.Find(run => run.Round == round && run.Row == ours)!.MiBPerSecond,
+            isTargetElsewhere: isTargetSlow,
+            SecondsOf(load),
+            cancel
+        );
+        string scenario = isTargetSlow ? RowKey.SlowHardware : RowKey.Hardware;
+        Add(new GuestRun(new RowKey(scenario, load.Name, FioHardware.Name), round, guest, null));
     }
 
     double SecondsOf(GuestLoad load) =>

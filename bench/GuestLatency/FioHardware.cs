@@ -1,6 +1,7 @@
 // What the disk itself allows: fio does what a guest beside our backup makes it do, with nothing in between. Each write
 // of 4 KiB at a random place comes with a read of 4 KiB, as a first write does, and a copy of the speed that ours had
-// runs beside it: sequential reads of the disk, sequential writes of a new file, 256 KiB, two of each under way.
+// runs beside it: sequential reads of the disk, sequential writes of a new file, 256 KiB, two of each under way; reads
+// only where the target was not on this disk.
 //
 // A write's time is that of its read and its own: the figure here is the sum of the two, percentile by percentile,
 // which is no less than the percentile of the sums. A guest that writes a block again needs no read: for the few blocks
@@ -25,20 +26,26 @@ static class FioHardware
     /// <param name="plan">Source and target, which nobody else has open.</param>
     /// <param name="load">Of the guest.</param>
     /// <param name="copyMiBPerSecond">That the backup had; 0: nothing runs beside the guest.</param>
+    /// <param name="isTargetElsewhere">The copy is only read.</param>
     /// <param name="seconds">How long.</param>
     /// <param name="cancel">Ends it.</param>
     public static GuestFigures Run(
         HostPlan plan,
         GuestLoad load,
         double copyMiBPerSecond,
+        bool isTargetElsewhere,
         double seconds,
         CancellationToken cancel
     )
     {
-        using RunningProgram fio = RunningProgram.Start(
-            FioGuest.Program,
-            Arguments(plan, load, copyMiBPerSecond, seconds)
-        );
+        List<string> arguments = Arguments(plan, load, seconds);
+        if (copyMiBPerSecond >= 1)
+        {
+            arguments.AddRange(Copy("read", plan.SourcePath, plan.SizeBytes, copyMiBPerSecond));
+            if (!isTargetElsewhere)
+                arguments.AddRange(Copy("write", plan.TargetPath, plan.SizeBytes, copyMiBPerSecond));
+        }
+        using RunningProgram fio = RunningProgram.Start(FioGuest.Program, arguments);
         _ = fio.WaitForSuccess(s_limit, cancel);
         string output = fio.Output;
         int json = output.IndexOf('{', StringComparison.Ordinal); // warnings may come first
@@ -64,7 +71,7 @@ static class FioHardware
 
     static double Us(JsonNode way, string percentile) => (double)way["clat_ns"]!["percentile"]![percentile]! / 1000;
 
-    static List<string> Arguments(HostPlan plan, GuestLoad load, double copyMiBPerSecond, double seconds)
+    static List<string> Arguments(HostPlan plan, GuestLoad load, double seconds)
     {
         double readsAWrite = 1 + load.ReadShare / (100.0 - load.ReadShare);
         List<string> arguments =
@@ -86,19 +93,14 @@ static class FioHardware
             arguments.Add("--fsync=1");
         if (load.Distribution is { } distribution)
             arguments.Add("--random_distribution=" + distribution);
-        if (copyMiBPerSecond < 1)
-            return arguments;
-        foreach (
-            (string way, string path) in ((string, string)[])[("read", plan.SourcePath), ("write", plan.TargetPath)]
-        )
-            arguments.AddRange(
-                [
-                    .. (string[])["--name=copy" + way, "--filename=" + path, "--rw=" + way, "--bs=256k", "--iodepth=2"],
-                    .. (string[])[Text($"--size={plan.SizeBytes}"), Text($"--rate={copyMiBPerSecond:0}m")],
-                ]
-            );
         return arguments;
     }
+
+    static string[] Copy(string way, string path, ulong sizeBytes, double mibPerSecond) =>
+        [
+            .. (string[])["--name=copy" + way, "--filename=" + path, "--rw=" + way, "--bs=256k", "--iodepth=2"],
+            .. (string[])[Text($"--size={sizeBytes}"), Text($"--rate={mibPerSecond:0}m")],
+        ];
 
     static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

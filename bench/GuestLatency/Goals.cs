@@ -73,6 +73,8 @@ sealed class Goals(IReadOnlyList<GuestRun> runs)
         string name = $"{RowKey.Slow}, {load.Name}";
         Ratio($"{name}: p99 / without a backup", slow, Ours(RowKey.Quiet, load), P99, null, SlowP99Growth);
         Of($"{name}: rate kept", slow, run => run.Iops / load.RatePerSecond, KeptRate, null);
+        RowKey allowed = new(RowKey.SlowHardware, load.Name, FioHardware.Name);
+        Ratio($"{name}: p99 / what the disk allows", slow, allowed, P99, atMost: HardwareFactor);
     }
 
     void AddHung()

@@ -15,6 +15,7 @@ readonly record struct RowKey(string Scenario, string Load, string Who)
     public const string Hardware = "hardware";
     public const string CopiesOnly = "copies only";
     public const string Slow = "slow target";
+    public const string SlowHardware = "slow target, hardware";
     public const string Hung = "hung target";
     public const string HungCancelled = "hung, ended";
     public const string Read = "reader";
