@@ -29,7 +29,7 @@ public sealed class RbdDevice : IBlockDevice, ILoopTask
     const uint InFlightMax = 1024;
     const ulong LongPartBytes = 256 * Units.MiB;
     const int NumberShift = 32;
-    const int CloseLimitMs = 10_000; // then Ceph finds out by itself that nobody has its images
+    const ulong CloseLimitMs = 10_000; // then Ceph finds out by itself that nobody has its images
 
     readonly record struct Ended(uint Slot, nint Result, uint Count, Fault Fault);
 
@@ -73,12 +73,17 @@ public sealed class RbdDevice : IBlockDevice, ILoopTask
 
     public uint InFlightCount => _slots.TakenCount + _lanes.WaitingCount;
 
-    /// <summary>Waits until all images that were disposed of are closed, or the time is over. Any thread that may.
+    /// <summary>
+    /// Waits until all images that were disposed of are closed, or the time is over, however many end meanwhile. Any
+    /// thread that may.
     /// </summary>
     public static void AwaitClosed()
     {
+        MonotonicClock clock = MonotonicClock.Instance;
+        ulong deadlineNs = clock.NowNs + CloseLimitMs * Units.NsPerMs;
         lock (s_one)
-            while (s_closingCount > 0 && Monitor.Wait(s_one, CloseLimitMs)) { }
+            while (s_closingCount > 0 && clock.NowNs is var nowNs && nowNs < deadlineNs)
+                _ = Monitor.Wait(s_one, (int)((deadlineNs - nowNs) / Units.NsPerMs) + 1);
     }
 
     public void Submit(in BlockRequest request)
