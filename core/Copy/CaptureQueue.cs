@@ -59,10 +59,10 @@ sealed class CaptureQueue(BufferPool pool, CopyRules rules, CopyMemory memory, T
 
     public void BeginWriting() => WritingCount++;
 
-    public void EndWriting()
+    public void EndWriting(ulong lengthBytes)
     {
         WritingCount--;
-        Pacer?.OnWritten();
+        Pacer?.OnWritten(lengthBytes);
     }
 
     /// <summary>Whether a chunk of this length may go to the target now.</summary>

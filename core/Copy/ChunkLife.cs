@@ -485,6 +485,6 @@ sealed class ChunkLife : IBlockOwner, IDisposable
         task.IsAtDevices = false;
         _atDevicesBytes -= task.Extent.LengthBytes;
         if (task.Lane != CopyLane.Background)
-            Captures.EndWriting();
+            Captures.EndWriting(task.Extent.LengthBytes);
     }
 }

@@ -10,5 +10,6 @@ public interface ICopyPacer
     bool MayWrite(ulong deviceBytes, ulong lengthBytes);
 
     /// <summary>A captured chunk has ended.</summary>
-    void OnWritten();
+    /// <param name="lengthBytes">Of it.</param>
+    void OnWritten(ulong lengthBytes);
 }

@@ -112,7 +112,7 @@ sealed class BackupPacer : IGuestListener, ICopyPacer
         return mayWrite;
     }
 
-    void ICopyPacer.OnWritten() => _governor.OnDrained(_timer.NowNs);
+    void ICopyPacer.OnWritten(ulong lengthBytes) => _governor.OnDrained(lengthBytes, _timer.NowNs);
 
     bool IGuestListener.IsLoading => _engine.DeviceBytes > 0 && !_governor.IsDrained;
 

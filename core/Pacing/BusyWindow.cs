@@ -155,6 +155,12 @@ sealed class BusyWindow
             JudgeHostMean(meanNs, nowNs);
     }
 
+    /// <summary>A chunk was started in spite of guests' requests.</summary>
+    public void OnGated() => _useful.OnGated();
+
+    /// <summary>Captured data has reached the target: a part of what it can take.</summary>
+    public void OnDrained(ulong lengthBytes) => _useful.OnDrained(lengthBytes);
+
     /// <summary>The largest target of a known class; 0 when none is known.</summary>
     ulong OldestTargetNs
     {

@@ -136,7 +136,11 @@ sealed class LatencyGovernor
         mayStart &= !_unit.MustBeAlone || inFlightBytes == 0;
         _window.See(inFlightBytes, nowNs);
         if (mayStart && _pulse.IsGuestOut)
+        {
             mayStart = MayPassGate(inFlightBytes, _doneNs, nowNs, out retryAtNs);
+            if (mayStart)
+                _window.OnGated();
+        }
         if (mayStart)
             _unit.OnStarted(isAlone: inFlightBytes == 0, nowNs);
         return mayStart;
@@ -160,7 +164,11 @@ sealed class LatencyGovernor
     }
 
     /// <summary>Captured data has reached the target.</summary>
-    public void OnDrained(ulong nowNs) => _drainedNs = nowNs;
+    public void OnDrained(ulong lengthBytes, ulong nowNs)
+    {
+        _drainedNs = nowNs;
+        _window.OnDrained(lengthBytes);
+    }
 
     /// <summary>A request of a guest is out: only the share of time that the background always has is left.</summary>
     bool MayPassGate(ulong inFlightBytes, ulong lastNs, ulong nowNs, out ulong retryAtNs)

@@ -29,6 +29,9 @@ sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong s
     /// <summary>Writes to this file end no faster than so many bytes a second; 0 = as the disk does them.</summary>
     public double SlowBytesPerSecond { get; init; }
 
+    /// <summary>After a rest so much of its time's bytes come at once, as limits by tokens have it.</summary>
+    public ulong SlowBurstNs { get; init; }
+
     public int SlowFd { get; init; }
 
     public uint InFlightCount =>
@@ -108,7 +111,8 @@ sealed class QueueingFileIo(SimulatedClock clock, DeviceProfile profile, ulong s
         if (SlowBytesPerSecond <= 0 || command.File.Fd != SlowFd || command.Operation != FileOperation.Write)
             return 0;
         ulong workNs = (ulong)(command.LengthBytes * 1e9 / SlowBytesPerSecond);
-        return _slowFreeNs = Math.Max(_slowFreeNs, clock.NowNs) + workNs;
+        ulong restedNs = clock.NowNs - Math.Min(clock.NowNs, SlowBurstNs);
+        return _slowFreeNs = Math.Max(_slowFreeNs, restedNs) + workNs;
     }
 
     static unsafe long Execute(in FileCommand command)

@@ -21,7 +21,7 @@ public sealed class CaptureQueueTests
             bench.Captures.BeginWriting();
         }
         Assert.False(MayWrite(bench));
-        bench.Captures.EndWriting();
+        bench.Captures.EndWriting(65536);
         Assert.True(MayWrite(bench));
     }
 
@@ -50,8 +50,8 @@ public sealed class CaptureQueueTests
         pacer.Answer = true;
         Assert.True(MayWrite(bench));
         bench.Captures.BeginWriting();
-        bench.Captures.EndWriting();
-        Assert.Equal(1, pacer.WrittenCount);
+        bench.Captures.EndWriting(65536);
+        Assert.Equal(65536ul, pacer.WrittenBytes);
     }
 
     [Theory]
@@ -247,7 +247,7 @@ public sealed class CaptureQueueTests
 
         public (ulong DeviceBytes, ulong LengthBytes) Asked { get; private set; }
 
-        public int WrittenCount { get; private set; }
+        public ulong WrittenBytes { get; private set; }
 
         public bool MayWrite(ulong deviceBytes, ulong lengthBytes)
         {
@@ -255,7 +255,7 @@ public sealed class CaptureQueueTests
             return Answer;
         }
 
-        public void OnWritten() => WrittenCount++;
+        public void OnWritten(ulong lengthBytes) => WrittenBytes += lengthBytes;
     }
 
     sealed class Waiter : IBufferWaiter

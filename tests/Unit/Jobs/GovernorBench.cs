@@ -31,7 +31,12 @@ sealed class GovernorBench
         ulong absorbBytes = 0
     )
     {
-        QueueingFileIo port = new(_clock, profile, seed) { SlowFd = 2, SlowBytesPerSecond = targetBytesPerSecond };
+        QueueingFileIo port = new(_clock, profile, seed)
+        {
+            SlowFd = 2,
+            SlowBytesPerSecond = targetBytesPerSecond,
+            SlowBurstNs = Units.NsPerSecond / 2,
+        };
         Reactor = new Reactor(port, _clock, ReactorLimits.Default);
         Assert.True(BufferPool.TryCreate((uint)Units.MiB, 64 << 10, 1024, out BufferPool? pool).IsNone);
         _pool = pool!;

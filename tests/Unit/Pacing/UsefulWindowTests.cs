@@ -55,8 +55,42 @@ public sealed class UsefulWindowTests
         Assert.Equal(limitBytes, _useful.LimitBytes);
     }
 
+    [Fact]
+    public void ATargetThatIsFasterAtFirst_IsBoundedAllTheSame()
+    {
+        ulong fastUntilNs = _nowNs + 60 * Units.NsPerMs; // its tokens end within the span of the quarter
+        Copy(0.4, _ => _nowNs < fastUntilNs ? 400 * MiB : 50 * MiB);
+        Assert.Equal(Floor, _useful.LimitBytes);
+    }
+
+    [Fact]
+    public void ASpanOfChunksThatPassedTheGate_IsNotJudged()
+    {
+        Copy(4, _ => 50 * MiB, isGated: true);
+        Assert.Equal(double.MaxValue, _useful.LimitBytes);
+    }
+
+    [Fact]
+    public void MoreChunksInPlaceOfDrainedBlocks_AreNoGain()
+    {
+        Copy(4, _ => 50 * MiB);
+        Assert.Equal(Floor, _useful.LimitBytes);
+        double limitBytes = 0;
+        // The target takes 50 MiB/s of both together; a longer window only takes the other's part.
+        Copy(4, window => window > Floor ? 40 * MiB : 20 * MiB, Look, drained: window => window > Floor ? 10 : 30);
+        Assert.Equal(4 * Floor, limitBytes);
+
+        void Look() => limitBytes = Math.Max(limitBytes, _useful.LimitBytes);
+    }
+
     /// <summary>Copies for some seconds, 500 chunks a second, at the rate that the rule gives for a window.</summary>
-    void Copy(double seconds, Func<double, double> bytesPerSecond, Action? each = null)
+    void Copy(
+        double seconds,
+        Func<double, double> bytesPerSecond,
+        Action? each = null,
+        bool isGated = false,
+        Func<double, double>? drained = null
+    )
     {
         const ulong ChunkNs = 2 * Units.NsPerMs;
         ulong endNs = _nowNs + (ulong)(seconds * Units.NsPerSecond);
@@ -64,6 +98,10 @@ public sealed class UsefulWindowTests
         {
             double windowBytes = Math.Min(WindowBytes, _useful.LimitBytes);
             _nowNs += ChunkNs;
+            if (isGated)
+                _useful.OnGated();
+            if (drained != null)
+                _useful.OnDrained((ulong)(drained(windowBytes) * MiB * ChunkNs / Units.NsPerSecond));
             _useful.OnChunkDone(
                 (ulong)(bytesPerSecond(windowBytes) * ChunkNs / Units.NsPerSecond),
                 WindowBytes,
