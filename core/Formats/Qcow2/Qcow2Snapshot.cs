@@ -41,6 +41,14 @@ public sealed record Qcow2Snapshot(
             && TryReadAll(reader, header, out List<Qcow2Snapshot> all, out _) == null
             && all.TrueForAll(snapshot => snapshot.DiskBytes != null);
 
+    /// <summary>Where the table of snapshots makes no sense, QEMU does not open the image, whatever its disk is.
+    /// </summary>
+    /// <param name="reader">Of the file.</param>
+    /// <param name="header">Its own.</param>
+    /// <returns>Null, or what is wrong, a sentence.</returns>
+    public static string? WhatIsWrong(IImageReader reader, Qcow2Header header) =>
+        TryReadAll(reader, header, out _, out _);
+
     /// <param name="reader">Of the file.</param>
     /// <param name="header">Its own.</param>
     /// <param name="all">As many as make sense.</param>

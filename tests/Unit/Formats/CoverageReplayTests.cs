@@ -171,6 +171,21 @@ public sealed class CoverageReplayTests
         Assert.NotNull(BitmapReading.WhatIsWrong(reader, header));
     }
 
+    /// <summary>So does QEMU not open it.</summary>
+    [Fact]
+    public void ASnapshotWithTooMuchBesideIt_IsWrong()
+    {
+        byte[] file = WithTable(out int table);
+        file[63] = 1;
+        BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(64), (uint)table);
+        Array.Resize(ref file, table + 4096);
+        FileImage reader = new(file);
+        Assert.True(Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header).IsNone);
+        Assert.Null(Qcow2Snapshot.WhatIsWrong(reader, header!));
+        BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(table + 36), 1025);
+        Assert.NotNull(Qcow2Snapshot.WhatIsWrong(reader, header!));
+    }
+
     /// <summary>An image with an L2 table, which is empty and lies last.</summary>
     static byte[] WithTable(out int table)
     {

@@ -56,6 +56,8 @@ sealed unsafe class MemoryImage : IBlockOwner, IDisposable
             return "names files";
         if (refusal.IsNone && BitmapReading.WhatIsWrong(reader, header!) is { } bad)
             return bad;
+        if (refusal.IsNone && Qcow2Snapshot.WhatIsWrong(reader, header!) is { } odd)
+            return odd;
         if (refusal.IsNone)
             ReadBitmaps(reader, header!);
         if (refusal.IsNone)
