@@ -62,7 +62,7 @@ sealed class SeedRunner : IDisposable
     static void RunImage(ulong seed)
     {
         int growthBytes = seed % 2 == 0 ? 160 << 10 : 0;
-        using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 50, growthBytes);
+        using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 50, growthBytes, hasBitmaps: seed % 4 == 1);
         model.Run(sessions: 3, requests: 80);
     }
 

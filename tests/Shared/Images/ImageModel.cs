@@ -24,17 +24,6 @@ sealed class ImageModel : IBlockOwner, IDisposable
     const ulong StepBytes = 32 << 10;
     const ulong Mark = 0x9e37_79b9_7f4a_7c15;
 
-    sealed class Reader(ReadOnlyMemory<byte> file) : IImageReader
-    {
-        public ulong SizeBytes => (ulong)file.Length;
-
-        public Fault Read(ulong offsetBytes, Span<byte> bytes)
-        {
-            file.Span.Slice((int)offsetBytes, bytes.Length).CopyTo(bytes);
-            return Fault.None;
-        }
-    }
-
     /// <summary>Reads all of an image's disk.</summary>
     public delegate void ReadDisk(ReadOnlyMemory<byte> file, byte[] disk);
 
@@ -84,7 +73,8 @@ sealed class ImageModel : IBlockOwner, IDisposable
     /// <param name="seed">Of everything.</param>
     /// <param name="cutsPerCent">See CutsPerCent.</param>
     /// <param name="growthBytes">See GrowthBytes; what the image is based on may be longer than its disk then.</param>
-    public static ImageModel OfSeed(ulong seed, int cutsPerCent = 0, int growthBytes = 0)
+    /// <param name="hasBitmaps">See Bitmaps; only without growth, and of version 3.</param>
+    public static ImageModel OfSeed(ulong seed, int cutsPerCent = 0, int growthBytes = 0, bool hasBitmaps = false)
     {
         Prng chance = new(seed);
         EmptyImage shape = EmptyImage.Any(chance);
@@ -95,6 +85,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
         {
             CutsPerCent = cutsPerCent,
             GrowthBytes = (ulong)growthBytes,
+            Bitmaps = hasBitmaps && shape.Version >= 3 ? new BitmapOracle() : null,
         };
     }
 
@@ -122,6 +113,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     /// <summary>How many of a hundred steps of the file a power cut is tried after.</summary>
     public int CutsPerCent { get; init; }
+
+    /// <summary>Of the persistent bitmaps that it has, which are kept; null: it has none.</summary>
+    public BitmapOracle? Bitmaps { get; init; }
 
     /// <summary>By so much the disk becomes larger while it is written to, in some steps.</summary>
     public ulong GrowthBytes
@@ -170,7 +164,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     void Open()
     {
-        Reader reader = new(_content);
+        ImageBytes reader = new(_content);
         OpenRefusal refusal = Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header);
         Check(refusal.IsNone, refusal.Sentence);
         refusal = Qcow2Tables.TryReadL1(reader, header!, "image", out NativeArray<ulong>? l1);
@@ -181,9 +175,11 @@ sealed class ImageModel : IBlockOwner, IDisposable
             l1!,
             "image",
             (!IsFixed, StepBytes),
-            out WritableParts? writable
+            out WritableParts? writable,
+            Bitmaps != null
         );
         Check(refusal.IsNone, refusal.Sentence);
+        Bitmaps?.Open(reader, header!);
         _file = new ImageFile(_loop.Reactor, _content, _chance);
         _data = DataContent == null ? null : new ImageFile(_loop.Reactor, DataContent, _chance);
         Qcow2Parts parts = new()
@@ -352,6 +348,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     unsafe void Fill(in BlockRequest request)
     {
+        Bitmaps?.Record(request);
         ulong pattern = request.Operation == BlockOperation.Write ? _nextPattern++ * Mark : 0;
         Span<ulong> words = new((void*)request.Buffer, (int)(request.LengthBytes / 8)); // SAFETY: a slot of _buffers
         for (int i = 0; i < words.Length; i++)
@@ -413,6 +410,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
     void Close()
     {
         Flush();
+        Bitmaps?.Store(_loop, _file, !IsFixed, ReadWhole(_file.Content), _chance);
         _content = _file.Content;
         DataContent = _data?.Content;
         _device.Dispose();
@@ -465,8 +463,9 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     void CheckAutoclear(ReadOnlyMemory<byte> file, byte[] disk)
     {
-        const ulong dataFileIsRaw = 2; // and stays it
-        if (file.Span[7] < 3 || (BinaryPrimitives.ReadUInt64BigEndian(file.Span[88..]) & ~dataFileIsRaw) == 0)
+        Bitmaps?.Check(new ImageBytes(file), disk);
+        ulong kept = Bitmaps != null ? 3u : 2; // that the data file is raw, and bitmaps
+        if (file.Span[7] < 3 || (BinaryPrimitives.ReadUInt64BigEndian(file.Span[88..]) & ~kept) == 0)
             return;
         for (int i = 0; i < Math.Min(_sectors.Length, disk.Length / SectorHistory.Bytes); i++)
             Check(_sectors[i].IsFirst(Sector(disk, i)), $"sector {i} has changed, and the header denies it");
@@ -474,7 +473,7 @@ sealed class ImageModel : IBlockOwner, IDisposable
 
     static CheckFindings Look(ReadOnlyMemory<byte> file)
     {
-        Reader reader = new(file);
+        ImageBytes reader = new(file);
         OpenRefusal refusal = Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header);
         Check(refusal.IsNone, refusal.Sentence);
         CheckFindings findings = Qcow2Check.Run(reader, header!);
@@ -493,8 +492,6 @@ sealed class ImageModel : IBlockOwner, IDisposable
     {
         _loop.Dispose();
         _buffers.Dispose();
+        Bitmaps?.Dispose();
     }
 }
-
-/// <summary>What the model has found.</summary>
-sealed class ImageModelException(string message) : Exception(message);

@@ -54,6 +54,26 @@ public sealed class Qcow2WriteTests
         Assert.InRange(failed, 1ul, requests / 2);
     }
 
+    /// <summary>While it is written to, and while they are stored: what is said to be right knows of every change.
+    /// </summary>
+    [Fact]
+    public void APowerCut_AtAnyStep_LeavesNoBitmapThatIsRightAndIsNot()
+    {
+        (ulong cuts, ulong stored) = (0, 0);
+        TestSeed.ForEach(
+            60,
+            seed =>
+            {
+                using ImageModel model = ImageModel.OfSeed(seed, cutsPerCent: 100, hasBitmaps: true);
+                model.Run(sessions: 5, requests: 60);
+                cuts += model.CutCount;
+                stored += model.Bitmaps?.StoredCount ?? 0;
+            }
+        );
+        TestContext.Current.TestOutputHelper?.WriteLine($"{cuts} cuts, {stored} bitmaps stored");
+        Assert.True(cuts > 0 && stored > 0);
+    }
+
     [Fact]
     public void APowerCut_AtAnyStep_LeavesLeaksAtMost()
     {
