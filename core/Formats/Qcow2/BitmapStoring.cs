@@ -110,8 +110,7 @@ public sealed class BitmapStoring
         }
         HierarchicalBitmap bits = bitmap.Bits!;
         ulong partBytes = BitmapReading.PartBytes(_header, bits.GranularityBytes);
-        ulong diskBytes = Math.Max(_header.SizeBytes, bits.SizeBytes);
-        byte[] table = new byte[Math.Max(Units.DivCeil(diskBytes, partBytes), 1) * 8];
+        byte[] table = new byte[Math.Max(Units.DivCeil(_header.SizeBytes, partBytes), 1) * 8];
         byte[] cluster = new byte[_header.ClusterBytes];
         for (int i = 0; i < table.Length / 8 && partBytes * (ulong)i < bits.SizeBytes; i++)
         {

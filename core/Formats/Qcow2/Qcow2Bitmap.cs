@@ -135,15 +135,16 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
         bool isPlace = TableOffsetBytes > 0 && Units.IsAligned(TableOffsetBytes, header.ClusterBytes);
         if (!isPlace || TableCount == 0 || TableCount > BitBytesMax >> header.ClusterBits)
             return Text($"has a table of {TableCount} entries at {TableOffsetBytes}, where none can be");
-        return IsInUse || Covers(header) ? null : Text($"has a table of {TableCount} entries, too few for its disk");
+        return IsInUse || Covers(header) ? null : Text($"has a table of {TableCount} entries, not those of its disk");
     }
 
-    /// <summary>Its table has an entry for each part of the disk.</summary>
+    /// <summary>Its table has an entry for each part of the disk, and no more: else QEMU does not open the image.
+    /// </summary>
     /// <param name="header">Of the image.</param>
     public bool Covers(Qcow2Header header)
     {
         ulong bitCount = Units.DivCeil(header.SizeBytes, GranularityBytes);
-        return Units.DivCeil(bitCount, 8) <= (ulong)TableCount << header.ClusterBits;
+        return TableCount == Math.Max(Units.DivCeil(Units.DivCeil(bitCount, 8), header.ClusterBytes), 1);
     }
 
     /// <summary>As it stands in a directory, with the bytes that fill it up.</summary>

@@ -155,7 +155,7 @@ public sealed class CoverageReplayTests
     [Theory]
     [InlineData((byte)'b')]
     [InlineData((byte)0)] // no text: the bitmap is of no use
-    public void ATableOfABitmapThatLeavesTheFile_IsWrong(byte name)
+    public void ATableOfABitmapThatLeavesTheFile_OrIsTooLong_IsWrong(byte name)
     {
         byte[] file = new EmptyImage(9, 4, 3, HasSubclusters: false, DiskBytes, BackingBytes: 0).ToBytes();
         MemoryFile memory = new(file, file.Length + (4 << 20));
@@ -167,6 +167,9 @@ public sealed class CoverageReplayTests
         int directory = (int)header!.Bitmaps!.DirectoryOffsetBytes;
         file[directory + Qcow2Bitmap.FixedBytes] = name;
         Assert.Null(BitmapReading.WhatIsWrong(reader, header));
+        file[directory + 11] = 2; // one entry too many
+        Assert.NotNull(BitmapReading.WhatIsWrong(reader, header));
+        file[directory + 11] = 1;
         file[directory + 5] = 16; // 1 MiB
         Assert.NotNull(BitmapReading.WhatIsWrong(reader, header));
     }
