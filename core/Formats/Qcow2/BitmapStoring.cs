@@ -75,6 +75,8 @@ public sealed class BitmapStoring
         string? wrong = Qcow2Bitmap.TryReadAll(_file, _header, out List<Qcow2Bitmap> before);
         if (wrong != null)
             return OpenRefusal.Rule($"'{path}' is corrupt: {wrong}");
+        if (bitmaps.Count > 0 && _header.SizeBytes == 0)
+            return OpenRefusal.Rule($"'{path}' has a disk of no bytes, which can have no bitmaps");
         foreach (StoredBitmap bitmap in bitmaps)
             if (bitmap.Bits is { } bits && !Qcow2Bitmap.Fits(_header, _header.SizeBytes, bits.GranularityBytes))
                 return OpenRefusal.Rule($"bitmap '{bitmap.Name}' has more bits than '{path}' can hold");

@@ -144,7 +144,7 @@ public sealed record Qcow2Bitmap(string Name, int GranularityBits, uint Flags, u
     public bool Covers(Qcow2Header header)
     {
         ulong bitCount = Units.DivCeil(header.SizeBytes, GranularityBytes);
-        return TableCount == Math.Max(Units.DivCeil(Units.DivCeil(bitCount, 8), header.ClusterBytes), 1);
+        return TableCount == Units.DivCeil(Units.DivCeil(bitCount, 8), header.ClusterBytes);
     }
 
     /// <summary>As it stands in a directory, with the bytes that fill it up.</summary>
