@@ -40,9 +40,8 @@ sealed class UsefulWindow(double floorBytes)
     }
 
     Phase _phase = Phase.Measure;
-    double _baseRate;
+    double _baseRate; // what the span under way is compared with
     double _baseAllRate; // with what was drained
-    double _lessRate;
     double _otherBytes = double.MaxValue; // the limit that is not tried now
     ulong _startNs; // 0: no span has begun
     ulong _copiedBytes;
@@ -98,11 +97,11 @@ sealed class UsefulWindow(double floorBytes)
             case Phase.Measure when TryLess(rate, windowBytes):
                 return;
             case Phase.Less when rate < _baseRate * LossAllowed:
-                (_phase, _lessRate, _otherBytes, LimitBytes) = (Phase.Again, rate, LimitBytes, _otherBytes);
+                (_phase, _baseRate, _otherBytes, LimitBytes) = (Phase.Again, rate, LimitBytes, _otherBytes);
                 return;
             case Phase.Less when TryLess(rate, windowBytes):
                 return;
-            case Phase.Again when _lessRate >= rate * LossAllowed:
+            case Phase.Again when _baseRate >= rate * LossAllowed:
                 (_phase, LimitBytes) = (Phase.Measure, _otherBytes);
                 return;
             case Phase.Rest when nowNs < _restedNs:
