@@ -108,7 +108,7 @@ sealed class Qcow2Opening(IIoLoop loop, FileOpenOptions options, bool mayNameFil
                 $"the tables of '{options.Path}' and what it is based on take more than "
                     + string.Create(CultureInfo.InvariantCulture, $"{L1BytesMax} bytes")
             );
-        if ((BitmapReading.WhatIsWrong(reader, header) ?? Qcow2Snapshot.WhatIsWrong(reader, header)) is { } wrong)
+        if (Qcow2Tables.WhatIsWrongBeside(reader, header) is { } wrong)
             return OpenRefusal.Rule($"'{layer.Path}' is corrupt: {wrong}; look at it with 'fastbackup check'");
         refusal = header.HasDataFile ? TryOpenData(layer, header) : default;
         if (refusal.IsNone)

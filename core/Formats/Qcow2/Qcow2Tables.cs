@@ -1,4 +1,4 @@
-// Reads what every use of a qcow2 file begins with: its header, and its L1 table.
+// Reads what every use of a qcow2 file begins with: its header, its L1 table, and whether the rest makes sense.
 using System;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -35,6 +35,14 @@ public static class Qcow2Tables
         wrong ??= new HeaderParser(head).TryParse(clusterBits, out header);
         return wrong == null ? default : OpenRefusal.Rule($"'{path}' {wrong}");
     }
+
+    /// <summary>Whether what is there beside its disk, bitmaps and snapshots, makes sense: else no program opens it.
+    /// </summary>
+    /// <param name="reader">Of the file.</param>
+    /// <param name="header">Its own.</param>
+    /// <returns>Null, or what is wrong, a sentence.</returns>
+    public static string? WhatIsWrongBeside(IImageReader reader, Qcow2Header header) =>
+        BitmapReading.WhatIsWrong(reader, header) ?? Qcow2Snapshot.WhatIsWrong(reader, header);
 
     /// <summary>Entries of the L1 table that the disk needs.</summary>
     public static ulong L1Needed(Qcow2Header header) => Units.DivCeil(header.SizeBytes, header.L1SpanBytes);

@@ -50,8 +50,7 @@ sealed class ImageWork : IBlockOwner, IDisposable
             !refusal.IsNone
             || (header!.Features & Qcow2Features.Corrupt) != 0
             || header is { HasDataFile: true } or { BackingName: not null }
-            || BitmapReading.WhatIsWrong(reader, header) != null
-            || Qcow2Snapshot.WhatIsWrong(reader, header) != null;
+            || Qcow2Tables.WhatIsWrongBeside(reader, header) != null;
         if (isRefused || !Qcow2Tables.TryReadL1(reader, header!, "image", out NativeArray<ulong>? l1).IsNone)
             return null;
         WritableParts? writable = null;

@@ -30,34 +30,21 @@ sealed unsafe class MemoryImage : IBlockOwner, IDisposable
 
     public MemoryImage() => _buffer.Slice(0, (int)_buffer.LengthBytes).Fill(Guard);
 
-    sealed class Reader(byte[] file) : IImageReader
-    {
-        public ulong SizeBytes => (ulong)file.Length;
-
-        public Fault Read(ulong offsetBytes, Span<byte> bytes)
-        {
-            file.AsSpan(checked((int)offsetBytes), bytes.Length).CopyTo(bytes);
-            return Fault.None;
-        }
-    }
-
     /// <param name="file">All of it.</param>
     /// <param name="backing">Of what it is based on; empty: nothing.</param>
     /// <param name="into">The beginning of the disk, as far as it is readable.</param>
     /// <returns>Null, or why it is refused or cannot be read.</returns>
     public string? TryRead(byte[] file, byte[] backing, Span<byte> into)
     {
-        Reader reader = new(file);
+        FileImage reader = new(file);
         OpenRefusal refusal = Qcow2Tables.TryReadHeader(reader, "image", out Qcow2Header? header);
         NativeArray<ulong>? l1 = null;
         if (refusal.IsNone && (header!.Features & Qcow2Features.Corrupt) != 0)
             return "corrupt";
         if (refusal.IsNone && (header!.HasDataFile || header.BackingName != null))
             return "names files";
-        if (refusal.IsNone && BitmapReading.WhatIsWrong(reader, header!) is { } bad)
+        if (refusal.IsNone && Qcow2Tables.WhatIsWrongBeside(reader, header!) is { } bad)
             return bad;
-        if (refusal.IsNone && Qcow2Snapshot.WhatIsWrong(reader, header!) is { } odd)
-            return odd;
         if (refusal.IsNone)
             ReadBitmaps(reader, header!);
         if (refusal.IsNone)
@@ -79,7 +66,7 @@ sealed unsafe class MemoryImage : IBlockOwner, IDisposable
     }
 
     /// <summary>What is right about all of them can be read.</summary>
-    static void ReadBitmaps(Reader reader, Qcow2Header header)
+    static void ReadBitmaps(FileImage reader, Qcow2Header header)
     {
         Assert.Null(Qcow2Bitmap.TryReadAll(reader, header, out List<Qcow2Bitmap> all));
         foreach (Qcow2Bitmap bitmap in all)
